@@ -1,0 +1,97 @@
+"""E1 and E2: each case's error, and ∂E/∂A at the output.
+
+To add one: a code and a function that fills ∂E/∂a (scaled by the case's share s of the whole) and returns the case's own
+error, unscaled, in float64. Sums over the output units run in their order.
+"""
+
+from numba import types
+from numba.types import CPointer, float64, int64, void
+
+from fnn.kernels.activations import SOFTMAX, greatest, sum_of_exp
+from fnn.kernels.intrinsics import Floats, like, shift
+from fnn.kernels.linking import linked
+from fnn.kernels.options import inline
+from fnn.kernels.vecmath import exp, log, log1p
+
+SQUARED_ERROR, CROSS_ENTROPY = range(2)
+
+
+@inline
+def squared_error(a: Floats, y: Floats, share: float, dE_da: Floats, units: int) -> float:
+    """E = ½ Σ_d (a_d − y_d)²,  ∂E/∂a_d = a_d − y_d."""
+    error = 0.0
+    for d in range(units):
+        difference = a[d] - y[d]
+        dE_da[d] = share * difference
+        error += float(difference) * float(difference)
+    return 0.5 * error
+
+
+@inline
+def softmax_cross_entropy(z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int) -> float:
+    """E = −Σ_d y_d log a_d = Σ_d y_d (log Σ_k e^(z_k) − z_d),  ∂E/∂a_d = −y_d/a_d,  δ_d = a_d − y_d (as Σ_d y_d = 1)."""
+    top = greatest(z, units)
+    log_sum = log(sum_of_exp(z, top, units))
+    zero = like(a, 0.0)
+    error = 0.0
+    for d in range(units):
+        if y[d] != zero:  # 0 · ∞ counts as 0
+            error += float(y[d]) * (float(log_sum) - (float(z[d]) - float(top)))
+        dE_da[d] = -share * y[d] / a[d] if y[d] != zero else zero
+        delta[d] = share * (a[d] - y[d])
+    return error
+
+
+@inline
+def sigmoid_cross_entropy(z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int) -> float:
+    """E = −Σ_d [y_d log a_d + (1 − y_d) log(1 − a_d)] = Σ_d [max(z_d, 0) − y_d z_d + log(1 + e^(−|z_d|))],
+    ∂E/∂a_d = (a_d − y_d) / (a_d (1 − a_d)),  δ_d = a_d − y_d.
+    """
+    zero, one = like(a, 0.0), like(a, 1.0)
+    error = 0.0
+    for d in range(units):
+        positive = z[d] if z[d] > zero else zero
+        error += float(positive) - float(y[d]) * float(z[d]) + float(log1p(exp(-abs(z[d]))))
+        difference = share * (a[d] - y[d])
+        dE_da[d] = difference / (a[d] * (one - a[d])) if difference != zero else zero
+        delta[d] = difference
+    return error
+
+
+@linked(
+    lambda t: void(
+        int64, int64, CPointer(t), CPointer(t), CPointer(t), CPointer(t), CPointer(t), CPointer(t), CPointer(float64),
+        int64, int64, int64,
+    )
+)  # fmt: skip
+def output_error(
+    loss: int,
+    code: int,
+    z: Floats,
+    a: Floats,
+    y: Floats,
+    share: Floats,
+    dE_da: Floats,
+    delta: Floats,
+    errors: Floats,
+    rows: int,
+    units: int,
+    stride: int,
+) -> None:
+    """E1 and E2 for a block of cases; where the loss and the activation cancel, δ as well (see `is_matched`)."""
+    for row in range(rows):
+        at = row * stride
+        z_c, a_c, y_c = shift(z, at), shift(a, at), shift(y, at)
+        g_c, delta_c = shift(dE_da, at), shift(delta, at)
+        if loss == SQUARED_ERROR:
+            errors[row] = squared_error(a_c, y_c, share[row], g_c, units)
+        elif code == SOFTMAX:
+            errors[row] = softmax_cross_entropy(z_c, a_c, y_c, share[row], g_c, delta_c, units)
+        else:
+            errors[row] = sigmoid_cross_entropy(z_c, a_c, y_c, share[row], g_c, delta_c, units)
+
+
+@inline
+def is_matched(loss: int) -> bool:
+    """Whether δᴸ = A − Y holds for the loss with each output activation that it admits."""
+    return loss == CROSS_ENTROPY

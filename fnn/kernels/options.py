@@ -1,0 +1,30 @@
+"""Numba's options, in one place, each with its reason.
+
+`inline`  makes a small function that other kernels call. No wrappers for Python or C are built for it (they are a third
+          of its compile time), and it has no cache entry of its own: its code becomes part of its callers.
+`linked`  makes a large one: compiled once, called through a pointer (see `fnn.kernels.linking`).
+`kernel`  makes what the typed layer calls: one signature a dtype, compiled on first use (see `fnn.kernels.kernel`).
+
+Common to all:
+
+- ``error_model="numpy"``: a Python-style check for division by zero stops LLVM from vectorising a loop.
+- no ``fastmath``: every sum has one stated order and every fused multiply-add is written as one, so the bits depend
+  neither on the width of the vectors nor on the tiling nor on the number of threads.
+- ``boundscheck=False``: offsets come from `fnn.kernels.plan`; a check in the inner loops stops vectorisation.
+- ``nogil=True``: kernels touch no Python object.
+"""
+
+from collections.abc import Callable
+from typing import Final, ParamSpec, TypeVar
+
+from numba import njit
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+OPTIONS: Final = {"error_model": "numpy", "boundscheck": False, "nogil": True}
+
+
+def inline(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function that only other kernels call."""
+    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
