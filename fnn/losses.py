@@ -1,0 +1,36 @@
+"""E1 and E2: the losses, as values. The formulas are in `fnn.kernels.losses`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fnn.activations import Activation, sigmoid, softmax
+from fnn.kernels import losses as codes
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A measure of error, summed over the output units and (unless ``reduction="mean"``) over the cases."""
+
+    name: str
+    code: int
+    outputs: tuple[Activation, ...]  # the output activations that suit it; empty: any
+
+    def check(self, output: Activation) -> None:
+        """Raise ValueError if the network's output activation does not suit this loss."""
+        if self.outputs and output not in self.outputs:
+            names = " or ".join(map(repr, self.outputs))
+            raise ValueError(f"loss: {self!r} needs {names} at the output, got {output!r}")
+
+    def __repr__(self) -> str:
+        return f"fnn.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+squared_error = Loss("squared_error", codes.SQUARED_ERROR, ())
+"""E = ½ Σ_d (a_d − y_d)²;  ∂E/∂a_d = a_d − y_d  (E1, E2; S1)."""
+
+cross_entropy = Loss("cross_entropy", codes.CROSS_ENTROPY, (softmax, sigmoid))
+"""Softmax: E = −Σ_d y_d log a_d. Sigmoid: E = −Σ_d [y_d log a_d + (1 − y_d) log(1 − a_d)]. Either way δᴸ = a − y."""

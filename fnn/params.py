@@ -1,0 +1,322 @@
+"""`Params`: the weights and biases of a network, an immutable mapping over one flat buffer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fnn.activations import Activation, softmax
+from fnn.checks import whole
+
+DT = TypeVar("DT", bound=np.float32 | np.float64)
+_OTHER = TypeVar("_OTHER", bound=np.float32 | np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What is static about a network: n_0 .. n_L and an activation for each of the layers 1 .. L."""
+
+    sizes: tuple[int, ...]
+    activations: tuple[Activation, ...]
+    codes: NDArray[np.int64] = field(init=False, repr=False, compare=False)  # as `fnn.kernels.plan` reads it
+    count: int = field(init=False, repr=False, compare=False)  # of all parameters
+
+    def __post_init__(self) -> None:
+        layers = len(self.activations)
+        codes = np.array([layers, *self.sizes, *(f.code for f in self.activations)], np.int64)
+        codes.flags.writeable = False
+        object.__setattr__(self, "codes", codes)
+        object.__setattr__(self, "count", sum((m + 1) * n for m, n in zip(self.sizes, self.sizes[1:], strict=False)))
+
+    def slices(self) -> Iterator[tuple[str, slice, tuple[int, ...]]]:
+        """Each leaf's key, its place in the flat buffer and its shape, in order."""
+        start = 0
+        for layer, (m, n) in enumerate(zip(self.sizes, self.sizes[1:], strict=False), start=1):
+            yield f"W{layer}", slice(start, start + m * n), (m, n)
+            yield f"b{layer}", slice(start + m * n, start + m * n + n), (n,)
+            start += (m + 1) * n
+
+
+def architecture_of(
+    sizes: Sequence[int], hidden: Activation | Sequence[Activation], output: Activation
+) -> Architecture:
+    """The architecture that the arguments of `init` and `Params` describe; ValueError or TypeError if they describe none."""
+    if len(sizes) < 2:
+        raise ValueError(f"sizes: needs an input and an output size at least, got {tuple(sizes)!r}")
+    sizes = tuple(whole(f"sizes[{i}]", n, at_least=1) for i, n in enumerate(sizes))
+    layers = len(sizes) - 1
+    before = (hidden,) * (layers - 1) if isinstance(hidden, Activation) else tuple(hidden)
+    if len(before) != layers - 1:
+        raise ValueError(f"hidden: needs one activation, or one for each of {layers - 1} hidden layers, got {len(before)}")
+    for name, activation in [*((f"hidden[{i}]", f) for i, f in enumerate(before)), ("output", output)]:
+        if not isinstance(activation, Activation):
+            raise TypeError(f"{name}: needs an activation such as fnn.sigmoid, got {activation!r}")
+    if softmax in before:
+        raise ValueError("hidden: fnn.softmax can only stand at the output")
+
+    return Architecture(sizes, (*before, output))
+
+
+class Params(Mapping[str, NDArray[DT]], Generic[DT]):
+    """The parameters W1, b1, .., WL, bL of a network, with its architecture. Immutable.
+
+    A mapping from keys to read-only arrays, which are views of one flat buffer. Gradients are `Params` too.
+
+    Parameters
+    ----------
+    leaves
+        W1, b1, .., WL, bL: W_l of shape (n_{l−1}, n_l), b_l of shape (n_l,), real numbers. They are copied. If all
+        are float32, so is the result; otherwise it is float64.
+    hidden
+        The activation of the hidden layers, or a sequence with one for each.
+    output
+        The activation of the output layer.
+
+    Raises
+    ------
+    ValueError
+        Unknown or missing keys, shapes that don't fit together.
+    TypeError
+        Leaves that aren't real numbers; activations that aren't `Activation`.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=fnn.tanh, output=fnn.identity)
+    >>> p
+    fnn.Params(float64, 3 parameters)
+      1: (2, 1) identity
+    >>> p["W1"]
+    array([[1.],
+           [2.]])
+    >>> p.flat
+    array([1. , 2. , 0.5])
+    """
+
+    __slots__ = ("__weakref__", "_architecture", "_flat")
+    _flat: NDArray[DT]
+    _architecture: Architecture
+
+    def __init__(
+        self, leaves: Mapping[str, NDArray[DT]] | Mapping[str, ArrayLike], *,
+        hidden: Activation | Sequence[Activation], output: Activation,
+    ) -> None:  # fmt: skip
+        arrays = {key: _leaf(key, value) for key, value in _mapping(leaves).items()}
+        sizes = _sizes_of(arrays)
+        architecture = architecture_of(sizes, hidden, output)
+        dtype = np.float32 if all(a.dtype == np.float32 for a in arrays.values()) else np.float64
+        flat = np.concatenate([arrays[key].ravel() for key, _, _ in architecture.slices()], dtype=dtype, casting="unsafe")
+        _fill(self, cast(NDArray[DT], flat), architecture)
+
+    def __getitem__(self, key: str) -> NDArray[DT]:
+        match = re.fullmatch(r"([Wb])([1-9][0-9]*)", key) if isinstance(key, str) else None
+        layer = int(match[2]) if match else 0
+        sizes = self._architecture.sizes
+        if match is None or layer >= len(sizes):
+            raise KeyError(f"{key!r}: the keys are W1, b1, .., W{len(sizes) - 1}, b{len(sizes) - 1}")
+        start = sum((m + 1) * n for m, n in zip(sizes[: layer - 1], sizes[1:layer], strict=True))
+        m, n = sizes[layer - 1], sizes[layer]
+        if match[1] == "W":
+            return self._flat[start : start + m * n].reshape(m, n)
+
+        return self._flat[start + m * n : start + m * n + n]
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key, _, _ in self._architecture.slices())
+
+    def __len__(self) -> int:
+        return 2 * len(self._architecture.activations)
+
+    @property
+    def flat(self) -> NDArray[DT]:
+        """All parameters as one read-only vector: W1, b1, .., WL, bL, each in row-major order."""
+        return self._flat.view()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of each layer, n_0 .. n_L."""
+        return self._architecture.sizes
+
+    @property
+    def activations(self) -> tuple[Activation, ...]:
+        """The activation of each of the layers 1 .. L."""
+        return self._architecture.activations
+
+    @property
+    def dtype(self) -> np.dtype[DT]:
+        """float32 or float64."""
+        return self._flat.dtype
+
+    def replace(self, leaves: Mapping[str, ArrayLike]) -> Params[DT]:
+        """The same architecture and dtype with some or all leaves replaced.
+
+        Raises
+        ------
+        ValueError
+            An unknown key, or a leaf of another shape.
+        """
+        flat = self._flat.copy()
+        places = {key: (place, shape) for key, place, shape in self._architecture.slices()}
+        for key, value in _mapping(leaves).items():
+            if key not in places:
+                raise ValueError(f"leaves: unknown key {key!r}; this network has {', '.join(places)}")
+            place, shape = places[key]
+            array = _leaf(key, value)
+            if array.shape != shape:
+                raise ValueError(f"{key}: needs shape {shape}, got {array.shape}")
+            flat[place] = array.ravel()
+
+        return wrap(flat, self._architecture)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether architecture, dtype and every number are equal."""
+        if not isinstance(other, Params):
+            return NotImplemented
+
+        return (
+            self._architecture == other._architecture
+            and self.dtype == other.dtype
+            and np.array_equal(self._flat, other._flat)
+        )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"Params is immutable: {name} can't be set; use replace(), or build new Params")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"Params is immutable: {name} can't be deleted")
+
+    def __repr__(self) -> str:
+        shapes = zip(self.sizes, self.sizes[1:], self.activations, strict=False)
+        lines = [f"  {layer}: ({m}, {n}) {f.name}" for layer, (m, n, f) in enumerate(shapes, start=1)]
+
+        return "\n".join([f"fnn.Params({self.dtype}, {self._flat.size} parameters)", *lines])
+
+    def __copy__(self) -> Params[DT]:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Params[DT]:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., Params[DT]], tuple[Any, ...]]:
+        return _unpickled, (np.array(self._flat), self.sizes, self.activations)
+
+
+def wrap(flat: NDArray[DT], architecture: Architecture) -> Params[DT]:
+    """Params around a vector that nobody else writes to, without a check or a copy."""
+    params: Params[DT] = object.__new__(Params)
+    _fill(params, flat, architecture)
+
+    return params
+
+
+def _fill(params: Params[DT], flat: NDArray[DT], architecture: Architecture) -> None:
+    flat.flags.writeable = False
+    object.__setattr__(params, "_flat", flat)
+    object.__setattr__(params, "_architecture", architecture)
+
+
+def _unpickled(
+    flat: NDArray[DT], sizes: tuple[int, ...], activations: tuple[Activation, ...]
+) -> Params[DT]:  # fmt: skip
+    return wrap(flat, architecture_of(sizes, activations[:-1], activations[-1]))
+
+
+def _mapping(leaves: object) -> Mapping[str, Any]:
+    if not isinstance(leaves, Mapping):
+        raise TypeError(f"leaves: needs a mapping from W1, b1, .. to arrays, got {type(leaves).__name__}")
+
+    return leaves
+
+
+def _leaf(key: str, value: ArrayLike) -> NDArray[np.floating]:
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{key}: needs real numbers, got dtype {array.dtype}")
+
+    return array if array.dtype == np.float32 else array.astype(np.float64, copy=False)
+
+
+def _sizes_of(arrays: Mapping[str, NDArray[np.floating]]) -> tuple[int, ...]:
+    """n_0 .. n_L from the leaves' shapes; ValueError where they don't fit together."""
+    layers = sum(key.startswith("W") for key in arrays)
+    expected = {f"{kind}{layer}" for layer in range(1, layers + 1) for kind in "Wb"}
+    if unknown := sorted(set(arrays) - expected):
+        raise ValueError(f"leaves: unknown key {unknown[0]!r}; the keys are W1, b1, W2, b2, .. without a gap")
+    if missing := sorted(expected - set(arrays)) or ([] if layers else ["W1"]):
+        raise ValueError(f"leaves: {missing[0]!r} is missing")
+    sizes: list[int] = []
+    for layer in range(1, layers + 1):
+        W, b = arrays[f"W{layer}"], arrays[f"b{layer}"]
+        if W.ndim != 2 or 0 in W.shape:
+            raise ValueError(f"W{layer}: needs shape (n_in, n_out), got {W.shape}")
+        if sizes and W.shape[0] != sizes[-1]:
+            raise ValueError(f"W{layer}: needs {sizes[-1]} rows, as W{layer - 1} has columns; got shape {W.shape}")
+        if b.shape != W.shape[1:]:
+            raise ValueError(f"b{layer}: needs shape {W.shape[1:]}, as W{layer} has shape {W.shape}; got {b.shape}")
+        sizes += [W.shape[0]] * (layer == 1) + [W.shape[1]]
+
+    return tuple(sizes)
+
+
+def require_params(name: str, value: object) -> None:
+    """Raise TypeError if the value isn't Params, with the way to make it so."""
+    if not isinstance(value, Params):
+        hint = ""
+        if isinstance(value, Mapping):
+            hint = (
+                "; a plain mapping has lost its activations: wrap it as fnn.Params(d, hidden=.., output=..), "
+                "or keep an architecture with params.replace(d)"
+            )
+        raise TypeError(f"{name}: needs fnn.Params, got {type(value).__name__}{hint}")
+
+
+def require_same_structure(name: str, tree: Params[Any], other: Params[Any]) -> None:
+    """Raise ValueError if two trees differ in sizes or activations, naming the difference."""
+    for what, mine, its in (("sizes", tree.sizes, other.sizes), ("activations", tree.activations, other.activations)):
+        if mine != its:
+            raise ValueError(f"{name}: needs {what} {mine}, got {its}")
+
+
+def tree_map(f: Callable[..., ArrayLike], tree: Params[Any], *trees: Params[Any]) -> Params[Any]:
+    """A tree of the same architecture whose leaves are f of the trees' leaves.
+
+    Parameters
+    ----------
+    f
+        Called as ``f(leaf, *leaves)`` with arrays of one shape; must return an array of that shape.
+    tree, trees
+        Params of one architecture; their dtypes may differ.
+
+    Returns
+    -------
+    Params of float32 if f returned only float32, else of float64.
+
+    Raises
+    ------
+    ValueError
+        The trees differ in structure, or f changed a shape; the message says where.
+    TypeError
+        A tree isn't `Params`, or f returned something that isn't real numbers.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0]], "b1": [2.0]}, hidden=(), output=fnn.sigmoid)
+    >>> dict(fnn.tree_map(lambda a, b: a + 10 * b, p, p))
+    {'W1': array([[11.]]), 'b1': array([22.])}
+    """
+    for i, other in enumerate((tree, *trees)):
+        require_params(f"trees[{i}]", other)
+        require_same_structure(f"trees[{i}]", tree, other)
+    leaves = {}
+    for key, leaf in tree.items():
+        leaves[key] = result = _leaf(f"f at {key}", f(leaf, *(other[key] for other in trees)))
+        if result.shape != leaf.shape:
+            raise ValueError(f"f at {key}: must keep the shape {leaf.shape}, returned {result.shape}")
+
+    return Params(leaves, hidden=tree.activations[:-1], output=tree.activations[-1])
