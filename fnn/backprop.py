@@ -1,0 +1,286 @@
+"""Forward and backward: the equations F1 to B4 and G1 as pure functions.
+
+A batch is a matrix whose rows are cases: x is (N, n_0), A_l and Z_l are (N, n_l), W_l is (n_{l−1}, n_l), b_l is (n_l,).
+S1 writes one case as a column and its W^l is the transpose of ours.
+
+Here stand the arguments, their checks and the results. The equations themselves, a line each, are in
+`fnn.kernels.equations`; `grad`, `backprop` and `train` all run those lines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, SupportsFloat
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fnn.batch import (
+    NO_INTEGERS,
+    Batch,
+    Reduction,
+    batch_of,
+    inputs_of,
+    raise_fault,
+    require_loss,
+    require_reduction,
+)
+from fnn.checks import positive
+from fnn.kernels import cases, plan
+from fnn.kernels.differentiate import ERROR_ONLY, EVERYTHING, GRADIENT, differentiate_kernel
+from fnn.kernels.evaluate import forward_kernel, update_kernel
+from fnn.kernels.plan import table_kernel
+from fnn.losses import Loss, squared_error
+from fnn.params import DT, Params, require_params, require_same_structure, wrap
+
+
+def forward(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
+    """The network's outputs a^L (F1, F2).
+
+        Zˡ = Aˡ⁻¹ Wˡ + bˡ,  Aˡ = f(Zˡ),  A⁰ = x
+
+    Parameters
+    ----------
+    params
+        The network.
+    x
+        One case, (n_0,), or a batch, (N, n_0). Cast to the dtype of params.
+
+    Returns
+    -------
+    (n_L,) or (N, n_L).
+
+    Raises
+    ------
+    ValueError
+        x has another width, is empty, or holds NaN or infinity.
+    TypeError
+        params isn't `Params`, or x isn't made of real numbers.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.identity)
+    >>> fnn.forward(p, [3.0, 4.0])
+    array([11.5])
+    """
+    require_params("params", params)
+    rows, single = inputs_of(params, x)
+    a = np.empty((len(rows), params.sizes[-1]), params.dtype)
+    bad = forward_kernel[params.dtype](params._architecture.codes, params._flat, rows, a)
+    if bad >= 0:
+        raise_fault(params, Batch(rows, a, NO_INTEGERS, np.empty(0), single), cases.BAD_X, bad)
+
+    return a[0] if single else a
+
+
+def error(
+    params: Params[DT],
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: Loss = squared_error,
+    reduction: Reduction = "sum",
+    weights: ArrayLike | None = None,
+) -> float:
+    """The error E of the network on the cases (E1); the arguments are those of `grad`."""
+    return _differentiate(params, x, y, loss, reduction, weights, wanted=ERROR_ONLY)[0]
+
+
+def grad(
+    params: Params[DT],
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: Loss = squared_error,
+    reduction: Reduction = "sum",
+    weights: ArrayLike | None = None,
+) -> Params[DT]:
+    """The gradient of the error with respect to every weight and bias (B1 to B4).
+
+        Δˡ = ∂E/∂Aˡ ⊙ f′(Zˡ),  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ,  ∂E/∂bˡ = Σ_c δˡ,  ∂E/∂Aˡ⁻¹ = Δˡ (Wˡ)ᵀ
+
+    Parameters
+    ----------
+    params
+        The network.
+    x
+        One case, (n_0,), or a batch, (N, n_0).
+    y
+        Targets, (n_L,) or (N, n_L). For `cross_entropy` also integer labels, a number or (N,): 0 .. n_L − 1, or with
+        a single output unit 0 and 1.
+    loss
+        `squared_error` (E1) or `cross_entropy`.
+    reduction
+        "sum": E = Σ_c w_c E_c, as in the sources. "mean": that divided by Σ_c w_c.
+    weights
+        w_c ≥ 0 for each case, (N,); by default 1. A case of weight 2 counts as two.
+
+    Returns
+    -------
+    Params of the same architecture and dtype.
+
+    Raises
+    ------
+    ValueError
+        Shapes that don't fit, NaN or infinity in x or y (with the row), labels out of range, a loss that doesn't suit
+        the output activation, negative weights or weights that sum to 0.
+    TypeError
+        params isn't `Params`; x, y or weights aren't real numbers.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.identity)
+    >>> fnn.grad(p, [3.0, 4.0], [10.0])["W1"]
+    array([[4.5],
+           [6. ]])
+    """
+    return _differentiate(params, x, y, loss, reduction, weights, wanted=GRADIENT)[1]
+
+
+def value_and_grad(
+    params: Params[DT],
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: Loss = squared_error,
+    reduction: Reduction = "sum",
+    weights: ArrayLike | None = None,
+) -> tuple[float, Params[DT]]:
+    """The error and its gradient in one pass; the arguments are those of `grad`."""
+    return _differentiate(params, x, y, loss, reduction, weights, wanted=GRADIENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Backprop(Generic[DT]):
+    """Every quantity of the equations, by layer: ``t.z[2]`` is z², ``t.dE_da[0]`` the gradient for the input.
+
+    The arrays are (n_l,) for a single case and (N, n_l) for a batch.
+    """
+
+    z: dict[int, NDArray[DT]]  # F1, layers 1 .. L
+    a: dict[int, NDArray[DT]]  # F2, layers 0 .. L; a[0] is x
+    dE_da: dict[int, NDArray[DT]]  # E2 at L, B4 below, layers 0 .. L
+    delta: dict[int, NDArray[DT]]  # B1, layers 1 .. L
+    grads: Params[DT]  # B2, B3
+    error: float  # E1
+
+
+def backprop(
+    params: Params[DT],
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: Loss = squared_error,
+    reduction: Reduction = "sum",
+    weights: ArrayLike | None = None,
+) -> Backprop[DT]:
+    """Every quantity that `grad` computes on its way, to the bit; the arguments are those of `grad`.
+
+    With `cross_entropy`, δᴸ = a − y is used directly, and ``dE_da[L]``, which may be infinite, is for looking only.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.identity)
+    >>> t = fnn.backprop(p, [3.0, 4.0], [10.0])
+    >>> t.z[1], t.delta[1], t.dE_da[0]
+    (array([11.5]), array([1.5]), array([1.5, 3. ]))
+    """
+    require_params("params", params)
+    require_loss(params, loss)
+    batch = batch_of(params, x, y, weights, loss)
+    mean = require_reduction(reduction)
+    count, layers = len(batch.x), len(params.activations)
+    table, needed = table_kernel[params.dtype](params._architecture.codes, count, False, params._flat)
+    space = np.zeros(needed, params.dtype)
+    value, grads = _run(params, batch, loss, mean, EVERYTHING, table, space)
+    start = plan.first_aligned(space)
+
+    def quantity(layer: int, column: int) -> NDArray[DT]:
+        units, stride = (int(table[layer * plan.COLUMNS + c]) for c in (plan.UNITS, plan.STRIDE))
+        at = start + int(table[layer * plan.COLUMNS + column])
+        found = space[at : at + count * stride].reshape(count, stride)[:, :units].copy()
+        return found[0] if batch.single else found
+
+    return Backprop(
+        z={layer: quantity(layer, plan.Z) for layer in range(1, layers + 1)},
+        a={layer: quantity(layer, plan.A) for layer in range(layers + 1)},
+        dE_da={layer: quantity(layer, plan.DE_DA) for layer in range(layers + 1)},
+        delta={layer: quantity(layer, plan.DELTA) for layer in range(1, layers + 1)},
+        grads=grads,
+        error=value,
+    )
+
+
+def update(params: Params[DT], grads: Params[Any], eta: SupportsFloat) -> Params[DT]:
+    """One step of gradient descent (G1): w(t+1) = w(t) − η ∂E/∂w(t), the same for b.
+
+    Parameters
+    ----------
+    params, grads
+        Of one architecture.
+    eta
+        The learning rate η, finite and above 0.
+
+    Returns
+    -------
+    New Params; the old ones are untouched.
+
+    Raises
+    ------
+    ValueError
+        eta isn't finite and above 0, or the structures differ.
+    TypeError
+        An argument of another type.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0]], "b1": [2.0]}, hidden=(), output=fnn.identity)
+    >>> fnn.update(p, p, 0.5)["W1"]
+    array([[0.5]])
+    """
+    require_params("params", params)
+    require_params("grads", grads)
+    rate = positive("eta", eta)
+    if grads._architecture is not params._architecture:
+        require_same_structure("grads", params, grads)
+    flat = np.empty_like(params._flat)
+    slope = grads._flat if grads._flat.dtype == flat.dtype else grads._flat.astype(flat.dtype)
+    update_kernel[params.dtype](params._flat, slope, rate, flat)
+
+    return wrap(flat, params._architecture)
+
+
+def _differentiate(
+    params: Params[DT],
+    x: ArrayLike,
+    y: ArrayLike,
+    loss: Loss,
+    reduction: Reduction,
+    weights: ArrayLike | None,
+    *,
+    wanted: int,
+) -> tuple[float, Params[DT]]:
+    require_params("params", params)
+    require_loss(params, loss)
+    mean = require_reduction(reduction)
+    batch = batch_of(params, x, y, weights, loss)
+
+    return _run(params, batch, loss, mean, wanted, NO_INTEGERS.copy(), np.empty(0, params.dtype))
+
+
+def _run(
+    params: Params[DT], batch: Batch[DT], loss: Loss, mean: bool, wanted: int, table: NDArray[np.int64], space: NDArray[DT]
+) -> tuple[float, Params[DT]]:
+    """E and its gradient, which has no meaning if only the error is wanted."""
+    flat = np.empty_like(params._flat)
+    value, fault, row = differentiate_kernel[params.dtype](
+        params._architecture.codes, params._flat, *batch[:4], loss.code, mean, wanted, flat, table, space
+    )
+    if fault != cases.FINE:
+        raise_fault(params, batch, fault, row)
+
+    return value, wrap(flat, params._architecture)

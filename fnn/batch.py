@@ -1,0 +1,136 @@
+"""Cases at the boundary: from what a caller has to the arrays that the kernels take, or a clear error."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Generic, Literal, NamedTuple, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fnn.kernels import cases
+from fnn.losses import Loss, cross_entropy
+from fnn.params import DT, Params
+
+Reduction = Literal["sum", "mean"]
+
+NO_INTEGERS: Final[NDArray[np.int64]] = np.empty(0, np.int64)
+NO_WEIGHTS: Final[NDArray[np.float64]] = np.empty(0)
+
+
+class Batch(NamedTuple, Generic[DT]):
+    """What the kernels take; of `y` and `labels` one is empty, and `weights` is if each case weighs 1."""
+
+    x: NDArray[DT]  # (N, n_0)
+    y: NDArray[DT]  # (N, n_L)
+    labels: NDArray[np.int64]  # (N,)
+    weights: NDArray[np.float64]  # (N,)
+    single: bool  # the caller gave one case, without the axis of cases
+
+
+def batch_of(
+    params: Params[DT], x: ArrayLike, y: ArrayLike, weights: ArrayLike | None, loss: Loss, name: str = ""
+) -> Batch[DT]:
+    """Check and convert the cases of a call; `name` prefixes the arguments' names in errors."""
+    rows, single = inputs_of(params, x, name)
+    count, outputs = len(rows), params.sizes[-1]
+    target = real_array(f"{name}y", y)
+    if loss is cross_entropy and target.dtype.kind in "iub" and target.ndim == (0 if single else 1):
+        require_count(f"{name}y", target.reshape(-1), count)
+        labels = target.reshape(-1).astype(np.int64)
+        return Batch(rows, np.empty((0, outputs), params.dtype), labels, weights_of(weights, count, single, name), single)
+    wanted = (outputs,) if single else (count, outputs)
+    if target.shape != wanted:
+        hint = ""
+        if target.dtype.kind in "iub" and target.ndim == len(wanted) - 1:
+            hint = f"; for class labels, use loss=fnn.cross_entropy or fnn.one_hot(labels, {outputs})"
+        raise ValueError(f"{name}y: needs shape {wanted}, got {target.shape}{hint}")
+    y_rows = cast_to(params.dtype, target).reshape(count, outputs)
+
+    return Batch(rows, y_rows, NO_INTEGERS, weights_of(weights, count, single, name), single)
+
+
+def inputs_of(params: Params[DT], x: ArrayLike, name: str = "") -> tuple[NDArray[DT], bool]:
+    """X as (N, n_0) in the dtype of params, and whether it was a single case."""
+    array = real_array(f"{name}x", x)
+    units = params.sizes[0]
+    if array.ndim not in (1, 2):
+        raise ValueError(f"{name}x: needs shape ({units},) or (N, {units}), got {array.shape}")
+    if array.shape[-1] != units:
+        raise ValueError(f"{name}x: has {array.shape[-1]} columns, but the network has {units} inputs")
+    if array.shape[0] == 0:
+        raise ValueError(f"{name}x: needs at least one case, got shape {array.shape}")
+
+    return cast_to(params.dtype, array).reshape(-1, units), array.ndim == 1
+
+
+def weights_of(weights: ArrayLike | None, count: int, single: bool, name: str) -> NDArray[np.float64]:
+    """The cases' weights as (N,) float64, or empty for None."""
+    if weights is None:
+        return NO_WEIGHTS
+    array = real_array(f"{name}weights", weights)
+    if array.ndim != (0 if single else 1):
+        raise ValueError(f"{name}weights: needs one weight a case, shape {() if single else (count,)}, got {array.shape}")
+    require_count(f"{name}weights", array.reshape(-1), count)
+
+    return np.ascontiguousarray(array.reshape(-1), np.float64)
+
+
+def require_count(name: str, array: NDArray[Any], count: int) -> None:
+    if len(array) != count:
+        raise ValueError(f"{name}: has {len(array)} cases, but x has {count}")
+
+
+def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
+    """The value as an array of real numbers; TypeError if it isn't one."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name}: can't be made an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: needs real numbers, got dtype {array.dtype}")
+
+    return array
+
+
+def cast_to(dtype: np.dtype[DT], array: NDArray[Any]) -> NDArray[DT]:
+    """C-contiguous, aligned and of the dtype; the array itself if it is so already."""
+    with np.errstate(over="ignore"):  # a float64 too large for float32 becomes infinite, and is then refused
+        return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def raise_fault(params: Params[DT], batch: Batch[DT], fault: int, row: int, name: str = "") -> NoReturn:
+    """The error for what `find_fault` found."""
+    place = "" if batch.single else f" in row {row}"
+    outputs = params.sizes[-1]
+    greatest = max(outputs - 1, 1)
+    raise ValueError(
+        {
+            cases.BAD_X: f"{name}x: NaN, infinity or a value beyond {params.dtype}{place}",
+            cases.BAD_Y: f"{name}y: NaN, infinity or a value beyond {params.dtype}{place}",
+            cases.BAD_LABEL: f"{name}y: labels must be 0 to {greatest}, got {_at(batch.labels, row)}{place}",
+            cases.BAD_WEIGHT: f"{name}weights: must be finite and at least 0, got {_at(batch.weights, row)}{place}",
+            cases.NO_WEIGHT: f"{name}weights: their sum must be finite and above 0",
+            cases.NOT_PROBABILITIES: f"{name}y: cross-entropy needs values between 0 and 1, got {_at(batch.y, row)}{place}",
+            cases.NOT_A_DISTRIBUTION: (
+                f"{name}y: cross-entropy with softmax needs values that sum to 1, got {_at(batch.y, row)}{place}"
+            ),
+        }[fault]
+    )
+
+
+def _at(array: NDArray[Any], row: int) -> object:
+    return array[row] if row < len(array) else None
+
+
+def require_reduction(reduction: Reduction) -> bool:
+    """Whether the reduction is "mean"; ValueError if it is neither."""
+    if reduction not in ("sum", "mean"):
+        raise ValueError(f'reduction: must be "sum" or "mean", got {reduction!r}')
+
+    return reduction == "mean"
+
+
+def require_loss(params: Params[Any], loss: Loss) -> None:
+    if not isinstance(loss, Loss):
+        raise TypeError(f"loss: needs a loss such as fnn.squared_error, got {loss!r}")
+    loss.check(params.activations[-1])

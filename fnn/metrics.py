@@ -1,0 +1,98 @@
+"""Labels and how well they are met."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fnn.backprop import forward
+from fnn.batch import real_array
+from fnn.checks import whole
+from fnn.params import Params
+
+
+def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDArray[Any]:
+    """Row c is 0 everywhere but for a 1 in column labels[c].
+
+    Parameters
+    ----------
+    labels
+        Integers 0 .. n − 1, (N,) or a single one.
+    n
+        The number of classes.
+    dtype
+        np.float64 or np.float32.
+
+    Returns
+    -------
+    (N, n), or (n,) for a single label.
+
+    Raises
+    ------
+    ValueError
+        A label out of range (with the first row), or labels of more than one dimension.
+    TypeError
+        Labels that aren't integers.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> fnn.one_hot([2, 0], 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
+    """
+    classes = whole("n", n, at_least=1)
+    array = _labels("labels", labels, classes)
+
+    return np.eye(classes, dtype=dtype)[array]
+
+
+def accuracy(params: Params[Any], x: ArrayLike, labels: ArrayLike) -> float:
+    """The fraction of cases whose label the network gives: the greatest output, or for a single output whether a > ½.
+
+    Parameters
+    ----------
+    params
+        The network.
+    x
+        (N, n_0), or one case.
+    labels
+        Integers, (N,) or a single one: 0 .. n_L − 1, or with a single output unit 0 and 1.
+
+    Returns
+    -------
+    0 to 1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `forward` and `one_hot` do, and if the lengths differ.
+    """
+    a = np.atleast_2d(forward(params, x))
+    wanted = np.atleast_1d(_labels("labels", labels, max(params.sizes[-1], 2)))
+    if len(wanted) != len(a):
+        raise ValueError(f"labels: has {len(wanted)} cases, but x has {len(a)}")
+
+    return float(np.mean(classes_of(a) == wanted))
+
+
+def classes_of(a: NDArray[Any]) -> NDArray[np.int64]:
+    """The class that each row of outputs (or of one-hot targets) stands for."""
+    return np.argmax(a, axis=1) if a.shape[1] > 1 else (a[:, 0] > 0.5).astype(np.int64)
+
+
+def _labels(name: str, labels: ArrayLike, classes: int) -> NDArray[Any]:
+    array = real_array(name, labels)
+    if array.dtype.kind not in "iub":
+        raise TypeError(f"{name}: needs integers, got dtype {array.dtype}")
+    if array.ndim > 1:
+        raise ValueError(f"{name}: needs shape (N,), got {array.shape}")
+    if array.dtype.kind == "b":
+        array = array.astype(np.int64)
+    bad = np.flatnonzero((array < 0) | (array >= classes))
+    if bad.size:
+        raise ValueError(f"{name}: must be 0 to {classes - 1}, got {array.reshape(-1)[bad[0]]} in row {bad[0]}")
+
+    return array
