@@ -1,0 +1,62 @@
+"""What training tells: a record an epoch, the history of them all, and the error of a run that went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.params import DT, Params
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known at the end of an epoch."""
+
+    error: float  # over the epoch, each case measured when its batch came, before that batch's update
+    validation_error: float | None
+    validation_accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The records of all epochs as arrays of shape (epochs,)."""
+
+    error: NDArray[np.float64]
+    validation_error: NDArray[np.float64] | None
+    validation_accuracy: NDArray[np.float64] | None
+
+    def __len__(self) -> int:
+        return len(self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Generic[DT]):
+    """What `train` returns."""
+
+    params: Params[DT]
+    history: History
+
+
+class TrainingDiverged(ArithmeticError):
+    """The error or the parameters became NaN or infinite.
+
+    Attributes
+    ----------
+    epoch
+        The epoch, counted from 1, in which they did.
+    params
+        The parameters after the last good epoch: they are finite, and so is the error with them.
+    history
+        Of the epochs up to those parameters.
+    """
+
+    def __init__(self, epoch: int, params: Params[Any], history: History) -> None:
+        super().__init__(
+            f"the error or the parameters became NaN or infinite in epoch {epoch}; usually eta is too large (with "
+            f'reduction="sum" the step grows with the batch) or the inputs are not scaled; .params holds the network '
+            f"after epoch {len(history)}"
+        )
+        self.epoch, self.params, self.history = epoch, params, history

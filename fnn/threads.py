@@ -1,0 +1,52 @@
+"""Threads for kernels that are run by several at once, each with its part.
+
+They are plain Python threads, which the kernels leave the interpreter's lock for: they need none of Numba's threading
+layers, so several callers may train at once whichever is installed, and so may a forked child.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+
+def available() -> int:
+    """How many threads this process may run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_parts(part: Callable[[int, int], None], parts: int) -> None:
+    """Call ``part(i, parts)`` for all i at once, the first here and the others in threads of their own.
+
+    The parts wait for each other inside, so none may enter before all are there: if the system refuses a thread, the
+    work is done by one.
+    """
+    if parts == 1:
+        part(0, 1)
+        return
+    decided = threading.Event()
+    agreed: list[int] = []
+
+    def enter(number: int) -> None:
+        decided.wait()
+        if agreed:
+            part(number, parts)
+
+    helpers = [threading.Thread(target=enter, args=(number,), daemon=True) for number in range(1, parts)]
+    started = []
+    try:
+        for helper in helpers:
+            helper.start()
+            started.append(helper)
+        agreed.append(parts)
+    except RuntimeError:  # can't start new thread
+        pass
+    finally:
+        decided.set()
+    if agreed:
+        part(0, parts)
+    for helper in started:
+        helper.join()
+    if not agreed:
+        part(0, 1)

@@ -1,0 +1,79 @@
+"""Measuring on a validation set, and collecting the history."""
+
+from __future__ import annotations
+
+from typing import Generic
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fnn.backprop import error, forward
+from fnn.batch import Batch, Reduction, batch_of
+from fnn.history import History, Record
+from fnn.losses import Loss
+from fnn.metrics import classes_of
+from fnn.params import DT, Params, wrap
+
+
+class Watch(Generic[DT]):
+    """The errors of all epochs so far, and what a validation set says after each."""
+
+    def __init__(
+        self, params: Params[DT], validation: tuple[ArrayLike, ArrayLike] | None, loss: Loss, reduction: Reduction
+    ) -> None:
+        self._errors: list[NDArray[np.float64]] = []
+        self._measured: list[tuple[float, float | None]] = []
+        self._loss, self._reduction = loss, reduction
+        self._architecture = params._architecture
+        self._batch: Batch[DT] | None = None
+        if validation is not None:
+            if not isinstance(validation, tuple) or len(validation) != 2:
+                raise TypeError("validation: needs a tuple (x, y)")
+            self._batch = batch_of(params, *validation, None, loss, "validation ")
+            self._classes = _classes(self._batch)
+            self._measure(params)  # bad values are refused before training begins
+
+    @property
+    def validates(self) -> bool:
+        """Whether there is a validation set, so that every epoch must be seen."""
+        return self._batch is not None
+
+    def add(self, errors: NDArray[np.float64], flat: NDArray[DT]) -> None:
+        """Take the errors of some epochs, and measure the parameters at their end."""
+        self._errors.append(errors)
+        if self._batch is not None:
+            self._measured.append(self._measure(wrap(flat.copy(), self._architecture)))
+
+    def latest(self) -> Record:
+        """What is known of the last epoch."""
+        measured = self._measured[-1] if self._measured else (None, None)
+
+        return Record(float(self._errors[-1][-1]), *measured)
+
+    def history(self, epochs: int | None = None) -> History:
+        """Of all epochs, or of the first few."""
+        errors = np.concatenate([np.empty(0), *self._errors])[:epochs]
+        if self._batch is None:
+            return History(errors, None, None)
+        measured = self._measured[:epochs]
+        accuracy = None if self._classes is None else np.array([a for _, a in measured], np.float64)
+
+        return History(errors, np.array([e for e, _ in measured], np.float64), accuracy)
+
+    def _measure(self, params: Params[DT]) -> tuple[float, float | None]:
+        assert self._batch is not None
+        x, y = self._batch.x, self._batch.labels if self._batch.labels.size else self._batch.y
+        value = error(params, x, y, loss=self._loss, reduction=self._reduction)
+        if self._classes is None:
+            return value, None
+
+        return value, float(np.mean(classes_of(forward(params, x)) == self._classes))
+
+
+def _classes(batch: Batch[DT]) -> NDArray[np.int64] | None:
+    """The classes that the targets stand for, if they are labels or one-hot."""
+    if batch.labels.size:
+        return batch.labels
+    is_one_hot = np.isin(batch.y, (0, 1)).all() and (batch.y.shape[1] == 1 or (batch.y.sum(axis=1) == 1).all())
+
+    return classes_of(batch.y) if is_one_hot else None
