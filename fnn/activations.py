@@ -62,10 +62,11 @@ class Activation:
         rows = _rows(z)
         if self.code == codes.SOFTMAX:
             a = self(z)
-            identity = np.eye(a.shape[-1], dtype=a.dtype)
+            identity: NDArray[np.floating] = np.eye(a.shape[-1], dtype=a.dtype)  # 𝟙[i=j]
             return a[..., :, None] * (identity - a[..., None, :])
-        prime = np.empty_like(rows)
-        prime_kernel[rows.dtype](self.code, rows, prime)
+        a, prime = np.empty_like(rows), np.empty_like(rows)
+        activate_kernel[rows.dtype](self.code, rows, a)
+        prime_kernel[rows.dtype](self.code, rows, a, np.ones_like(rows), prime)
 
         return prime.reshape(np.shape(z))
 
@@ -83,9 +84,9 @@ def _rows(z: ArrayLike) -> NDArray[np.floating]:
         raise TypeError(f"z: needs real numbers, got dtype {array.dtype}")
     if array.size == 0:
         raise ValueError(f"z: needs at least one number, got shape {array.shape}")
-    dtype = np.float32 if array.dtype == np.float32 else np.float64
+    rows: NDArray[np.floating] = np.ascontiguousarray(array, np.float32 if array.dtype == np.float32 else np.float64)
 
-    return np.ascontiguousarray(array, dtype).reshape(-1, array.shape[-1] if array.ndim else 1)
+    return rows.reshape(-1, array.shape[-1] if array.ndim else 1)
 
 
 sigmoid = Activation("sigmoid", codes.SIGMOID)

@@ -27,9 +27,9 @@ from fnn.batch import (
 )
 from fnn.checks import positive
 from fnn.kernels import cases, plan
-from fnn.kernels.differentiate import ERROR_ONLY, EVERYTHING, GRADIENT, differentiate_kernel
-from fnn.kernels.evaluate import forward_kernel, update_kernel
-from fnn.kernels.plan import table_kernel
+from fnn.kernels.differentiate import ERROR_ONLY, EVERYTHING, GRADIENT, PIECE, differentiate_kernel
+from fnn.kernels.evaluate import BLOCK, forward_kernel, update_kernel
+from fnn.layout import first_aligned
 from fnn.losses import Loss, squared_error
 from fnn.params import DT, Params, require_params, require_same_structure, wrap
 
@@ -66,8 +66,10 @@ def forward(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
     """
     require_params("params", params)
     rows, single = inputs_of(params, x)
-    a = np.empty((len(rows), params.sizes[-1]), params.dtype)
-    bad = forward_kernel[params.dtype](params._architecture.codes, params._flat, rows, a)
+    dtype = params.dtype
+    layout = params._architecture.layout(dtype, min(len(rows), BLOCK))
+    a = np.empty((len(rows), params.sizes[-1]), dtype)
+    bad = forward_kernel[dtype](layout.table, params._flat, np.zeros(layout.forward, dtype), rows, a)
     if bad >= 0:
         raise_fault(params, Batch(rows, a, NO_INTEGERS, np.empty(0), single), cases.BAD_X, bad)
 
@@ -193,10 +195,10 @@ def backprop(
     batch = batch_of(params, x, y, weights, loss)
     mean = require_reduction(reduction)
     count, layers = len(batch.x), len(params.activations)
-    table, needed = table_kernel[params.dtype](params._architecture.codes, count, False, params._flat)
-    space = np.zeros(needed, params.dtype)
-    value, grads = _run(params, batch, loss, mean, EVERYTHING, table, space)
-    start = plan.first_aligned(space)
+    layout = params._architecture.layout(params.dtype, count)
+    space = np.zeros(layout.whole, params.dtype)
+    value, grads = _run(params, batch, loss, mean, EVERYTHING, space)
+    start, table = first_aligned(space), layout.table
 
     def quantity(layer: int, column: int) -> NDArray[DT]:
         units, stride = (int(table[layer * plan.COLUMNS + c]) for c in (plan.UNITS, plan.STRIDE))
@@ -269,16 +271,20 @@ def _differentiate(
     mean = require_reduction(reduction)
     batch = batch_of(params, x, y, weights, loss)
 
-    return _run(params, batch, loss, mean, wanted, NO_INTEGERS.copy(), np.empty(0, params.dtype))
+    layout = params._architecture.layout(params.dtype, min(len(batch.x), PIECE))
+
+    return _run(params, batch, loss, mean, wanted, np.zeros(layout.whole, params.dtype))
 
 
 def _run(
-    params: Params[DT], batch: Batch[DT], loss: Loss, mean: bool, wanted: int, table: NDArray[np.int64], space: NDArray[DT]
+    params: Params[DT], batch: Batch[DT], loss: Loss, mean: bool, wanted: int, space: NDArray[DT]
 ) -> tuple[float, Params[DT]]:
     """E and its gradient, which has no meaning if only the error is wanted."""
+    room = len(batch.x) if wanted == EVERYTHING else min(len(batch.x), PIECE)
+    table = params._architecture.layout(params.dtype, room).table
     flat = np.empty_like(params._flat)
     value, fault, row = differentiate_kernel[params.dtype](
-        params._architecture.codes, params._flat, *batch[:4], loss.code, mean, wanted, flat, table, space
+        table, params._flat, space, room, *batch[:4], loss.code, mean, wanted, flat
     )
     if fault != cases.FINE:
         raise_fault(params, batch, fault, row)

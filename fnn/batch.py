@@ -37,7 +37,9 @@ def batch_of(
     if loss is cross_entropy and target.dtype.kind in "iub" and target.ndim == (0 if single else 1):
         require_count(f"{name}y", target.reshape(-1), count)
         labels = target.reshape(-1).astype(np.int64)
-        return Batch(rows, np.empty((0, outputs), params.dtype), labels, weights_of(weights, count, single, name), single)
+        return Batch(
+            rows, np.empty((0, outputs), params.dtype), labels, weights_of(weights, count, single, name), single
+        )
     wanted = (outputs,) if single else (count, outputs)
     if target.shape != wanted:
         hint = ""
@@ -69,13 +71,16 @@ def weights_of(weights: ArrayLike | None, count: int, single: bool, name: str) -
         return NO_WEIGHTS
     array = real_array(f"{name}weights", weights)
     if array.ndim != (0 if single else 1):
-        raise ValueError(f"{name}weights: needs one weight a case, shape {() if single else (count,)}, got {array.shape}")
+        raise ValueError(
+            f"{name}weights: needs one weight a case, shape {() if single else (count,)}, got {array.shape}"
+        )
     require_count(f"{name}weights", array.reshape(-1), count)
 
     return np.ascontiguousarray(array.reshape(-1), np.float64)
 
 
 def require_count(name: str, array: NDArray[Any], count: int) -> None:
+    """Raise ValueError if an array has another number of cases than x."""
     if len(array) != count:
         raise ValueError(f"{name}: has {len(array)} cases, but x has {count}")
 
@@ -110,7 +115,9 @@ def raise_fault(params: Params[DT], batch: Batch[DT], fault: int, row: int, name
             cases.BAD_LABEL: f"{name}y: labels must be 0 to {greatest}, got {_at(batch.labels, row)}{place}",
             cases.BAD_WEIGHT: f"{name}weights: must be finite and at least 0, got {_at(batch.weights, row)}{place}",
             cases.NO_WEIGHT: f"{name}weights: their sum must be finite and above 0",
-            cases.NOT_PROBABILITIES: f"{name}y: cross-entropy needs values between 0 and 1, got {_at(batch.y, row)}{place}",
+            cases.NOT_PROBABILITIES: (
+                f"{name}y: cross-entropy needs values between 0 and 1, got {_at(batch.y, row)}{place}"
+            ),
             cases.NOT_A_DISTRIBUTION: (
                 f"{name}y: cross-entropy with softmax needs values that sum to 1, got {_at(batch.y, row)}{place}"
             ),
@@ -131,6 +138,7 @@ def require_reduction(reduction: Reduction) -> bool:
 
 
 def require_loss(params: Params[Any], loss: Loss) -> None:
+    """Raise TypeError if it isn't a `Loss`, ValueError if the network's output activation doesn't suit it."""
     if not isinstance(loss, Loss):
         raise TypeError(f"loss: needs a loss such as fnn.squared_error, got {loss!r}")
     loss.check(params.activations[-1])

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from fnn.batch import Batch, raise_fault
 from fnn.kernels import barrier, cases
-from fnn.kernels.cases import fault_kernel
-from fnn.kernels.descend import EPOCH, NEWS, STEP, STOP, descend_kernel
-from fnn.kernels.plan import table_kernel
+from fnn.kernels.descend import EPOCH, NEWS, STEP, STOP, descend_kernel, fault_kernel, pack_kernel, unpack_kernel
+from fnn.kernels.plan import LINE
 from fnn.losses import Loss
 from fnn.params import DT, Params
 from fnn.threads import run_parts
@@ -31,34 +30,46 @@ class Descent(Generic[DT]):
     """Everything that stays the same while a network is trained."""
 
     def __init__(
-        self, params: Params[DT], batch: Batch[DT], loss: Loss, mean: bool, eta: float, batch_size: int, seed: int, threads: int
+        self,
+        params: Params[DT],
+        batch: Batch[DT],
+        loss: Loss,
+        mean: bool,
+        eta: float,
+        batch_size: int,
+        seed: int,
+        threads: int,
     ) -> None:
         self.architecture, self._dtype = params._architecture, params.dtype
-        self._batch, self._settings = batch, (loss.code, mean, eta, batch_size, seed)
+        self._batch, self._loss, self._mean = batch, loss, mean
+        self._eta, self._batch_size, self._seed = eta, batch_size, seed
         fault, row = fault_kernel[params.dtype](*batch[:4], params.sizes[-1], params.activations[-1].code, loss.code)
         if fault != cases.FINE:
             raise_fault(params, batch, fault, row)
         self._room = min(batch_size, ROOM)
-        self._table, needed = table_kernel[params.dtype](params._architecture.codes, self._room, True, params._flat)
-        self._space = np.zeros(needed, params.dtype)
-        self._large = np.empty(params._flat.size if batch_size > ROOM else 0, params.dtype)
+        self._layout = self.architecture.layout(self._dtype, self._room, packed=True)
+        self._space = np.zeros(self._layout.whole, self._dtype)
+        self._weights = np.zeros(self._layout.weights, self._dtype)
+        self._large = np.zeros(self._layout.weights if batch_size > ROOM else LINE // self._dtype.itemsize, self._dtype)
         self._order = np.arange(len(batch.x))
-        self._row_errors = np.empty(self._room)
         self._threads = threads
 
     def run(self, flat: NDArray[DT], first_epoch: int, epochs: int) -> Course:
         """Train `flat` in place for some epochs, or until the error isn't finite."""
         errors, news = np.empty(epochs), np.zeros(NEWS, np.int64)
-        gate = np.zeros(barrier.SIZE, np.int64)
+        gate, table = np.zeros(barrier.SIZE, np.int64), self._layout.table
         kernel = descend_kernel[self._dtype]
 
         def part(number: int, parts: int) -> None:
             kernel(
-                number, parts, gate, self.architecture.codes, flat, *self._batch[:4], *self._settings, first_epoch,
-                self._order, self._table, self._space, self._large, self._row_errors, self._room, errors, news,
+                number, parts, gate, table, self._weights, self._space, self._room, self._large,
+                *self._batch[:4], self._order, self._loss.code, self._mean, self._eta, self._batch_size, self._seed,
+                first_epoch, errors, news,
             )  # fmt: skip
 
+        pack_kernel[self._dtype](table, flat, self._weights, self._space)
         run_parts(part, self._threads)
+        unpack_kernel[self._dtype](table, self._weights, flat)
         if news[STOP]:
             return Course(errors[: news[EPOCH]], True, news[STEP] == 0)
 

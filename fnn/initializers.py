@@ -1,14 +1,15 @@
 """How a network starts: schemes that draw the first weights, and `init`.
 
-A draw depends on nothing but the seed: PCG64's raw numbers are the same in every version of NumPy on every machine, and
-they become uniform and normal numbers here by additions, multiplications and square roots alone, which IEEE 754 fixes to
-the bit. (NumPy's own `standard_normal` may change between versions and calls the machine's `log`.)
+A draw depends on nothing but the seed: PCG64's raw numbers are the same in every version of NumPy on every machine,
+and become uniform and normal numbers here by additions, multiplications, divisions and square roots alone, which
+IEEE 754 fixes to the bit. (NumPy's own `standard_normal` may change between versions and calls the machine's `log`.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, overload
 
 import numpy as np
@@ -135,7 +136,7 @@ def init(
     if not isinstance(initializer, Initializer):
         raise TypeError(f"initializer: needs a scheme such as fnn.glorot_uniform, got {initializer!r}")
     source = np.random.PCG64(whole("seed", seed, at_least=0))
-    flat = np.zeros(architecture.count)
+    flat = np.zeros(sum((m + 1) * n for m, n in pairwise(architecture.sizes)))
     for key, place, shape in architecture.slices():
         if key.startswith("W"):
             m, n = shape

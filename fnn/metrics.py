@@ -46,7 +46,9 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
     classes = whole("n", n, at_least=1)
     array = _labels("labels", labels, classes)
 
-    return np.eye(classes, dtype=dtype)[array]
+    rows: NDArray[Any] = np.eye(classes, dtype=dtype)[array]
+
+    return rows
 
 
 def accuracy(params: Params[Any], x: ArrayLike, labels: ArrayLike) -> float:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
+from itertools import pairwise
+from typing import Any, Generic, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.activations import Activation, softmax
 from fnn.checks import whole
+from fnn.layout import Layout, layout_of
 
 DT = TypeVar("DT", bound=np.float32 | np.float64)
-_OTHER = TypeVar("_OTHER", bound=np.float32 | np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +24,24 @@ class Architecture:
 
     sizes: tuple[int, ...]
     activations: tuple[Activation, ...]
-    codes: NDArray[np.int64] = field(init=False, repr=False, compare=False)  # as `fnn.kernels.plan` reads it
-    count: int = field(init=False, repr=False, compare=False)  # of all parameters
+    _layouts: dict[tuple[type, int, bool], Layout] = field(default_factory=dict, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        layers = len(self.activations)
-        codes = np.array([layers, *self.sizes, *(f.code for f in self.activations)], np.int64)
-        codes.flags.writeable = False
-        object.__setattr__(self, "codes", codes)
-        object.__setattr__(self, "count", sum((m + 1) * n for m, n in zip(self.sizes, self.sizes[1:], strict=False)))
+    def layout(self, dtype: np.dtype[Any], rows: int, *, packed: bool = False) -> Layout:
+        """Where the kernels find everything, for so many cases; made once and then remembered."""
+        key = (dtype.type, rows, packed)
+        found = self._layouts.get(key)
+        if found is None:
+            if len(self._layouts) > 100:
+                self._layouts.clear()
+            codes = [f.code for f in self.activations]
+            found = self._layouts[key] = layout_of(self.sizes, codes, rows, dtype, packed)
+
+        return found
 
     def slices(self) -> Iterator[tuple[str, slice, tuple[int, ...]]]:
         """Each leaf's key, its place in the flat buffer and its shape, in order."""
         start = 0
-        for layer, (m, n) in enumerate(zip(self.sizes, self.sizes[1:], strict=False), start=1):
+        for layer, (m, n) in enumerate(pairwise(self.sizes), start=1):
             yield f"W{layer}", slice(start, start + m * n), (m, n)
             yield f"b{layer}", slice(start + m * n, start + m * n + n), (n,)
             start += (m + 1) * n
@@ -45,14 +50,16 @@ class Architecture:
 def architecture_of(
     sizes: Sequence[int], hidden: Activation | Sequence[Activation], output: Activation
 ) -> Architecture:
-    """The architecture that the arguments of `init` and `Params` describe; ValueError or TypeError if they describe none."""
+    """The architecture that the arguments of `init` and `Params` describe, or an error if they describe none."""
     if len(sizes) < 2:
         raise ValueError(f"sizes: needs an input and an output size at least, got {tuple(sizes)!r}")
     sizes = tuple(whole(f"sizes[{i}]", n, at_least=1) for i, n in enumerate(sizes))
     layers = len(sizes) - 1
     before = (hidden,) * (layers - 1) if isinstance(hidden, Activation) else tuple(hidden)
     if len(before) != layers - 1:
-        raise ValueError(f"hidden: needs one activation, or one for each of {layers - 1} hidden layers, got {len(before)}")
+        raise ValueError(
+            f"hidden: needs one activation, or one for each of {layers - 1} hidden layers, got {len(before)}"
+        )
     for name, activation in [*((f"hidden[{i}]", f) for i, f in enumerate(before)), ("output", output)]:
         if not isinstance(activation, Activation):
             raise TypeError(f"{name}: needs an activation such as fnn.sigmoid, got {activation!r}")
@@ -102,15 +109,32 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
     _flat: NDArray[DT]
     _architecture: Architecture
 
+    @overload
     def __init__(
-        self, leaves: Mapping[str, NDArray[DT]] | Mapping[str, ArrayLike], *,
-        hidden: Activation | Sequence[Activation], output: Activation,
-    ) -> None:  # fmt: skip
+        self: Params[np.float32],
+        leaves: Mapping[str, NDArray[np.float32]],
+        *,
+        hidden: Activation | Sequence[Activation],
+        output: Activation,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Params[np.float64],
+        leaves: Mapping[str, ArrayLike],
+        *,
+        hidden: Activation | Sequence[Activation],
+        output: Activation,
+    ) -> None: ...
+    def __init__(
+        self, leaves: Mapping[str, Any], *, hidden: Activation | Sequence[Activation], output: Activation
+    ) -> None:
         arrays = {key: _leaf(key, value) for key, value in _mapping(leaves).items()}
         sizes = _sizes_of(arrays)
         architecture = architecture_of(sizes, hidden, output)
         dtype = np.float32 if all(a.dtype == np.float32 for a in arrays.values()) else np.float64
-        flat = np.concatenate([arrays[key].ravel() for key, _, _ in architecture.slices()], dtype=dtype, casting="unsafe")
+        flat = np.concatenate(
+            [arrays[key].ravel() for key, _, _ in architecture.slices()], dtype=dtype, casting="unsafe"
+        )
         _fill(self, cast(NDArray[DT], flat), architecture)
 
     def __getitem__(self, key: str) -> NDArray[DT]:
@@ -119,7 +143,7 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         sizes = self._architecture.sizes
         if match is None or layer >= len(sizes):
             raise KeyError(f"{key!r}: the keys are W1, b1, .., W{len(sizes) - 1}, b{len(sizes) - 1}")
-        start = sum((m + 1) * n for m, n in zip(sizes[: layer - 1], sizes[1:layer], strict=True))
+        start = sum((m + 1) * n for m, n in pairwise(sizes[:layer]))
         m, n = sizes[layer - 1], sizes[layer]
         if match[1] == "W":
             return self._flat[start : start + m * n].reshape(m, n)
@@ -191,8 +215,8 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         raise AttributeError(f"Params is immutable: {name} can't be deleted")
 
     def __repr__(self) -> str:
-        shapes = zip(self.sizes, self.sizes[1:], self.activations, strict=False)
-        lines = [f"  {layer}: ({m}, {n}) {f.name}" for layer, (m, n, f) in enumerate(shapes, start=1)]
+        layers = zip(pairwise(self.sizes), self.activations, strict=True)
+        lines = [f"  {layer}: {shape} {f.name}" for layer, (shape, f) in enumerate(layers, start=1)]
 
         return "\n".join([f"fnn.Params({self.dtype}, {self._flat.size} parameters)", *lines])
 

@@ -42,5 +42,6 @@ class Progress:
             self._bar.update(epochs)
 
     def close(self) -> None:
+        """Take the bar away."""
         if self._bar is not None:
             self._bar.close()

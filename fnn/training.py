@@ -16,7 +16,6 @@ from fnn.history import Record, Run, TrainingDiverged
 from fnn.losses import Loss, squared_error
 from fnn.params import DT, Params, require_params, wrap
 from fnn.progress import Progress
-from fnn.threads import available
 from fnn.watch import Watch
 
 
@@ -58,7 +57,7 @@ def train(
     seed
         Of the order of the cases, which changes every epoch. A batch of all cases keeps their order.
     callback
-        Called as ``callback(epoch, params, record)`` after every epoch, counted from 1; ends training by returning True.
+        Called as ``callback(epoch, params, record)`` after every epoch, counted from 1; returning True ends it.
     progress
         Whether to show a progress bar (extra `progress`); by default on a terminal, after a second.
     threads
@@ -119,7 +118,7 @@ class _Call(NamedTuple, Generic[DT]):
 
 
 def _advance(descent: Descent[DT], watch: Watch[DT], call: _Call[DT], epochs: int) -> _Call[DT]:
-    """Train for some epochs; a call that ends within a tenth of a second, in which nothing can stop it, may be doubled."""
+    """Train for some epochs. A call can't be interrupted, so they grow only while they are short."""
     began = time.perf_counter()
     flat = call.flat.copy()
     errors, stopped, _ = descent.run(flat, call.done, epochs)

@@ -4,7 +4,6 @@ To add one: a code, the scalar pair f and f′, and a branch in `activate` and i
 outside the loops, so that each loop is a simple one, which LLVM vectorises. Blocks are processed with their padding.
 """
 
-from numba import types
 from numba.types import CPointer, int64, void
 
 from fnn.kernels.intrinsics import Floats, fma, like, shift

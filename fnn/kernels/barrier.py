@@ -71,7 +71,9 @@ def _give_way(typingctx: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         if sys.platform != "win32":
             kind = ir.FunctionType(ir.IntType(32), [])
-            builder.call(builder.module.globals.get("sched_yield") or ir.Function(builder.module, kind, "sched_yield"), [])
+            builder.call(
+                builder.module.globals.get("sched_yield") or ir.Function(builder.module, kind, "sched_yield"), []
+            )
         return context.get_dummy_value()
 
     return types.void(), codegen

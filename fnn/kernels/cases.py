@@ -1,6 +1,6 @@
 """The cases of a call: looking for what can't be computed with, and bringing them into the workspace."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -8,40 +8,51 @@ from numba import types
 
 from fnn.kernels import plan
 from fnn.kernels.activations import SOFTMAX
-from fnn.kernels.equations import block
 from fnn.kernels.intrinsics import Floats, Integers, like, pointer, shift
-from fnn.kernels.kernel import array, kernel
+from fnn.kernels.linking import linked
 from fnn.kernels.losses import CROSS_ENTROPY
 from fnn.kernels.options import inline
-from fnn.kernels.plan import Net, entry
+from fnn.kernels.plan import Net, block, entry, net_type
 
 # What `find_fault` finds.
 FINE, BAD_X, BAD_Y, BAD_LABEL, BAD_WEIGHT, NO_WEIGHT, NOT_PROBABILITIES, NOT_A_DISTRIBUTION = range(8)
-SUM_TOLERANCE = 1e-5  # probabilities that were rounded to float32 sum to 1 within this
+SUM_TOLERANCE: Final = 1e-5  # probabilities that were rounded to float32 sum to 1 within this
 
-Reals = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+Reals = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float64]
 
 
 class Cases(NamedTuple):
-    """Pointers to all cases. Either `labels` or `y` holds the targets; without `weighted` each case weighs 1."""
+    """All cases of a call. Either the labels or y are the targets; weights that aren't there are 1."""
 
-    count: int
-    x: Floats  # (count, n_0)
-    y: Floats  # (count, n_L)
-    labels: Integers  # (count,)
-    weights: Floats  # (count,), float64
-    labelled: bool
-    weighted: bool
+    number: int  # N
+    x: Floats  # (N, n_0)
+    y: Floats  # (N, n_L)
+    labels: Integers  # (N,)
+    weights: Floats  # (N,), float64
+    order: Integers  # (N,)
+    has_labels: bool
+    has_weights: bool
+    has_order: bool
+
+
+def cases_type(dtype: types.Float) -> types.Type:
+    """`Cases` as a Numba type."""
+    floats, integers, yes = types.CPointer(dtype), types.CPointer(types.int64), types.boolean
+
+    return types.NamedTuple(
+        [types.int64, floats, floats, integers, types.CPointer(types.float64), integers, yes, yes, yes], Cases
+    )
 
 
 @inline
-def cases_of(x: Reals, y: Reals, labels: Labels, weights: Weights) -> Cases:
-    """Of the targets' two arrays the empty one is not used; empty weights are 1."""
+def cases_of(x: Reals, y: Reals, labels: Labels, weights: Weights, order: Labels) -> Cases:
+    """Empty labels, weights and order stand for none."""
     return Cases(
-        x.shape[0], pointer(x), pointer(y), pointer(labels), pointer(weights), labels.size > 0, weights.size > 0
-    )
+        x.shape[0], pointer(x), pointer(y), pointer(labels), pointer(weights), pointer(order),
+        labels.size > 0, weights.size > 0, order.size > 0,
+    )  # fmt: skip
 
 
 @inline
@@ -54,38 +65,39 @@ def is_finite(values: Floats, count: int) -> bool:
     return bad == 0
 
 
-@inline
+@linked(lambda t: types.int64(types.CPointer(t), types.int64, types.int64))
 def first_not_finite(values: Floats, rows: int, columns: int) -> int:
     """The first row that holds NaN or infinity, or −1."""
-    for row in range(rows):
-        if not is_finite(shift(values, row * columns), columns):
-            return row
-    return -1
+    if is_finite(values, rows * columns):
+        return -1
+    row = 0
+    while is_finite(shift(values, row * columns), columns):
+        row += 1
+    return row
 
 
-@inline
+@linked(lambda t: types.UniTuple(types.int64, 2)(cases_type(t), *[types.int64] * 4))
 def find_fault(cases: Cases, inputs: int, outputs: int, code: int, loss: int) -> tuple[int, int]:
     """What is wrong first, and in which row; (FINE, −1) if nothing is."""
-    row = first_not_finite(cases.x, cases.count, inputs)
+    row = first_not_finite(cases.x, cases.number, inputs)
     if row >= 0:
         return BAD_X, row
-    if cases.labelled:
-        greatest = 1 if outputs == 1 else outputs - 1
-        for row in range(cases.count):
+    if cases.has_labels:
+        greatest = max(outputs - 1, 1)
+        for row in range(cases.number):
             if cases.labels[row] < 0 or cases.labels[row] > greatest:
                 return BAD_LABEL, row
     else:
-        row = first_not_finite(cases.y, cases.count, outputs)
+        row = first_not_finite(cases.y, cases.number, outputs)
         if row >= 0:
             return BAD_Y, row
-        if loss == CROSS_ENTROPY:
-            for row in range(cases.count):
-                fault = probability_fault(shift(cases.y, row * outputs), outputs, code)
-                if fault != FINE:
-                    return fault, row
-    if cases.weighted:
+        for row in range(cases.number if loss == CROSS_ENTROPY else 0):
+            fault = probability_fault(shift(cases.y, row * outputs), outputs, code)
+            if fault != FINE:
+                return fault, row
+    if cases.has_weights:
         total = 0.0
-        for row in range(cases.count):
+        for row in range(cases.number):
             if not (cases.weights[row] >= 0 and cases.weights[row] < np.inf):
                 return BAD_WEIGHT, row
             total += cases.weights[row]
@@ -108,55 +120,45 @@ def probability_fault(y: Floats, outputs: int, code: int) -> int:
 
 
 @inline
-def total_weight(cases: Cases, order: Integers, first: int, rows: int) -> float:
-    """Σ_c w_c over the cases order[first .. first + rows]."""
-    if not cases.weighted:
+def case_at(cases: Cases, place: int) -> int:
+    return cases.order[place] if cases.has_order else place
+
+
+@linked(lambda t: types.float64(cases_type(t), types.int64, types.int64))
+def total_weight(cases: Cases, first: int, rows: int) -> float:
+    """Σ_c w_c over the places first .. first + rows of the order."""
+    if not cases.has_weights:
         return float(rows)
     total = 0.0
-    for i in range(first, first + rows):
-        total += cases.weights[order[i]]
+    for place in range(first, first + rows):
+        total += cases.weights[case_at(cases, place)]
     return total
 
 
 @inline
-def load_inputs(net: Net, x: Floats, order: Integers, top: int, bottom: int) -> None:
-    """A⁰: the cases order[top .. bottom] into the rows top .. bottom of the workspace."""
-    units = entry(net, 0, plan.UNITS)
-    for row in range(top, bottom):
-        source, a = shift(x, order[row] * units), block(net, 0, plan.A, row)
-        for i in range(units):
-            a[i] = source[i]
+def copy(source: Floats, into: Floats, count: int) -> None:
+    for i in range(count):
+        into[i] = source[i]
 
 
-@inline
-def load_targets(net: Net, cases: Cases, order: Integers, scale: float, top: int, bottom: int) -> None:
-    """The targets Y (labels become one-hot rows) and each case's share in the error, w_c · scale."""
-    units, stride = entry(net, net.layers, plan.UNITS), entry(net, net.layers, plan.STRIDE)
+@linked(lambda t: types.void(net_type(t), cases_type(t), types.int64, types.float64, types.int64, types.int64))
+def load(net: Net, cases: Cases, first: int, scale: float, top: int, bottom: int) -> None:
+    """Fill the rows top .. bottom of the workspace with the cases at the places first + row of the order.
+
+    A⁰ gets the inputs; the targets get y, or one-hot rows for labels; a case's share in the error is w_c · scale.
+    """
+    inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
+    stride = entry(net, net.layers, plan.STRIDE)
     shares = shift(net.space, entry(net, 0, plan.SHARES))
     for row in range(top, bottom):
-        case = order[row]
+        case = case_at(cases, first + row)
+        copy(shift(cases.x, case * inputs), block(net, 0, plan.A, row), inputs)
         y = shift(net.space, entry(net, 0, plan.TARGETS) + row * stride)
-        if cases.labelled:
-            for d in range(units):
-                y[d] = like(y, 0.0)
-            if units == 1:
-                y[0] = like(y, cases.labels[case])
-            else:
-                y[cases.labels[case]] = like(y, 1.0)
+        if not cases.has_labels:
+            copy(shift(cases.y, case * outputs), y, outputs)
+        elif outputs == 1:
+            y[0] = like(y, cases.labels[case])
         else:
-            source = shift(cases.y, case * units)
-            for d in range(units):
-                y[d] = source[d]
-        shares[row] = like(shares, cases.weights[case] * scale if cases.weighted else scale)
-
-
-@kernel(
-    lambda t: types.UniTuple(types.int64, 2)(
-        array(t, 2), array(t, 2), array(types.int64), array(types.float64), types.int64, types.int64, types.int64
-    )
-)
-def fault_kernel(
-    x: Reals, y: Reals, labels: Labels, weights: Weights, outputs: int, code: int, loss: int
-) -> tuple[int, int]:
-    """What is wrong with the cases, and in which row."""
-    return find_fault(cases_of(x, y, labels, weights), x.shape[1], outputs, code, loss)
+            for d in range(outputs):
+                y[d] = like(y, 1.0 if d == cases.labels[case] else 0.0)
+        shares[row] = like(shares, cases.weights[case] * scale if cases.has_weights else scale)

@@ -1,4 +1,4 @@
-"""`descend`: the training loop. Every thread runs it, each with its part of every step's two phases.
+"""The training loop. Every thread runs it, each with its part of every step's two phases.
 
 Phase 1, by cases: forward, and back to every Δ; the weights are only read. Phase 2, by rows of each W: ∂E/∂W over the
 whole batch and the update at once. Two barriers a step, and no sum of partial gradients: each number is computed by the
@@ -11,29 +11,94 @@ from numba import types
 
 from fnn.kernels import plan
 from fnn.kernels.barrier import wait_for_all
-from fnn.kernels.cases import Cases, Labels, Reals, Weights, cases_of, load_inputs, load_targets, total_weight
-from fnn.kernels.differentiate import sum_in_order
-from fnn.kernels.equations import backward, descend, forward, gradient, share, transpose
-from fnn.kernels.evaluate import BLOCK, descend_flat
+from fnn.kernels.cases import Cases, Labels, Reals, Weights, cases_of, cases_type, copy, find_fault, total_weight
+from fnn.kernels.differentiate import GRADIENT, sum_in_order, through
+from fnn.kernels.equations import gradient, share, transpose
+from fnn.kernels.evaluate import descend_flat
 from fnn.kernels.intrinsics import Floats, Integers, aligned, like, pointer, shift
-from fnn.kernels.matmul import pack, unpack
 from fnn.kernels.kernel import array, kernel, output
+from fnn.kernels.linking import linked
 from fnn.kernels.options import inline
-from fnn.kernels.plan import Net, entry
+from fnn.kernels.plan import COLUMNS, Net, entry, net_type
 from fnn.kernels.shuffle import shuffle
-from fnn.kernels.tile import KEEP, ZERO, panel_width
+from fnn.kernels.tile import DESCEND, KEEP, STORE, ZERO, panel_width
 
-# What the parts tell each other.
-STOP, EPOCH, STEP = 0, 1, 2
-NEWS = 3
+# What the parts tell each other, and the caller.
+STOP, EPOCH, STEP, NEWS = range(4)
+
+
+@kernel(
+    lambda t: types.UniTuple(types.int64, 2)(
+        array(t, 2), array(t, 2), array(types.int64), array(types.float64), types.int64, types.int64, types.int64
+    )
+)
+def fault_kernel(
+    x: Reals, y: Reals, labels: Labels, weights: Weights, outputs: int, code: int, loss: int
+) -> tuple[int, int]:
+    """What is wrong with the cases, and in which row."""
+    return find_fault(cases_of(x, y, labels, weights, labels[:0]), x.shape[1], outputs, code, loss)
+
+
+@kernel(lambda t: types.void(array(types.int64), array(t), output(t), output(t)))
+def pack_kernel(table: npt.NDArray[np.int64], flat: Reals, weights: Reals, space: Reals) -> None:
+    """Bring compact parameters into the layout of training."""
+    net = Net(table.size // COLUMNS - 1, pointer(table), aligned(pointer(weights)), aligned(pointer(space)))
+    relay_weights(net, pointer(flat), True)
+    net.space[plan.ONE] = like(net.space, 1.0)
+    transpose(net, 2, 0, 1)
+
+
+@kernel(lambda t: types.void(array(types.int64), array(t), output(t)))
+def unpack_kernel(table: npt.NDArray[np.int64], weights: Reals, flat: Reals) -> None:
+    """Bring parameters back from the layout of training."""
+    net = Net(table.size // COLUMNS - 1, pointer(table), aligned(pointer(weights)), pointer(flat))
+    relay_weights(net, pointer(flat), False)
+
+
+@inline
+def relay(
+    rows: int,
+    columns: int,
+    source: Floats,
+    source_panel: int,
+    source_row: int,
+    into: Floats,
+    into_panel: int,
+    into_row: int,
+) -> None:
+    """Copy a matrix from one layout to another (see `matmul`); what is behind its columns stays as it is."""
+    panel = panel_width(into)
+    for j in range(0, columns, panel):
+        for i in range(rows):
+            copy(
+                shift(source, j // panel * source_panel + i * source_row),
+                shift(into, j // panel * into_panel + i * into_row),
+                min(panel, columns - j),
+            )
+
+
+@linked(lambda t: types.void(net_type(t), types.CPointer(t), types.boolean))
+def relay_weights(net: Net, flat: Floats, packing: bool) -> None:
+    """Copy the parameters from their compact places to those that the table says, or back."""
+    panel = panel_width(flat)
+    for layer in range(1, net.layers + 1):
+        inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
+        compact_w = shift(flat, entry(net, layer, plan.COMPACT))
+        w, w_panel, w_row = shift(net.weights, entry(net, layer, plan.W)), inputs * panel, panel
+        compact_b, b = shift(compact_w, inputs * units), shift(net.weights, entry(net, layer, plan.B))
+        if packing:
+            relay(inputs, units, compact_w, panel, units, w, w_panel, w_row)
+            relay(1, units, compact_b, panel, panel, b, panel, panel)
+        else:
+            relay(inputs, units, w, w_panel, w_row, compact_w, panel, units)
+            relay(1, units, b, panel, panel, compact_b, panel, panel)
 
 
 @kernel(
     lambda t: types.void(
-        types.int64, types.int64, output(types.int64), array(types.int64), output(t),
-        array(t, 2), array(t, 2), array(types.int64), array(types.float64),
+        types.int64, types.int64, output(types.int64), array(types.int64), output(t), output(t), types.int64, output(t),
+        array(t, 2), array(t, 2), array(types.int64), array(types.float64), output(types.int64),
         types.int64, types.boolean, t, types.int64, types.int64, types.int64,
-        output(types.int64), array(types.int64), output(t), output(t), output(types.float64), types.int64,
         output(types.float64), output(types.int64),
     )
 )  # fmt: skip
@@ -41,128 +106,97 @@ def descend_kernel(
     part: int,
     parts: int,
     barrier: npt.NDArray[np.int64],
-    architecture: npt.NDArray[np.int64],
-    flat: Reals,
+    table: npt.NDArray[np.int64],
+    weights: Reals,
+    space: Reals,
+    room: int,
+    large: Reals,
     x: Reals,
     y: Reals,
     labels: Labels,
-    weights: Weights,
+    case_weights: Weights,
+    order: Labels,
     loss: int,
     mean: bool,
     eta: float,
     batch: int,
     seed: int,
     first_epoch: int,
-    order: Labels,
-    table: npt.NDArray[np.int64],
-    space: Reals,
-    large: Reals,
-    errors: Weights,
-    room: int,
     history: Weights,
     news: npt.NDArray[np.int64],
 ) -> None:
-    """Train `flat` in place for ``history.size`` epochs, or until the error of a step is not finite.
+    """Train packed weights in place for ``history.size`` epochs, or until the error of a step is not finite.
 
     `history` gets each epoch's error; `news` says whether training stopped, in which epoch and at which step of it.
-    The workspace holds `room` cases; `large` is a compact gradient for batches of more.
+    The workspace has room for so many cases; `large` is a gradient, for batches of more.
     """
-    net = Net(architecture[0], pointer(table), aligned(pointer(space)), aligned(pointer(space)))
-    cases = cases_of(x, y, labels, weights)
-    sync, sequence = pointer(barrier), pointer(order)
-    copy_weights(net, pointer(flat), True, part, parts)
-    wait_for_all(sync, parts)
+    net = Net(table.size // COLUMNS - 1, pointer(table), aligned(pointer(weights)), aligned(pointer(space)))
+    cases = cases_of(x, y, labels, case_weights, order)
     for epoch in range(history.size):
-        if part == 0 and batch < cases.count:
-            shuffle(sequence, cases.count, seed, first_epoch + epoch)
-        wait_for_all(sync, parts)
-        total, weight = 0.0, 0.0
-        for first in range(0, cases.count, batch):
-            rows = min(batch, cases.count - first)
-            of_batch = total_weight(cases, shift(sequence, first), 0, rows)
-            scale = 1.0 / of_batch if mean and of_batch > 0 else 1.0
-            weight += of_batch
-            for start in range(0, rows, room):
-                count = min(room, rows - start)
-                is_new = batch < cases.count or room < cases.count or epoch == 0
-                top, bottom = share(count, part, parts)
-                phase_1(net, cases, shift(sequence, first + start), is_new, scale, loss, pointer(errors), top, bottom)
-                wait_for_all(sync, parts)
-                if part == 0:
-                    total = sum_in_order(pointer(errors), count, total)
-                    if not np.isfinite(total):
-                        news[STOP], news[EPOCH], news[STEP] = 1, epoch, first // batch
-                phase_2(net, count, start == 0, start + count == rows, pointer(large), eta, part, parts)
-                wait_for_all(sync, parts)
-                if news[STOP] != 0:
-                    return
         if part == 0:
-            history[epoch] = total / weight if mean else total
-    copy_weights(net, pointer(flat), False, part, parts)
+            news[EPOCH] = epoch
+            if batch < cases.number:
+                shuffle(cases.order, cases.number, seed, first_epoch + epoch)
+        wait_for_all(pointer(barrier), parts)
+        total = descend(
+            part, parts, pointer(barrier), net, room, aligned(pointer(large)),
+            cases, epoch == 0, loss, mean, eta, batch, pointer(news),
+        )  # fmt: skip
+        if news[STOP] != 0:
+            return
+        if part == 0:
+            history[epoch] = total
+
+
+@linked(
+    lambda t: types.float64(
+        types.int64, types.int64, types.CPointer(types.int64), net_type(t), types.int64, types.CPointer(t),
+        cases_type(t), types.boolean, types.int64, types.boolean, t, types.int64, types.CPointer(types.int64),
+    )
+)  # fmt: skip
+def descend(
+    part: int, parts: int, barrier: Integers, net: Net, room: int, large: Floats,
+    cases: Cases, is_first: bool, loss: int, mean: bool, eta: float, batch: int, news: Integers,
+) -> float:  # fmt: skip
+    """One epoch; returns its error."""
+    total, weight = 0.0, 0.0
+    loading = is_first or batch < cases.number or room < cases.number
+    for first in range(0, cases.number, batch):
+        rows = min(batch, cases.number - first)
+        of_batch = total_weight(cases, first, rows)
+        scale = 1.0 / of_batch if mean and of_batch > 0 else 1.0
+        weight += of_batch
+        error = 0.0
+        for start in range(0, rows, room):
+            count = min(room, rows - start)
+            top, bottom = share(count, part, parts)
+            through(net, cases, first + start, scale, loss, GRADIENT, top, bottom, loading)
+            wait_for_all(barrier, parts)
+            if part == 0:
+                error = sum_in_order(shift(net.space, entry(net, 0, plan.ERRORS)), count, error)
+                if not np.isfinite(error):
+                    news[STOP], news[STEP] = 1, first // batch
+            if rows <= room:
+                gradient(net, count, net.weights, ZERO, DESCEND, eta, part, parts)
+                transpose(net, 2, part, parts)
+            else:
+                gradient(net, count, large, ZERO if start == 0 else KEEP, STORE, eta, part, parts)
+            wait_for_all(barrier, parts)
+            if news[STOP] != 0:
+                return total
+        total += error * of_batch if mean else error
+        if rows > room:
+            update(net, large, eta, part, parts)
+            wait_for_all(barrier, parts)
+            transpose(net, 2, part, parts)
+            wait_for_all(barrier, parts)
+    return total / weight if mean else total
 
 
 @inline
-def phase_1(
-    net: Net, cases: Cases, order: Integers, is_new: bool, scale: float, loss: int, errors: Floats, top: int, bottom: int
-) -> None:
-    """The cases top .. bottom of the batch: forward, and back to every Δ."""
-    for first in range(top, bottom, BLOCK):
-        rows = min(BLOCK, bottom - first)
-        if is_new:
-            load_inputs(net, cases.x, order, first, first + rows)
-            load_targets(net, cases, order, scale, first, first + rows)
-        forward(net, first, rows)
-        backward(net, loss, errors, False, first, rows)
-
-
-@inline
-def phase_2(
-    net: Net, rows: int, is_first: bool, is_last: bool, large: Floats, eta: float, part: int, parts: int
-) -> None:
-    """The part's rows of each W: ∂E/∂W and the update; a batch larger than the workspace first adds up its gradient."""
-    if is_first and is_last:
-        descend(net, rows, eta, part, parts)
-        return
-    gradient(net, rows, large, ZERO if is_first else KEEP, part, parts)
-    if is_last:
-        descend_large(net, large, eta, part, parts)
-
-
-@inline
-def descend_large(net: Net, large: Floats, eta: float, part: int, parts: int) -> None:
-    """G1 from a compact gradient to the packed weights, the part's rows."""
-    panel = panel_width(large)
-    for layer in range(1, net.layers + 1):
-        inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
-        dE_dw = shift(large, entry(net, layer, plan.FLAT))
-        w, b = shift(net.weights, entry(net, layer, plan.W)), shift(net.weights, entry(net, layer, plan.B))
-        top, bottom = share(inputs, part, parts)
-        for row in range(top, bottom):
-            for j in range(0, units, panel):
-                at = shift(w, j * inputs + row * panel)
-                descend_flat(at, shift(dE_dw, row * units + j), eta, at, min(panel, units - j))
-        if part == parts - 1:
-            descend_flat(b, shift(dE_dw, inputs * units), eta, b, units)
-        if layer > 1:
-            transpose(net, layer, top, bottom)
-
-
-@inline
-def copy_weights(net: Net, flat: Floats, packing: bool, part: int, parts: int) -> None:
-    """Bring the compact parameters into the workspace, or back; the first part does it all."""
-    if part != 0:
-        return
-    net.space[plan.ONE] = like(flat, 1.0)
-    for layer in range(1, net.layers + 1):
-        inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
-        w, b = shift(flat, entry(net, layer, plan.FLAT)), shift(flat, entry(net, layer, plan.FLAT) + inputs * units)
-        packed_w = shift(net.weights, entry(net, layer, plan.W))
-        packed_b = shift(net.weights, entry(net, layer, plan.B))
-        if packing:
-            pack(inputs, units, w, units, packed_w)
-            pack(1, units, b, units, packed_b)
-            if layer > 1:
-                transpose(net, layer, 0, inputs)
-        else:
-            unpack(inputs, units, packed_w, w, units)
-            unpack(1, units, packed_b, b, units)
+def update(net: Net, dE_dw: Floats, eta: float, part: int, parts: int) -> None:
+    """G1 from a gradient that lies as the weights do, the part's share of it."""
+    end = entry(net, net.layers, plan.B) + entry(net, net.layers, plan.UNITS)
+    top, bottom = share(end, part, parts)
+    w = shift(net.weights, top)
+    descend_flat(w, shift(dE_dw, top), eta, w, bottom - top)

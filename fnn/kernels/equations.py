@@ -1,47 +1,61 @@
-"""The equations, F1 to B4, for a block of cases; the letters and tags are those of the sources (S0, S1).
+"""The equations, F1 to B4 and G1, for a block of cases; the letters and tags are those of the sources (S0, S1).
 
 A batch is a matrix whose rows are cases: A_l and Z_l are (N, n_l), W_l is (n_{l−1}, n_l), b_l is (n_l,).
 
-`forward_and_back` treats the cases first .. first + rows and only reads the weights; `gradient` treats the rows
-top .. bottom of each W_l over all cases. Blocks of the one and slices of the other may be computed at the same time:
-every number is one chain of operations in one order, however the work is cut.
+`forward` and `backward` treat the cases first .. first + rows and only read the weights; `gradient` treats a part of
+the rows of each W_l, over all cases. Blocks of the one and parts of the other may be computed at the same time: every
+number is one chain of operations in one order, however the work is cut.
 """
+
+from numba import types
 
 from fnn.kernels import plan
 from fnn.kernels.activations import activate, multiply_by_prime
 from fnn.kernels.intrinsics import Floats, like, shift
-from fnn.kernels.losses import is_matched, output_error
-from numba import types
-from numba.types import CPointer, int64, void
 from fnn.kernels.linking import linked
-from fnn.kernels.matmul import matmul as matmul_, panel_width, transpose_pack
+from fnn.kernels.losses import is_matched, output_error
+from fnn.kernels.matmul import matmul, transpose_pack
 from fnn.kernels.options import inline
-from fnn.kernels.plan import Net, entry
-from fnn.kernels.tile import BIAS, DESCEND, STORE, ZERO
+from fnn.kernels.plan import Net, block, entry, net_type
+from fnn.kernels.tile import BIAS, STORE, ZERO, panel_width
 
 
-@linked(lambda t: void(int64,int64,int64,CPointer(t),int64,int64,CPointer(t),int64,int64,CPointer(t),int64,int64,int64,CPointer(t),int64,t))
-def matmul(m, n, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta):
-    matmul_(m, n, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta)
-
-
-@inline
+@linked(lambda t: types.void(net_type(t), types.int64, types.int64))
 def forward(net: Net, first: int, rows: int) -> None:
-    """From the inputs A_0 to the outputs A_L."""
+    """From the inputs A⁰ to the outputs Aᴸ."""
     for layer in range(1, net.layers + 1):
         weighted_inputs(net, layer, first, rows)  # F1  Zˡ = Aˡ⁻¹ Wˡ + bˡ
         activations(net, layer, first, rows)  # F2  Aˡ = f(Zˡ)
 
 
-@inline
-def backward(net: Net, loss: int, errors: Floats, to_inputs: bool, first: int, rows: int) -> None:
+@linked(lambda t: types.void(net_type(t), types.int64, types.boolean, types.int64, types.int64))
+def backward(net: Net, loss: int, to_inputs: bool, first: int, rows: int) -> None:
     """From the outputs back to every Δˡ; with `to_inputs`, to ∂E/∂A⁰ as well."""
-    output_errors(net, loss, errors, first, rows)  # E1, E2
+    output_errors(net, loss, first, rows)  # E1, E2  ∂E/∂Aᴸ
     for layer in range(net.layers, 0, -1):
         if layer < net.layers or not is_matched(loss):
             deltas(net, layer, first, rows)  # B1  Δˡ = ∂E/∂Aˡ ⊙ f′(Zˡ)
         if layer > 1 or to_inputs:
             errors_before(net, layer, first, rows)  # B4  ∂E/∂Aˡ⁻¹ = Δˡ (Wˡ)ᵀ
+
+
+@linked(
+    lambda t: types.void(
+        net_type(t), types.int64, types.CPointer(t), types.int64, types.int64, t, types.int64, types.int64
+    )
+)
+def gradient(net: Net, rows: int, into: Floats, start: int, finish: int, eta: float, part: int, parts: int) -> None:
+    """The part's rows of ∂E/∂W, and the last part's ∂E/∂b, over all `rows` cases, laid out as the weights are.
+
+    They start from ZERO or KEEP adding to what is there, and are STOREd; or, `into` being the weights themselves, they
+    are used at once (G1): with DESCEND W becomes W − η ∂E/∂W, the same for b, and no gradient is ever stored.
+    """
+    for layer in range(1, net.layers + 1):
+        top, bottom = share(entry(net, layer - 1, plan.UNITS), part, parts)
+        if bottom > top:
+            weight_gradient(net, layer, rows, top, bottom, into, start, finish, eta)  # B2  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ
+        if part == parts - 1:
+            bias_gradient(net, layer, rows, into, start, finish, eta)  # B3  ∂E/∂bˡ = Σ_c δˡ
 
 
 @inline
@@ -66,7 +80,7 @@ def activations(net: Net, layer: int, first: int, rows: int) -> None:
 
 
 @inline
-def output_errors(net: Net, loss: int, errors: Floats, first: int, rows: int) -> None:
+def output_errors(net: Net, loss: int, first: int, rows: int) -> None:
     """E1 case by case, and E2: ∂E/∂Aᴸ."""
     top, stride = net.layers, entry(net, net.layers, plan.STRIDE)
     output_error(
@@ -75,7 +89,7 @@ def output_errors(net: Net, loss: int, errors: Floats, first: int, rows: int) ->
         shift(net.space, entry(net, 0, plan.TARGETS) + first * stride),
         shift(net.space, entry(net, 0, plan.SHARES) + first),
         block(net, top, plan.DE_DA, first), block(net, top, plan.DELTA, first),
-        shift(errors, first), rows, entry(net, top, plan.UNITS), stride,
+        shift(net.space, entry(net, 0, plan.ERRORS) + first), rows, entry(net, top, plan.UNITS), stride,
     )  # fmt: skip
 
 
@@ -105,47 +119,18 @@ def errors_before(net: Net, layer: int, first: int, rows: int) -> None:
 
 
 @inline
-def gradient(net: Net, rows: int, into: Floats, start: int, part: int, parts: int) -> None:
-    """The part's share of ∂E/∂W and ∂E/∂b over all `rows` cases, compact; start KEEP goes on from what is there."""
-    for layer in range(1, net.layers + 1):
-        inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
-        dE_dW = shift(into, entry(net, layer, plan.FLAT))
-        top, bottom = share(inputs, part, parts)
-        weight_gradient(net, layer, rows, top, bottom, dE_dW, panel_width(into), units, start, STORE, like(into, 0.0))
-        if part == parts - 1:
-            bias_gradient(net, layer, rows, shift(dE_dW, inputs * units), start, STORE, like(into, 0.0))
-
-
-@inline
-def descend(net: Net, rows: int, eta: float, part: int, parts: int) -> None:
-    """G1 fused with B2 and B3: W −= η ∂E/∂W and b −= η ∂E/∂b for the part's share, with no gradient in between."""
-    for layer in range(1, net.layers + 1):
-        w = shift(net.weights, entry(net, layer, plan.W))
-        b = shift(net.weights, entry(net, layer, plan.B))
-        top, bottom = share(entry(net, layer - 1, plan.UNITS), part, parts)
-        w_panel, w_row = entry(net, layer, plan.W_PANEL), entry(net, layer, plan.W_ROW)
-        weight_gradient(net, layer, rows, top, bottom, w, w_panel, w_row, ZERO, DESCEND, eta)
-        if part == parts - 1:
-            bias_gradient(net, layer, rows, b, ZERO, DESCEND, eta)
-        if layer > 1:
-            transpose(net, layer, top, bottom)
-
-
-@inline
 def weight_gradient(
-    net: Net, layer: int, rows: int, top: int, bottom: int,
-    into: Floats, into_panel: int, into_row: int, start: int, finish: int, eta: float,
-) -> None:  # fmt: skip
+    net: Net, layer: int, rows: int, top: int, bottom: int, into: Floats, start: int, finish: int, eta: float
+) -> None:
     """B2: ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, rows top .. bottom."""
-    if bottom > top:
-        panel = panel_width(net.space)
-        matmul(
-            bottom - top, entry(net, layer, plan.UNITS), rows,
-            shift(block(net, layer - 1, plan.A, 0), top), 1, entry(net, layer - 1, plan.STRIDE),
-            block(net, layer, plan.DELTA, 0), panel, entry(net, layer, plan.STRIDE),
-            shift(into, top * into_row), into_panel, into_row,
-            start, net.space, finish, eta,
-        )  # fmt: skip
+    w_row = entry(net, layer, plan.W_ROW)
+    matmul(
+        bottom - top, entry(net, layer, plan.UNITS), rows,
+        shift(block(net, layer - 1, plan.A, 0), top), 1, entry(net, layer - 1, plan.STRIDE),
+        block(net, layer, plan.DELTA, 0), panel_width(net.space), entry(net, layer, plan.STRIDE),
+        shift(into, entry(net, layer, plan.W) + top * w_row), entry(net, layer, plan.W_PANEL), w_row,
+        start, net.space, finish, eta,
+    )  # fmt: skip
 
 
 @inline
@@ -156,24 +141,22 @@ def bias_gradient(net: Net, layer: int, rows: int, into: Floats, start: int, fin
         1, entry(net, layer, plan.UNITS), rows,
         shift(net.space, plan.ONE), 0, 0,
         block(net, layer, plan.DELTA, 0), panel, entry(net, layer, plan.STRIDE),
-        into, panel, panel, start, net.space, finish, eta,
+        shift(into, entry(net, layer, plan.B)), panel, panel,
+        start, net.space, finish, eta,
     )  # fmt: skip
 
 
-@inline
-def transpose(net: Net, layer: int, top: int, bottom: int) -> None:
-    """Bring rows top .. bottom of Wˡ into its transposed copy, for B4."""
-    transpose_pack(
-        entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS),
-        shift(net.weights, entry(net, layer, plan.W)), entry(net, layer, plan.W_PANEL), entry(net, layer, plan.W_ROW),
-        shift(net.space, entry(net, layer, plan.TRANSPOSED)), top, bottom,
-    )  # fmt: skip
-
-
-@inline
-def block(net: Net, layer: int, column: int, first: int) -> Floats:
-    """Where an array of the layer starts for the case `first`."""
-    return shift(net.space, entry(net, layer, column) + first * entry(net, layer, plan.STRIDE))
+@linked(lambda t: types.void(net_type(t), types.int64, types.int64, types.int64))
+def transpose(net: Net, first_layer: int, part: int, parts: int) -> None:
+    """Bring the part's rows of each Wˡ into its transposed copy, for B4."""
+    for layer in range(first_layer, net.layers + 1):
+        top, bottom = share(entry(net, layer - 1, plan.UNITS), part, parts)
+        transpose_pack(
+            entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS),
+            shift(net.weights, entry(net, layer, plan.W)),
+            entry(net, layer, plan.W_PANEL), entry(net, layer, plan.W_ROW),
+            shift(net.space, entry(net, layer, plan.TRANSPOSED)), top, bottom,
+        )  # fmt: skip
 
 
 @inline

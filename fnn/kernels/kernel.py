@@ -38,7 +38,7 @@ class Kernel(Generic[P, R]):
                     self._compiled[dtype] = self._compile(types.float32 if dtype == np.float32 else types.float64)
             return self._compiled[dtype]
 
-    def _compile(self, dtype: types.Type) -> Callable[P, R]:
+    def _compile(self, dtype: types.Float) -> Callable[P, R]:
         load_all(dtype)
         dispatcher = njit(**OPTIONS)(self._function)
         give_cache(dispatcher, self._function)

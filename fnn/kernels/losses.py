@@ -1,11 +1,10 @@
 """E1 and E2: each case's error, and ∂E/∂A at the output.
 
-To add one: a code and a function that fills ∂E/∂a (scaled by the case's share s of the whole) and returns the case's own
-error, unscaled, in float64. Sums over the output units run in their order.
+To add one: a code and a function that fills ∂E/∂a (scaled by the case's share of the whole) and returns the case's
+own error in float64. Sums over the output units run in their order.
 """
 
-from numba import types
-from numba.types import CPointer, float64, int64, void
+from numba.types import CPointer, int64, void
 
 from fnn.kernels.activations import SOFTMAX, greatest, sum_of_exp
 from fnn.kernels.intrinsics import Floats, like, shift
@@ -28,8 +27,10 @@ def squared_error(a: Floats, y: Floats, share: float, dE_da: Floats, units: int)
 
 
 @inline
-def softmax_cross_entropy(z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int) -> float:
-    """E = −Σ_d y_d log a_d = Σ_d y_d (log Σ_k e^(z_k) − z_d),  ∂E/∂a_d = −y_d/a_d,  δ_d = a_d − y_d (as Σ_d y_d = 1)."""
+def softmax_cross_entropy(
+    z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int
+) -> float:
+    """E = −Σ_d y_d log a_d = Σ_d y_d (log Σ_k e^(z_k) − z_d),  ∂E/∂a_d = −y_d/a_d;  as Σ_d y_d = 1, δ_d = a_d − y_d."""
     top = greatest(z, units)
     log_sum = log(sum_of_exp(z, top, units))
     zero = like(a, 0.0)
@@ -43,7 +44,9 @@ def softmax_cross_entropy(z: Floats, a: Floats, y: Floats, share: float, dE_da: 
 
 
 @inline
-def sigmoid_cross_entropy(z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int) -> float:
+def sigmoid_cross_entropy(
+    z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int
+) -> float:
     """E = −Σ_d [y_d log a_d + (1 − y_d) log(1 − a_d)] = Σ_d [max(z_d, 0) − y_d z_d + log(1 + e^(−|z_d|))],
     ∂E/∂a_d = (a_d − y_d) / (a_d (1 − a_d)),  δ_d = a_d − y_d.
     """
@@ -60,7 +63,7 @@ def sigmoid_cross_entropy(z: Floats, a: Floats, y: Floats, share: float, dE_da: 
 
 @linked(
     lambda t: void(
-        int64, int64, CPointer(t), CPointer(t), CPointer(t), CPointer(t), CPointer(t), CPointer(t), CPointer(float64),
+        int64, int64, CPointer(t), CPointer(t), CPointer(t), CPointer(t), CPointer(t), CPointer(t), CPointer(t),
         int64, int64, int64,
     )
 )  # fmt: skip
@@ -84,11 +87,12 @@ def output_error(
         z_c, a_c, y_c = shift(z, at), shift(a, at), shift(y, at)
         g_c, delta_c = shift(dE_da, at), shift(delta, at)
         if loss == SQUARED_ERROR:
-            errors[row] = squared_error(a_c, y_c, share[row], g_c, units)
+            error = squared_error(a_c, y_c, share[row], g_c, units)
         elif code == SOFTMAX:
-            errors[row] = softmax_cross_entropy(z_c, a_c, y_c, share[row], g_c, delta_c, units)
+            error = softmax_cross_entropy(z_c, a_c, y_c, share[row], g_c, delta_c, units)
         else:
-            errors[row] = sigmoid_cross_entropy(z_c, a_c, y_c, share[row], g_c, delta_c, units)
+            error = sigmoid_cross_entropy(z_c, a_c, y_c, share[row], g_c, delta_c, units)
+        errors[row] = like(errors, share[row] * error)
 
 
 @inline

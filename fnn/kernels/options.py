@@ -15,14 +15,21 @@ Common to all:
 """
 
 from collections.abc import Callable
-from typing import Final, ParamSpec, TypeVar
+from typing import Final, Literal, ParamSpec, TypedDict, TypeVar
 
 from numba import njit
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-OPTIONS: Final = {"error_model": "numpy", "boundscheck": False, "nogil": True}
+
+class _Options(TypedDict):
+    error_model: Literal["numpy"]
+    boundscheck: bool
+    nogil: bool
+
+
+OPTIONS: Final = _Options(error_model="numpy", boundscheck=False, nogil=True)
 
 
 def inline(function: Callable[P, R]) -> Callable[P, R]:

@@ -1,47 +1,44 @@
 """Where everything lies: a table of integers for one network and one number of rows.
 
-In the kernels a network is an *architecture* (``[L, n_0 .. n_L, code_1 .. code_L]``, int64), one flat buffer of
-parameters (``W1, b1, .., WL, bL``) and one flat workspace. The table has a row a layer, l = 0..L, with the number of
-units, the activation's code and the offsets of the layer's arrays. All are values at run time, so that one compiled
-kernel serves every architecture.
+The kernels see a network as flat buffers, of parameters and of workspace, and a table that has a row a layer, l = 0..L:
+the number of units, the code of the activation and the offsets of the layer's arrays. All of these are values at run
+time, so one compiled kernel serves every architecture.
 
-Rows of cases in the workspace are padded to whole vectors, and from 512 bytes on to an odd number of cache lines: rows a
-multiple of 4 KB apart share a few sets of the first-level cache. The padding is zero at the start, and whatever the
+Rows of cases in the workspace are padded to whole vectors, and from 512 bytes on to an odd number of cache lines: rows
+a multiple of 4 KB apart share a few sets of the first-level cache. The padding is zero at the start, and whatever the
 elementwise kernels make of it is finite and read by nobody.
 """
 
-from typing import NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from numba import types
 
-from fnn.kernels.intrinsics import Floats, Integers, pointer
-from fnn.kernels.kernel import array, kernel
+from fnn.kernels.intrinsics import Floats, Integers, shift
 from fnn.kernels.options import inline
-from fnn.kernels.tile import panel_width
 
 # The columns of the table.
-UNITS = 0  # n_l
-STRIDE = 1  # from one case to the next in A, Z, Δ and ∂E/∂A
-CODE = 2  # the activation's
-W = 3  # W_l and b_l among the weights
-W_PANEL = 4  # from one panel of W's columns to the next
-W_ROW = 5  # from one row of W to the next
-B = 6
-A = 7  # A_l, Z_l, Δ_l, ∂E/∂A_l in the workspace
-Z = 8
-DELTA = 9
-DE_DA = 10
-TRANSPOSED = 11  # W_lᵀ, packed, in the workspace
-FLAT = 12  # W_l in a compact buffer; b_l follows it
-COLUMNS = 13
-# Layer 0 has no Z and no Δ: its row holds the places of the targets and of the cases' shares in the error instead.
-TARGETS = Z
-SHARES = DELTA
-ONE = 0  # the workspace starts with the number one
-LINE = 64  # bytes
+UNITS: Final = 0  # n_l
+STRIDE: Final = 1  # from one case to the next in A, Z, ∂E/∂A and Δ
+CODE: Final = 2  # the activation's
+W: Final = 3  # W_l among the weights, whose columns lie in panels:
+W_PANEL: Final = 4  # from one panel to the next,
+W_ROW: Final = 5  # from one row to the next in a panel
+B: Final = 6  # b_l among the weights
+COMPACT: Final = 7  # W_l in the flat buffer of `Params`, followed by b_l
+A: Final = 8  # A_l, Z_l, ∂E/∂A_l, Δ_l in the workspace
+Z: Final = 9
+DE_DA: Final = 10
+DELTA: Final = 11
+TRANSPOSED: Final = 12  # W_lᵀ in the workspace, packed
+COLUMNS: Final = 13
+# Layer 0 has no Z, no Δ and no W; its row says where the cases' targets, shares in the error and errors are.
+TARGETS: Final = Z
+SHARES: Final = DELTA
+ERRORS: Final = TRANSPOSED
+
+ONE: Final = 0  # the workspace starts with the number one
+LINE: Final = 64  # bytes; the workspace starts at a multiple of it
 
 
 class Net(NamedTuple):
@@ -53,83 +50,84 @@ class Net(NamedTuple):
     space: Floats
 
 
+def net_type(dtype: types.Float) -> types.Type:
+    """`Net` as a Numba type."""
+    floats = types.CPointer(dtype)
+
+    return types.NamedTuple([types.int64, types.CPointer(types.int64), floats, floats], Net)
+
+
 @inline
 def entry(net: Net, layer: int, column: int) -> int:
     return net.table[layer * COLUMNS + column]
 
 
 @inline
-def lay_out(
-    architecture: npt.NDArray[np.int64],
-    rows: int,
-    panel: int,
-    packed: bool,
-    table: npt.NDArray[np.int64],
-) -> int:
-    """Fill the table for `rows` cases and return the elements that the workspace needs.
+def block(net: Net, layer: int, column: int, first: int) -> Floats:
+    """Where an array of the layer starts for the case `first`."""
+    return shift(net.space, entry(net, layer, column) + first * entry(net, layer, STRIDE))
 
-    `packed` keeps the weights in the workspace as well, in panels of columns that the matrix kernel reads in order;
-    otherwise they stay where they are, compact.
+
+class Sizes(NamedTuple):
+    """How many elements the buffers of a layout need."""
+
+    forward: int  # of workspace, for the forward pass alone
+    whole: int  # of workspace
+    weights: int
+
+
+def lay_out(sizes: Sequence[int], codes: Sequence[int], rows: int, lanes: int, packed: bool, table: list[int]) -> Sizes:
+    """Fill the table, row after row, for `rows` cases.
+
+    `packed` weights lie in panels of 2 · `lanes` columns, one behind the other, which the matrix kernel reads in order;
+    others lie as in `Params`.
     """
-    layers = architecture[0]
-    lanes = panel // 2
-    at = lanes  # in the workspace, after ONE; in whole vectors, so that every array in it is aligned
-    flat = 0
+    layers = len(sizes) - 1
+    panel = 2 * lanes
+    at = lanes  # in the workspace, after ONE; in whole vectors, so that every array is aligned
+    weights = compact = 0
     for layer in range(layers + 1):
-        row = layer * COLUMNS
-        units = architecture[1 + layer]
+        row, units = layer * COLUMNS, sizes[layer]
         table[row + UNITS] = units
         table[row + STRIDE] = stride = padded(units, lanes)
         table[row + A] = at
-        table[row + DE_DA] = at + rows * stride
-        at += 2 * rows * stride
-        if layer == 0:
-            table[TARGETS] = at
-            at += rows * padded(architecture[1 + layers], lanes)
-            table[SHARES] = at
-            at += (rows + lanes - 1) // lanes * lanes
-            continue
-        table[row + Z] = at
-        table[row + DELTA] = at + rows * stride
-        at += 2 * rows * stride
-        inputs = architecture[layer]
-        table[row + CODE] = architecture[1 + layers + layer]
-        table[row + FLAT] = flat
-        table[row + TRANSPOSED] = at
-        at += (inputs + panel - 1) // panel * panel * units
-        if packed:
-            table[row + W] = at
-            table[row + W_PANEL] = inputs * panel
-            table[row + W_ROW] = panel
-            at += (units + panel - 1) // panel * panel * inputs
-            table[row + B] = at
-            at += stride
-        else:
-            table[row + W] = flat
-            table[row + W_PANEL] = panel
-            table[row + W_ROW] = units
-            table[row + B] = flat + inputs * units
-        flat += (inputs + 1) * units
-    return at
+        at += rows * stride
+        if layer > 0:
+            inputs = sizes[layer - 1]
+            table[row + CODE] = codes[layer - 1]
+            table[row + Z] = at
+            at += rows * stride
+            table[row + COMPACT] = compact
+            table[row + W] = weights if packed else compact
+            table[row + W_PANEL] = inputs * panel if packed else panel
+            table[row + W_ROW] = panel if packed else units
+            table[row + B] = weights + rounded(units, panel) * inputs if packed else compact + inputs * units
+            weights += rounded(units, panel) * (inputs + 1)
+            compact += (inputs + 1) * units
+    forward = at
+    table[TARGETS], table[SHARES], table[ERRORS] = at, at + rows * stride, at + rows * stride + rounded(rows, lanes)
+    at += rows * stride + 2 * rounded(rows, lanes)
+    for layer in range(layers + 1):
+        row = layer * COLUMNS
+        table[row + DE_DA] = at
+        at += rows * table[row + STRIDE]
+        if layer > 0:
+            table[row + DELTA] = at
+            at += rows * table[row + STRIDE]
+    for layer in range(1, layers + 1):
+        table[layer * COLUMNS + TRANSPOSED] = at
+        at += rounded(sizes[layer - 1], panel) * sizes[layer]
+
+    return Sizes(forward, at, weights if packed else compact)
 
 
-@inline
 def padded(units: int, lanes: int) -> int:
     """The stride of rows of `units` elements."""
     vectors = (units + lanes - 1) // lanes
+
     return lanes * (vectors if vectors < 8 else vectors | 1)
 
 
-@kernel(lambda t: types.Tuple((types.int64[::1], types.int64))(array(types.int64), types.int64, types.boolean, array(t)))
-def table_kernel(
-    architecture: npt.NDArray[np.int64], rows: int, packed: bool, like: npt.NDArray[np.floating]
-) -> tuple[npt.NDArray[np.int64], int]:
-    """The table, and the length of an array that the workspace fits into wherever it starts."""
-    table = np.empty((architecture[0] + 1) * COLUMNS, np.int64)
-    needed = lay_out(architecture, rows, panel_width(pointer(like)), packed, table)
-    return table, needed + LINE // like.itemsize
-
-
-def first_aligned(space: npt.NDArray[np.floating]) -> int:
-    """The element at which the workspace starts in an array that was made for it (see `aligned`)."""
-    return -space.ctypes.data % LINE // space.itemsize
+def rounded(count: int, unit: int) -> int:
+    """The next multiple of unit."""
+    return (count + unit - 1) // unit * unit

@@ -1,0 +1,165 @@
+"""The matrix product of all three steps of backpropagation: Z = A W, Δ Wᵀ, Aᵀ Δ; and the layouts of its operands.
+
+A is read through strides, B and C by panels of P = `panel_width` columns, all counted in elements:
+A[i,k] = a[i a_row + k a_col], B[k,j] = b[(j // P) b_panel + k b_row + j % P]. So a row-major matrix has panel = P and
+row = its length of row; a packed one, whose panels lie one behind the other, has panel = rows · P and row = P.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from fnn.kernels.intrinsics import Floats, shift
+from fnn.kernels.linking import linked
+from fnn.kernels.options import inline
+from fnn.kernels.tile import machine, panel_width, require_pointer, tile, tile_rows
+
+
+def _product(t: types.Float) -> Any:
+    i, p = types.int64, types.CPointer(t)
+
+    return types.void(i, i, i, p, i, i, p, i, i, p, i, i, i, p, i, t)
+
+
+def _transposition(t: types.Float) -> Any:
+    i, p = types.int64, types.CPointer(t)
+
+    return types.void(i, p, i, i, p, i, i)
+
+
+@linked(_product)
+def _many_tiles(
+    m: int, n: int, k: int, a: Floats, a_row: int, a_col: int, b: Floats, b_panel: int, b_row: int,
+    c: Floats, c_panel: int, c_row: int, start: int, bias: Floats, finish: int, eta: float,
+) -> None:  # fmt: skip
+    """`matmul` tile by tile: panels outside, blocks of rows of nearly equal height inside."""
+    panel, limit = panel_width(c), tile_rows(c)
+    blocks = (m + limit - 1) // limit
+    height = m // blocks
+    taller = m - height * blocks
+    width = panel * (4 if m == 1 else 2 if m == 2 else 1)  # see `widest`
+    for j in range(0, n, width):
+        q = j // panel
+        i = 0
+        for block in range(blocks):
+            rows = height + (block < taller)
+            tile(
+                rows, k, shift(a, i * a_row), a_row, a_col, shift(b, q * b_panel), b_panel, b_row,
+                shift(c, q * c_panel + i * c_row), c_panel, c_row, start, shift(bias, j), finish, eta,
+                min(width, n - j),
+            )  # fmt: skip
+            i += rows
+
+
+@inline
+def matmul(
+    m: int, n: int, k: int, a: Floats, a_row: int, a_col: int, b: Floats, b_panel: int, b_row: int,
+    c: Floats, c_panel: int, c_row: int, start: int, bias: Floats, finish: int, eta: float,
+) -> None:  # fmt: skip
+    """C[i,j] = finish(start + Σ_k A[i,k] B[k,j]), i < m, j < n; each element one chain of fma, k in order.
+
+    m, n, k ≥ 1. `start` and `finish` are the codes of `fnn.kernels.tile`. Columns from n on are neither read nor
+    written.
+    """
+    # A product of one tile takes 5 ns, and 3 more if this is not compiled into its caller.
+    if m <= tile_rows(c) and n <= panel_width(c):
+        tile(m, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta, n)
+    else:
+        _many_tiles(m, n, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta)
+
+
+@inline
+def pack(k: int, n: int, src: Floats, src_row: int, dst: Floats) -> None:
+    """Copy a row-major matrix k × n to packed panels; what is behind its columns stays as it is."""
+    panel = panel_width(dst)
+    for j in range(0, n, panel):
+        for i in range(k):
+            row, to = shift(src, i * src_row + j), shift(dst, j * k + i * panel)
+            for q in range(min(panel, n - j)):
+                to[q] = row[q]
+
+
+@inline
+def unpack(k: int, n: int, src: Floats, dst: Floats, dst_row: int) -> None:
+    """Copy a matrix k × n in packed panels to a row-major one."""
+    panel = panel_width(dst)
+    for j in range(0, n, panel):
+        for i in range(k):
+            row, to = shift(src, j * k + i * panel), shift(dst, i * dst_row + j)
+            for q in range(min(panel, n - j)):
+                to[q] = row[q]
+
+
+@intrinsic
+def _transpose_block(typingctx: Any, src: Any, src_row: Any, dst: Any, dst_row: Any) -> Any:
+    """dst[j,i] = src[i,j] for a square block as wide as a vector, half a panel."""
+    require_pointer(dst)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        block, block_row, to, to_row = arguments
+        _, itemsize, lanes, _, _ = machine(context, dst.dtype)
+        vector = ir.VectorType(to.type.pointee, lanes)
+
+        def address(p: Any, stride: Any, row: int) -> Any:
+            start = cgutils.gep(builder, p, builder.mul(stride, ir.Constant(stride.type, row)))
+            return builder.bitcast(start, vector.as_pointer())
+
+        def shuffle(i: int, j: int, lane_numbers: list[int]) -> Any:
+            return builder.shuffle_vector(
+                rows[i], rows[j], ir.Constant(ir.VectorType(ir.IntType(32), lanes), lane_numbers)
+            )
+
+        rows = [builder.load(address(block, block_row, row), align=itemsize) for row in range(lanes)]
+        bit = 1
+        while bit < lanes:
+            # Exchange one bit of the number of the row with that of the lane; the second vector's lanes follow.
+            low = [lane + lanes - bit if lane & bit else lane for lane in range(lanes)]
+            high = [lane + lanes if lane & bit else lane + bit for lane in range(lanes)]
+            for row in range(lanes):
+                if not row & bit:
+                    rows[row], rows[row + bit] = shuffle(row, row + bit, low), shuffle(row, row + bit, high)
+            bit *= 2
+        for row in range(lanes):
+            builder.store(rows[row], address(to, to_row, row), align=itemsize)
+
+        return context.get_dummy_value()
+
+    return types.void(dst, types.int64, dst, types.int64), codegen
+
+
+@linked(_transposition)
+def _transpose_by_blocks(n: int, src: Floats, src_panel: int, src_row: int, dst: Floats, k0: int, k1: int) -> None:
+    """Square blocks by shuffles; what is left above, to the right and below element by element."""
+    panel = panel_width(dst)
+    block = panel // 2
+    top = min((k0 + block - 1) // block * block, k1)
+    bottom, right = top + (k1 - top) // block * block, n // block * block
+    for i in range(top, bottom, block):
+        to = i // panel * panel * n + i % panel
+        for j in range(0, right, block):
+            corner = shift(src, j // panel * src_panel + i * src_row + j % panel)
+            _transpose_block(corner, src_row, shift(dst, to + j * panel), panel)
+    for j in range(n):
+        column = shift(src, j // panel * src_panel + j % panel)
+        i = k0
+        while i < k1:
+            if i == top and j < right:
+                i = bottom
+            else:
+                dst[i // panel * panel * n + j * panel + i % panel] = column[i * src_row]
+                i += 1
+
+
+@inline
+def transpose_pack(k: int, n: int, src: Floats, src_panel: int, src_row: int, dst: Floats, k0: int, k1: int) -> None:
+    """Write rows k0 .. k1 of W (k × n, in panels) as columns of Wᵀ (n × k) in packed panels."""
+    if (k1 - k0) * n > 16:
+        _transpose_by_blocks(n, src, src_panel, src_row, dst, k0, k1)
+        return
+    panel = panel_width(dst)
+    for j in range(n):
+        for i in range(k0, k1):
+            dst[i // panel * panel * n + j * panel + i % panel] = src[j // panel * src_panel + i * src_row + j % panel]

@@ -1,0 +1,287 @@
+"""The register tile: a block of C = A B that stays in vector registers while k runs.
+
+Numba has no vector type, so the tiles are written in LLVM's language, one function for each height R and width V (in
+vectors), all from one text. Each element is one chain acc = fma(A[i,k], B[k,j], acc), k = 0, 1, 2, .. in order; the
+speed comes from R·V vectors of such chains side by side, so the bits depend neither on the tile nor on the machine.
+
+The tiles are compiled once for each dtype; a kernel finds them through a table of their addresses.
+"""
+
+import ctypes
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+
+from fnn.kernels.intrinsics import Floats
+from fnn.kernels.linking import Linked, _all
+
+ZERO: Final = 0  # a chain starts from 0,
+BIAS: Final = 1  # from bias[j],
+KEEP: Final = 2  # or from C[i,j]: it continues the chain of an earlier call
+
+STORE: Final = 0  # C = acc
+DESCEND: Final = 1  # C = fma(-eta, acc, C): one step of gradient descent
+
+_WIDEST: Final = 8
+
+
+class Machine(NamedTuple):
+    """The register tile for one dtype on the CPU that Numba compiles for."""
+
+    element: str  # LLVM's name for the dtype
+    itemsize: int
+    lanes: int  # elements of a vector
+    rows: int  # most rows of a tile: 2·rows sums, 2 vectors of B and one of A fill the registers
+    masks: bool  # part of a vector is loaded or stored by one instruction
+
+
+def machine(context: Any, dtype: types.Float) -> Machine:
+    """Read the sizes off the CPU features that Numba compiles for (NUMBA_CPU_NAME and NUMBA_CPU_FEATURES count)."""
+    triple, _, features = context.codegen().magic_tuple()
+    enabled = features.split(",")
+    element, itemsize = ("float", 4) if dtype == types.float32 else ("double", 8)
+    if "+avx512f" in enabled:
+        return Machine(element, itemsize, 64 // itemsize, 12, True)
+    if "+avx" in enabled:
+        return Machine(element, itemsize, 32 // itemsize, 6, True)
+    rows = 8 if triple.startswith(("aarch64", "arm64")) else 4
+
+    return Machine(element, itemsize, 16 // itemsize, rows, False)
+
+
+def require_pointer(p: Any) -> None:
+    if not (isinstance(p, types.CPointer) and p.dtype in (types.float32, types.float64)):
+        raise TypingError(f"needs a pointer to float32 or float64, got {p}")
+
+
+@intrinsic
+def panel_width(typingctx: Any, p: Any) -> Any:
+    """Columns of a panel: two vectors of what p points to. A constant when compiled."""
+    require_pointer(p)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return ir.Constant(ir.IntType(64), 2 * machine(context, p.dtype).lanes)
+
+    return types.int64(p), codegen
+
+
+@intrinsic
+def tile_rows(typingctx: Any, p: Any) -> Any:
+    """The most rows that `tile` takes. A constant when compiled."""
+    require_pointer(p)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return ir.Constant(ir.IntType(64), machine(context, p.dtype).rows)
+
+    return types.int64(p), codegen
+
+
+def widest(rows: int) -> int:
+    """Vectors of the widest tile: the latency of an fma takes 8 chains to hide, so few rows need more columns."""
+    return {1: _WIDEST, 2: 4}.get(rows, 2)
+
+
+# What a tile takes, in order: the arguments of `matmul`, with columns for m and n.
+_ARGUMENTS: Final = {
+    "k": "i64", "a": "ptr", "a_row": "i64", "a_col": "i64", "b": "ptr", "b_panel": "i64", "b_row": "i64",
+    "c": "ptr", "c_panel": "i64", "c_row": "i64", "start": "i64", "bias": "ptr", "finish": "i64", "eta": "element",
+    "columns": "i64",
+}  # fmt: skip
+
+
+def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> Iterator[str]:
+    """The lines of one tile; if masked, its last vector may have fewer than all its columns."""
+    element, itemsize, lanes, _, _ = shape
+    vector, suffix, bits = f"<{lanes} x {element}>", f"v{lanes}f{8 * itemsize}", f"<{lanes} x i1>"
+    block = [(r, v) for r in range(rows) for v in range(vectors)]
+
+    def splat(x: str, kind: str, to: str) -> Iterator[str]:
+        lane_0 = f"<{lanes} x {kind}> {to}.0, <{lanes} x {kind}> poison, <{lanes} x i32> zeroinitializer"
+        yield f"{to}.0 = insertelement <{lanes} x {kind}> poison, {kind} {x}, i32 0"
+        yield f"{to} = shufflevector {lane_0}"
+
+    def addresses(matrix: str, row: str, panel: str, count: int) -> Iterator[str]:
+        for v in range(vectors):
+            yield f"%{matrix}.{v}.panel = mul i64 {panel}, {v // 2}"
+            yield f"%{matrix}.{v} = add i64 %{matrix}.{v}.panel, {v % 2 * lanes}"
+        yield f"%{matrix}.0.row = getelementptr {element}, ptr %{matrix}, i64 0"
+        for r in range(1, count):
+            yield f"%{matrix}.{r}.row = getelementptr {element}, ptr %{matrix}.{r - 1}.row, i64 {row}"
+        for r in range(count):
+            for v in range(vectors):
+                yield f"%{matrix}.{r}.{v} = getelementptr {element}, ptr %{matrix}.{r}.row, i64 %{matrix}.{v}"
+
+    def load(p: str, v: int, to: str) -> str:
+        if masked and v == vectors - 1:
+            arguments = f"ptr {p}, i32 {itemsize}, {bits} %mask, {vector} zeroinitializer"
+            return f"{to} = call {vector} @llvm.masked.load.{suffix}.p0({arguments})"
+        return f"{to} = load {vector}, ptr {p}, align {itemsize}"
+
+    def store(x: str, p: str, v: int) -> str:
+        if masked and v == vectors - 1:
+            arguments = f"{vector} {x}, ptr {p}, i32 {itemsize}, {bits} %mask"
+            return f"call void @llvm.masked.store.{suffix}.p0({arguments})"
+        return f"store {vector} {x}, ptr {p}, align {itemsize}"
+
+    def fma(x: str, y: str, z: str, to: str) -> str:
+        return f"{to} = call {vector} @llvm.fma.{suffix}({vector} {x}, {vector} {y}, {vector} {z})"
+
+    arguments = ", ".join(f"{kind} %{argument}" for argument, kind in _ARGUMENTS.items())
+    yield f"define internal void @{name}({arguments}) nounwind {{".replace("element", element)
+    yield "entry:"
+    # Every start and finish runs the same instructions: one row of constants stands in for C, and acc·1 + -0 is acc.
+    yield f"%keep = icmp eq i64 %start, {KEEP}"
+    yield f"%from_bias = icmp eq i64 %start, {BIAS}"
+    yield f"%descend = icmp eq i64 %finish, {DESCEND}"
+    yield "%constant = select i1 %from_bias, ptr %bias, ptr @zeros"
+    yield "%first = select i1 %keep, ptr %c, ptr %constant"
+    yield "%last = select i1 %descend, ptr %c, ptr @minus_zeros"
+    for matrix, varies in (("first", "keep"), ("last", "descend")):
+        yield f"%{matrix}_row = select i1 %{varies}, i64 %c_row, i64 0"
+        yield f"%{matrix}_panel = select i1 %{varies}, i64 %c_panel, i64 {2 * lanes}"
+    if masked:
+        yield "%columns.32 = trunc i64 %columns to i32"
+        yield f"%columns.last = sub i32 %columns.32, {(vectors - 1) * lanes}"
+        yield from splat("%columns.last", "i32", "%limit")
+        yield f"%mask = icmp slt <{lanes} x i32> <{', '.join(f'i32 {lane}' for lane in range(lanes))}>, %limit"
+    yield from addresses("first", "%first_row", "%first_panel", rows)
+    for r, v in block:
+        yield load(f"%first.{r}.{v}", v, f"%start.{r}.{v}")
+    yield from addresses("c", "%c_row", "%c_panel", rows)
+    for r, v in block:
+        yield f"call void @llvm.prefetch.p0(ptr %c.{r}.{v}, i32 1, i32 3, i32 1)"  # to be written when k is through
+    yield f"%a_row.bytes = mul i64 %a_row, {itemsize}"
+    for r in range(1, rows, 2):
+        # Hidden from LLVM, or it would step from row to row by a chain of additions as long as the sums take.
+        yield f"%a_row.{r}.0 = mul i64 %a_row.bytes, {r}"
+        yield f'%a_row.{r} = call i64 asm "", "=r,0"(i64 %a_row.{r}.0)'
+    yield "br label %loop"
+
+    yield "loop:"
+    yield "%left = phi i64 [ %k, %entry ], [ %left.next, %loop ]"
+    yield "%ak = phi ptr [ %a, %entry ], [ %ak.next, %loop ]"
+    yield "%bk = phi ptr [ %b, %entry ], [ %bk.next, %loop ]"
+    for r, v in block:
+        yield f"%acc.{r}.{v} = phi {vector} [ %start.{r}.{v}, %entry ], [ %sum.{r}.{v}, %loop ]"
+    yield from addresses("bk", "0", "%b_panel", 1)
+    for v in range(vectors):
+        yield load(f"%bk.0.{v}", v, f"%b.{v}")
+    for r in range(rows):
+        power = r & -r  # of two: an address may hold an odd multiple of the stride times 1, 2, 4 or 8
+        yield f"%a.{r}.r = mul i64 {f'%a_row.{r // power}' if r else 0}, {power}"
+        yield f"%a.{r}.p = getelementptr i8, ptr %ak, i64 %a.{r}.r"
+        yield f"%a.{r}.x = load {element}, ptr %a.{r}.p"
+        yield from splat(f"%a.{r}.x", element, f"%a.{r}")
+        for v in range(vectors):
+            yield fma(f"%a.{r}", f"%b.{v}", f"%acc.{r}.{v}", f"%sum.{r}.{v}")
+    yield f"%ak.next = getelementptr {element}, ptr %ak, i64 %a_col"
+    yield f"%bk.next = getelementptr {element}, ptr %bk, i64 %b_row"
+    yield "%left.next = sub i64 %left, 1"
+    yield "%more = icmp sgt i64 %left.next, 0"
+    yield "br i1 %more, label %loop, label %done"
+
+    yield "done:"
+    yield f"%minus_eta = fneg {element} %eta"
+    yield f"%factor = select i1 %descend, {element} %minus_eta, {element} 1.0"
+    yield from splat("%factor", element, "%scale")
+    yield from addresses("last", "%last_row", "%last_panel", rows)
+    for r, v in block:
+        yield load(f"%last.{r}.{v}", v, f"%old.{r}.{v}")
+        yield fma("%scale", f"%sum.{r}.{v}", f"%old.{r}.{v}", f"%new.{r}.{v}")
+        yield store(f"%new.{r}.{v}", f"%c.{r}.{v}", v)
+    yield "ret void"
+    yield "}"
+
+
+def _module(table: str, shape: Machine) -> Iterator[str]:
+    """The lines of all tiles, and of the table of their addresses by rows and vectors, and by masked if that varies."""
+    element, itemsize, lanes, rows, masks = shape
+    vector, suffix, bits = f"<{lanes} x {element}>", f"v{lanes}f{8 * itemsize}", f"<{lanes} x i1>"
+    yield f"declare {vector} @llvm.fma.{suffix}({vector}, {vector}, {vector})"
+    yield f"declare {vector} @llvm.masked.load.{suffix}.p0(ptr, i32, {bits}, {vector})"
+    yield f"declare void @llvm.masked.store.{suffix}.p0({vector}, ptr, i32, {bits})"
+    yield "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
+    length = _WIDEST * lanes
+    for name, value in (("zeros", "0.0"), ("minus_zeros", "-0.0")):
+        values = ", ".join([f"{element} {value}"] * length)
+        yield f"@{name} = internal constant [{length} x {element}] [{values}], align 64"
+    addresses = []
+    for masked in [True] if masks else [False, True]:
+        for r in range(1, rows + 1):
+            for v in range(1, _WIDEST + 1):
+                name = f"tile.{r}x{v}{'.masked' if masked else ''}"
+                addresses.append(f"ptr @{name}" if v <= widest(r) else "ptr null")
+                if v <= widest(r):
+                    yield from _tile(name, shape, r, v, masked)
+    yield f"@{table} = weak_odr constant [{len(addresses)} x ptr] [{', '.join(addresses)}]"
+
+
+@intrinsic
+def _table(typingctx: Any, p: Any) -> Any:
+    """The address of the table; the code of the tiles becomes part of the function that calls this."""
+    require_pointer(p)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        shape = machine(context, p.dtype)
+        name = f"fnn.tiles.{shape.element}.{shape.lanes}"
+        context.active_code_library.add_llvm_module(llvm.parse_assembly("\n".join(_module(name, shape))))
+        table = cgutils.add_global_variable(builder.module, ir.IntType(8), name)
+
+        return builder.ptrtoint(table, ir.IntType(64))
+
+    return types.int64(p), codegen
+
+
+def _tiles(p: Floats) -> int:
+    return _table(p)
+
+
+class _Tiles(Linked):
+    """The tiles, reached as a `linked` function is, but with no call between a kernel and the tile that it chooses."""
+
+    def load(self, dtype: types.Float) -> None:
+        """Fill the cell with the address of the table."""
+        if self._cells[dtype].value is None:
+            super().load(dtype)
+            function = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(self._cells[dtype].value or 0)
+            self._cells[dtype].value = function(None)
+
+
+_cells: Final = _Tiles(_tiles, lambda dtype: types.int64(types.CPointer(dtype)))
+_all.append(_cells)
+
+
+@intrinsic
+def tile(
+    typingctx: Any, rows: Any, k: Any, a: Any, a_row: Any, a_col: Any, b: Any, b_panel: Any, b_row: Any,
+    c: Any, c_panel: Any, c_row: Any, start: Any, bias: Any, finish: Any, eta: Any, columns: Any,
+) -> Any:  # fmt: skip
+    """One block of C = A B: rows ≤ tile_rows(c), columns ≤ widest(rows) vectors; the rest as in `matmul`."""
+    require_pointer(c)
+    i, p = types.int64, types.CPointer(c.dtype)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        shape = machine(context, c.dtype)
+        rows, *_, columns = arguments
+
+        def constant(n: int) -> Any:
+            return ir.Constant(ir.IntType(64), n)
+
+        vectors = builder.udiv(builder.add(columns, constant(shape.lanes - 1)), constant(shape.lanes))
+        index = builder.sub(builder.add(builder.mul(rows, constant(_WIDEST)), vectors), constant(_WIDEST + 1))
+        if not shape.masks:
+            partial = builder.icmp_signed("!=", columns, builder.mul(vectors, constant(shape.lanes)))
+            index = builder.add(index, builder.select(partial, constant(shape.rows * _WIDEST), constant(0)))
+        kind = ir.FunctionType(ir.VoidType(), [x.type for x in arguments[1:]]).as_pointer()
+        cell = cgutils.add_global_variable(builder.module, kind.as_pointer(), _cells.symbol(c.dtype))
+        builder.call(builder.load(builder.gep(builder.load(cell), [index])), arguments[1:])
+
+        return context.get_dummy_value()
+
+    return types.void(i, i, p, i, i, p, i, i, p, i, i, i, p, i, c.dtype, i), codegen

@@ -1,0 +1,40 @@
+"""Workspaces for the kernels, from `fnn.kernels.plan`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numba.core.registry import cpu_target
+from numpy.typing import NDArray
+
+from fnn.kernels.plan import COLUMNS, LINE, lay_out
+from fnn.kernels.tile import machine
+
+
+class Layout(NamedTuple):
+    """The table that the kernels read, and how many elements their buffers need wherever those start."""
+
+    table: NDArray[np.int64]
+    forward: int  # of workspace, for the forward pass alone
+    whole: int  # of workspace
+    weights: int
+
+
+def layout_of(sizes: Sequence[int], codes: Sequence[int], rows: int, dtype: np.dtype[Any], packed: bool) -> Layout:
+    """The layout of a network for so many cases."""
+    table = [0] * (COLUMNS * len(sizes))
+    spare = LINE // dtype.itemsize  # kernels start at a whole cache line
+    lanes = machine(cpu_target.target_context, types.float32 if dtype == np.float32 else types.float64).lanes
+    needed = lay_out(sizes, codes, rows, lanes, packed, table)
+    array = np.array(table, np.int64)
+    array.flags.writeable = False
+
+    return Layout(array, *(count + spare for count in needed))
+
+
+def first_aligned(space: NDArray[Any]) -> int:
+    """The element of a workspace at which the kernels start to use it."""
+    return -space.ctypes.data % LINE // space.itemsize
