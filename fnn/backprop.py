@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.batch import (
-    NO_INTEGERS,
+    NO_LABELS,
     Batch,
     Reduction,
     batch_of,
@@ -66,12 +66,12 @@ def forward(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
     """
     require_params("params", params)
     rows, single = inputs_of(params, x)
-    dtype = params.dtype
-    layout = params._architecture.layout(dtype, min(len(rows), BLOCK))
-    a = np.empty((len(rows), params.sizes[-1]), dtype)
-    bad = forward_kernel[dtype](layout.table, params._flat, np.zeros(layout.forward, dtype), rows, a)
+    flat, architecture, dtype = params._flat, params._architecture, params._flat.dtype
+    layout = architecture.layout(dtype, min(len(rows), BLOCK))
+    a = np.empty((len(rows), architecture.sizes[-1]), dtype)
+    bad = forward_kernel[dtype](layout.table, flat, np.zeros(layout.forward, dtype), rows, a)
     if bad >= 0:
-        raise_fault(params, Batch(rows, a, NO_INTEGERS, np.empty(0), single), cases.BAD_X, bad)
+        raise_fault(params, Batch(rows, a, NO_LABELS, np.empty(0), single), cases.BAD_X, bad)
 
     return a[0] if single else a
 
@@ -195,10 +195,9 @@ def backprop(
     batch = batch_of(params, x, y, weights, loss)
     mean = require_reduction(reduction)
     count, layers = len(batch.x), len(params.activations)
-    layout = params._architecture.layout(params.dtype, count)
-    space = np.zeros(layout.whole, params.dtype)
-    value, grads = _run(params, batch, loss, mean, EVERYTHING, space)
-    start, table = first_aligned(space), layout.table
+    table = params._architecture.layout(params.dtype, count).table
+    value, grads, space = _run(params, batch, loss, mean, EVERYTHING, count)
+    start = first_aligned(space)
 
     def quantity(layer: int, column: int) -> NDArray[DT]:
         units, stride = (int(table[layer * plan.COLUMNS + c]) for c in (plan.UNITS, plan.STRIDE))
@@ -249,11 +248,12 @@ def update(params: Params[DT], grads: Params[Any], eta: SupportsFloat) -> Params
     rate = positive("eta", eta)
     if grads._architecture is not params._architecture:
         require_same_structure("grads", params, grads)
-    flat = np.empty_like(params._flat)
-    slope = grads._flat if grads._flat.dtype == flat.dtype else grads._flat.astype(flat.dtype)
-    update_kernel[params.dtype](params._flat, slope, rate, flat)
+    flat, dtype = params._flat, params._flat.dtype
+    slope = grads._flat if grads._flat.dtype is dtype else grads._flat.astype(dtype)
+    into = np.empty(flat.size, dtype)
+    update_kernel[dtype](flat, slope, rate, into)
 
-    return wrap(flat, params._architecture)
+    return wrap(into, params._architecture)
 
 
 def _differentiate(
@@ -271,22 +271,21 @@ def _differentiate(
     mean = require_reduction(reduction)
     batch = batch_of(params, x, y, weights, loss)
 
-    layout = params._architecture.layout(params.dtype, min(len(batch.x), PIECE))
-
-    return _run(params, batch, loss, mean, wanted, np.zeros(layout.whole, params.dtype))
+    return _run(params, batch, loss, mean, wanted, min(len(batch.x), PIECE))[:2]
 
 
 def _run(
-    params: Params[DT], batch: Batch[DT], loss: Loss, mean: bool, wanted: int, space: NDArray[DT]
-) -> tuple[float, Params[DT]]:
-    """E and its gradient, which has no meaning if only the error is wanted."""
-    room = len(batch.x) if wanted == EVERYTHING else min(len(batch.x), PIECE)
-    table = params._architecture.layout(params.dtype, room).table
-    flat = np.empty_like(params._flat)
-    value, fault, row = differentiate_kernel[params.dtype](
-        table, params._flat, space, room, *batch[:4], loss.code, mean, wanted, flat
+    params: Params[DT], batch: Batch[DT], loss: Loss, mean: bool, wanted: int, room: int
+) -> tuple[float, Params[DT], NDArray[DT]]:
+    """E, its gradient (without meaning if only the error is wanted), and the workspace."""
+    flat, architecture, dtype = params._flat, params._architecture, params._flat.dtype
+    layout = architecture.layout(dtype, room)
+    space, gradient = np.zeros(layout.whole, dtype), np.empty(flat.size, dtype)
+    x, y, labels, weights, _ = batch
+    value, fault, row = differentiate_kernel[dtype](
+        layout.table, flat, space, room, x, y, labels, weights, loss.code, mean, wanted, gradient
     )
     if fault != cases.FINE:
         raise_fault(params, batch, fault, row)
 
-    return value, wrap(flat, params._architecture)
+    return value, wrap(gradient, architecture), space

@@ -18,7 +18,7 @@ def whole(name: str, value: SupportsIndex, *, at_least: int) -> int:
 
 def positive(name: str, value: SupportsFloat) -> float:
     """The value as a float; TypeError if it isn't a number, ValueError if it isn't finite and above 0."""
-    if isinstance(value, str) or not isinstance(value, SupportsFloat):
+    if type(value) is not float and (isinstance(value, str) or not isinstance(value, SupportsFloat)):
         raise TypeError(f"{name}: needs a number, got {value!r}")
     number = float(value)
     if not 0 < number < np.inf:

@@ -1,15 +1,25 @@
-"""One run of the compiled training loop: its workspace, its threads, its state between calls."""
+"""One run of the compiled training loop: its buffers, and where it stands."""
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from itertools import pairwise
+from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fnn.batch import Batch, raise_fault
 from fnn.kernels import barrier, cases
-from fnn.kernels.descend import EPOCH, NEWS, STEP, STOP, descend_kernel, fault_kernel, pack_kernel, unpack_kernel
+from fnn.kernels.descend import (
+    CASE,
+    EPOCH,
+    HANDS,
+    STOPPED,
+    descend_kernel,
+    fault_kernel,
+    pack_kernel,
+    unpack_kernel,
+)
 from fnn.kernels.plan import LINE
 from fnn.losses import Loss
 from fnn.params import DT, Params
@@ -18,16 +28,8 @@ from fnn.threads import run_parts
 ROOM = 512  # cases of a batch that the workspace holds; larger batches add up their gradient
 
 
-class Course(NamedTuple):
-    """What came of some epochs."""
-
-    errors: NDArray[np.float64]  # of the epochs that ended
-    stopped: bool  # the error was not finite
-    at_once: bool  # and it was so before the epoch changed anything
-
-
 class Descent(Generic[DT]):
-    """Everything that stays the same while a network is trained."""
+    """Gradient descent, any number of steps at a time by any number of threads, always with the same bits."""
 
     def __init__(
         self,
@@ -38,55 +40,81 @@ class Descent(Generic[DT]):
         eta: float,
         batch_size: int,
         seed: int,
-        threads: int,
+        epochs: int,
     ) -> None:
         self.architecture, self._dtype = params._architecture, params.dtype
         self._batch, self._loss, self._mean = batch, loss, mean
         self._eta, self._batch_size, self._seed = eta, batch_size, seed
-        fault, row = fault_kernel[params.dtype](*batch[:4], params.sizes[-1], params.activations[-1].code, loss.code)
+        x, y, labels, weights, _ = batch
+        code = params.activations[-1].code
+        fault, row = fault_kernel[self._dtype](x, y, labels, weights, params.sizes[-1], code, loss.code)
         if fault != cases.FINE:
             raise_fault(params, batch, fault, row)
+        self.steps_an_epoch = -(-len(x) // batch_size)
+        self.history = np.empty(epochs)
         self._room = min(batch_size, ROOM)
         self._layout = self.architecture.layout(self._dtype, self._room, packed=True)
         self._space = np.zeros(self._layout.whole, self._dtype)
         self._weights = np.zeros(self._layout.weights, self._dtype)
-        self._large = np.zeros(self._layout.weights if batch_size > ROOM else LINE // self._dtype.itemsize, self._dtype)
-        self._order = np.arange(len(batch.x))
-        self._threads = threads
+        self._large = np.zeros(self._layout.weights if batch_size > ROOM else LINE, self._dtype)
+        self._order = np.arange(len(x))
+        self.start(params._flat, 0)
 
-    def run(self, flat: NDArray[DT], first_epoch: int, epochs: int) -> Course:
-        """Train `flat` in place for some epochs, or until the error isn't finite."""
-        errors, news = np.empty(epochs), np.zeros(NEWS, np.int64)
-        gate, table = np.zeros(barrier.SIZE, np.int64), self._layout.table
-        kernel = descend_kernel[self._dtype]
+    def start(self, flat: NDArray[DT], epoch: int) -> None:
+        """Go on from these parameters at the beginning of an epoch."""
+        self._clock, self._sums = np.zeros(HANDS, np.int64), np.zeros(2)
+        self._clock[EPOCH] = epoch
+        pack_kernel[self._dtype](self._layout.table, flat, self._weights, self._space)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that have ended."""
+        return int(self._clock[EPOCH])
+
+    @property
+    def step(self) -> int:
+        """Steps of the current epoch that are done."""
+        return int(self._clock[CASE]) // self._batch_size
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the error of a step was NaN or infinite."""
+        return bool(self._clock[STOPPED])
+
+    def flat(self) -> NDArray[DT]:
+        """A copy of the parameters as they are now."""
+        flat = np.empty(sum((m + 1) * n for m, n in pairwise(self.architecture.sizes)), self._dtype)
+        unpack_kernel[self._dtype](self._layout.table, self._weights, flat)
+
+        return flat
+
+    def run(self, steps: int, threads: int) -> None:
+        """Take some steps, or fewer if the error is no longer finite."""
+        gate, kernel = np.zeros(barrier.SIZE, np.int64), descend_kernel[self._dtype]
+        x, y, labels, weights, _ = self._batch
 
         def part(number: int, parts: int) -> None:
             kernel(
-                number, parts, gate, table, self._weights, self._space, self._room, self._large,
-                *self._batch[:4], self._order, self._loss.code, self._mean, self._eta, self._batch_size, self._seed,
-                first_epoch, errors, news,
+                number, parts, gate, self._layout.table, self._weights, self._space, self._room, self._large,
+                x, y, labels, weights, self._order, self._loss.code, self._mean, self._eta, self._batch_size,
+                self._seed, steps, self._clock, self._sums, self.history,
             )  # fmt: skip
 
-        pack_kernel[self._dtype](table, flat, self._weights, self._space)
-        run_parts(part, self._threads)
-        unpack_kernel[self._dtype](table, self._weights, flat)
-        if news[STOP]:
-            return Course(errors[: news[EPOCH]], True, news[STEP] == 0)
+        run_parts(part, threads)
 
-        return Course(errors, False, False)
+    def last_good(self, flat: NDArray[DT], epoch: int) -> tuple[int, NDArray[DT], int]:
+        """Go over a run that went wrong again, from parameters before it did, an epoch at a time.
 
-    def last_good(self, flat: NDArray[DT], done: int) -> tuple[int, NDArray[DT], int]:
-        """Go over a run that went wrong again, an epoch at a time, from a place before it did.
-
-        Returns the epoch (from 1) in which it went wrong, the last parameters that are finite and have a finite error,
-        and after how many epochs those were.
+        Returns the epoch, from 1, in which it went wrong, the last parameters that are finite and have a finite error,
+        and how many epochs they had.
         """
         before, good = flat, flat
         while True:
-            tried = good.copy()
-            course = self.run(tried, done, 1)
-            if course.stopped and course.at_once and done > 0:
-                return done + 1, before, done - 1
-            if course.stopped or not np.isfinite(tried).all():
-                return done + 1, good, done
-            before, good, done = good, tried, done + 1
+            self.start(good, epoch)
+            self.run(self.steps_an_epoch, 1)
+            if self.stopped and self.step == 0 and before is not good:
+                return epoch + 1, before, epoch - 1
+            tried = self.flat()
+            if self.stopped or not np.isfinite(tried).all():
+                return epoch + 1, good, epoch
+            before, good, epoch = good, tried, epoch + 1

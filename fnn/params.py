@@ -232,16 +232,20 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
 
 def wrap(flat: NDArray[DT], architecture: Architecture) -> Params[DT]:
     """Params around a vector that nobody else writes to, without a check or a copy."""
-    params: Params[DT] = object.__new__(Params)
+    params: Params[DT] = _new(Params)
     _fill(params, flat, architecture)
 
     return params
 
 
 def _fill(params: Params[DT], flat: NDArray[DT], architecture: Architecture) -> None:
-    flat.flags.writeable = False
-    object.__setattr__(params, "_flat", flat)
-    object.__setattr__(params, "_architecture", architecture)
+    flat.setflags(write=False)
+    _set_flat(params, flat)
+    _set_architecture(params, architecture)
+
+
+_new = object.__new__
+_set_flat, _set_architecture = (vars(Params)[slot].__set__ for slot in ("_flat", "_architecture"))  # past __setattr__
 
 
 def _unpickled(

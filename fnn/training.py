@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Generic, NamedTuple, SupportsFloat, SupportsIndex
+from itertools import pairwise
+from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fnn.batch import Reduction, batch_of, require_loss, require_reduction
 from fnn.checks import positive, whole
 from fnn.descent import Descent
 from fnn.history import Record, Run, TrainingDiverged
 from fnn.losses import Loss, squared_error
+from fnn.pace import Pace
 from fnn.params import DT, Params, require_params, wrap
 from fnn.progress import Progress
 from fnn.watch import Watch
@@ -88,44 +90,48 @@ def train(
     rate, total = positive("eta", eta), whole("epochs", epochs, at_least=0)
     batch = batch_of(params, x, y, weights, loss)
     size = len(batch.x) if batch_size is None else min(whole("batch_size", batch_size, at_least=1), len(batch.x))
-    most = 1 if threads is None else whole("threads", threads, at_least=1)
-    descent = Descent(params, batch, loss, mean, rate, size, whole("seed", seed, at_least=0), most)
+    most = None if threads is None else whole("threads", threads, at_least=1)
+    descent = Descent(params, batch, loss, mean, rate, size, whole("seed", seed, at_least=0), total)
     watch = Watch(params, validation, loss, reduction)
+    pace = Pace(_work(params, size), most)
     bar = Progress(total, progress)
-    call = _Call(params._flat, 0, params._flat, 0, 1)
+    trail = [(params._flat, 0), (params._flat, 0)]  # parameters, and their epoch, at the ends of the last two calls
     try:
-        while call.done < total:
-            now = 1 if callback or watch.validates else min(call.stride, total - call.done)
-            call = _advance(descent, watch, call, now)
-            record = watch.latest()
-            bar.advance(now, record.error)
-            if callback and callback(call.done, wrap(call.flat.copy(), params._architecture), record) is True:
+        while descent.epoch < total:
+            until = min(descent.epoch + 1, total) if callback or watch.validates else total
+            _advance(descent, pace, until)
+            if descent.step and not descent.stopped:
+                continue
+            flat, epoch = descent.flat(), descent.epoch
+            if descent.stopped or not np.isfinite(flat).all():
+                wrong, good, epochs_good = descent.last_good(*trail[0])
+                raise TrainingDiverged(wrong, wrap(good, params._architecture), watch.history(descent, epochs_good))
+            bar.advance(epoch - trail[1][1], float(descent.history[epoch - 1]))
+            trail = [trail[1], (flat, epoch)]
+            watch.measure(flat)
+            if callback and callback(epoch, wrap(flat, params._architecture), watch.record(descent)) is True:
                 break
     finally:
         bar.close()
 
-    return Run(wrap(call.flat.copy(), params._architecture), watch.history())
+    return Run(wrap(descent.flat(), params._architecture), watch.history(descent, descent.epoch))
 
 
-class _Call(NamedTuple, Generic[DT]):
-    """Where training stands after a call of the kernel."""
-
-    before: NDArray[DT]  # the parameters before that call
-    before_done: int  # and the epochs until then
-    flat: NDArray[DT]  # the parameters after it
-    done: int
-    stride: int  # epochs that the next call may take
-
-
-def _advance(descent: Descent[DT], watch: Watch[DT], call: _Call[DT], epochs: int) -> _Call[DT]:
-    """Train for some epochs. A call can't be interrupted, so they grow only while they are short."""
+def _advance(descent: Descent[DT], pace: Pace, until: int) -> None:
+    """One call of the kernel: part of an epoch, or whole epochs to their end."""
+    steps, threads = pace.next()
+    left = descent.steps_an_epoch - descent.step
+    if steps >= left:
+        more = min((steps - left) // descent.steps_an_epoch, until - descent.epoch - 1)
+        steps = left + more * descent.steps_an_epoch
     began = time.perf_counter()
-    flat = call.flat.copy()
-    errors, stopped, _ = descent.run(flat, call.done, epochs)
-    if stopped or not np.isfinite(flat).all():
-        epoch, good, done = descent.last_good(call.before, call.before_done)
-        raise TrainingDiverged(epoch, wrap(good, descent.architecture), watch.history(done))
-    watch.add(errors, flat)
-    is_short = time.perf_counter() - began < 0.05
+    descent.run(steps, threads)
+    pace.saw(steps, threads, time.perf_counter() - began)
 
-    return _Call(call.flat, call.done, flat, call.done + epochs, call.stride * (2 if is_short else 1))
+
+def _work(params: Params[DT], batch_size: int) -> float:
+    """Operations of a step: three products a layer, but no B4 in the first."""
+    sizes = params.sizes
+    products = 3 * sum(m * n for m, n in pairwise(sizes)) - sizes[0] * sizes[1]
+
+    return 2.0 * batch_size * products * (2 if params.dtype == np.float64 else 1)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fnn.backprop import error, forward
 from fnn.batch import Batch, Reduction, batch_of
+from fnn.descent import Descent
 from fnn.history import History, Record
 from fnn.losses import Loss
 from fnn.metrics import classes_of
@@ -16,12 +17,11 @@ from fnn.params import DT, Params, wrap
 
 
 class Watch(Generic[DT]):
-    """The errors of all epochs so far, and what a validation set says after each."""
+    """What a validation set says after each epoch, and the history of all."""
 
     def __init__(
         self, params: Params[DT], validation: tuple[ArrayLike, ArrayLike] | None, loss: Loss, reduction: Reduction
     ) -> None:
-        self._errors: list[NDArray[np.float64]] = []
         self._measured: list[tuple[float, float | None]] = []
         self._loss, self._reduction = loss, reduction
         self._architecture = params._architecture
@@ -38,21 +38,20 @@ class Watch(Generic[DT]):
         """Whether there is a validation set, so that every epoch must be seen."""
         return self._batch is not None
 
-    def add(self, errors: NDArray[np.float64], flat: NDArray[DT]) -> None:
-        """Take the errors of some epochs, and measure the parameters at their end."""
-        self._errors.append(errors)
+    def measure(self, flat: NDArray[DT]) -> None:
+        """Take the measure of the parameters at the end of an epoch."""
         if self._batch is not None:
-            self._measured.append(self._measure(wrap(flat.copy(), self._architecture)))
+            self._measured.append(self._measure(wrap(flat, self._architecture)))
 
-    def latest(self) -> Record:
+    def record(self, descent: Descent[DT]) -> Record:
         """What is known of the last epoch."""
         measured = self._measured[-1] if self._measured else (None, None)
 
-        return Record(float(self._errors[-1][-1]), *measured)
+        return Record(float(descent.history[descent.epoch - 1]), *measured)
 
-    def history(self, epochs: int | None = None) -> History:
-        """Of all epochs, or of the first few."""
-        errors = np.concatenate([np.empty(0), *self._errors])[:epochs]
+    def history(self, descent: Descent[DT], epochs: int) -> History:
+        """Of the first epochs."""
+        errors = descent.history[:epochs].copy()
         if self._batch is None:
             return History(errors, None, None)
         measured = self._measured[:epochs]

@@ -23,8 +23,9 @@ from fnn.kernels.plan import COLUMNS, Net, entry, net_type
 from fnn.kernels.shuffle import shuffle
 from fnn.kernels.tile import DESCEND, KEEP, STORE, ZERO, panel_width
 
-# What the parts tell each other, and the caller.
-STOP, EPOCH, STEP, NEWS = range(4)
+# The clock: the epoch, the first case of the next batch in it, whether the workspace holds the one batch that there is,
+# and whether an error was not finite.
+EPOCH, CASE, LOADED, STOPPED, HANDS = range(5)
 
 
 @kernel(
@@ -98,8 +99,8 @@ def relay_weights(net: Net, flat: Floats, packing: bool) -> None:
     lambda t: types.void(
         types.int64, types.int64, output(types.int64), array(types.int64), output(t), output(t), types.int64, output(t),
         array(t, 2), array(t, 2), array(types.int64), array(types.float64), output(types.int64),
-        types.int64, types.boolean, t, types.int64, types.int64, types.int64,
-        output(types.float64), output(types.int64),
+        types.int64, types.boolean, t, types.int64, types.int64,
+        types.int64, output(types.int64), output(types.float64), output(types.float64),
     )
 )  # fmt: skip
 def descend_kernel(
@@ -121,76 +122,95 @@ def descend_kernel(
     eta: float,
     batch: int,
     seed: int,
-    first_epoch: int,
+    steps: int,
+    clock: npt.NDArray[np.int64],
+    sums: Weights,
     history: Weights,
-    news: npt.NDArray[np.int64],
 ) -> None:
-    """Train packed weights in place for ``history.size`` epochs, or until the error of a step is not finite.
+    """Train packed weights in place for some steps, or until the error of one is not finite.
 
-    `history` gets each epoch's error; `news` says whether training stopped, in which epoch and at which step of it.
-    The workspace has room for so many cases; `large` is a gradient, for batches of more.
+    The clock and the sums say where training stands; `history` gets the error of each epoch that ends. The workspace
+    has room for so many cases; `large` is a gradient, for batches of more.
     """
     net = Net(table.size // COLUMNS - 1, pointer(table), aligned(pointer(weights)), aligned(pointer(space)))
     cases = cases_of(x, y, labels, case_weights, order)
-    for epoch in range(history.size):
-        if part == 0:
-            news[EPOCH] = epoch
-            if batch < cases.number:
-                shuffle(cases.order, cases.number, seed, first_epoch + epoch)
-        wait_for_all(pointer(barrier), parts)
-        total = descend(
-            part, parts, pointer(barrier), net, room, aligned(pointer(large)),
-            cases, epoch == 0, loss, mean, eta, batch, pointer(news),
-        )  # fmt: skip
-        if news[STOP] != 0:
-            return
-        if part == 0:
-            history[epoch] = total
+    descend(
+        part, parts, pointer(barrier), net, room, aligned(pointer(large)), cases, loss, mean, eta, batch, seed,
+        steps, pointer(clock), pointer(sums), pointer(history),
+    )  # fmt: skip
 
 
 @linked(
-    lambda t: types.float64(
+    lambda t: types.void(
         types.int64, types.int64, types.CPointer(types.int64), net_type(t), types.int64, types.CPointer(t),
-        cases_type(t), types.boolean, types.int64, types.boolean, t, types.int64, types.CPointer(types.int64),
+        cases_type(t), types.int64, types.boolean, t, types.int64, types.int64,
+        types.int64, types.CPointer(types.int64), types.CPointer(types.float64), types.CPointer(types.float64),
     )
 )  # fmt: skip
 def descend(
     part: int, parts: int, barrier: Integers, net: Net, room: int, large: Floats,
-    cases: Cases, is_first: bool, loss: int, mean: bool, eta: float, batch: int, news: Integers,
-) -> float:  # fmt: skip
-    """One epoch; returns its error."""
-    total, weight = 0.0, 0.0
-    loading = is_first or batch < cases.number or room < cases.number
-    for first in range(0, cases.number, batch):
+    cases: Cases, loss: int, mean: bool, eta: float, batch: int, seed: int,
+    steps: int, clock: Integers, sums: Floats, history: Floats,
+) -> None:  # fmt: skip
+    """The loop over steps; all parts keep the same time, and the first part's is the one that is told."""
+    epoch, first, total, weight = clock[EPOCH], clock[CASE], sums[0], sums[1]
+    reshuffles = batch < cases.number
+    loading = reshuffles or room < cases.number or clock[LOADED] == 0
+    for _ in range(steps):
+        if first == 0 and reshuffles:
+            if part == 0:
+                shuffle(cases.order, cases.number, seed, epoch)
+            wait_for_all(barrier, parts)
         rows = min(batch, cases.number - first)
         of_batch = total_weight(cases, first, rows)
         scale = 1.0 / of_batch if mean and of_batch > 0 else 1.0
-        weight += of_batch
-        error = 0.0
-        for start in range(0, rows, room):
-            count = min(room, rows - start)
-            top, bottom = share(count, part, parts)
-            through(net, cases, first + start, scale, loss, GRADIENT, top, bottom, loading)
-            wait_for_all(barrier, parts)
+        error = step(part, parts, barrier, net, room, large, cases, loss, eta, first, rows, scale, loading)
+        loading = reshuffles or room < cases.number
+        if not np.isfinite(error):
             if part == 0:
-                error = sum_in_order(shift(net.space, entry(net, 0, plan.ERRORS)), count, error)
-                if not np.isfinite(error):
-                    news[STOP], news[STEP] = 1, first // batch
-            if rows <= room:
-                gradient(net, count, net.weights, ZERO, DESCEND, eta, part, parts)
-                transpose(net, 2, part, parts)
-            else:
-                gradient(net, count, large, ZERO if start == 0 else KEEP, STORE, eta, part, parts)
-            wait_for_all(barrier, parts)
-            if news[STOP] != 0:
-                return total
+                clock[STOPPED] = 1
+            break
         total += error * of_batch if mean else error
-        if rows > room:
-            update(net, large, eta, part, parts)
-            wait_for_all(barrier, parts)
-            transpose(net, 2, part, parts)
-            wait_for_all(barrier, parts)
-    return total / weight if mean else total
+        weight += of_batch
+        first += rows
+        if first == cases.number:
+            if part == 0:
+                history[epoch] = total / weight if mean else total
+            epoch, first, total, weight = epoch + 1, 0, 0.0, 0.0
+    if part == 0:
+        clock[EPOCH], clock[CASE], clock[LOADED], sums[0], sums[1] = epoch, first, 1, total, weight
+
+
+@inline
+def step(
+    part: int, parts: int, barrier: Integers, net: Net, room: int, large: Floats,
+    cases: Cases, loss: int, eta: float, first: int, rows: int, scale: float, loading: bool,
+) -> float:  # fmt: skip
+    """One step of gradient descent on the cases first .. first + rows of the order; returns their error."""
+    errors = shift(net.space, entry(net, 0, plan.ERRORS))
+    if rows <= room:
+        top, bottom = share(rows, part, parts)
+        through(net, cases, first, scale, loss, GRADIENT, top, bottom, loading)
+        wait_for_all(barrier, parts)
+        error = sum_in_order(errors, rows, 0.0)
+        gradient(net, rows, net.weights, ZERO, DESCEND, eta, part, parts)
+        transpose(net, 2, part, parts)
+        wait_for_all(barrier, parts)
+        return error
+    error = 0.0
+    for start in range(0, rows, room):
+        count = min(room, rows - start)
+        top, bottom = share(count, part, parts)
+        through(net, cases, first + start, scale, loss, GRADIENT, top, bottom, loading)
+        wait_for_all(barrier, parts)
+        error = sum_in_order(errors, count, error)
+        gradient(net, count, large, ZERO if start == 0 else KEEP, STORE, eta, part, parts)
+        wait_for_all(barrier, parts)
+    update(net, large, eta, part, parts)
+    wait_for_all(barrier, parts)
+    transpose(net, 2, part, parts)
+    wait_for_all(barrier, parts)
+    return error
 
 
 @inline
