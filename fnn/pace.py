@@ -8,7 +8,7 @@ CALL = 0.03  # seconds that a call should last: long beside starting threads, sh
 TRIAL = 0.003  # that a call should last while the best number of threads is looked for
 EARNED = 3e-6  # seconds of a step below which two barriers and three threads can't gain anything
 FLOPS = 1e11  # of one core, in float32, for a first guess
-CALLS_BETWEEN_TRIALS = 50
+CALLS_BETWEEN_TRIALS = 16
 
 
 class Pace:
@@ -33,7 +33,7 @@ class Pace:
         elif guess < EARNED:
             self._choices = [1]
         else:
-            self._choices = sorted({most, (most + 1) // 2, 1}, reverse=True)
+            self._choices = sorted({most, max(most - 1, 1), (most + 1) // 2, 1}, reverse=True)
         self._seconds: dict[int, float] = {}  # of a step, by number of threads
         self._untried = list(self._choices)
         self._guess = guess

@@ -194,7 +194,6 @@ def step(
         wait_for_all(barrier, parts)
         error = sum_in_order(errors, rows, 0.0)
         gradient(net, rows, net.weights, ZERO, DESCEND, eta, part, parts)
-        transpose(net, 2, part, parts)
         wait_for_all(barrier, parts)
         return error
     error = 0.0

@@ -17,7 +17,7 @@ from fnn.kernels.losses import is_matched, output_error
 from fnn.kernels.matmul import matmul, transpose_pack
 from fnn.kernels.options import inline
 from fnn.kernels.plan import Net, block, entry, net_type
-from fnn.kernels.tile import BIAS, STORE, ZERO, panel_width
+from fnn.kernels.tile import BIAS, DESCEND, STORE, ZERO, panel_width
 
 
 @linked(lambda t: types.void(net_type(t), types.int64, types.int64))
@@ -56,15 +56,17 @@ def gradient(net: Net, rows: int, into: Floats, start: int, finish: int, eta: fl
             weight_gradient(net, layer, rows, top, bottom, into, start, finish, eta)  # B2  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ
         if part == parts - 1:
             bias_gradient(net, layer, rows, into, start, finish, eta)  # B3  ∂E/∂bˡ = Σ_c δˡ
+        if finish == DESCEND and layer > 1:
+            transpose_rows(net, layer, top, bottom)
 
 
 @inline
 def weighted_inputs(net: Net, layer: int, first: int, rows: int) -> None:
     """F1: Zˡ = Aˡ⁻¹ Wˡ + bˡ."""
     inputs, stride = entry(net, layer - 1, plan.UNITS), entry(net, layer - 1, plan.STRIDE)
-    units, z_stride = entry(net, layer, plan.UNITS), entry(net, layer, plan.STRIDE)
+    z_stride = entry(net, layer, plan.STRIDE)
     matmul(
-        rows, units, inputs,
+        rows, entry(net, layer, plan.WIDTH), inputs,
         block(net, layer - 1, plan.A, first), stride, 1,
         shift(net.weights, entry(net, layer, plan.W)), entry(net, layer, plan.W_PANEL), entry(net, layer, plan.W_ROW),
         block(net, layer, plan.Z, first), panel_width(net.space), z_stride,
@@ -107,10 +109,10 @@ def deltas(net: Net, layer: int, first: int, rows: int) -> None:
 @inline
 def errors_before(net: Net, layer: int, first: int, rows: int) -> None:
     """B4: ∂E/∂Aˡ⁻¹ = Δˡ (Wˡ)ᵀ."""
-    inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
-    panel = panel_width(net.space)
+    units, panel = entry(net, layer, plan.UNITS), panel_width(net.space)
+    width = rounded_up(entry(net, layer - 1, plan.UNITS), panel // 2)
     matmul(
-        rows, inputs, units,
+        rows, width, units,
         block(net, layer, plan.DELTA, first), entry(net, layer, plan.STRIDE), 1,
         shift(net.space, entry(net, layer, plan.TRANSPOSED)), units * panel, panel,
         block(net, layer - 1, plan.DE_DA, first), panel, entry(net, layer - 1, plan.STRIDE),
@@ -125,7 +127,7 @@ def weight_gradient(
     """B2: ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, rows top .. bottom."""
     w_row = entry(net, layer, plan.W_ROW)
     matmul(
-        bottom - top, entry(net, layer, plan.UNITS), rows,
+        bottom - top, entry(net, layer, plan.WIDTH), rows,
         shift(block(net, layer - 1, plan.A, 0), top), 1, entry(net, layer - 1, plan.STRIDE),
         block(net, layer, plan.DELTA, 0), panel_width(net.space), entry(net, layer, plan.STRIDE),
         shift(into, entry(net, layer, plan.W) + top * w_row), entry(net, layer, plan.W_PANEL), w_row,
@@ -138,7 +140,7 @@ def bias_gradient(net: Net, layer: int, rows: int, into: Floats, start: int, fin
     """B3: ∂E/∂bˡ = Σ_c δˡ, the product of a row of ones with Δˡ."""
     panel = panel_width(net.space)
     matmul(
-        1, entry(net, layer, plan.UNITS), rows,
+        1, entry(net, layer, plan.WIDTH), rows,
         shift(net.space, plan.ONE), 0, 0,
         block(net, layer, plan.DELTA, 0), panel, entry(net, layer, plan.STRIDE),
         shift(into, entry(net, layer, plan.B)), panel, panel,
@@ -151,12 +153,22 @@ def transpose(net: Net, first_layer: int, part: int, parts: int) -> None:
     """Bring the part's rows of each Wˡ into its transposed copy, for B4."""
     for layer in range(first_layer, net.layers + 1):
         top, bottom = share(entry(net, layer - 1, plan.UNITS), part, parts)
-        transpose_pack(
-            entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS),
-            shift(net.weights, entry(net, layer, plan.W)),
-            entry(net, layer, plan.W_PANEL), entry(net, layer, plan.W_ROW),
-            shift(net.space, entry(net, layer, plan.TRANSPOSED)), top, bottom,
-        )  # fmt: skip
+        transpose_rows(net, layer, top, bottom)
+
+
+@inline
+def transpose_rows(net: Net, layer: int, top: int, bottom: int) -> None:
+    transpose_pack(
+        entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS),
+        shift(net.weights, entry(net, layer, plan.W)),
+        entry(net, layer, plan.W_PANEL), entry(net, layer, plan.W_ROW),
+        shift(net.space, entry(net, layer, plan.TRANSPOSED)), top, bottom,
+    )  # fmt: skip
+
+
+@inline
+def rounded_up(count: int, unit: int) -> int:
+    return (count + unit - 1) // unit * unit
 
 
 @inline

@@ -30,6 +30,12 @@ def _transposition(t: types.Float) -> Any:
     return types.void(i, p, i, i, p, i, i)
 
 
+@inline
+def _tile_width(m: int, panel: int) -> int:
+    """Columns of the widest tile of m rows; see `widest`."""
+    return panel * (4 if m == 1 else 2 if m == 2 else 1)
+
+
 @linked(_product)
 def _many_tiles(
     m: int, n: int, k: int, a: Floats, a_row: int, a_col: int, b: Floats, b_panel: int, b_row: int,
@@ -40,7 +46,7 @@ def _many_tiles(
     blocks = (m + limit - 1) // limit
     height = m // blocks
     taller = m - height * blocks
-    width = panel * (4 if m == 1 else 2 if m == 2 else 1)  # see `widest`
+    width = _tile_width(m, panel)
     for j in range(0, n, width):
         q = j // panel
         i = 0
@@ -64,8 +70,8 @@ def matmul(
     m, n, k ≥ 1. `start` and `finish` are the codes of `fnn.kernels.tile`. Columns from n on are neither read nor
     written.
     """
-    # A product of one tile takes 5 ns, and 3 more if this is not compiled into its caller.
-    if m <= tile_rows(c) and n <= panel_width(c):
+    # One tile may take 5 ns: 3 more, or 25 for a row, if this were not compiled into its caller.
+    if m <= tile_rows(c) and n <= _tile_width(m, panel_width(c)):
         tile(m, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta, n)
     else:
         _many_tiles(m, n, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta)
@@ -146,7 +152,7 @@ def _transpose_by_blocks(n: int, src: Floats, src_panel: int, src_row: int, dst:
         column = shift(src, j // panel * src_panel + j % panel)
         i = k0
         while i < k1:
-            if i == top and j < right:
+            if i == top < bottom and j < right:
                 i = bottom
             else:
                 dst[i // panel * panel * n + j * panel + i % panel] = column[i * src_row]

@@ -31,7 +31,8 @@ Z: Final = 9
 DE_DA: Final = 10
 DELTA: Final = 11
 TRANSPOSED: Final = 12  # W_lᵀ in the workspace, packed
-COLUMNS: Final = 13
+WIDTH: Final = 13  # columns of Z_l and of W_l to compute: whole vectors, where the weights are padded to them
+COLUMNS: Final = 14
 # Layer 0 has no Z, no Δ and no W; its row says where the cases' targets, shares in the error and errors are.
 TARGETS: Final = Z
 SHARES: Final = DELTA
@@ -95,6 +96,7 @@ def lay_out(sizes: Sequence[int], codes: Sequence[int], rows: int, lanes: int, p
         if layer > 0:
             inputs = sizes[layer - 1]
             table[row + CODE] = codes[layer - 1]
+            table[row + WIDTH] = rounded(units, lanes) if packed else units
             table[row + Z] = at
             at += rows * stride
             table[row + COMPACT] = compact

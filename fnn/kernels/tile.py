@@ -38,7 +38,7 @@ class Machine(NamedTuple):
     itemsize: int
     lanes: int  # elements of a vector
     rows: int  # most rows of a tile: 2·rows sums, 2 vectors of B and one of A fill the registers
-    masks: bool  # part of a vector is loaded or stored by one instruction
+    masks: bool  # part of a vector costs no more than the whole, so whole ones need no tiles of their own
 
 
 def machine(context: Any, dtype: types.Float) -> Machine:
@@ -49,7 +49,7 @@ def machine(context: Any, dtype: types.Float) -> Machine:
     if "+avx512f" in enabled:
         return Machine(element, itemsize, 64 // itemsize, 12, True)
     if "+avx" in enabled:
-        return Machine(element, itemsize, 32 // itemsize, 6, True)
+        return Machine(element, itemsize, 32 // itemsize, 6, False)
     rows = 8 if triple.startswith(("aarch64", "arm64")) else 4
 
     return Machine(element, itemsize, 16 // itemsize, rows, False)

@@ -1,0 +1,59 @@
+"""Calls that mypy must accept, with the types that it must find; test_types.py runs them as well."""
+
+from typing import assert_type
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fnn
+
+x64 = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+y64 = np.array([[0.0], [1.0], [1.0], [0.0]])
+x32, y32 = x64.astype(np.float32), y64.astype(np.float32)
+labels = np.array([0, 1, 1, 0])
+weights = np.ones(4)
+
+# The parameters carry their dtype.
+params64 = assert_type(fnn.init((2, 3, 1), seed=0), fnn.Params[np.float64])
+params32 = assert_type(fnn.init((2, 3, 1), seed=0, dtype=np.float32), fnn.Params[np.float32])
+assert_type(fnn.init((2, 3, 2), seed=0, hidden=fnn.relu, output=fnn.softmax), fnn.Params[np.float64])
+assert_type(params32["W1"], NDArray[np.float32])
+assert_type(params32.flat, NDArray[np.float32])
+assert_type(params32.dtype, np.dtype[np.float32])
+assert_type(params32.sizes, tuple[int, ...])
+assert_type(params32.activations, tuple[fnn.Activation, ...])
+assert_type(dict(params32), dict[str, NDArray[np.float32]])
+assert_type(params32.replace(dict(params32)), fnn.Params[np.float32])
+assert_type(fnn.Params(dict(params32), hidden=fnn.tanh, output=fnn.identity), fnn.Params[np.float32])
+assert_type(fnn.Params(dict(params64), hidden=fnn.tanh, output=fnn.identity), fnn.Params[np.float64])
+assert_type(fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.identity), fnn.Params[np.float64])
+
+# So does what is computed with them.
+assert_type(fnn.forward(params64, x64), NDArray[np.float64])
+assert_type(fnn.forward(params32, x32), NDArray[np.float32])
+assert_type(fnn.forward(params32, x32[0]), NDArray[np.float32])
+assert_type(fnn.forward(params32, x64), NDArray[np.float32])
+assert_type(fnn.error(params32, x32, y32), float)
+assert_type(fnn.error(params32, x32, y32, loss=fnn.cross_entropy, reduction="mean", weights=weights), float)
+grads32 = assert_type(fnn.grad(params32, x32, y32), fnn.Params[np.float32])
+grads64 = assert_type(fnn.grad(params64, x64, y64), fnn.Params[np.float64])
+assert_type(fnn.value_and_grad(params32, x32, y32), tuple[float, fnn.Params[np.float32]])
+assert_type(fnn.update(params32, grads32, 0.1), fnn.Params[np.float32])
+assert_type(fnn.update(params64, grads64, 0.1), fnn.Params[np.float64])
+assert_type(fnn.accuracy(params32, x32, labels), float)
+assert_type(fnn.check_grad(params64, x64, y64), float)
+
+trace = fnn.backprop(params32, x32, y32)
+assert_type(trace.z, dict[int, NDArray[np.float32]])
+assert_type(trace.a, dict[int, NDArray[np.float32]])
+assert_type(trace.delta, dict[int, NDArray[np.float32]])
+assert_type(trace.dE_da, dict[int, NDArray[np.float32]])
+assert_type(trace.grads, fnn.Params[np.float32])
+assert_type(trace.error, float)
+
+run = assert_type(fnn.train(params32, x32, y32, eta=0.5, epochs=2, seed=0), fnn.Run[np.float32])
+assert_type(run.params, fnn.Params[np.float32])
+fnn.train(params64, x64, y64, eta=0.5, epochs=2, batch_size=None, reduction="mean", seed=0)
+
+# An activation is a function of arrays.
+assert_type(fnn.sigmoid(x32), NDArray[np.floating])

@@ -1,0 +1,2 @@
+# Of llvmlite, what fnn and its tests use.
+__version__: str

@@ -1,0 +1,6 @@
+BOUNDSCHECK: int | None
+CACHE_DIR: str
+CPU_NAME: str | None
+DISABLE_JIT: int
+NUMBA_NUM_THREADS: int
+THREADING_LAYER: str
