@@ -196,7 +196,7 @@ def backprop(
     mean = require_reduction(reduction)
     count, layers = len(batch.x), len(params.activations)
     table = params._architecture.layout(params.dtype, count).table
-    value, grads, space = _run(params, batch, loss, mean, EVERYTHING, count)
+    value, grads, space = evaluate(params, batch, loss, mean, EVERYTHING, count)
     start = first_aligned(space)
 
     def quantity(layer: int, column: int) -> NDArray[DT]:
@@ -271,11 +271,11 @@ def _differentiate(
     mean = require_reduction(reduction)
     batch = batch_of(params, x, y, weights, loss)
 
-    return _run(params, batch, loss, mean, wanted, min(len(batch.x), PIECE))[:2]
+    return evaluate(params, batch, loss, mean, wanted, min(len(batch.x), PIECE))[:2]
 
 
-def _run(
-    params: Params[DT], batch: Batch[DT], loss: Loss, mean: bool, wanted: int, room: int
+def evaluate(
+    params: Params[DT], batch: Batch[DT], loss: Loss, mean: bool, wanted: int, room: int, name: str = ""
 ) -> tuple[float, Params[DT], NDArray[DT]]:
     """E, its gradient (without meaning if only the error is wanted), and the workspace."""
     flat, architecture, dtype = params._flat, params._architecture, params._flat.dtype
@@ -286,6 +286,6 @@ def _run(
         layout.table, flat, space, room, x, y, labels, weights, loss.code, mean, wanted, gradient
     )
     if fault != cases.FINE:
-        raise_fault(params, batch, fault, row)
+        raise_fault(params, batch, fault, row, name)
 
     return value, wrap(gradient, architecture), space

@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, Literal, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fnn.checks import real_array
 from fnn.kernels import cases
 from fnn.losses import Loss, cross_entropy
 from fnn.params import DT, Params
@@ -80,18 +81,6 @@ def require_count(name: str, array: NDArray[Any], count: int) -> None:
     """Raise ValueError if an array has another number of cases than x."""
     if len(array) != count:
         raise ValueError(f"{name}: has {len(array)} cases, but x has {count}")
-
-
-def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
-    """The value as an array of real numbers; TypeError if it isn't one."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:  # rows of different lengths
-        raise ValueError(f"{name}: can't be made an array: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name}: needs real numbers, got dtype {array.dtype}")
-
-    return array
 
 
 def cast_to(dtype: np.dtype[DT], value: ArrayLike, name: str) -> NDArray[DT]:

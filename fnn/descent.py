@@ -8,6 +8,7 @@ from typing import Generic
 import numpy as np
 from numpy.typing import NDArray
 
+from fnn.backprop import evaluate
 from fnn.batch import Batch, raise_fault
 from fnn.kernels import barrier, cases
 from fnn.kernels.descend import (
@@ -17,12 +18,12 @@ from fnn.kernels.descend import (
     STOPPED,
     descend_kernel,
     fault_kernel,
-    pack_kernel,
-    unpack_kernel,
+    relay_kernel,
 )
+from fnn.kernels.differentiate import ERROR_ONLY, PIECE
 from fnn.kernels.plan import LINE
 from fnn.losses import Loss
-from fnn.params import DT, Params
+from fnn.params import DT, Params, wrap
 from fnn.threads import run_parts
 
 ROOM = 512  # cases of a batch that the workspace holds; larger batches add up their gradient
@@ -64,7 +65,7 @@ class Descent(Generic[DT]):
         """Go on from these parameters at the beginning of an epoch."""
         self._clock, self._sums = np.zeros(HANDS, np.int64), np.zeros(2)
         self._clock[EPOCH] = epoch
-        pack_kernel[self._dtype](self._layout.table, flat, self._weights, self._space)
+        relay_kernel[self._dtype](self._layout.table, flat.copy(), self._weights, self._space, True)
 
     @property
     def epoch(self) -> int:
@@ -84,7 +85,7 @@ class Descent(Generic[DT]):
     def flat(self) -> NDArray[DT]:
         """A copy of the parameters as they are now."""
         flat = np.empty(sum((m + 1) * n for m, n in pairwise(self.architecture.sizes)), self._dtype)
-        unpack_kernel[self._dtype](self._layout.table, self._weights, flat)
+        relay_kernel[self._dtype](self._layout.table, flat, self._weights, self._space, False)
 
         return flat
 
@@ -102,19 +103,9 @@ class Descent(Generic[DT]):
 
         run_parts(part, threads)
 
-    def last_good(self, flat: NDArray[DT], epoch: int) -> tuple[int, NDArray[DT], int]:
-        """Go over a run that went wrong again, from parameters before it did, an epoch at a time.
+    def is_fine(self, flat: NDArray[DT]) -> bool:
+        """Whether parameters and the error of all cases with them are finite."""
+        params, count = wrap(flat, self.architecture), len(self._batch.x)
+        value = evaluate(params, self._batch, self._loss, self._mean, ERROR_ONLY, min(count, PIECE))[0]
 
-        Returns the epoch, from 1, in which it went wrong, the last parameters that are finite and have a finite error,
-        and how many epochs they had.
-        """
-        before, good = flat, flat
-        while True:
-            self.start(good, epoch)
-            self.run(self.steps_an_epoch, 1)
-            if self.stopped and self.step == 0 and before is not good:
-                return epoch + 1, before, epoch - 1
-            tried = self.flat()
-            if self.stopped or not np.isfinite(tried).all():
-                return epoch + 1, good, epoch
-            before, good, epoch = good, tried, epoch + 1
+        return bool(np.isfinite(value) and np.isfinite(flat).all())

@@ -60,3 +60,6 @@ class TrainingDiverged(ArithmeticError):
             f"after epoch {len(history)}"
         )
         self.epoch, self.params, self.history = epoch, params, history
+
+    def __reduce__(self) -> tuple[type[TrainingDiverged], tuple[int, Params[Any], History]]:
+        return TrainingDiverged, (self.epoch, self.params, self.history)

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.backprop import forward
-from fnn.batch import real_array
-from fnn.checks import whole
+from fnn.checks import real_array, whole
 from fnn.params import Params
 
 
@@ -46,7 +45,8 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
     classes = whole("n", n, at_least=1)
     array = _labels("labels", labels, classes)
 
-    rows: NDArray[Any] = np.eye(classes, dtype=dtype)[array]
+    rows = np.zeros((*array.shape, classes), dtype)
+    np.put_along_axis(rows, array[..., None], 1, axis=-1)
 
     return rows
 

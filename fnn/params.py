@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.activations import Activation, softmax
-from fnn.checks import whole
+from fnn.checks import real_array, whole
 from fnn.layout import Layout, layout_of
 
 DT = TypeVar("DT", bound=np.float32 | np.float64)
@@ -51,10 +51,14 @@ def architecture_of(
     sizes: Sequence[int], hidden: Activation | Sequence[Activation], output: Activation
 ) -> Architecture:
     """The architecture that the arguments of `init` and `Params` describe, or an error if they describe none."""
+    if not isinstance(sizes, Sequence):
+        raise TypeError(f"sizes: needs a sequence of layer sizes, got {sizes!r}")
     if len(sizes) < 2:
         raise ValueError(f"sizes: needs an input and an output size at least, got {tuple(sizes)!r}")
     sizes = tuple(whole(f"sizes[{i}]", n, at_least=1) for i, n in enumerate(sizes))
     layers = len(sizes) - 1
+    if not isinstance(hidden, Activation | Sequence):
+        raise TypeError(f"hidden: needs an activation such as fnn.sigmoid, or a sequence of them, got {hidden!r}")
     before = (hidden,) * (layers - 1) if isinstance(hidden, Activation) else tuple(hidden)
     if len(before) != layers - 1:
         raise ValueError(
@@ -262,15 +266,16 @@ def _mapping(leaves: object) -> Mapping[str, Any]:
 
 
 def _leaf(key: str, value: ArrayLike) -> NDArray[np.floating]:
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{key}: needs real numbers, got dtype {array.dtype}")
+    array = real_array(key, value)
+    is_single = array.dtype.kind == "f" and array.dtype.itemsize == 4
 
-    return array if array.dtype == np.float32 else array.astype(np.float64, copy=False)
+    return array.astype(np.float32 if is_single else np.float64, copy=False)
 
 
 def _sizes_of(arrays: Mapping[str, NDArray[np.floating]]) -> tuple[int, ...]:
     """n_0 .. n_L from the leaves' shapes; ValueError where they don't fit together."""
+    if strange := [key for key in arrays if not isinstance(key, str)]:
+        raise TypeError(f"leaves: needs keys W1, b1, .., got the key {strange[0]!r}")
     layers = sum(key.startswith("W") for key in arrays)
     expected = {f"{kind}{layer}" for layer in range(1, layers + 1) for kind in "Wb"}
     if unknown := sorted(set(arrays) - expected):

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fnn.batch import Reduction, batch_of, require_loss, require_reduction
 from fnn.checks import positive, whole
@@ -91,8 +91,8 @@ def train(
     batch = batch_of(params, x, y, weights, loss)
     size = len(batch.x) if batch_size is None else min(whole("batch_size", batch_size, at_least=1), len(batch.x))
     most = None if threads is None else whole("threads", threads, at_least=1)
-    descent = Descent(params, batch, loss, mean, rate, size, whole("seed", seed, at_least=0), total)
-    watch = Watch(params, validation, loss, reduction)
+    descent = Descent(params, batch, loss, mean, rate, size, whole("seed", seed, at_least=0, at_most=2**63 - 1), total)
+    watch = Watch(params, validation, loss, mean)
     pace = Pace(_work(params, size), most)
     bar = Progress(total, progress)
     trail = [(params._flat, 0), (params._flat, 0)]  # parameters, and their epoch, at the ends of the last two calls
@@ -104,7 +104,7 @@ def train(
                 continue
             flat, epoch = descent.flat(), descent.epoch
             if descent.stopped or not np.isfinite(flat).all():
-                wrong, good, epochs_good = descent.last_good(*trail[0])
+                wrong, good, epochs_good = last_good(descent, params, *trail[0])
                 raise TrainingDiverged(wrong, wrap(good, params._architecture), watch.history(descent, epochs_good))
             bar.advance(epoch - trail[1][1], float(descent.history[epoch - 1]))
             trail = [trail[1], (flat, epoch)]
@@ -115,6 +115,25 @@ def train(
         bar.close()
 
     return Run(wrap(descent.flat(), params._architecture), watch.history(descent, descent.epoch))
+
+
+def last_good(descent: Descent[DT], params: Params[DT], flat: NDArray[DT], epoch: int) -> tuple[int, NDArray[DT], int]:
+    """Go over a run that went wrong again, from parameters before it did, an epoch at a time.
+
+    Returns the epoch, from 1, in which it went wrong, the last parameters with which all is finite, and after how many
+    epochs they were. If there are none from the given ones on, the run is gone over from its beginning.
+    """
+    good = (flat, epoch) if descent.is_fine(flat) else None
+    if good is None and epoch > 0:
+        return last_good(descent, params, params._flat, 0)
+    descent.start(flat, epoch)
+    while True:
+        descent.run(descent.steps_an_epoch, 1)
+        flat = descent.flat()
+        if descent.stopped or not np.isfinite(flat).all():
+            return descent.epoch + descent.stopped, *(good or (params._flat, 0))
+        if descent.is_fine(flat):
+            good = flat, descent.epoch
 
 
 def _advance(descent: Descent[DT], pace: Pace, until: int) -> None:

@@ -7,10 +7,11 @@ from typing import Generic
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.backprop import error, forward
-from fnn.batch import Batch, Reduction, batch_of
+from fnn.backprop import evaluate, forward
+from fnn.batch import Batch, batch_of
 from fnn.descent import Descent
 from fnn.history import History, Record
+from fnn.kernels.differentiate import ERROR_ONLY, PIECE
 from fnn.losses import Loss
 from fnn.metrics import classes_of
 from fnn.params import DT, Params, wrap
@@ -20,10 +21,10 @@ class Watch(Generic[DT]):
     """What a validation set says after each epoch, and the history of all."""
 
     def __init__(
-        self, params: Params[DT], validation: tuple[ArrayLike, ArrayLike] | None, loss: Loss, reduction: Reduction
+        self, params: Params[DT], validation: tuple[ArrayLike, ArrayLike] | None, loss: Loss, mean: bool
     ) -> None:
         self._measured: list[tuple[float, float | None]] = []
-        self._loss, self._reduction = loss, reduction
+        self._loss, self._mean = loss, mean
         self._architecture = params._architecture
         self._batch: Batch[DT] | None = None
         if validation is not None:
@@ -61,8 +62,8 @@ class Watch(Generic[DT]):
 
     def _measure(self, params: Params[DT]) -> tuple[float, float | None]:
         assert self._batch is not None
-        x, y = self._batch.x, self._batch.labels if self._batch.labels.size else self._batch.y
-        value = error(params, x, y, loss=self._loss, reduction=self._reduction)
+        x = self._batch.x
+        value = evaluate(params, self._batch, self._loss, self._mean, ERROR_ONLY, min(len(x), PIECE), "validation ")[0]
         if self._classes is None:
             return value, None
 

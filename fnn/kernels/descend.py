@@ -5,6 +5,8 @@ whole batch and the update at once. Two barriers a step, and no sum of partial g
 same operations in the same order whatever the number of threads.
 """
 
+from typing import Final, cast
+
 import numpy as np
 import numpy.typing as npt
 from numba import types
@@ -27,6 +29,8 @@ from fnn.kernels.tile import DESCEND, KEEP, STORE, ZERO, panel_width
 # and whether an error was not finite.
 EPOCH, CASE, LOADED, STOPPED, HANDS = range(5)
 
+_ONE_ROW: Final = cast(int, np.int64(1))  # not a literal, for which `relay` would be compiled a second time
+
 
 @kernel(
     lambda t: types.UniTuple(types.int64, 2)(
@@ -40,20 +44,13 @@ def fault_kernel(
     return find_fault(cases_of(x, y, labels, weights, labels[:0]), x.shape[1], outputs, code, loss)
 
 
-@kernel(lambda t: types.void(array(types.int64), array(t), output(t), output(t)))
-def pack_kernel(table: npt.NDArray[np.int64], flat: Reals, weights: Reals, space: Reals) -> None:
-    """Bring compact parameters into the layout of training."""
+@kernel(lambda t: types.void(array(types.int64), output(t), output(t), output(t), types.boolean))
+def relay_kernel(table: npt.NDArray[np.int64], flat: Reals, weights: Reals, space: Reals, packing: bool) -> None:
+    """Bring compact parameters into the layout of training, or back."""
     net = Net(table.size // COLUMNS - 1, pointer(table), aligned(pointer(weights)), aligned(pointer(space)))
-    relay_weights(net, pointer(flat), True)
+    relay_weights(net, pointer(flat), packing)
     net.space[plan.ONE] = like(net.space, 1.0)
     transpose(net, 2, 0, 1)
-
-
-@kernel(lambda t: types.void(array(types.int64), array(t), output(t)))
-def unpack_kernel(table: npt.NDArray[np.int64], weights: Reals, flat: Reals) -> None:
-    """Bring parameters back from the layout of training."""
-    net = Net(table.size // COLUMNS - 1, pointer(table), aligned(pointer(weights)), pointer(flat))
-    relay_weights(net, pointer(flat), False)
 
 
 @inline
@@ -89,10 +86,10 @@ def relay_weights(net: Net, flat: Floats, packing: bool) -> None:
         compact_b, b = shift(compact_w, inputs * units), shift(net.weights, entry(net, layer, plan.B))
         if packing:
             relay(inputs, units, compact_w, panel, units, w, w_panel, w_row)
-            relay(1, units, compact_b, panel, panel, b, panel, panel)
+            relay(_ONE_ROW, units, compact_b, panel, panel, b, panel, panel)
         else:
             relay(inputs, units, w, w_panel, w_row, compact_w, panel, units)
-            relay(1, units, b, panel, panel, compact_b, panel, panel)
+            relay(_ONE_ROW, units, b, panel, panel, compact_b, panel, panel)
 
 
 @kernel(

@@ -7,7 +7,6 @@ from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
 
 _WIDTH = {types.float32: 32, types.float64: 64}
 
@@ -74,7 +73,7 @@ def pointer(typingctx: Any, array: Any) -> Any:
         raise TypingError(f"needs a C-contiguous array, got {array}")
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return make_array(array)(context, builder, arguments[0]).data
+        return context.make_array(array)(context, builder, arguments[0]).data
 
     return types.CPointer(array.dtype)(array), codegen
 

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, types
 
 from fnn.kernels.caching import give_cache
-from fnn.kernels.linking import Signature, load_all
+from fnn.kernels.linking import NumbaSignature, load_needed
 from fnn.kernels.options import OPTIONS
 
 P = ParamSpec("P")
@@ -24,7 +24,7 @@ class Kernel(Generic[P, R]):
     seconds, for a read-only array where it had met a writable one; a read-only signature takes both.
     """
 
-    def __init__(self, function: Callable[P, R], signature: Signature) -> None:
+    def __init__(self, function: Callable[P, R], signature: NumbaSignature) -> None:
         self._function = function
         self._signature = signature
         self._compiled: dict[np.dtype[Any], Callable[P, R]] = {}
@@ -39,7 +39,7 @@ class Kernel(Generic[P, R]):
             return self._compiled[dtype]
 
     def _compile(self, dtype: types.Float) -> Callable[P, R]:
-        load_all(dtype)
+        load_needed(self._function, dtype)
         dispatcher = njit(**OPTIONS)(self._function)
         give_cache(dispatcher, self._function)
         dispatcher.compile(self._signature(dtype))
@@ -47,7 +47,7 @@ class Kernel(Generic[P, R]):
         return dispatcher
 
 
-def kernel(signature: Signature) -> Callable[[Callable[P, R]], Kernel[P, R]]:
+def kernel(signature: NumbaSignature) -> Callable[[Callable[P, R]], Kernel[P, R]]:
     """Turn a function into a `Kernel`; `signature` gives its Numba signature for a float type."""
     return lambda function: Kernel(function, signature)
 

@@ -4,13 +4,13 @@ Numba links the code of a called function into its caller and optimises it there
 tree: the matrix kernel alone would cost every caller seconds. A `linked` function is compiled once for each dtype, has
 its own place in the cache on disk, and its callers hold no more than the name of a cell with its address.
 
-The cell is registered with LLVM under a name when this module's users are imported, so that cached code finds it; it is
-filled when the first kernel of its dtype is loaded (`load_all`).
+The cell is registered with LLVM under its name when the function's module is imported, so that cached code finds it; it
+is filled when the first kernel that needs it is loaded (`load_needed`).
 """
 
 import ctypes
-import inspect
 from collections.abc import Callable, Iterable, Iterator
+from inspect import Parameter, Signature
 from typing import Any, ParamSpec, TypeVar, cast
 
 import llvmlite.binding as llvm
@@ -19,47 +19,82 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from fnn.kernels.caching import give_cache
-from fnn.kernels.options import OPTIONS
+from fnn.kernels.options import OPTIONS, Inline
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Signature = Callable[[types.Float], Any]
+NumbaSignature = Callable[[types.Float], Any]
 
 _FLOATS = (types.float32, types.float64)
+_kept: list[Any] = []  # compiled code lives as long as somebody holds it
 
 
 class Linked:
-    """One function, its signature by float type, and a cell for each compiled address."""
+    """One function, its Numba signature by float type, and a cell for each compiled address."""
 
-    def __init__(self, function: Callable[..., Any], signature: Signature) -> None:
+    def __init__(self, function: Callable[..., Any], signature: NumbaSignature) -> None:
         self.function = function
         self.signature = signature
-        self._cells = {t: ctypes.c_void_p() for t in _FLOATS}
-        self._dispatcher = njit(no_cpython_wrapper=True, **OPTIONS)(function)
-        give_cache(self._dispatcher, function)
+        self._cells: dict[types.Float, ctypes.c_void_p] = {dtype: ctypes.c_void_p() for dtype in _FLOATS}
         for dtype, cell in self._cells.items():
             llvm.add_symbol(self.symbol(dtype), ctypes.addressof(cell))
 
     def symbol(self, dtype: types.Float) -> str:
+        """The name of the cell."""
         return f"{self.function.__module__}.{self.function.__name__}.{dtype}"
 
     def load(self, dtype: types.Float) -> None:
         """Compile it, or read it from the cache, and fill the cell."""
-        if self._cells[dtype].value is None:
-            signature = self.signature(dtype)
-            self._dispatcher.compile(signature)
-            compiled = self._dispatcher.overloads[signature.args]
-            name = compiled.fndesc.llvm_cfunc_wrapper_name
-            self._cells[dtype].value = compiled.library.get_pointer_to_function(name)
+        if not self._cells[dtype].value:
+            self._cells[dtype].value = self.address(dtype)
+
+    def address(self, dtype: types.Float) -> int:
+        """Where the compiled code starts."""
+        signature = self.signature(dtype)
+        dispatcher = njit(no_cpython_wrapper=True, **OPTIONS)(self.function)
+        give_cache(dispatcher, self.function)
+        dispatcher.compile(signature)
+        compiled = dispatcher.overloads[signature.args]
+        _kept.append(compiled)
+        address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+
+        return address
 
 
-_all: list[Linked] = []
+_links: dict[int, Linked] = {}  # by the identity of what callers see
 
 
-def load_all(dtype: types.Float) -> None:
-    """Fill the cells of every linked function for a dtype."""
-    for function in _all:
-        function.load(dtype)
+def reached_through(caller: Any, link: Linked) -> None:
+    """Note that compiled code that calls `caller` needs the link's cell."""
+    _links[id(caller)] = link
+
+
+def load_needed(function: Callable[..., Any], dtype: types.Float) -> None:
+    """Fill the cells of all linked functions that a function can reach."""
+    for link in needed_by(function):
+        link.load(dtype)
+
+
+def needed_by(function: Callable[..., Any]) -> list[Linked]:
+    """The linked functions that a function can reach, read off the names in its code."""
+    found: dict[Linked, None] = {}
+    seen: set[Callable[..., Any]] = set()
+    waiting = [function]
+    while waiting:
+        caller = waiting.pop()
+        if caller in seen:
+            continue
+        seen.add(caller)
+        for name in caller.__code__.co_names:
+            called = caller.__globals__.get(name)
+            if isinstance(called, Inline):
+                waiting.append(called.function)
+            elif id(called) in _links:
+                link = _links[id(called)]
+                found[link] = None
+                waiting.append(link.function)
+
+    return list(found)
 
 
 def _float_types(arguments: Iterable[Any]) -> Iterator[types.Float]:
@@ -71,12 +106,11 @@ def _float_types(arguments: Iterable[Any]) -> Iterator[types.Float]:
             yield argument.dtype
 
 
-def linked(signature: Signature) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def linked(signature: NumbaSignature) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function that other kernels call through its cell; `signature` gives its Numba signature for a float."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         link = Linked(function, signature)
-        _all.append(link)
 
         def call(typingctx: Any, *arguments: Any) -> Any:
             dtype = next(_float_types(arguments))
@@ -93,10 +127,11 @@ def linked(signature: Signature) -> Callable[[Callable[P, R]], Callable[P, R]]:
             return link.signature(dtype), codegen
 
         # Numba reads the names of an intrinsic's parameters off its signature.
-        names = ["typingctx", *inspect.signature(function).parameters]
-        parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
-        vars(call)["__signature__"] = inspect.Signature(parameters)
+        names = ["typingctx", *function.__code__.co_varnames[: function.__code__.co_argcount]]
+        vars(call)["__signature__"] = Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names])
+        seen_by_callers = intrinsic(call)
+        reached_through(seen_by_callers, link)
 
-        return cast(Callable[P, R], intrinsic(call))
+        return cast(Callable[P, R], seen_by_callers)
 
     return decorate

@@ -19,7 +19,7 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from fnn.kernels.intrinsics import Floats
-from fnn.kernels.linking import Linked, _all
+from fnn.kernels.linking import Linked, reached_through
 
 ZERO: Final = 0  # a chain starts from 0,
 BIAS: Final = 1  # from bias[j],
@@ -245,16 +245,14 @@ def _tiles(p: Floats) -> int:
 class _Tiles(Linked):
     """The tiles, reached as a `linked` function is, but with no call between a kernel and the tile that it chooses."""
 
-    def load(self, dtype: types.Float) -> None:
-        """Fill the cell with the address of the table."""
-        if self._cells[dtype].value is None:
-            super().load(dtype)
-            function = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(self._cells[dtype].value or 0)
-            self._cells[dtype].value = function(None)
+    def address(self, dtype: types.Float) -> int:
+        """Where the table is."""
+        table: int = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(super().address(dtype))(None)
+
+        return table
 
 
 _cells: Final = _Tiles(_tiles, lambda dtype: types.int64(types.CPointer(dtype)))
-_all.append(_cells)
 
 
 @intrinsic
@@ -285,3 +283,6 @@ def tile(
         return context.get_dummy_value()
 
     return types.void(i, i, p, i, i, p, i, i, p, i, i, i, p, i, c.dtype, i), codegen
+
+
+reached_through(tile, _cells)
