@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fnn.batch import (
     NO_LABELS,
+    NO_WEIGHTS,
     Batch,
     Reduction,
     batch_of,
@@ -32,6 +33,9 @@ from fnn.kernels.evaluate import BLOCK, forward_kernel, update_kernel
 from fnn.layout import first_aligned
 from fnn.losses import Loss, squared_error
 from fnn.params import DT, Params, require_params, require_same_structure, wrap
+from fnn.threads import available, run_parts
+
+WORTH_THREADS = 100_000_000  # cases times parameters: a millisecond's work, ten times what starting threads takes
 
 
 def forward(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
@@ -67,13 +71,33 @@ def forward(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
     require_params("params", params)
     rows, single = inputs_of(params, x)
     flat, architecture, dtype = params._flat, params._architecture, params._flat.dtype
-    layout = architecture.layout(dtype, min(len(rows), BLOCK))
     a = np.empty((len(rows), architecture.sizes[-1]), dtype)
-    bad = forward_kernel[dtype](layout.table, flat, np.zeros(layout.forward, dtype), rows, a)
+    if len(rows) * flat.size < WORTH_THREADS:
+        layout = architecture.layout(dtype, min(len(rows), BLOCK))
+        bad = forward_kernel[dtype](layout.table, flat, np.zeros(layout.forward, dtype), rows, a)
+    else:
+        bad = _forward_by_parts(params, rows, a)
     if bad >= 0:
-        raise_fault(params, Batch(rows, a, NO_LABELS, np.empty(0), single), cases.BAD_X, bad)
+        raise_fault(params, Batch(rows, a, NO_LABELS, NO_WEIGHTS, single), cases.BAD_X, bad)
 
     return a[0] if single else a
+
+
+def _forward_by_parts(params: Params[DT], rows: NDArray[DT], a: NDArray[DT]) -> int:
+    """`forward` of many cases by several threads, each with its range of them."""
+    layout, kernel = params._architecture.layout(params.dtype, BLOCK), forward_kernel[params.dtype]
+    bad: dict[int, int] = {}
+
+    def part(number: int, parts: int) -> None:
+        top, bottom = (len(rows) * n // parts for n in (number, number + 1))
+        space = np.zeros(layout.forward, params.dtype)
+        row = kernel(layout.table, params._flat, space, rows[top:bottom], a[top:bottom])
+        if row >= 0:
+            bad[number] = top + row
+
+    run_parts(part, min(available(), len(rows) // BLOCK) or 1)
+
+    return min(bad.values(), default=-1)
 
 
 def error(

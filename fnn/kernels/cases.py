@@ -127,8 +127,6 @@ def case_at(cases: Cases, place: int) -> int:
 @linked(lambda t: types.float64(cases_type(t), types.int64, types.int64))
 def total_weight(cases: Cases, first: int, rows: int) -> float:
     """Σ_c w_c over the places first .. first + rows of the order."""
-    if not cases.has_weights:
-        return float(rows)
     total = 0.0
     for place in range(first, first + rows):
         total += cases.weights[case_at(cases, place)]

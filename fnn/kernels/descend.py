@@ -159,7 +159,7 @@ def descend(
                 shuffle(cases.order, cases.number, seed, epoch)
             wait_for_all(barrier, parts)
         rows = min(batch, cases.number - first)
-        of_batch = total_weight(cases, first, rows)
+        of_batch = total_weight(cases, first, rows) if cases.has_weights else float(rows)
         scale = 1.0 / of_batch if mean and of_batch > 0 else 1.0
         error = step(part, parts, barrier, net, room, large, cases, loss, eta, first, rows, scale, loading)
         loading = reshuffles or room < cases.number

@@ -77,7 +77,9 @@ def differentiate(
     net.space[plan.ONE] = like(into, 1.0)
     if wanted != ERROR_ONLY:
         transpose(net, 1 if wanted == EVERYTHING else 2, 0, 1)
-    whole = total_weight(cases, 0, cases.number) if mean else 1.0
+    whole = 1.0
+    if mean:
+        whole = total_weight(cases, 0, cases.number) if cases.has_weights else float(cases.number)
     total = 0.0
     for first in range(0, cases.number, room):
         rows = min(room, cases.number - first)
