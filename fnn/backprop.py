@@ -28,7 +28,8 @@ from fnn.batch import (
 )
 from fnn.checks import positive
 from fnn.kernels import cases, plan
-from fnn.kernels.differentiate import ERROR_ONLY, EVERYTHING, GRADIENT, PIECE, differentiate_kernel
+from fnn.kernels.differentiate import PIECE, differentiate_kernel
+from fnn.kernels.equations import ERROR_ONLY, EVERYTHING, GRADIENT
 from fnn.kernels.evaluate import BLOCK, forward_kernel, update_kernel
 from fnn.layout import first_aligned
 from fnn.losses import Loss, squared_error

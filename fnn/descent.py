@@ -20,7 +20,8 @@ from fnn.kernels.descend import (
     fault_kernel,
     relay_kernel,
 )
-from fnn.kernels.differentiate import ERROR_ONLY, PIECE
+from fnn.kernels.differentiate import PIECE
+from fnn.kernels.equations import ERROR_ONLY
 from fnn.kernels.plan import LINE
 from fnn.losses import Loss
 from fnn.params import DT, Params, wrap

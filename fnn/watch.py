@@ -11,7 +11,8 @@ from fnn.backprop import evaluate, forward
 from fnn.batch import Batch, batch_of
 from fnn.descent import Descent
 from fnn.history import History, Record
-from fnn.kernels.differentiate import ERROR_ONLY, PIECE
+from fnn.kernels.differentiate import PIECE
+from fnn.kernels.equations import ERROR_ONLY
 from fnn.losses import Loss
 from fnn.metrics import classes_of
 from fnn.params import DT, Params, wrap

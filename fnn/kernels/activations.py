@@ -4,10 +4,7 @@ To add one: a code, the scalar pair f and f′, and a branch in `activate` and i
 outside the loops, so that each loop is a simple one, which LLVM vectorises. Blocks are processed with their padding.
 """
 
-from numba.types import CPointer, int64, void
-
 from fnn.kernels.intrinsics import Floats, fma, like, shift
-from fnn.kernels.linking import linked
 from fnn.kernels.options import inline
 from fnn.kernels.vecmath import exp, sigmoid, tanh
 
@@ -79,9 +76,7 @@ def softmax_delta(a: Floats, dE_da: Floats, delta: Floats, units: int) -> None:
         delta[i] = a[i] * (dE_da[i] - inner)
 
 
-@linked(
-    lambda t: void(int64, CPointer(t), CPointer(t), int64, int64, int64)
-)  # fmt: skip
+@inline
 def activate(code: int, z: Floats, a: Floats, rows: int, units: int, stride: int) -> None:
     """F2: A = f(Z)."""
     count = rows * stride
@@ -102,9 +97,7 @@ def activate(code: int, z: Floats, a: Floats, rows: int, units: int, stride: int
             a[i] = z[i]
 
 
-@linked(
-    lambda t: void(int64, CPointer(t), CPointer(t), CPointer(t), CPointer(t), int64, int64, int64)
-)  # fmt: skip
+@inline
 def multiply_by_prime(
     code: int, z: Floats, a: Floats, dE_da: Floats, delta: Floats, rows: int, units: int, stride: int
 ) -> None:

@@ -5,8 +5,6 @@ whole batch and the update at once. Two barriers a step, and no sum of partial g
 same operations in the same order whatever the number of threads.
 """
 
-from typing import Final, cast
-
 import numpy as np
 import numpy.typing as npt
 from numba import types
@@ -14,8 +12,8 @@ from numba import types
 from fnn.kernels import plan
 from fnn.kernels.barrier import wait_for_all
 from fnn.kernels.cases import Cases, Labels, Reals, Weights, cases_of, cases_type, copy, find_fault, total_weight
-from fnn.kernels.differentiate import GRADIENT, sum_in_order, through
-from fnn.kernels.equations import gradient, share, transpose
+from fnn.kernels.differentiate import sum_in_order, through
+from fnn.kernels.equations import GRADIENT, gradient, share, transpose
 from fnn.kernels.evaluate import descend_flat
 from fnn.kernels.intrinsics import Floats, Integers, aligned, like, pointer, shift
 from fnn.kernels.kernel import array, kernel, output
@@ -28,8 +26,6 @@ from fnn.kernels.tile import DESCEND, KEEP, STORE, ZERO, panel_width
 # The clock: the epoch, the first case of the next batch in it, whether the workspace holds the one batch that there is,
 # and whether an error was not finite.
 EPOCH, CASE, LOADED, STOPPED, HANDS = range(5)
-
-_ONE_ROW: Final = cast(int, np.int64(1))  # not a literal, for which `relay` would be compiled a second time
 
 
 @kernel(
@@ -53,43 +49,20 @@ def relay_kernel(table: npt.NDArray[np.int64], flat: Reals, weights: Reals, spac
     transpose(net, 2, 0, 1)
 
 
-@inline
-def relay(
-    rows: int,
-    columns: int,
-    source: Floats,
-    source_panel: int,
-    source_row: int,
-    into: Floats,
-    into_panel: int,
-    into_row: int,
-) -> None:
-    """Copy a matrix from one layout to another (see `matmul`); what is behind its columns stays as it is."""
-    panel = panel_width(into)
-    for j in range(0, columns, panel):
-        for i in range(rows):
-            copy(
-                shift(source, j // panel * source_panel + i * source_row),
-                shift(into, j // panel * into_panel + i * into_row),
-                min(panel, columns - j),
-            )
-
-
 @linked(lambda t: types.void(net_type(t), types.CPointer(t), types.boolean))
 def relay_weights(net: Net, flat: Floats, packing: bool) -> None:
-    """Copy the parameters from their compact places to those that the table says, or back."""
+    """Copy the parameters from their compact places to those that the table says, or back; pads stay as they are."""
     panel = panel_width(flat)
     for layer in range(1, net.layers + 1):
         inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
-        compact_w = shift(flat, entry(net, layer, plan.COMPACT))
-        w, w_panel, w_row = shift(net.weights, entry(net, layer, plan.W)), inputs * panel, panel
-        compact_b, b = shift(compact_w, inputs * units), shift(net.weights, entry(net, layer, plan.B))
-        if packing:
-            relay(inputs, units, compact_w, panel, units, w, w_panel, w_row)
-            relay(_ONE_ROW, units, compact_b, panel, panel, b, panel, panel)
-        else:
-            relay(inputs, units, w, w_panel, w_row, compact_w, panel, units)
-            relay(_ONE_ROW, units, b, panel, panel, compact_b, panel, panel)
+        compact = shift(flat, entry(net, layer, plan.COMPACT))
+        w, b = shift(net.weights, entry(net, layer, plan.W)), shift(net.weights, entry(net, layer, plan.B))
+        for row in range(inputs + 1):  # b lies behind the last row of W
+            for j in range(0, units, panel):
+                lies = shift(compact, row * units + j)
+                packed = shift(b, j) if row == inputs else shift(w, j * inputs + row * panel)
+                source, into = (lies, packed) if packing else (packed, lies)
+                copy(source, into, min(panel, units - j))
 
 
 @kernel(

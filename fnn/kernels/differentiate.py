@@ -19,7 +19,7 @@ from fnn.kernels.cases import (
     load,
     total_weight,
 )
-from fnn.kernels.equations import backward, forward, gradient, output_errors, transpose
+from fnn.kernels.equations import ERROR_ONLY, EVERYTHING, backward, forward, gradient, transpose
 from fnn.kernels.evaluate import BLOCK
 from fnn.kernels.intrinsics import Floats, aligned, like, pointer, shift
 from fnn.kernels.kernel import array, kernel, output
@@ -28,7 +28,6 @@ from fnn.kernels.options import inline
 from fnn.kernels.plan import COLUMNS, Net, entry, net_type
 from fnn.kernels.tile import KEEP, STORE, ZERO
 
-ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how much is asked for
 PIECE: Final = 256  # cases whose activations are held at once
 
 
@@ -100,10 +99,7 @@ def through(
         if loading:
             load(net, cases, first, scale, start, start + rows)
         forward(net, start, rows)
-        if wanted == ERROR_ONLY:
-            output_errors(net, loss, start, rows)
-        else:
-            backward(net, loss, wanted == EVERYTHING, start, rows)
+        backward(net, loss, wanted, start, rows)
 
 
 @inline

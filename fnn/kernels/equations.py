@@ -19,6 +19,8 @@ from fnn.kernels.options import inline
 from fnn.kernels.plan import Net, block, entry, net_type
 from fnn.kernels.tile import BIAS, DESCEND, STORE, ZERO, panel_width
 
+ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how much of the way back is wanted
+
 
 @linked(lambda t: types.void(net_type(t), types.int64, types.int64))
 def forward(net: Net, first: int, rows: int) -> None:
@@ -28,14 +30,16 @@ def forward(net: Net, first: int, rows: int) -> None:
         activations(net, layer, first, rows)  # F2  Aˡ = f(Zˡ)
 
 
-@linked(lambda t: types.void(net_type(t), types.int64, types.boolean, types.int64, types.int64))
-def backward(net: Net, loss: int, to_inputs: bool, first: int, rows: int) -> None:
-    """From the outputs back to every Δˡ; with `to_inputs`, to ∂E/∂A⁰ as well."""
+@linked(lambda t: types.void(net_type(t), types.int64, types.int64, types.int64, types.int64))
+def backward(net: Net, loss: int, wanted: int, first: int, rows: int) -> None:
+    """From the outputs back to every Δˡ; if EVERYTHING is wanted, to ∂E/∂A⁰ as well."""
     output_errors(net, loss, first, rows)  # E1, E2  ∂E/∂Aᴸ
+    if wanted == ERROR_ONLY:
+        return
     for layer in range(net.layers, 0, -1):
         if layer < net.layers or not is_matched(loss):
             deltas(net, layer, first, rows)  # B1  Δˡ = ∂E/∂Aˡ ⊙ f′(Zˡ)
-        if layer > 1 or to_inputs:
+        if layer > 1 or wanted == EVERYTHING:
             errors_before(net, layer, first, rows)  # B4  ∂E/∂Aˡ⁻¹ = Δˡ (Wˡ)ᵀ
 
 

@@ -4,11 +4,8 @@ To add one: a code and a function that fills ∂E/∂a (scaled by the case's sha
 own error in float64. Sums over the output units run in their order.
 """
 
-from numba.types import CPointer, int64, void
-
 from fnn.kernels.activations import SOFTMAX, greatest, sum_of_exp
 from fnn.kernels.intrinsics import Floats, like, shift
-from fnn.kernels.linking import linked
 from fnn.kernels.options import inline
 from fnn.kernels.vecmath import exp, log, log1p
 
@@ -61,12 +58,7 @@ def sigmoid_cross_entropy(
     return error
 
 
-@linked(
-    lambda t: void(
-        int64, int64, CPointer(t), CPointer(t), CPointer(t), CPointer(t), CPointer(t), CPointer(t), CPointer(t),
-        int64, int64, int64,
-    )
-)  # fmt: skip
+@inline
 def output_error(
     loss: int,
     code: int,

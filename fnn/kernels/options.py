@@ -45,7 +45,16 @@ class Inline:
 
     @cached_property
     def _dispatcher(self) -> Any:
-        return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(self.function)
+        dispatcher: Any = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(self.function)
+        template = dispatcher.get_call_template
+
+        def without_literals(args: Any, kws: Any) -> Any:
+            """Numba would compile the function again for each constant that it is called with."""
+            return template([types.unliteral(arg) for arg in args], kws)
+
+        dispatcher.get_call_template = without_literals
+
+        return dispatcher
 
     @property
     def _numba_type_(self) -> types.Type:

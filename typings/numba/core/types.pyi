@@ -93,3 +93,5 @@ none: Opaque
 void: Opaque
 voidptr: Opaque
 unicode_type: Type
+
+def unliteral(lit_type: Type) -> Type: ...
