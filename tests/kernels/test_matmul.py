@@ -22,8 +22,8 @@ from numba import njit, types
 from numba.core.errors import TypingError
 from numpy.typing import NDArray
 
-from fnn.kernels.linking import load_needed
 from fnn.kernels.intrinsics import fma, pointer
+from fnn.kernels.linking import load_needed
 from fnn.kernels.matmul import matmul, pack, transpose_pack, unpack
 from fnn.kernels.tile import BIAS, DESCEND, KEEP, STORE, ZERO, panel_width, tile_rows
 
@@ -36,6 +36,7 @@ WIDER: dict[Float, type[np.floating[Any]]] = {np.float32: np.float64, np.float64
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 modes = pytest.mark.parametrize("start, finish", MODES)
+
 
 @njit
 def call(

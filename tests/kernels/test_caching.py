@@ -1,0 +1,172 @@
+"""Compiled code on disk: used by the next process, not after an edit, and not needed where there is no place for it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fnn
+from fnn.kernels import caching
+from fnn.kernels.kernel import Kernel
+
+PACKAGE = Path(fnn.__file__).parent
+
+PROGRAM = """
+import json, warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import fnn, numpy as np
+    leaves = {"W1": np.ones((2, 1), np.float32), "b1": np.ones(1, np.float32)}
+    answer = fnn.forward(fnn.Params(leaves, hidden=(), output=fnn.identity), [2.0, 3.0]).tolist()
+print(json.dumps({"answer": answer, "warnings": [[w.category.__name__, str(w.message)] for w in caught]}))
+"""
+
+
+def run(folder: Path, **environment: str) -> dict[str, Any]:
+    """What the program says with the copy of the package in this folder, and how often code came from the cache."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("NUMBA", "PYTHON", "XDG"))}
+    options = {"PYTHONDONTWRITEBYTECODE": "1", "NUMBA_DEBUG_CACHE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=folder, env={**kept, **options, **environment},
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    *numba, last = done.stdout.splitlines()
+    told: dict[str, Any] = json.loads(last)
+    for what in ("loaded", "saved"):
+        told[what] = sum(line.startswith(f"[cache] data {what}") for line in numba)
+    told["folders"] = {line.split("'")[1] for line in numba if line.startswith("[cache] data")}
+
+    return told
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
+    """A copy of the package, a folder for its compiled code, and what the first process said that used both."""
+    folder = tmp_path_factory.mktemp("warm")
+    shutil.copytree(PACKAGE, folder / "fnn", ignore=shutil.ignore_patterns("__pycache__"))
+    cache = folder / "compiled"
+
+    return folder, cache, run(folder, NUMBA_CACHE_DIR=str(cache))
+
+
+def test_the_first_process_compiles_and_the_second_does_not(warm: tuple[Path, Path, dict[str, Any]]) -> None:
+    folder, cache, first = warm
+    second = run(folder, NUMBA_CACHE_DIR=str(cache))
+
+    assert first["answer"] == second["answer"] == [6.0]
+    assert first["loaded"] == 0
+    assert first["saved"] > 3
+    assert (second["loaded"], second["saved"]) == (first["saved"], 0)
+    assert first["warnings"] == second["warnings"] == []
+    assert all(path.startswith(str(cache)) for path in first["folders"])
+
+
+def test_an_edit_of_another_file_changes_what_is_computed(warm: tuple[Path, Path, dict[str, Any]]) -> None:
+    # The case that Numba's own key misses: the function is in another file than the one whose code is cached.
+    folder, cache, first = warm
+    source = folder / "fnn" / "kernels" / "activations.py"
+    text = source.read_text(encoding="utf-8")
+    assert text.count("a[i] = z[i]") == 1
+    source.write_text(text.replace("a[i] = z[i]", "a[i] = z[i] + z[i]"), encoding="utf-8")
+    edited = run(folder, NUMBA_CACHE_DIR=str(cache))
+    source.write_text(text, encoding="utf-8")
+    restored = run(folder, NUMBA_CACHE_DIR=str(cache))
+
+    assert edited["answer"] == [12.0]
+    assert (edited["loaded"], edited["saved"]) == (0, first["saved"])
+    assert restored["answer"] == [6.0]
+
+
+def test_without_a_folder_that_can_be_written(tmp_path: Path) -> None:
+    # Not by permissions, which the administrator's account is not bound by: a folder can't be made below a file.
+    shutil.copytree(PACKAGE, tmp_path / "fnn", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in (tmp_path / "fnn", tmp_path / "fnn" / "kernels"):
+        (folder / "__pycache__").write_text("a file", encoding="utf-8")
+    nowhere = tmp_path / "file"
+    nowhere.write_text("not a folder", encoding="utf-8")
+
+    below = {name: str(nowhere / "below") for name in ("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR")}
+    told = run(tmp_path, **below)
+
+    assert told["answer"] == [6.0]
+    assert [category for category, _ in told["warnings"]] == ["RuntimeWarning"]
+    assert "no folder for compiled code is writable" in told["warnings"][0][1]
+    assert "NUMBA_CACHE_DIR" in told["warnings"][0][1]
+
+
+def everything(dtype: type[Any], sizes: tuple[int, ...], count: int) -> None:
+    """Every function of the library, with all kinds of options and of arrays."""
+    random = np.random.default_rng(0)
+    for hidden, output, loss in [
+        (fnn.tanh, fnn.identity, fnn.squared_error),
+        (fnn.relu, fnn.softmax, fnn.cross_entropy),
+        (fnn.sigmoid, fnn.sigmoid, fnn.cross_entropy),
+    ]:
+        params: fnn.Params[Any] = fnn.init(sizes, seed=0, hidden=hidden, output=output, dtype=dtype)
+        x = random.normal(size=(count, sizes[0])).astype(dtype)
+        y = fnn.one_hot(np.zeros(count, int), sizes[-1], dtype=dtype)
+        for writeable in (True, False):
+            x.flags.writeable = y.flags.writeable = writeable
+            output(fnn.forward(params, x))
+            hidden.prime(x)
+            fnn.backprop(params, x, y, loss=loss, weights=np.ones(count))
+            fnn.update(params, fnn.grad(params, x, y, loss=loss, reduction="mean"), 0.1)
+            for batch_size in (None, 50):
+                fnn.train(params, x, y, loss=loss, eta=1e-3, epochs=1, threads=1, batch_size=batch_size)
+
+
+def test_one_compilation_a_dtype_serves_everything() -> None:
+    event = pytest.importorskip("numba.core.event")
+    for dtype in (np.float32, np.float64):
+        everything(dtype, (2, 2), 1)
+    with event.install_recorder("numba:compile") as recorder:
+        for dtype in (np.float32, np.float64):
+            for sizes in [(1, 1), (3, 5, 2), (2, 40, 33, 17, 4), (300, 2)]:
+                for count in (1, 70, 600):
+                    everything(dtype, sizes, count)
+
+    assert recorder.buffer == []
+
+
+def test_kernels_have_one_signature_a_dtype() -> None:
+    everything(np.float32, (2, 2), 1)
+    everything(np.float64, (2, 2), 1)
+    modules = [module for name, module in sys.modules.items() if name.startswith("fnn.")]
+    kernels = {id(v): v for module in modules for v in vars(module).values() if isinstance(v, Kernel)}.values()
+
+    assert len(kernels) >= 6
+    for kernel in kernels:
+        assert set(kernel._compiled) == {np.dtype(np.float32), np.dtype(np.float64)}
+        assert all(len(vars(compiled)["overloads"]) == 1 for compiled in kernel._compiled.values())
+
+
+def test_a_kernel_refuses_to_compile_for_anything_else() -> None:
+    from fnn.kernels.evaluate import activate_kernel
+
+    fnn.sigmoid(1.0)
+    with pytest.raises(TypeError, match="No matching definition"):
+        activate_kernel[np.dtype(np.float64)](1, np.zeros((1, 1), complex), np.zeros((1, 1), complex))
+
+
+def test_the_key_covers_every_kernel_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "kernels"
+    shutil.copytree(PACKAGE / "kernels", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(caching, "__file__", str(folder / "caching.py"))
+    keys = []
+    for name in sorted(path.name for path in folder.glob("*.py")):
+        source = folder / name
+        text = source.read_text(encoding="utf-8")
+        source.write_text(text + "\n", encoding="utf-8")
+        keys.append(caching.sources.__wrapped__())
+        source.write_text(text, encoding="utf-8")
+    keys.append(caching.sources.__wrapped__())
+
+    assert len(set(keys)) == len(keys)
+    assert keys[-1] == caching.sources()

@@ -1,0 +1,226 @@
+"""The equations in plain NumPy, float64, read straight off the sources: the oracle for the compiled library.
+
+Nothing here is shared with fnn. Every loss goes through E2 and B1 in full (so ∂E/∂a and f′ are formed even where they
+cancel), softmax by its whole Jacobian, and the random order by Python's integers. Forward and error accept complex
+parameters, so that a complex step can differentiate them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fnn
+
+Array = NDArray[Any]
+Leaves = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Leaves in double precision and the names of the activations."""
+
+    leaves: Leaves
+    activations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Quantities:
+    """What `fnn.backprop` returns."""
+
+    z: dict[int, Array]
+    a: dict[int, Array]
+    dE_da: dict[int, Array]
+    delta: dict[int, Array]
+    grads: Leaves
+    error: float
+
+
+def network(params: fnn.Params[Any]) -> Network:
+    """The same network for this module."""
+    leaves = {key: np.array(leaf, np.float64) for key, leaf in params.items()}
+
+    return Network(leaves, tuple(f.name for f in params.activations))
+
+
+def activation(name: str, z: Array) -> Array:
+    """F2."""
+    functions: dict[str, Callable[[], Array]] = {
+        "sigmoid": lambda: 1 / (1 + np.exp(-z)),
+        "tanh": lambda: np.asarray(np.tanh(z)),
+        "relu": lambda: np.where(z.real > 0, z, 0),
+        "identity": lambda: z,
+        "softmax": lambda: np.asarray(np.exp(z - z.real.max(axis=1, keepdims=True))),
+    }
+    a = functions[name]()
+
+    return np.asarray(a / a.sum(axis=1, keepdims=True)) if name == "softmax" else a
+
+
+def jacobian(name: str, z: Array) -> Array:
+    """∂a_j/∂z_i of each case, (N, j, i)."""
+    a, identity = activation(name, z), np.eye(z.shape[1])
+    if name == "softmax":
+        return np.asarray(a[:, :, None] * (identity - a[:, None, :]))
+    primes: dict[str, Callable[[], Array]] = {
+        "sigmoid": lambda: np.asarray(np.exp(-z) / (1 + np.exp(-z)) ** 2),
+        "tanh": lambda: np.asarray(1 / np.cosh(z) ** 2),
+        "relu": lambda: np.where(z > 0, 1.0, 0.0),
+        "identity": lambda: np.ones_like(z),
+    }
+
+    return primes[name]()[:, :, None] * identity
+
+
+def forward(net: Network, x: Array) -> tuple[dict[int, Array], dict[int, Array]]:
+    """F1 and F2: every z and a."""
+    z: dict[int, Array] = {}
+    a = {0: np.asarray(x, np.float64)}
+    for layer, name in enumerate(net.activations, start=1):
+        z[layer] = a[layer - 1] @ net.leaves[f"W{layer}"] + net.leaves[f"b{layer}"]
+        a[layer] = activation(name, z[layer])
+
+    return z, a
+
+
+def case_errors(loss: str, output: str, a: Array, y: Array) -> Array:
+    """E1 of each case."""
+    if loss == "squared_error":
+        terms: Array = (a - y) ** 2 / 2
+    elif output == "softmax":
+        terms = -y * np.log(a)
+    else:
+        terms = -y * np.log(a) - (1 - y) * np.log(1 - a)
+
+    return np.asarray(terms.sum(axis=1))
+
+
+def error_slope(loss: str, output: str, a: Array, y: Array) -> Array:
+    """E2: ∂E/∂a of each case."""
+    if loss == "squared_error":
+        slope: Array = a - y
+    elif output == "softmax":
+        slope = -y / a
+    else:
+        slope = (a - y) / (a * (1 - a))
+
+    return slope
+
+
+def shares(weights: Array | None, reduction: str, count: int) -> Array:
+    """What each case's error is multiplied by."""
+    w = np.ones(count) if weights is None else np.asarray(weights, np.float64)
+
+    return np.asarray(w / w.sum()) if reduction == "mean" else w
+
+
+def error(net: Network, x: Array, y: Array, loss: str, reduction: str = "sum", weights: Array | None = None) -> Any:
+    """E1 of all cases; complex if the parameters are."""
+    _, a = forward(net, x)
+    errors = case_errors(loss, net.activations[-1], a[len(net.activations)], y)
+
+    return (shares(weights, reduction, len(x)) * errors).sum()
+
+
+def backprop(
+    net: Network, x: Array, y: Array, loss: str, reduction: str = "sum", weights: Array | None = None
+) -> Quantities:
+    """E1 to B4."""
+    z, a = forward(net, x)
+    top = len(net.activations)
+    share = shares(weights, reduction, len(x))
+    dE_da = {top: share[:, None] * error_slope(loss, net.activations[-1], a[top], y)}
+    delta: dict[int, Array] = {}
+    grads: Leaves = {}
+    for layer in range(top, 0, -1):
+        delta[layer] = np.einsum("cj,cji->ci", dE_da[layer], jacobian(net.activations[layer - 1], z[layer]))
+        grads[f"W{layer}"] = a[layer - 1].T @ delta[layer]
+        grads[f"b{layer}"] = delta[layer].sum(axis=0)
+        dE_da[layer - 1] = delta[layer] @ net.leaves[f"W{layer}"].T
+    errors = case_errors(loss, net.activations[-1], a[top], y)
+
+    return Quantities(z, a, dE_da, delta, grads, float((share * errors).sum()))
+
+
+def complex_step(
+    net: Network, x: Array, y: Array, loss: str, reduction: str = "sum", weights: Array | None = None
+) -> Leaves:
+    """The gradient as Im E(w + ih)/h, which has no cancellation: an oracle for the oracle."""
+    h = 1e-30
+    grads = {key: np.zeros_like(leaf) for key, leaf in net.leaves.items()}
+    for key, leaf in net.leaves.items():
+        for index in np.ndindex(leaf.shape):
+            moved = leaf.astype(complex)
+            moved[index] += 1j * h
+            there = Network({**net.leaves, key: moved}, net.activations)
+            grads[key][index] = error(there, x, y, loss, reduction, weights).imag / h
+
+    return grads
+
+
+_BITS = 2**64 - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+
+
+def splitmix64(state: int) -> Iterator[int]:
+    """Steele, Lea and Flood's generator, from a state."""
+    while True:
+        state = (state + _GOLDEN) & _BITS
+        yield mix(state)
+
+
+def mix(x: int) -> int:
+    """Its output function."""
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _BITS
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _BITS
+
+    return x ^ (x >> 31)
+
+
+def permutation(count: int, seed: int, epoch: int) -> list[int]:
+    """The order of the cases in an epoch (counted from 0): Fisher and Yates, from the end."""
+    order = list(range(count))
+    numbers = splitmix64(mix((mix((seed + _GOLDEN) & _BITS) + epoch) & _BITS))
+    for i in range(count - 1, 0, -1):
+        j = int((next(numbers) >> 11) * 2.0**-53 * (i + 1))
+        order[i], order[j] = order[j], order[i]
+
+    return order
+
+
+def batches(count: int, batch_size: int | None, seed: int, epoch: int) -> list[list[int]]:
+    """The cases of each step of an epoch (counted from 0)."""
+    if batch_size is None or batch_size >= count:
+        return [list(range(count))]
+    order = permutation(count, seed, epoch)
+
+    return [order[i : i + batch_size] for i in range(0, count, batch_size)]
+
+
+def train(
+    net: Network, x: Array, y: Array, loss: str, *, eta: float, epochs: int, batch_size: int | None, seed: int,
+    reduction: str = "sum", weights: Array | None = None,
+) -> tuple[Network, list[float]]:  # fmt: skip
+    """G1 over mini-batches, and the error of each epoch."""
+    w = np.ones(len(x)) if weights is None else np.asarray(weights, np.float64)
+    history = []
+    for epoch in range(epochs):
+        total = 0.0
+        for rows in batches(len(x), batch_size, seed, epoch):
+            total += error(net, x[rows], y[rows], loss, "sum", w[rows])
+            grads = backprop(net, x[rows], y[rows], loss, reduction, w[rows]).grads
+            net = Network({key: leaf - eta * grads[key] for key, leaf in net.leaves.items()}, net.activations)
+        history.append(total / w.sum() if reduction == "mean" else total)
+
+    return net, history
+
+
+def flat(leaves: Mapping[str, Array]) -> Array:
+    """W1, b1, .., WL, bL as one vector."""
+    layers = len(leaves) // 2
+
+    return np.concatenate([leaves[f"{kind}{layer}"].ravel() for layer in range(1, layers + 1) for kind in "Wb"])

@@ -1,0 +1,99 @@
+"""accuracy and one_hot."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import fnn
+
+PASS = fnn.Params({"W1": np.eye(3), "b1": np.zeros(3)}, hidden=(), output=fnn.identity)
+SINGLE = fnn.Params({"W1": [[1.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_hot(dtype: type[Any]) -> None:
+    rows = fnn.one_hot([2, 0, 2, 1], 4, dtype=dtype)
+
+    assert rows.dtype == dtype
+    assert_array_equal(rows, [[0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0]])
+    assert rows.flags.writeable
+    assert rows.flags.c_contiguous
+
+
+def test_one_hot_of_other_labels() -> None:
+    assert_array_equal(fnn.one_hot(1, 3), [0, 1, 0])
+    assert_array_equal(fnn.one_hot(np.array([1, 0], np.uint8), 2), [[0, 1], [1, 0]])
+    assert_array_equal(fnn.one_hot([True, False], 2), [[0, 1], [1, 0]])
+    assert fnn.one_hot(np.empty(0, int), 3).shape == (0, 3)
+    assert fnn.one_hot([0], 1).tolist() == [[1]]
+
+
+def test_one_hot_of_many_classes_takes_little_memory() -> None:
+    assert fnn.one_hot([3, 99_999], 100_000).nonzero()[1].tolist() == [3, 99_999]
+
+
+@pytest.mark.parametrize(
+    "labels, n, error, message",
+    [
+        ([0, 3], 3, ValueError, "labels: must be 0 to 2, got 3 in row 1"),
+        ([0, -1, 5], 3, ValueError, "labels: must be 0 to 2, got -1 in row 1"),
+        (7, 3, ValueError, "labels: must be 0 to 2, got 7"),
+        ([[0, 1]], 3, ValueError, r"labels: needs shape \(N,\), got \(1, 2\)"),
+        ([0.0, 1.0], 3, TypeError, "labels: needs integers, got dtype float64"),
+        (["a"], 3, TypeError, "labels: needs real numbers, got dtype <U1"),
+        ([None], 3, TypeError, "labels: needs real numbers, got dtype object"),
+        ([1j], 3, TypeError, "labels: needs real numbers, got dtype complex128"),
+        ([0], 0, ValueError, "n: must be at least 1, got 0"),
+        ([0], 2.0, TypeError, "n: needs a whole number, got 2.0"),
+    ],
+)
+def test_one_hot_refuses(labels: Any, n: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        fnn.one_hot(labels, n)
+
+
+def test_accuracy_is_the_fraction_of_greatest_outputs_that_match() -> None:
+    # The network passes its input on: greatest are columns 2, 0, 1, 0.
+    x = [[0, 1, 2], [3, 1, 2], [-3, -1, -2], [5, 4, 3]]
+
+    assert fnn.accuracy(PASS, x, [2, 0, 1, 0]) == 1
+    assert fnn.accuracy(PASS, x, [2, 0, 1, 1]) == 0.75
+    assert fnn.accuracy(PASS, x, np.array([0, 1, 2, 2], np.uint8)) == 0
+    assert fnn.accuracy(PASS, x[0], 2) == 1
+    assert fnn.accuracy(PASS, [1, 1, 1], 0) == 1  # the first of equals
+
+
+def test_accuracy_of_a_single_output_asks_whether_it_is_above_a_half() -> None:
+    x = [[0.4], [0.5], [0.6], [-3.0], [9.0]]
+
+    assert fnn.accuracy(SINGLE, x, [0, 0, 1, 0, 1]) == 1
+    assert fnn.accuracy(SINGLE, x, [False, True, True, False, True]) == 0.8
+
+
+@pytest.mark.parametrize(
+    "x, labels, error, message",
+    [
+        ([[1.0, 2.0]], [0], ValueError, "x: has 2 columns, but the network has 3 inputs"),
+        ([[1.0, 2.0, 3.0]], [0, 1], ValueError, "labels: has 2 cases, but x has 1"),
+        ([[1.0, 2.0, 3.0]] * 2, 1, ValueError, "labels: has 1 cases, but x has 2"),
+        ([[1.0, 2.0, 3.0]], [3], ValueError, "labels: must be 0 to 2, got 3 in row 0"),
+        ([[1.0, 2.0, 3.0]], [1.0], TypeError, "labels: needs integers, got dtype float64"),
+        ([[1.0, 2.0, 3.0]], [[1, 0, 0]], ValueError, r"labels: needs shape \(N,\), got \(1, 3\)"),
+        ([[1.0, np.nan, 3.0]], [0], ValueError, "x: NaN, infinity or a value beyond float64 in row 0"),
+    ],
+)
+def test_accuracy_refuses(x: Any, labels: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        fnn.accuracy(PASS, x, labels)
+
+
+def test_accuracy_refuses_a_plain_dict() -> None:
+    with pytest.raises(TypeError, match=r"params: needs fnn\.Params, got dict"):
+        fnn.accuracy(dict(PASS), [1, 2, 3], 0)  # type: ignore[arg-type]  # what bad input gets
+
+
+def test_labels_of_a_single_output_are_0_and_1() -> None:
+    with pytest.raises(ValueError, match="labels: must be 0 to 1, got 2 in row 0"):
+        fnn.accuracy(SINGLE, [[1.0]], [2])

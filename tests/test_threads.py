@@ -1,0 +1,159 @@
+"""The library used from several threads at once, and in a forked child."""
+
+import os
+import sys
+import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import fnn
+from fnn.threads import available, run_parts
+from tests.problems import problem
+
+PROBLEMS = [
+    problem(seed, (5, 20, 3), (fnn.tanh,), fnn.identity, fnn.squared_error, count, dtype=dtype)
+    for seed, (count, dtype) in enumerate([(10, np.float32), (100, np.float64), (300, np.float32), (600, np.float64)])
+]
+
+
+def work(i: int, threads: int | None) -> bytes:
+    """All kinds of calls, and the bits that came out."""
+    p = PROBLEMS[i % len(PROBLEMS)]
+    run = fnn.train(p.params, p.x, p.y, eta=1e-3, epochs=3, batch_size=32, seed=i, threads=threads)
+    t = fnn.backprop(p.params, p.x, p.y)
+    arrays = [run.params.flat, run.history.error, t.grads.flat, t.dE_da[0], fnn.forward(p.params, p.x)]
+
+    return b"".join(array.tobytes() for array in arrays)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_several_callers_at_once(threads: int) -> None:
+    wanted = [work(i, 1) for i in range(40)]
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(lambda i: work(i, threads), range(40))) == wanted
+
+
+def test_the_first_calls_of_a_process_may_be_made_at_once() -> None:
+    # Kernels are loaded on first use: by one of the callers, for all.
+    code = (
+        "from tests.test_threads import *\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    results = list(pool.map(lambda i: work(i % 4, 1), range(16)))\n"
+        "assert results == [work(i % 4, 1) for i in range(16)]\n"
+        "from fnn.kernels.evaluate import forward_kernel as k\n"
+        "assert [len(d.signatures) for d in k._compiled.values()] == [1, 1]\n"
+    )
+    run_python(code)
+
+
+def run_python(code: str) -> None:
+    import subprocess
+
+    root = os.path.dirname(os.path.dirname(fnn.__file__))
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_forked_child(threads: int) -> None:
+    wanted = [work(i, 1) for i in range(4)]
+    work(3, 3)  # the parent has had threads of its own, which are gone by now
+    assert threading.active_count() == 1
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = 0 if [work(i, threads) for i in range(4)] == wanted else 2
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 8])
+def test_every_part_is_run_once_and_all_at_once(parts: int) -> None:
+    together = threading.Barrier(parts)
+    seen: list[tuple[int, int, str]] = []
+
+    def part(number: int, of: int) -> None:
+        together.wait(30)
+        seen.append((number, of, threading.current_thread().name))
+
+    run_parts(part, parts)
+
+    assert sorted(number for number, _, _ in seen) == list(range(parts))
+    assert {of for _, of, _ in seen} == {parts}
+    assert {name for number, _, name in seen if number == 0} == {threading.current_thread().name}
+    assert threading.active_count() == 1
+
+
+@pytest.mark.parametrize("refused", [1, 2, 3])
+def test_the_work_is_done_by_one_if_threads_are_refused(monkeypatch: pytest.MonkeyPatch, refused: int) -> None:
+    start, started = threading.Thread.start, []
+
+    def refusing(thread: threading.Thread) -> None:
+        started.append(thread)
+        if len(started) == refused:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refusing)
+    seen: list[tuple[int, int]] = []
+    run_parts(lambda number, parts: seen.append((number, parts)), 4)
+
+    assert seen == [(0, 1)]
+    assert threading.active_count() == 1
+
+
+def test_training_where_threads_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = work(2, 1)
+
+    def refusing(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refusing)
+    assert work(2, 4) == wanted
+
+
+def test_available_counts_what_this_process_may_use() -> None:
+    assert 1 <= available() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs os.sched_setaffinity")
+def test_more_threads_than_processors() -> None:
+    # Parts that wait for each other on one processor: slow, but neither a deadlock nor another result.
+    wanted = work(1, 1)
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert available() == 1
+        assert work(1, 8) == wanted
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def test_the_interpreter_is_free_while_a_kernel_runs() -> None:
+    p = problem(9, (50, 200, 50), (fnn.tanh,), fnn.identity, fnn.squared_error, 500)
+    ticks = 0
+    done = threading.Event()
+
+    def tick() -> None:
+        nonlocal ticks
+        while not done.wait(0.001):
+            ticks += 1
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    try:
+        fnn.train(p.params, p.x, p.y, eta=1e-6, epochs=40, threads=1)
+    finally:
+        done.set()
+        thread.join()
+    assert ticks > 10
