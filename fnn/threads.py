@@ -17,36 +17,40 @@ def available() -> int:
 
 
 def run_parts(part: Callable[[int, int], None], parts: int) -> None:
-    """Call ``part(i, parts)`` for all i at once, the first here and the others in threads of their own.
+    """Call ``part(i, parts)`` for all i at once, each in a thread of its own; one part is called here.
 
     The parts wait for each other inside, so none may enter before all are there: if the system refuses a thread, the
-    work is done by one.
+    work is done by one. The caller only waits, so that an interrupt from the keyboard leaves no part alone.
     """
     if parts == 1:
         part(0, 1)
         return
     decided = threading.Event()
-    agreed: list[int] = []
+    agreed = False
+    failures: list[BaseException] = []
 
     def enter(number: int) -> None:
         decided.wait()
         if agreed:
-            part(number, parts)
+            try:
+                part(number, parts)
+            except BaseException as failure:
+                failures.append(failure)
 
-    helpers = [threading.Thread(target=enter, args=(number,), daemon=True) for number in range(1, parts)]
     started = []
     try:
-        for helper in helpers:
-            helper.start()
-            started.append(helper)
-        agreed.append(parts)
+        for number in range(parts):
+            thread = threading.Thread(target=enter, args=(number,), daemon=True)
+            thread.start()
+            started.append(thread)
+        agreed = True
     except RuntimeError:  # can't start new thread
         pass
     finally:
         decided.set()
-    if agreed:
-        part(0, parts)
-    for helper in started:
-        helper.join()
+        for thread in started:
+            thread.join()
+    if failures:
+        raise failures[0]
     if not agreed:
         part(0, 1)

@@ -90,7 +90,8 @@ def test_every_part_is_run_once_and_all_at_once(parts: int) -> None:
 
     assert sorted(number for number, _, _ in seen) == list(range(parts))
     assert {of for _, of, _ in seen} == {parts}
-    assert {name for number, _, name in seen if number == 0} == {threading.current_thread().name}
+    assert len({name for _, _, name in seen}) == parts
+    assert (threading.current_thread().name in {name for _, _, name in seen}) == (parts == 1)
     assert threading.active_count() == 1
 
 
@@ -157,3 +158,12 @@ def test_the_interpreter_is_free_while_a_kernel_runs() -> None:
         done.set()
         thread.join()
     assert ticks > 10
+
+
+def test_a_failure_in_a_part_comes_out() -> None:
+    def part(number: int, parts: int) -> None:
+        if number == 1:
+            raise MemoryError("no room")
+
+    with pytest.raises(MemoryError, match="no room"):
+        run_parts(part, 3)
