@@ -39,7 +39,7 @@ from fnn.threads import available, run_parts
 WORTH_THREADS = 100_000_000  # cases times parameters: a millisecond's work, ten times what starting threads takes
 
 
-def forward(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
+def forward(params: Params[DT], x: ArrayLike, out: NDArray[DT] | None = None) -> NDArray[DT]:
     """The network's outputs a^L (F1, F2).
 
         Zˡ = Aˡ⁻¹ Wˡ + bˡ,  Aˡ = f(Zˡ),  A⁰ = x
@@ -50,17 +50,20 @@ def forward(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
         The network.
     x
         One case, (n_0,), or a batch, (N, n_0). Cast to the dtype of params.
+    out
+        Where to write the result, instead of a new array: C-contiguous, of the result's shape and dtype. Inside
+        ``@njit`` a call for one case then allocates nothing, unless a layer has more than 1024 units.
 
     Returns
     -------
-    (n_L,) or (N, n_L).
+    (n_L,) or (N, n_L); `out` if it was given.
 
     Raises
     ------
     ValueError
-        x has another width, is empty, or holds NaN or infinity.
+        x has another width, is empty, or holds NaN or infinity; out has another shape, or isn't contiguous or writable.
     TypeError
-        params isn't `Params`, or x isn't made of real numbers.
+        params isn't `Params`, x isn't made of real numbers, or out isn't an array of the dtype of params.
 
     Examples
     --------
@@ -72,7 +75,12 @@ def forward(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
     require_params("params", params)
     rows, single = inputs_of(params, x)
     flat, architecture, dtype = params._flat, params._architecture, params._flat.dtype
-    a = np.empty((len(rows), architecture.sizes[-1]), dtype)
+    units = architecture.sizes[-1]
+    if out is None:
+        a = np.empty((len(rows), units), dtype)
+    else:
+        require_out(out, (units,) if single else (len(rows), units), dtype)
+        a = out.reshape(len(rows), units)
     if len(rows) * flat.size < WORTH_THREADS:
         layout = architecture.layout(dtype, min(len(rows), BLOCK))
         bad = forward_kernel[dtype](layout.table, flat, np.zeros(layout.forward, dtype), rows, a)
@@ -81,7 +89,21 @@ def forward(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
     if bad >= 0:
         raise_fault(params, Batch(rows, a, NO_LABELS, NO_WEIGHTS, single), cases.BAD_X, bad)
 
+    if out is not None:
+        return out
+
     return a[0] if single else a
+
+
+def require_out(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise TypeError or ValueError if a result of this shape and dtype can't be written there."""
+    if not isinstance(out, np.ndarray) or out.dtype != dtype:
+        got = out.dtype if isinstance(out, np.ndarray) else type(out).__name__
+        raise TypeError(f"out: needs an array of {dtype}, got {got}")
+    if out.shape != shape:
+        raise ValueError(f"out: needs shape {shape}, got {out.shape}")
+    if not out.flags.carray:
+        raise ValueError("out: needs to be C-contiguous and writable")
 
 
 def _forward_by_parts(params: Params[DT], rows: NDArray[DT], a: NDArray[DT]) -> int:

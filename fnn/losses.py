@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from numba import types
+
 from fnn.activations import Activation, sigmoid, softmax
 from fnn.kernels import losses as codes
 
@@ -21,6 +23,13 @@ class Loss:
         if self.outputs and output not in self.outputs:
             names = " or ".join(map(repr, self.outputs))
             raise ValueError(f"loss: {self!r} needs {names} at the output, got {output!r}")
+
+    @property
+    def _numba_type_(self) -> types.Type:
+        """A type of its own, so that jitted functions know the loss when they are compiled."""
+        from fnn.nopython.types import LossType
+
+        return LossType(self.name, self.code)
 
     def __repr__(self) -> str:
         return f"fnn.{self.name}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from typing import Any, Generic, TypeVar, cast, overload
 
 import numpy as np
+from numba import types
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.activations import Activation, softmax
@@ -25,6 +27,12 @@ class Architecture:
     sizes: tuple[int, ...]
     activations: tuple[Activation, ...]
     _layouts: dict[tuple[type, int, bool], Layout] = field(default_factory=dict, repr=False, compare=False)
+    _spec: NDArray[np.int64] = field(init=False, repr=False, compare=False)  # all of it, for jitted functions
+
+    def __post_init__(self) -> None:
+        codes = (f.code for f in self.activations)
+        object.__setattr__(self, "_spec", np.array([len(self.activations), *self.sizes, *codes], np.int64))
+        self._spec.setflags(write=False)
 
     def layout(self, dtype: np.dtype[Any], rows: int, *, packed: bool = False) -> Layout:
         """Where the kernels find everything, for so many cases; made once and then remembered."""
@@ -180,6 +188,11 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         """float32 or float64."""
         return self._flat.dtype
 
+    @property
+    def _numba_type_(self) -> types.Type:
+        """What Numba asks for before a jitted function gets to see these parameters."""
+        return _numba_type(self._flat.dtype)
+
     def replace(self, leaves: Mapping[str, ArrayLike]) -> Params[DT]:
         """The same architecture and dtype with some or all leaves replaced.
 
@@ -232,6 +245,13 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
 
     def __reduce__(self) -> tuple[Callable[..., Params[DT]], tuple[Any, ...]]:
         return _unpickled, (np.array(self._flat), self.sizes, self.activations)
+
+
+@cache
+def _numba_type(dtype: np.dtype[Any]) -> types.Type:
+    from fnn.nopython import support  # 40 ms, which only jitted functions of others are worth
+
+    return support(dtype)
 
 
 def wrap(flat: NDArray[DT], architecture: Architecture) -> Params[DT]:

@@ -87,26 +87,26 @@ def forward(net: Network, x: Array) -> tuple[dict[int, Array], dict[int, Array]]
     return z, a
 
 
-def case_errors(loss: str, output: str, a: Array, y: Array) -> Array:
+def case_errors(loss: str, output: str, z: Array, a: Array, y: Array) -> Array:
     """E1 of each case."""
     if loss == "squared_error":
         terms: Array = (a - y) ** 2 / 2
     elif output == "softmax":
         terms = -y * np.log(a)
     else:
-        terms = -y * np.log(a) - (1 - y) * np.log(1 - a)
+        terms = -y * np.log(a) - (1 - y) * np.log(activation("sigmoid", -z))  # 1 − σ(z) = σ(−z), which keeps its digits
 
     return np.asarray(terms.sum(axis=1))
 
 
-def error_slope(loss: str, output: str, a: Array, y: Array) -> Array:
+def error_slope(loss: str, output: str, z: Array, a: Array, y: Array) -> Array:
     """E2: ∂E/∂a of each case."""
     if loss == "squared_error":
         slope: Array = a - y
     elif output == "softmax":
         slope = -y / a
     else:
-        slope = (a - y) / (a * (1 - a))
+        slope = (a - y) / (a * activation("sigmoid", -z))
 
     return slope
 
@@ -120,8 +120,9 @@ def shares(weights: Array | None, reduction: str, count: int) -> Array:
 
 def error(net: Network, x: Array, y: Array, loss: str, reduction: str = "sum", weights: Array | None = None) -> Any:
     """E1 of all cases; complex if the parameters are."""
-    _, a = forward(net, x)
-    errors = case_errors(loss, net.activations[-1], a[len(net.activations)], y)
+    z, a = forward(net, x)
+    top = len(net.activations)
+    errors = case_errors(loss, net.activations[-1], z[top], a[top], y)
 
     return (shares(weights, reduction, len(x)) * errors).sum()
 
@@ -133,7 +134,7 @@ def backprop(
     z, a = forward(net, x)
     top = len(net.activations)
     share = shares(weights, reduction, len(x))
-    dE_da = {top: share[:, None] * error_slope(loss, net.activations[-1], a[top], y)}
+    dE_da = {top: share[:, None] * error_slope(loss, net.activations[-1], z[top], a[top], y)}
     delta: dict[int, Array] = {}
     grads: Leaves = {}
     for layer in range(top, 0, -1):
@@ -141,7 +142,7 @@ def backprop(
         grads[f"W{layer}"] = a[layer - 1].T @ delta[layer]
         grads[f"b{layer}"] = delta[layer].sum(axis=0)
         dE_da[layer - 1] = delta[layer] @ net.leaves[f"W{layer}"].T
-    errors = case_errors(loss, net.activations[-1], a[top], y)
+    errors = case_errors(loss, net.activations[-1], z[top], a[top], y)
 
     return Quantities(z, a, dE_da, delta, grads, float((share * errors).sum()))
 

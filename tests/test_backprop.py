@@ -39,9 +39,11 @@ def test_every_quantity(p: Problem) -> None:
     ]:  # fmt: skip
         for layer, array in mine.items():
             assert array.dtype == p.params.dtype
-            # For cross-entropy ∂E/∂a can be as large as 1/a: each number on its own scale.
-            scale = np.abs(its[layer]).max(axis=1, keepdims=True).max() + 1e-30
-            assert_near(array, its[layer], 10 * scale if name == "dE_da" else scale, f"{name}[{layer}]")
+            scale = np.abs(its[layer]).max() + 1e-30
+            if name == "dE_da" and p.loss is fnn.cross_entropy and layer == len(wanted.z):
+                # It is formed from a, whose rounding is large beside 1 − a where a is close to 1.
+                scale /= max((1 - wanted.a[layer]).min(), 1e-9)
+            assert_near(array, its[layer], scale, f"{name}[{layer}]")
     tolerance = 1e-4 if p.params.dtype == np.float32 else 1e-12
     assert t.error == pytest.approx(wanted.error, rel=tolerance)
     for key, leaf in t.grads.items():

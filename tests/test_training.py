@@ -102,7 +102,7 @@ def test_full_batch_is_the_default_and_larger_batches_are_full() -> None:
 @settings(deadline=None, max_examples=25)
 def test_the_bits_do_not_depend_on_the_number_of_threads(p: Problem, batch_size: int | None) -> None:
     options: dict[str, Any] = {
-        "eta": 1e-3,
+        "eta": 0.01 / len(p.x),
         "epochs": 1 if batch_size == 1 else 3,
         "batch_size": batch_size,
         **p.options,
@@ -122,7 +122,7 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(p: Problem, batch_size:
 def test_the_bits_do_not_depend_on_how_the_run_is_cut(p: Problem, batch_size: int | None, seed: int) -> None:
     # Calls of the kernel end where the clock says, and their number of threads changes: here at random.
     options: dict[str, Any] = {
-        "eta": 1e-3,
+        "eta": 0.01 / len(p.x),
         "epochs": 1 if batch_size == 1 else 4,
         "batch_size": batch_size,
         **p.options,

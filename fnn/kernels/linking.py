@@ -16,6 +16,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import njit, types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
 from fnn.kernels.caching import give_cache
@@ -42,6 +43,18 @@ class Linked:
     def symbol(self, dtype: types.Float) -> str:
         """The name of the cell."""
         return f"{self.function.__module__}.{self.function.__name__}.{dtype}"
+
+    def emit(self, context: Any, builder: Any, dtype: types.Float, values: Any) -> Any:
+        """Write the call into a caller."""
+        signature = self.signature(dtype)
+        is_void = signature.return_type == types.void
+        result = ir.VoidType() if is_void else context.get_value_type(signature.return_type)
+        kind = ir.FunctionType(result, [context.get_value_type(t) for t in signature.args])
+        name = self.symbol(dtype)
+        cell = builder.module.globals.get(name) or ir.GlobalVariable(builder.module, kind.as_pointer(), name)
+        value = builder.call(builder.load(cell), values)
+
+        return context.get_dummy_value() if is_void else value
 
     def load(self, dtype: types.Float) -> None:
         """Compile it, or read it from the cache, and fill the cell."""
@@ -97,6 +110,37 @@ def needed_by(function: Callable[..., Any]) -> list[Linked]:
     return list(found)
 
 
+_entries: list[Linked] = []
+
+
+def load_entries(dtype: types.Float) -> None:
+    """Fill the cells of what jitted functions of others call, and of what that needs."""
+    with global_compiler_lock:
+        for link in _entries:
+            load_needed(link.function, dtype)
+            link.load(dtype)
+
+
+def entry_point(signature: NumbaSignature) -> Callable[[Callable[..., Any]], Linked]:
+    """Make a function that jitted functions of others call; kernels don't, so their users need not wait for it."""
+
+    def decorate(function: Callable[..., Any]) -> Linked:
+        link = Linked(function, signature)
+        _entries.append(link)
+
+        return link
+
+    return decorate
+
+
+def with_parameters(function: Callable[..., Any], names: Iterable[str]) -> Callable[..., Any]:
+    """Name what a function takes after its typing context: Numba reads an intrinsic's parameters off its signature."""
+    parameters = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("typingctx", *names)]
+    vars(function)["__signature__"] = Signature(parameters)
+
+    return function
+
+
 def _float_types(arguments: Iterable[Any]) -> Iterator[types.Float]:
     """The float types that the arguments point to."""
     for argument in arguments:
@@ -116,20 +160,13 @@ def linked(signature: NumbaSignature) -> Callable[[Callable[P, R]], Callable[P, 
             dtype = next(_float_types(arguments))
 
             def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-                is_void = signature.return_type == types.void
-                result = ir.VoidType() if is_void else context.get_value_type(signature.return_type)
-                kind = ir.FunctionType(result, [context.get_value_type(t) for t in signature.args])
-                name = link.symbol(dtype)
-                cell = builder.module.globals.get(name) or ir.GlobalVariable(builder.module, kind.as_pointer(), name)
-                value = builder.call(builder.load(cell), values)
-                return context.get_dummy_value() if is_void else value
+                return link.emit(context, builder, dtype, values)
 
             return link.signature(dtype), codegen
 
-        # Numba reads the names of an intrinsic's parameters off its signature.
-        names = ["typingctx", *function.__code__.co_varnames[: function.__code__.co_argcount]]
-        vars(call)["__signature__"] = Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names])
-        seen_by_callers = intrinsic(call)
+        seen_by_callers = intrinsic(
+            with_parameters(call, function.__code__.co_varnames[: function.__code__.co_argcount])
+        )
         reached_through(seen_by_callers, link)
 
         return cast(Callable[P, R], seen_by_callers)

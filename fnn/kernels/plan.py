@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from numba import types
+from numba.extending import register_jitable
 
 from fnn.kernels.intrinsics import Floats, Integers, shift
 from fnn.kernels.options import inline
@@ -40,6 +41,9 @@ ERRORS: Final = TRANSPOSED
 
 ONE: Final = 0  # the workspace starts with the number one
 LINE: Final = 64  # bytes; the workspace starts at a multiple of it
+
+
+Row = Sequence[int] | Integers
 
 
 class Net(NamedTuple):
@@ -83,7 +87,13 @@ def lay_out(sizes: Sequence[int], codes: Sequence[int], rows: int, lanes: int, p
     `packed` weights lie in panels of 2 · `lanes` columns, one behind the other, which the matrix kernel reads in order;
     others lie as in `Params`.
     """
-    layers = len(sizes) - 1
+    return fill(len(sizes) - 1, sizes, codes, rows, lanes, packed, table)
+
+
+def fill(
+    layers: int, sizes: Row, codes: Row, rows: int, lanes: int, packed: bool, table: list[int] | Integers
+) -> Sizes:
+    """`lay_out`, which runs over lists in Python and over pointers when it is compiled."""
     panel = 2 * lanes
     at = lanes  # in the workspace, after ONE; in whole vectors, so that every array is aligned
     weights = compact = 0
@@ -123,6 +133,7 @@ def lay_out(sizes: Sequence[int], codes: Sequence[int], rows: int, lanes: int, p
     return Sizes(forward, at, weights if packed else compact)
 
 
+@register_jitable
 def padded(units: int, lanes: int) -> int:
     """The stride of rows of `units` elements."""
     vectors = (units + lanes - 1) // lanes
@@ -130,6 +141,7 @@ def padded(units: int, lanes: int) -> int:
     return lanes * (vectors if vectors < 8 else vectors | 1)
 
 
+@register_jitable
 def rounded(count: int, unit: int) -> int:
     """The next multiple of unit."""
     return (count + unit - 1) // unit * unit

@@ -1,5 +1,6 @@
+import typing
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, overload
+from typing import Any, overload
 
 from numba.core.typing import Signature
 
@@ -39,6 +40,12 @@ class StringLiteral(Type):
     @property
     def literal_value(self) -> str: ...
 
+class NoneType(Opaque): ...
+
+class Literal(Type):
+    @property
+    def literal_value(self) -> Any: ...
+
 class Omitted(Opaque):
     @property
     def value(self) -> Any: ...
@@ -46,13 +53,13 @@ class Omitted(Opaque):
 class Array(Type):
     dtype: Any
     ndim: int
-    layout: Literal["A", "C", "F"]
+    layout: typing.Literal["A", "C", "F"]
     aligned: bool
     def __init__(
         self,
         dtype: Type,
         ndim: int,
-        layout: Literal["A", "C", "F"],
+        layout: typing.Literal["A", "C", "F"],
         readonly: bool = False,
         name: str | None = None,
         aligned: bool = True,
@@ -89,7 +96,7 @@ intp: Integer
 uint8: Integer
 uint32: Integer
 uint64: Integer
-none: Opaque
+none: NoneType
 void: Opaque
 voidptr: Opaque
 unicode_type: Type

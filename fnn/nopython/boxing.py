@@ -1,0 +1,70 @@
+"""`Params` and losses from Python to jitted functions and back."""
+
+from typing import Any
+
+import numpy as np
+from numba.core import cgutils
+from numba.core.imputils import lower_constant
+from numba.extending import NativeValue, box, unbox
+from numpy.typing import NDArray
+
+from fnn import activations
+from fnn.nopython.types import SPEC, LossType, ParamsType
+from fnn.params import Architecture, Params, wrap
+
+_BY_CODE = {
+    f.code: f
+    for f in (activations.identity, activations.sigmoid, activations.tanh, activations.relu, activations.softmax)
+}
+_architectures: dict[bytes, Architecture] = {}
+
+
+def _wrapped(flat: NDArray[Any], spec: NDArray[np.int64]) -> Params[Any]:
+    """What a jitted function returned, with the architecture that was met before."""
+    key = spec.tobytes()
+    architecture = _architectures.get(key)
+    if architecture is None:
+        if len(_architectures) > 1000:
+            _architectures.clear()
+        layers, *rest = spec.tolist()
+        codes = rest[layers + 1 :]
+        architecture = Architecture(tuple(rest[: layers + 1]), tuple(_BY_CODE[code] for code in codes))
+        architecture = _architectures.setdefault(key, architecture)
+
+    return wrap(flat, architecture)
+
+
+@unbox(ParamsType)
+def _unbox_params(params: ParamsType, value: Any, c: Any) -> NativeValue:
+    native = cgutils.create_struct_proxy(params)(c.context, c.builder)
+    architecture = c.pyapi.object_getattr_string(value, "_architecture")
+    flat = c.pyapi.object_getattr_string(value, "_flat")
+    spec = c.pyapi.object_getattr_string(architecture, "_spec")
+    parts = [c.unbox(params.flat, flat), c.unbox(SPEC, spec)]  # each takes a reference of its own
+    native.flat, native.spec = (part.value for part in parts)
+    for reference in (architecture, flat, spec):
+        c.pyapi.decref(reference)
+
+    return NativeValue(native._getvalue(), is_error=c.builder.or_(*(part.is_error for part in parts)))
+
+
+@box(ParamsType)
+def _box_params(params: ParamsType, value: Any, c: Any) -> Any:
+    native = cgutils.create_struct_proxy(params)(c.context, c.builder, value=value)
+    flat, spec = c.box(params.flat, native.flat), c.box(SPEC, native.spec)  # each gives its reference away
+    wrapped = c.pyapi.unserialize(c.pyapi.serialize_object(_wrapped))
+    result = c.pyapi.call_function_objargs(wrapped, (flat, spec))
+    for reference in (flat, spec, wrapped):
+        c.pyapi.decref(reference)
+
+    return result
+
+
+@unbox(LossType)
+def _unbox_loss(loss: LossType, value: Any, c: Any) -> NativeValue:
+    return NativeValue(c.context.get_dummy_value())
+
+
+@lower_constant(LossType)
+def _constant_loss(context: Any, builder: Any, loss: LossType, value: Any) -> Any:
+    return context.get_dummy_value()

@@ -1,0 +1,104 @@
+"""How a public function gets a body for nopython mode, and how that raises.
+
+Numba loses the references that a frame holds when an exception from a called function passes through it. So the bodies
+are put into their caller (``inline="always"``), who cleans up before it raises. A loop that raises can't run in
+parallel, however, so under ``parallel=True`` they are called.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from numba.core.targetconfig import ConfigStack
+from numba.extending import overload, register_jitable
+
+from fnn.kernels import cases, native
+
+Body = Callable[..., Any]
+_X_COLUMNS, _NO_CASES, _BAD_X, _OUT_SHAPE = native.X_COLUMNS, native.NO_CASES, cases.BAD_X, native.OUT_SHAPE
+_Y_SHAPE, _BAD_Y, _BAD_LABEL = native.Y_SHAPE, cases.BAD_Y, cases.BAD_LABEL
+_WEIGHTS_SHAPE, _BAD_WEIGHT, _NO_WEIGHT = native.WEIGHTS_SHAPE, cases.BAD_WEIGHT, cases.NO_WEIGHT
+_NOT_PROBABILITIES, _NOT_A_DISTRIBUTION, _UNSUITED = cases.NOT_PROBABILITIES, cases.NOT_A_DISTRIBUTION, native.UNSUITED
+_ETA, _STRUCTURE, _EPOCHS, _BATCH, _SEED = native.ETA, native.STRUCTURE, native.EPOCHS, native.BATCH, native.SEED
+_DIVERGED = native.DIVERGED
+
+
+def in_nopython(function: Callable[..., Any], **options: Any) -> Callable[[Body], Body]:
+    """Register what chooses a body for a public function: inlined, or called where the caller is made parallel."""
+
+    def decorate(choose: Body) -> Body:
+        def is_parallel() -> bool:
+            flags = ConfigStack.top_or_none()
+            return flags is not None and bool(flags.auto_parallel.enabled)
+
+        inlined, called = _when(choose, lambda: not is_parallel()), _when(choose, is_parallel)
+        overload(function, inline="always", **options)(inlined)
+        overload(function, **options)(called)
+
+        return choose
+
+    return decorate
+
+
+def _when(choose: Body, is_due: Callable[[], bool]) -> Body:
+    @wraps(choose)
+    def choose_if_due(*args: Any, **kwargs: Any) -> Body | None:
+        return choose(*args, **kwargs) if is_due() else None
+
+    return choose_if_due
+
+
+@register_jitable(inline="always")
+def refuse_inputs(status: int) -> None:
+    """Raise what `forward` found; `refuse` would do, but takes longer to compile."""
+    if status == _X_COLUMNS:
+        raise ValueError("x: has another number of columns than the network has inputs")
+    if status == _NO_CASES:
+        raise ValueError("x: needs at least one case")
+    if status == _BAD_X:
+        raise ValueError("x: NaN or infinity")
+    if status == _OUT_SHAPE:
+        raise ValueError("out: needs the shape of the result")
+    raise MemoryError("fnn: no memory for the workspace")
+
+
+@register_jitable(inline="always")
+def refuse(status: int) -> None:
+    """Raise what a status stands for."""
+    if status == _X_COLUMNS:
+        raise ValueError("x: has another number of columns than the network has inputs")
+    if status == _NO_CASES:
+        raise ValueError("x: needs at least one case")
+    if status == _BAD_X:
+        raise ValueError("x: NaN or infinity")
+    if status == _Y_SHAPE:
+        raise ValueError("y: has another shape than the outputs for x")
+    if status == _BAD_Y:
+        raise ValueError("y: NaN or infinity")
+    if status == _BAD_LABEL:
+        raise ValueError("y: a label is not one of the network's classes")
+    if status == _WEIGHTS_SHAPE:
+        raise ValueError("weights: needs one weight a case")
+    if status == _BAD_WEIGHT:
+        raise ValueError("weights: must be finite and at least 0")
+    if status == _NO_WEIGHT:
+        raise ValueError("weights: their sum must be finite and above 0")
+    if status == _NOT_PROBABILITIES:
+        raise ValueError("y: cross-entropy needs values between 0 and 1")
+    if status == _NOT_A_DISTRIBUTION:
+        raise ValueError("y: cross-entropy with softmax needs values that sum to 1")
+    if status == _UNSUITED:
+        raise ValueError("loss: fnn.cross_entropy needs fnn.softmax or fnn.sigmoid at the output")
+    if status == _ETA:
+        raise ValueError("eta: must be finite and above 0")
+    if status == _STRUCTURE:
+        raise ValueError("grads: needs the sizes and activations of params")
+    if status == _EPOCHS:
+        raise ValueError("epochs: must be at least 0")
+    if status == _BATCH:
+        raise ValueError("batch_size: must be at least 1")
+    if status == _SEED:
+        raise ValueError("seed: must be at least 0")
+    if status == _DIVERGED:
+        raise ArithmeticError("the error or the parameters became NaN or infinite; usually eta is too large")
+    raise MemoryError("fnn: no memory for the workspace")

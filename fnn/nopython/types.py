@@ -1,0 +1,82 @@
+"""The Numba types of `Params` and of losses.
+
+Files that Numba wrote for its users name these classes: they stay in this module, under these names.
+"""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from numba import types
+from numba.extending import models, register_model
+
+from fnn.kernels.caching import sources
+
+
+@cache
+def version() -> str:
+    """A hash of all that becomes part of a jitted function that uses fnn, or is called by it."""
+    text = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+
+    return sources() + hashlib.sha256(text).hexdigest()
+
+
+class ParamsType(types.Type):
+    """`Params` of a dtype, whatever the architecture.
+
+    The version is part of its identity: a function that was compiled for another one is compiled again.
+    """
+
+    def __init__(self, dtype: types.Float) -> None:
+        self.dtype = dtype
+        self.version = version()
+        super().__init__(f"fnn.Params[{dtype}]")
+
+    @property
+    def key(self) -> tuple[types.Float, str]:
+        """What makes two types the same."""
+        return self.dtype, self.version
+
+    @property
+    def flat(self) -> types.Array:
+        """The type of the parameters as one vector."""
+        return types.Array(self.dtype, 1, "C", readonly=True)
+
+
+SPEC = types.Array(types.int64, 1, "C", readonly=True)  # see `fnn.kernels.native`
+
+
+@register_model(ParamsType)
+class _ParamsModel(models.StructModel):
+    def __init__(self, manager: Any, params: ParamsType) -> None:
+        super().__init__(manager, params, [("flat", params.flat), ("spec", SPEC)])
+
+
+class LossType(types.Opaque):
+    """One loss, which is known when a function is compiled."""
+
+    def __init__(self, loss: str, code: int) -> None:
+        self.loss, self.code = loss, code
+        super().__init__(f"fnn.{loss}")
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """What makes two types the same."""
+        return self.loss, self.code, version()
+
+
+register_model(LossType)(models.OpaqueModel)
+
+
+class NativeHistory(NamedTuple):
+    """The errors of a run's epochs, from a jitted function."""
+
+    error: Any
+
+
+class NativeRun(NamedTuple):
+    """What `train` returns in a jitted function."""
+
+    params: Any
+    history: NativeHistory

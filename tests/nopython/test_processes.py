@@ -1,0 +1,44 @@
+"""A user's jitted functions in processes of their own: what is cached, and what is left over."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fnn.nopython import types
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str, **environment: str) -> list[str]:
+    """The lines that the user's module prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.nopython.user", *arguments],
+        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_a_second_process_compiles_nothing_and_one_specialisation_serves_two_architectures() -> None:
+    run("cache")
+    assert run("cache") == ["1 1 0", "1 1 0"]
+
+
+def test_calls_and_errors_leak_nothing() -> None:
+    (line,) = run("leaks", "2000", NUMBA_NRT_STATS="1")
+    assert line.startswith("True"), line
+
+
+def test_another_version_of_fnn_is_another_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    from numba import float64
+
+    mine: Any = types.ParamsType(float64)
+    monkeypatch.setattr(types, "version", lambda: "another")
+    assert types.ParamsType(float64) != mine
+    assert mine == mine

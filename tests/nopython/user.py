@@ -1,0 +1,80 @@
+"""What a user's module looks like; run as a process by the tests: ``python -m tests.nopython.user leaks|cache``."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+import fnn
+
+
+@njit(cache=True)
+def evaluate(params: Any, x: Any) -> Any:
+    return fnn.forward(params, x)
+
+
+@njit(cache=True)
+def fit(params: Any, x: Any, y: Any, eta: Any, steps: Any) -> Any:
+    held = np.ones(10)
+    for _ in range(steps):
+        params = fnn.update(params, fnn.grad(params, x, y), eta * held[0])
+    return params
+
+
+def cache() -> None:
+    """Print how many specialisations there are, and hits and misses, for two architectures."""
+    random = np.random.default_rng(0)
+    for sizes in ((4, 8, 2), (3, 5, 6, 1)):
+        params = fnn.init(sizes, seed=0)
+        x, y = random.normal(size=(5, sizes[0])), random.normal(size=(5, sizes[-1]))
+        assert (evaluate(params, x) == fnn.forward(params, x)).all()
+        assert fit(params, x, y, 0.1, 3) == fnn.train(params, x, y, eta=0.1, epochs=3).params
+    for function in (evaluate, fit):
+        stats: Any = function.stats
+        print(len(function.signatures), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
+
+
+def leaks() -> None:
+    """Call rightly and wrongly, so many times each, and print what is left over."""
+    from numba.core.runtime import rtsys
+
+    params = fnn.init((4, 8, 2), seed=0)
+    x, y = np.ones((3, 4)), np.ones((3, 2))
+    wrong = np.full((3, 4), np.nan)
+
+    def state() -> list[int]:
+        gc.collect()
+        stats = rtsys.get_allocation_stats()
+        held = (params._flat, params._architecture._spec, x, y, wrong, params)
+        return [stats.alloc - stats.free, stats.mi_alloc - stats.mi_free, *map(sys.getrefcount, held)]
+
+    def calls(times: int) -> None:
+        for _ in range(times):
+            evaluate(params, x)
+            fit(params, x, y, 0.1, 1)
+            for arguments in ((params, wrong, y, 0.1, 1), (params, x, y, -1.0, 1), (params, x, y[:2], 0.1, 1)):
+                try:
+                    fit(*arguments)
+                except ValueError:
+                    continue
+                raise AssertionError("no error")
+            for case in (wrong, x[:, :3].copy()):
+                try:
+                    evaluate(params, case)
+                except ValueError:
+                    continue
+                raise AssertionError("no error")
+
+    calls(10)
+    before = state()
+    calls(int(sys.argv[2]))
+    assert rtsys.get_allocation_stats().alloc > 1000
+    print(before == state(), before, state())
+
+
+if __name__ == "__main__":
+    {"cache": cache, "leaks": leaks}[sys.argv[1]]()
