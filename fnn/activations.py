@@ -61,7 +61,7 @@ class Activation:
         """
         rows = _rows(z)
         if self.code == codes.SOFTMAX:
-            a = self(z)
+            a: NDArray[np.floating] = np.atleast_1d(self(z))
             identity: NDArray[np.floating] = np.eye(a.shape[-1], dtype=a.dtype)  # 𝟙[i=j]
             return a[..., :, None] * (identity - a[..., None, :])
         a, prime = np.empty_like(rows), np.empty_like(rows)
@@ -84,7 +84,7 @@ def _rows(z: ArrayLike) -> NDArray[np.floating]:
         raise TypeError(f"z: needs real numbers, got dtype {array.dtype}")
     if array.size == 0:
         raise ValueError(f"z: needs at least one number, got shape {array.shape}")
-    rows: NDArray[np.floating] = np.ascontiguousarray(array, np.float32 if array.dtype == np.float32 else np.float64)
+    rows: NDArray[np.floating] = np.ascontiguousarray(array, np.float32 if array.dtype.str[1:] == "f4" else np.float64)
 
     return rows.reshape(-1, array.shape[-1] if array.ndim else 1)
 

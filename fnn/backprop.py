@@ -21,6 +21,7 @@ from fnn.batch import (
     Batch,
     Reduction,
     batch_of,
+    cast_to,
     inputs_of,
     raise_fault,
     require_loss,
@@ -201,7 +202,7 @@ def value_and_grad(
     return _differentiate(params, x, y, loss, reduction, weights, wanted=GRADIENT)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Backprop(Generic[DT]):
     """Every quantity of the equations, by layer: ``t.z[2]`` is z², ``t.dE_da[0]`` the gradient for the input.
 
@@ -292,11 +293,11 @@ def update(params: Params[DT], grads: Params[Any], eta: SupportsFloat) -> Params
     """
     require_params("params", params)
     require_params("grads", grads)
-    rate = positive("eta", eta)
+    rate = positive("eta", eta, params._flat.dtype)
     if grads._architecture is not params._architecture:
         require_same_structure("grads", params, grads)
     flat, dtype = params._flat, params._flat.dtype
-    slope = grads._flat if grads._flat.dtype is dtype else grads._flat.astype(dtype)
+    slope = grads._flat if grads._flat.dtype is dtype else cast_to(dtype, grads._flat, "grads")
     into = np.empty(flat.size, dtype)
     update_kernel[dtype](flat, slope, rate, into)
 

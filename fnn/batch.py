@@ -41,10 +41,18 @@ def batch_of(
         is_labels = target.dtype.kind in "iub" and target.ndim == len(wanted) - 1
         if loss is cross_entropy and is_labels:
             require_count(f"{name}y", target.reshape(-1), count)
+            if target.dtype == np.uint64:
+                target = np.minimum(target, np.uint64(2**63 - 1))  # or it might become negative
             labels = target.reshape(-1).astype(np.int64)
             return Batch(rows, np.empty((0, outputs), params.dtype), labels, case_weights, single)
         if target.shape != wanted:
-            hint = f"; for labels, use loss=fnn.cross_entropy or fnn.one_hot(labels, {outputs})" if is_labels else ""
+            hint = ""
+            if outputs == 1 and target.shape == wanted[:-1]:
+                hint = "; make it a column with y[:, None]"
+            elif loss is cross_entropy and target.ndim == len(wanted) - 1:
+                hint = f", or labels, which must be integers: got {target.dtype}"
+            elif is_labels:
+                hint = f"; for labels, use loss=fnn.cross_entropy or fnn.one_hot(labels, {outputs})"
             raise ValueError(f"{name}y: needs shape {wanted}, got {target.shape}{hint}")
     y_rows = cast_to(params._flat.dtype, y, f"{name}y")
 
@@ -55,12 +63,12 @@ def inputs_of(params: Params[DT], x: ArrayLike, name: str = "") -> tuple[NDArray
     """X as (N, n_0) in the dtype of params, and whether it was a single case."""
     array = cast_to(params._flat.dtype, x, f"{name}x")
     units = params._architecture.sizes[0]
+    if array.size == 0:
+        raise ValueError(f"{name}x: needs at least one case, got shape {array.shape}")
     if array.ndim not in (1, 2):
         raise ValueError(f"{name}x: needs shape ({units},) or (N, {units}), got {array.shape}")
     if array.shape[-1] != units:
         raise ValueError(f"{name}x: has {array.shape[-1]} columns, but the network has {units} inputs")
-    if len(array) == 0:
-        raise ValueError(f"{name}x: needs at least one case, got shape {array.shape}")
 
     return (array.reshape(1, units), True) if array.ndim == 1 else (array, False)
 
@@ -95,15 +103,15 @@ def cast_to(dtype: np.dtype[DT], value: ArrayLike, name: str) -> NDArray[DT]:
 def raise_fault(params: Params[DT], batch: Batch[DT], fault: int, row: int, name: str = "") -> NoReturn:
     """The error for what `find_fault` found."""
     place = "" if batch.single else f" in row {row}"
-    outputs = params.sizes[-1]
+    outputs, limit = params.sizes[-1], "" if params.dtype == np.float64 else f" or a value beyond {params.dtype}"
     greatest = max(outputs - 1, 1)
     raise ValueError(
         {
-            cases.BAD_X: f"{name}x: NaN, infinity or a value beyond {params.dtype}{place}",
-            cases.BAD_Y: f"{name}y: NaN, infinity or a value beyond {params.dtype}{place}",
+            cases.BAD_X: f"{name}x: NaN or infinity{limit}{place}",
+            cases.BAD_Y: f"{name}y: NaN or infinity{limit}{place}",
             cases.BAD_LABEL: f"{name}y: labels must be 0 to {greatest}, got {_at(batch.labels, row)}{place}",
             cases.BAD_WEIGHT: f"{name}weights: must be finite and at least 0, got {_at(batch.weights, row)}{place}",
-            cases.NO_WEIGHT: f"{name}weights: their sum must be finite and above 0",
+            cases.NO_WEIGHT: f"{name}weights: their sum must be above 0, and it and its inverse finite",
             cases.NOT_PROBABILITIES: (
                 f"{name}y: cross-entropy needs values between 0 and 1, got {_at(batch.y, row)}{place}"
             ),
@@ -120,7 +128,7 @@ def _at(array: NDArray[Any], row: int) -> object:
 
 def require_reduction(reduction: Reduction) -> bool:
     """Whether the reduction is "mean"; ValueError if it is neither."""
-    if reduction not in ("sum", "mean"):
+    if not isinstance(reduction, str) or reduction not in ("sum", "mean"):
         raise ValueError(f'reduction: must be "sum" or "mean", got {reduction!r}')
 
     return reduction == "mean"

@@ -20,7 +20,7 @@ class Record:
     validation_accuracy: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class History:
     """The records of all epochs as arrays of shape (epochs,)."""
 
@@ -32,7 +32,7 @@ class History:
         return len(self.error)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Run(Generic[DT]):
     """What `train` returns."""
 

@@ -43,6 +43,8 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
            [1., 0., 0.]])
     """
     classes = whole("n", n, at_least=1)
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(f"dtype: needs np.float32 or np.float64, got {dtype!r}")
     array = _labels("labels", labels, classes)
 
     rows = np.zeros((*array.shape, classes), dtype)
@@ -87,11 +89,11 @@ def classes_of(a: NDArray[Any]) -> NDArray[np.int64]:
 
 def _labels(name: str, labels: ArrayLike, classes: int) -> NDArray[Any]:
     array = real_array(name, labels)
-    if array.dtype.kind not in "iub":
+    if array.dtype.kind not in "iub" and array.size > 0:
         raise TypeError(f"{name}: needs integers, got dtype {array.dtype}")
     if array.ndim > 1:
         raise ValueError(f"{name}: needs shape (N,), got {array.shape}")
-    if array.dtype.kind == "b":
+    if array.dtype.kind == "b" or array.size == 0:
         array = array.astype(np.int64)
     bad = np.flatnonzero((array < 0) | (array >= classes))
     if bad.size:

@@ -22,18 +22,14 @@ class Pace:
     work
         Floating-point operations of a step.
     threads
-        Always so many, or None: as many as are fastest.
+        At most so many, or None: as many as there are processors.
     """
 
     def __init__(self, work: float, threads: int | None) -> None:
-        most = available()
+        most = available() if threads is None else min(threads, available())
         guess = work / FLOPS
-        if threads is not None:
-            self._choices = [threads]
-        elif guess < EARNED:
-            self._choices = [1]
-        else:
-            self._choices = sorted({most, max(most - 1, 1), (most + 1) // 2, 1}, reverse=True)
+        halvings = {most >> n for n in range(most.bit_length())}
+        self._choices = [1] if guess < EARNED else sorted({*halvings, max(most - 1, 1)}, reverse=True)
         self._seconds: dict[int, float] = {}  # of a step, by number of threads
         self._untried = list(self._choices)
         self._guess = guess

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -59,13 +59,14 @@ def architecture_of(
     sizes: Sequence[int], hidden: Activation | Sequence[Activation], output: Activation
 ) -> Architecture:
     """The architecture that the arguments of `init` and `Params` describe, or an error if they describe none."""
-    if not isinstance(sizes, Sequence):
+    if _is_text(sizes) or not isinstance(sizes, Iterable):
         raise TypeError(f"sizes: needs a sequence of layer sizes, got {sizes!r}")
+    sizes = tuple(sizes)
     if len(sizes) < 2:
         raise ValueError(f"sizes: needs an input and an output size at least, got {tuple(sizes)!r}")
     sizes = tuple(whole(f"sizes[{i}]", n, at_least=1) for i, n in enumerate(sizes))
     layers = len(sizes) - 1
-    if not isinstance(hidden, Activation | Sequence):
+    if _is_text(hidden) or not isinstance(hidden, Activation | Sequence):
         raise TypeError(f"hidden: needs an activation such as fnn.sigmoid, or a sequence of them, got {hidden!r}")
     before = (hidden,) * (layers - 1) if isinstance(hidden, Activation) else tuple(hidden)
     if len(before) != layers - 1:
@@ -79,6 +80,10 @@ def architecture_of(
         raise ValueError("hidden: fnn.softmax can only stand at the output")
 
     return Architecture(sizes, (*before, output))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)  # which is a sequence, too
 
 
 class Params(Mapping[str, NDArray[DT]], Generic[DT]):

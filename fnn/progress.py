@@ -25,7 +25,7 @@ class Progress:
 
     def __init__(self, epochs: int, wanted: bool | None) -> None:
         self._bar: Any = None
-        if wanted is False or (wanted is None and not sys.stderr.isatty()):
+        if wanted is False or (wanted is None and not (sys.stderr and sys.stderr.isatty())):
             return
         try:
             tqdm = importlib.import_module("tqdm").tqdm

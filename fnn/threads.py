@@ -37,7 +37,7 @@ def run_parts(part: Callable[[int, int], None], parts: int) -> None:
             except BaseException as failure:
                 failures.append(failure)
 
-    started = []
+    started: list[threading.Thread] = []
     try:
         for number in range(parts):
             thread = threading.Thread(target=enter, args=(number,), daemon=True)

@@ -87,7 +87,7 @@ def train(
     require_params("params", params)
     require_loss(params, loss)
     mean = require_reduction(reduction)
-    rate, total = positive("eta", eta), whole("epochs", epochs, at_least=0)
+    rate, total = positive("eta", eta, params.dtype), whole("epochs", epochs, at_least=0)
     batch = batch_of(params, x, y, weights, loss)
     size = len(batch.x) if batch_size is None else min(whole("batch_size", batch_size, at_least=1), len(batch.x))
     most = None if threads is None else whole("threads", threads, at_least=1)
@@ -109,8 +109,10 @@ def train(
             bar.advance(epoch - trail[1][1], float(descent.history[epoch - 1]))
             trail = [trail[1], (flat, epoch)]
             watch.measure(flat)
-            if callback and callback(epoch, wrap(flat, params._architecture), watch.record(descent)) is True:
-                break
+            if callback:
+                answer = callback(epoch, wrap(flat, params._architecture), watch.record(descent))
+                if isinstance(answer, bool | np.bool_) and answer:
+                    break
     finally:
         bar.close()
 

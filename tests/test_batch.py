@@ -43,7 +43,8 @@ def refuses(error: type[Exception], message: str, call: Callable[..., Any], *arg
 
 BAD_X = [
     (np.zeros((4, 5)), ValueError, "x: has 5 columns, but the network has 3 inputs"),
-    (np.zeros((4, 0)), ValueError, "x: has 0 columns, but the network has 3 inputs"),
+    (np.zeros((4, 0)), ValueError, r"x: needs at least one case, got shape \(4, 0\)"),
+    ([], ValueError, r"x: needs at least one case, got shape \(0,\)"),
     (np.zeros((3, 4)), ValueError, "x: has 4 columns, but the network has 3 inputs"),
     (np.zeros(4), ValueError, "x: has 4 columns, but the network has 3 inputs"),
     (np.zeros((0, 3)), ValueError, r"x: needs at least one case, got shape \(0, 3\)"),
@@ -56,10 +57,10 @@ BAD_X = [
     (np.zeros((4, 3), object), TypeError, "x: needs real numbers, got dtype object"),
     (np.zeros((4, 3), complex), TypeError, "x: needs real numbers, got dtype complex128"),
     (np.zeros((4, 3), "m8[s]"), TypeError, r"x: needs real numbers, got dtype timedelta64\[s\]"),
-    (with_value(X, (2, 1), NAN), ValueError, "x: NaN, infinity or a value beyond float64 in row 2"),
-    (with_value(X, (slice(1, 4), 0), INF), ValueError, "x: NaN, infinity or a value beyond float64 in row 1"),
-    (with_value(X, (3, 2), -INF), ValueError, "x: NaN, infinity or a value beyond float64 in row 3"),
-    ([0.0, NAN, 0.0], ValueError, "x: NaN, infinity or a value beyond float64$"),
+    (with_value(X, (2, 1), NAN), ValueError, "x: NaN or infinity in row 2"),
+    (with_value(X, (slice(1, 4), 0), INF), ValueError, "x: NaN or infinity in row 1"),
+    (with_value(X, (3, 2), -INF), ValueError, "x: NaN or infinity in row 3"),
+    ([0.0, NAN, 0.0], ValueError, "x: NaN or infinity$"),
 ]
 
 
@@ -104,8 +105,8 @@ BAD_Y = [
     (None, TypeError, "y: needs real numbers, got dtype object"),
     (np.zeros((4, 2), complex), TypeError, "y: needs real numbers, got dtype complex128"),
     ([["a", "b"]] * 4, TypeError, "y: needs real numbers, got dtype <U1"),
-    (with_value(Y, (3, 0), NAN), ValueError, "y: NaN, infinity or a value beyond float64 in row 3"),
-    (with_value(Y, (slice(1, 4), 1), -INF), ValueError, "y: NaN, infinity or a value beyond float64 in row 1"),
+    (with_value(Y, (3, 0), NAN), ValueError, "y: NaN or infinity in row 3"),
+    (with_value(Y, (slice(1, 4), 1), -INF), ValueError, "y: NaN or infinity in row 1"),
 ]
 
 
@@ -122,7 +123,7 @@ def test_y_of_a_single_case() -> None:
         refuses(ValueError, r"y: needs shape \(2,\), got \(1, 2\)", call, NETWORK, X[0], Y[:1])
         refuses(ValueError, r"y: needs shape \(2,\), got \(\)", call, NETWORK, X[0], 1)
         refuses(ValueError, r"y: needs shape \(1, 2\), got \(2,\)", call, NETWORK, X[:1], Y[0])
-        refuses(ValueError, "y: NaN, infinity or a value beyond float64$", call, NETWORK, X[0], [NAN, 1])
+        refuses(ValueError, "y: NaN or infinity$", call, NETWORK, X[0], [NAN, 1])
 
 
 BAD_LABELS = [
@@ -212,8 +213,8 @@ BAD_WEIGHTS = [
     ([1, 1, -1, 1], ValueError, r"weights: must be finite and at least 0, got -1.0 in row 2"),
     ([1, NAN, -1, 1], ValueError, r"weights: must be finite and at least 0, got nan in row 1"),
     ([1, 1, 1, INF], ValueError, r"weights: must be finite and at least 0, got inf in row 3"),
-    ([0, 0, 0, 0], ValueError, r"weights: their sum must be finite and above 0"),
-    ([1.7e308] * 4, ValueError, r"weights: their sum must be finite and above 0"),
+    ([0, 0, 0, 0], ValueError, r"weights: their sum must be above 0"),
+    ([1.7e308] * 4, ValueError, r"weights: their sum must be above 0"),
     ([1, 1, 1], ValueError, "weights: has 3 cases, but x has 4"),
     (1.0, ValueError, r"weights: needs one weight a case, shape \(4,\), got \(\)"),
     (np.ones((4, 1)), ValueError, r"weights: needs one weight a case, shape \(4,\), got \(4, 1\)"),

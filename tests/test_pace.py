@@ -17,8 +17,15 @@ def run(p: Pace, seconds: dict[int, float], calls: int) -> list[tuple[int, int]]
     return chosen
 
 
-def test_a_wish_is_a_wish() -> None:
-    assert {threads for _, threads in run(Pace(1e12, 3), {3: 1.0}, 50)} == {3}
+def test_a_wish_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fnn.pace.available", lambda: 4)
+    seconds = {1: 3.0, 2: 2.0, 3: 1.0}
+
+    chosen = [threads for _, threads in run(Pace(1e12, 3), seconds, 50)]
+    assert max(chosen) == 3
+    assert chosen.count(3) > 25
+    assert {threads for _, threads in run(Pace(1e12, 1), seconds, 50)} == {1}
+    assert max(threads for _, threads in run(Pace(1e12, 99), {**seconds, 4: 0.5}, 50)) == 4
 
 
 def test_small_steps_are_for_one_thread() -> None:

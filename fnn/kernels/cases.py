@@ -98,10 +98,10 @@ def find_fault(cases: Cases, inputs: int, outputs: int, code: int, loss: int) ->
     if cases.has_weights:
         total = 0.0
         for row in range(cases.number):
-            if not (cases.weights[row] >= 0 and cases.weights[row] < np.inf):
+            if not (cases.weights[row] >= 0 and like(cases.x, cases.weights[row]) < np.inf):
                 return BAD_WEIGHT, row
             total += cases.weights[row]
-        if not (total > 0 and total < np.inf):
+        if not (total > 0 and 1.0 / total > 0 and like(cases.x, 1.0 / total) < np.inf):
             return NO_WEIGHT, 0
     return FINE, -1
 

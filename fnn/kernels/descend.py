@@ -19,7 +19,7 @@ from fnn.kernels.intrinsics import Floats, Integers, aligned, like, pointer, shi
 from fnn.kernels.kernel import array, kernel, output
 from fnn.kernels.linking import linked
 from fnn.kernels.options import inline
-from fnn.kernels.plan import COLUMNS, Net, entry, net_type
+from fnn.kernels.plan import COLUMNS, Net, entry, errors_of, net_type
 from fnn.kernels.shuffle import shuffle
 from fnn.kernels.tile import DESCEND, KEEP, STORE, ZERO, panel_width
 
@@ -157,7 +157,7 @@ def step(
     cases: Cases, loss: int, eta: float, first: int, rows: int, scale: float, loading: bool,
 ) -> float:  # fmt: skip
     """One step of gradient descent on the cases first .. first + rows of the order; returns their error."""
-    errors = shift(net.space, entry(net, 0, plan.ERRORS))
+    errors = errors_of(net, 0)
     if rows <= room:
         top, bottom = share(rows, part, parts)
         through(net, cases, first, scale, loss, GRADIENT, top, bottom, loading)

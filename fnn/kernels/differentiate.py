@@ -21,11 +21,11 @@ from fnn.kernels.cases import (
 )
 from fnn.kernels.equations import ERROR_ONLY, EVERYTHING, backward, forward, gradient, transpose
 from fnn.kernels.evaluate import BLOCK
-from fnn.kernels.intrinsics import Floats, aligned, like, pointer, shift
+from fnn.kernels.intrinsics import Floats, aligned, like, pointer
 from fnn.kernels.kernel import array, kernel, output
 from fnn.kernels.linking import linked
 from fnn.kernels.options import inline
-from fnn.kernels.plan import COLUMNS, Net, entry, net_type
+from fnn.kernels.plan import COLUMNS, Net, entry, errors_of, net_type
 from fnn.kernels.tile import KEEP, STORE, ZERO
 
 PIECE: Final = 256  # cases whose activations are held at once
@@ -83,7 +83,7 @@ def differentiate(
     for first in range(0, cases.number, room):
         rows = min(room, cases.number - first)
         through(net, cases, first, 1.0 / whole, loss, wanted, 0, rows, True)
-        total = sum_in_order(shift(net.space, entry(net, 0, plan.ERRORS)), rows, total)
+        total = sum_in_order(errors_of(net, 0), rows, total)
         if wanted != ERROR_ONLY:
             gradient(net, rows, into, ZERO if first == 0 else KEEP, STORE, like(into, 0.0), 0, 1)
     return total, FINE, -1

@@ -16,7 +16,7 @@ from fnn.kernels.linking import linked
 from fnn.kernels.losses import is_matched, output_error
 from fnn.kernels.matmul import matmul, transpose_pack
 from fnn.kernels.options import inline
-from fnn.kernels.plan import Net, block, entry, net_type
+from fnn.kernels.plan import Net, block, entry, errors_of, net_type, rounded
 from fnn.kernels.tile import BIAS, DESCEND, STORE, ZERO, panel_width
 
 ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how much of the way back is wanted
@@ -95,7 +95,7 @@ def output_errors(net: Net, loss: int, first: int, rows: int) -> None:
         shift(net.space, entry(net, 0, plan.TARGETS) + first * stride),
         shift(net.space, entry(net, 0, plan.SHARES) + first),
         block(net, top, plan.DE_DA, first), block(net, top, plan.DELTA, first),
-        shift(net.space, entry(net, 0, plan.ERRORS) + first), rows, entry(net, top, plan.UNITS), stride,
+        errors_of(net, first), rows, entry(net, top, plan.UNITS), stride,
     )  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def deltas(net: Net, layer: int, first: int, rows: int) -> None:
 def errors_before(net: Net, layer: int, first: int, rows: int) -> None:
     """B4: ∂E/∂Aˡ⁻¹ = Δˡ (Wˡ)ᵀ."""
     units, panel = entry(net, layer, plan.UNITS), panel_width(net.space)
-    width = rounded_up(entry(net, layer - 1, plan.UNITS), panel // 2)
+    width = rounded(entry(net, layer - 1, plan.UNITS), panel // 2)
     matmul(
         rows, width, units,
         block(net, layer, plan.DELTA, first), entry(net, layer, plan.STRIDE), 1,
@@ -168,11 +168,6 @@ def transpose_rows(net: Net, layer: int, top: int, bottom: int) -> None:
         entry(net, layer, plan.W_PANEL), entry(net, layer, plan.W_ROW),
         shift(net.space, entry(net, layer, plan.TRANSPOSED)), top, bottom,
     )  # fmt: skip
-
-
-@inline
-def rounded_up(count: int, unit: int) -> int:
-    return (count + unit - 1) // unit * unit
 
 
 @inline

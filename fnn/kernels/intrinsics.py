@@ -116,6 +116,16 @@ def like(typingctx: Any, x: Any, value: Any) -> Any:
     return dtype(x, value), codegen
 
 
+@intrinsic
+def doubles(typingctx: Any, p: Any) -> Any:
+    """The same address as a pointer to float64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(types.float64)(p), codegen
+
+
 class Floats(Protocol):
     """A pointer to float32 or float64, as mypy sees it."""
 

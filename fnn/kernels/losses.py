@@ -84,7 +84,7 @@ def output_error(
             error = softmax_cross_entropy(z_c, a_c, y_c, share[row], g_c, delta_c, units)
         else:
             error = sigmoid_cross_entropy(z_c, a_c, y_c, share[row], g_c, delta_c, units)
-        errors[row] = like(errors, share[row] * error)
+        errors[row] = share[row] * error if share[row] != 0 else 0.0  # a case that doesn't count may be infinite
 
 
 @inline

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from numba import types
 from numba.extending import register_jitable
 
-from fnn.kernels.intrinsics import Floats, Integers, shift
+from fnn.kernels.intrinsics import Floats, Integers, doubles, shift
 from fnn.kernels.options import inline
 
 # The columns of the table.
@@ -73,6 +73,12 @@ def block(net: Net, layer: int, column: int, first: int) -> Floats:
     return shift(net.space, entry(net, layer, column) + first * entry(net, layer, STRIDE))
 
 
+@inline
+def errors_of(net: Net, first: int) -> Floats:
+    """The cases' errors, float64, from the case `first` on."""
+    return shift(doubles(shift(net.space, entry(net, 0, ERRORS))), first)
+
+
 class Sizes(NamedTuple):
     """How many elements the buffers of a layout need."""
 
@@ -118,7 +124,7 @@ def fill(
             compact += (inputs + 1) * units
     forward = at
     table[TARGETS], table[SHARES], table[ERRORS] = at, at + rows * stride, at + rows * stride + rounded(rows, lanes)
-    at += rows * stride + 2 * rounded(rows, lanes)
+    at += rows * stride + 3 * rounded(rows, lanes)  # errors are float64, twice as wide as float32
     for layer in range(layers + 1):
         row = layer * COLUMNS
         table[row + DE_DA] = at
