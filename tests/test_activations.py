@@ -141,3 +141,8 @@ def test_bad_input(f: fnn.Activation) -> None:
             function(np.empty((2, 0)))
         with pytest.raises(AttributeError):
             f.name = "other"  # type: ignore[misc]
+
+
+def test_a_single_number_and_other_byte_orders() -> None:
+    assert fnn.softmax.prime(0.0).tolist() == [[0.0]]  # a = 1, whatever z is
+    assert fnn.sigmoid(np.zeros(2, ">f4")).dtype == np.float32

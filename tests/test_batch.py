@@ -350,3 +350,19 @@ def test_what_is_wrong_is_said_before_any_work_and_before_any_callback() -> None
         with pytest.raises(ValueError):  # noqa: PT011  # which one is tested above
             train(NETWORK, X, Y, callback=lambda epoch, *_: called.append(epoch), **options)
     assert not called
+
+
+def test_labels_and_columns_get_the_hint_that_helps() -> None:
+    single = fnn.init((2, 1), seed=0)
+    classes = fnn.init((2, 3), seed=0, output=fnn.softmax)
+    x = [[0.0, 1.0], [1.0, 0.0]]
+
+    refuses(ValueError, r"y: needs shape \(2, 1\), got \(2,\); make it a column with y\[:, None\]", fnn.grad, single, x, [0, 1])
+    refuses(
+        ValueError, r"or labels, which must be integers: got float64", fnn.grad, classes, x, [0.0, 1.0],
+        loss=fnn.cross_entropy,
+    )  # fmt: skip
+    refuses(
+        ValueError, r"labels must be 0 to 2, got 9223372036854775807", fnn.grad, classes, x,
+        np.array([0, 2**64 - 1], np.uint64), loss=fnn.cross_entropy,
+    )  # fmt: skip

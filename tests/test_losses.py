@@ -76,3 +76,24 @@ def test_repr() -> None:
     assert repr(fnn.squared_error) == "fnn.squared_error"
     assert repr(fnn.cross_entropy) == "fnn.cross_entropy"
     assert fnn.squared_error != fnn.cross_entropy
+
+
+def test_a_case_that_does_not_count_may_overflow() -> None:
+    params = fnn.Params({"W1": [[1.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
+
+    assert fnn.error(params, [[1e200], [1.0]], [[0.0], [0.0]], weights=[0.0, 1.0]) == 0.5  # ½ (1 − 0)²
+
+
+def test_errors_are_float64_whatever_the_network_is() -> None:
+    leaves = {"W1": np.ones((1, 1), np.float32), "b1": np.zeros(1, np.float32)}
+    params = fnn.Params(leaves, hidden=(), output=fnn.identity)
+
+    assert fnn.error(params, [[1e20]], [[0.0]]) == 0.5 * float(np.float32(1e20)) ** 2  # 5·10³⁹, beyond float32
+
+
+@pytest.mark.parametrize("weights", [[1e300, 1.0], [1e-320, 0.0]])
+def test_weights_that_can_not_be_computed_with_are_refused(weights: list[float]) -> None:
+    params = fnn.init((1, 1), seed=0, dtype=np.float32)
+
+    with pytest.raises(ValueError, match="weights: "):
+        fnn.grad(params, [[1.0], [2.0]], [[0.0], [1.0]], weights=weights, reduction="mean")

@@ -97,3 +97,9 @@ def test_accuracy_refuses_a_plain_dict() -> None:
 def test_labels_of_a_single_output_are_0_and_1() -> None:
     with pytest.raises(ValueError, match="labels: must be 0 to 1, got 2 in row 0"):
         fnn.accuracy(SINGLE, [[1.0]], [2])
+
+
+def test_one_hot_of_no_labels_and_of_strange_dtypes() -> None:
+    assert fnn.one_hot([], 3).shape == (0, 3)
+    with pytest.raises(TypeError, match=r"dtype: needs np\.float32 or np\.float64"):
+        fnn.one_hot([0], 3, dtype=object)

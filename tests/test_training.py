@@ -416,3 +416,21 @@ def test_run_history_and_record_can_be_pickled() -> None:
 
     assert copy.params == run.params
     assert copy.history.error.tobytes() == run.history.error.tobytes()
+
+
+def test_a_callback_may_answer_with_a_truth_of_numpy() -> None:
+    x, y = [[0.0], [1.0]], [[0.0], [1.0]]
+    run = fnn.train(line(0.5), x, y, eta=0.1, epochs=9, callback=lambda epoch, p, record: np.float64(epoch) >= 3)
+
+    assert len(run.history) == 3
+
+
+@pytest.mark.parametrize("eta", [1e300, 1e-60])
+def test_an_eta_beyond_float32_is_refused_there(eta: float) -> None:
+    params = fnn.init((1, 1), seed=0, dtype=np.float32)
+
+    with pytest.raises(ValueError, match="eta: .* is beyond float32"):
+        fnn.train(params, [[1.0]], [[1.0]], eta=eta, epochs=1)
+    with pytest.raises(ValueError, match="eta: .* is beyond float32"):
+        fnn.update(params, params, eta)
+    assert fnn.update(fnn.init((1, 1), seed=0), fnn.init((1, 1), seed=0), eta).flat.shape == (2,)
