@@ -36,5 +36,5 @@ from fnn.losses import squared_error as squared_error
 from fnn.metrics import accuracy as accuracy
 from fnn.metrics import one_hot as one_hot
 from fnn.params import Params as Params
-from fnn.params import tree_map as tree_map
 from fnn.training import train as train
+from fnn.tree import tree_map as tree_map

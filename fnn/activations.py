@@ -6,13 +6,21 @@ An `Activation` is called with weighted inputs z and returns a = f(z); its `prim
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.kernels import activations as codes
 from fnn.kernels.evaluate import activate_kernel, prime_kernel
+
+_CODES = {
+    "identity": codes.IDENTITY,
+    "sigmoid": codes.SIGMOID,
+    "tanh": codes.TANH,
+    "relu": codes.RELU,
+    "softmax": codes.SOFTMAX,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +39,12 @@ class Activation:
     """
 
     name: str
-    code: int
+    code: int = field(init=False, repr=False)  # what the kernels know it by
+
+    def __post_init__(self) -> None:
+        if self.name not in _CODES:
+            raise ValueError(f"name: there is no activation {self.name!r}, only {', '.join(_CODES)}")
+        object.__setattr__(self, "code", _CODES[self.name])
 
     def __call__(self, z: ArrayLike) -> NDArray[np.floating]:
         """a = f(z) (F2), elementwise; softmax along the last axis.
@@ -89,17 +102,17 @@ def _rows(z: ArrayLike) -> NDArray[np.floating]:
     return rows.reshape(-1, array.shape[-1] if array.ndim else 1)
 
 
-sigmoid = Activation("sigmoid", codes.SIGMOID)
+sigmoid = Activation("sigmoid")
 """σ(z) = 1 / (1 + e^−z);  σ′ = σ(1 − σ)  (F2, F3; S1)."""
 
-tanh = Activation("tanh", codes.TANH)
+tanh = Activation("tanh")
 """tanh z;  tanh′ = 1 − tanh²."""
 
-relu = Activation("relu", codes.RELU)
+relu = Activation("relu")
 """max(0, z);  0 for z ≤ 0, else 1 (Nair and Hinton 2010)."""
 
-identity = Activation("identity", codes.IDENTITY)
+identity = Activation("identity")
 """z;  1."""
 
-softmax = Activation("softmax", codes.SOFTMAX)
+softmax = Activation("softmax")
 """e^z_j / Σ_k e^z_k, at the output only;  ∂a_j/∂z_i = a_j(𝟙[i=j] − a_i)  (Bridle 1990)."""

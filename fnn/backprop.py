@@ -34,8 +34,9 @@ from fnn.kernels.equations import ERROR_ONLY, EVERYTHING, GRADIENT
 from fnn.kernels.evaluate import BLOCK, forward_kernel, update_kernel
 from fnn.layout import first_aligned
 from fnn.losses import Loss, squared_error
-from fnn.params import DT, Params, require_params, require_same_structure, wrap
+from fnn.params import DT, Params, require_params, wrap
 from fnn.threads import available, run_parts
+from fnn.tree import require_same_structure
 
 WORTH_THREADS = 100_000_000  # cases times parameters: a millisecond's work, ten times what starting threads takes
 
@@ -263,7 +264,7 @@ def backprop(
     )
 
 
-def update(params: Params[DT], grads: Params[Any], eta: SupportsFloat) -> Params[DT]:
+def update(params: Params[DT], grads: Params[DT], eta: SupportsFloat) -> Params[DT]:
     """One step of gradient descent (G1): w(t+1) = w(t) − η ∂E/∂w(t), the same for b.
 
     Parameters

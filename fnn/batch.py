@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fnn.checks import real_array
 from fnn.kernels import cases
-from fnn.losses import Loss, cross_entropy
+from fnn.kernels.losses import CROSS_ENTROPY
+from fnn.losses import Loss
 from fnn.params import DT, Params
 
 Reduction = Literal["sum", "mean"]
@@ -39,7 +40,7 @@ def batch_of(
     if type(y) is not np.ndarray or y.shape != wanted:
         target = real_array(f"{name}y", y)
         is_labels = target.dtype.kind in "iub" and target.ndim == len(wanted) - 1
-        if loss is cross_entropy and is_labels:
+        if loss.code == CROSS_ENTROPY and is_labels:
             require_count(f"{name}y", target.reshape(-1), count)
             if target.dtype == np.uint64:
                 target = np.minimum(target, np.uint64(2**63 - 1))  # or it might become negative
@@ -49,7 +50,7 @@ def batch_of(
             hint = ""
             if outputs == 1 and target.shape == wanted[:-1]:
                 hint = "; make it a column with y[:, None]"
-            elif loss is cross_entropy and target.ndim == len(wanted) - 1:
+            elif loss.code == CROSS_ENTROPY and target.ndim == len(wanted) - 1:
                 hint = f", or labels, which must be integers: got {target.dtype}"
             elif is_labels:
                 hint = f"; for labels, use loss=fnn.cross_entropy or fnn.one_hot(labels, {outputs})"

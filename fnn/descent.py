@@ -102,7 +102,7 @@ class Descent(Generic[DT]):
                 self._seed, steps, self._clock, self._sums, self.history,
             )  # fmt: skip
 
-        run_parts(part, threads)
+        run_parts(part, threads, lambda: gate.__setitem__(barrier.ABANDONED, 1))
 
     def is_fine(self, flat: NDArray[DT]) -> bool:
         """Whether parameters and the error of all cases with them are finite."""

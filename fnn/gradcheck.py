@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, SupportsFloat
+from typing import SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,11 +11,12 @@ from fnn.backprop import error, grad
 from fnn.batch import Reduction
 from fnn.checks import positive
 from fnn.losses import Loss, squared_error
-from fnn.params import Params, require_params, tree_map, wrap
+from fnn.params import DT, Params, require_params, wrap
+from fnn.tree import tree_map
 
 
 def check_grad(
-    params: Params[Any],
+    params: Params[DT],
     x: ArrayLike,
     y: ArrayLike,
     *,

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.activations import Activation, sigmoid
+from fnn.architecture import architecture_of
 from fnn.checks import whole
 from fnn.normal import normal_quantile
-from fnn.params import DT, Params, architecture_of, wrap
+from fnn.params import DT, Params, wrap
 
 Doubles = NDArray[np.float64]
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from numba import types
 
 from fnn.activations import Activation, sigmoid, softmax
 from fnn.kernels import losses as codes
+
+_KNOWN: dict[str, tuple[int, tuple[Activation, ...]]] = {
+    "squared_error": (codes.SQUARED_ERROR, ()),
+    "cross_entropy": (codes.CROSS_ENTROPY, (softmax, sigmoid)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +20,15 @@ class Loss:
     """A measure of error, summed over the output units and (unless ``reduction="mean"``) over the cases."""
 
     name: str
-    code: int
-    outputs: tuple[Activation, ...]  # the output activations that suit it; empty: any
+    code: int = field(init=False, repr=False)  # what the kernels know it by
+    outputs: tuple[Activation, ...] = field(init=False, repr=False)  # those that suit it; empty: any
+
+    def __post_init__(self) -> None:
+        if self.name not in _KNOWN:
+            raise ValueError(f"name: there is no loss {self.name!r}, only {', '.join(_KNOWN)}")
+        code, outputs = _KNOWN[self.name]
+        object.__setattr__(self, "code", code)
+        object.__setattr__(self, "outputs", outputs)
 
     def check(self, output: Activation) -> None:
         """Raise ValueError if the network's output activation does not suit this loss."""
@@ -38,8 +50,8 @@ class Loss:
         return self.name
 
 
-squared_error = Loss("squared_error", codes.SQUARED_ERROR, ())
+squared_error = Loss("squared_error")
 """E = ½ Σ_d (a_d − y_d)²;  ∂E/∂a_d = a_d − y_d  (E1, E2; S1)."""
 
-cross_entropy = Loss("cross_entropy", codes.CROSS_ENTROPY, (softmax, sigmoid))
+cross_entropy = Loss("cross_entropy")
 """Softmax: E = −Σ_d y_d log a_d. Sigmoid: E = −Σ_d [y_d log a_d + (1 − y_d) log(1 − a_d)]. Either way δᴸ = a − y."""

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fnn.backprop import forward
 from fnn.checks import real_array, whole
-from fnn.params import Params
+from fnn.params import DT, Params
 
 
 def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDArray[Any]:
@@ -53,7 +53,7 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
     return rows
 
 
-def accuracy(params: Params[Any], x: ArrayLike, labels: ArrayLike) -> float:
+def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> float:
     """The fraction of cases whose label the network gives: the greatest output, or for a single output whether a > ½.
 
     Parameters

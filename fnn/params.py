@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Any, Generic, TypeVar, cast, overload
@@ -13,77 +12,11 @@ import numpy as np
 from numba import types
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.activations import Activation, softmax
-from fnn.checks import real_array, whole
-from fnn.layout import Layout, layout_of
+from fnn.activations import Activation
+from fnn.architecture import Architecture, architecture_of
+from fnn.checks import real_array
 
 DT = TypeVar("DT", bound=np.float32 | np.float64)
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """What is static about a network: n_0 .. n_L and an activation for each of the layers 1 .. L."""
-
-    sizes: tuple[int, ...]
-    activations: tuple[Activation, ...]
-    _layouts: dict[tuple[type, int, bool], Layout] = field(default_factory=dict, repr=False, compare=False)
-    _spec: NDArray[np.int64] = field(init=False, repr=False, compare=False)  # all of it, for jitted functions
-
-    def __post_init__(self) -> None:
-        codes = (f.code for f in self.activations)
-        object.__setattr__(self, "_spec", np.array([len(self.activations), *self.sizes, *codes], np.int64))
-        self._spec.setflags(write=False)
-
-    def layout(self, dtype: np.dtype[Any], rows: int, *, packed: bool = False) -> Layout:
-        """Where the kernels find everything, for so many cases; made once and then remembered."""
-        key = (dtype.type, rows, packed)
-        found = self._layouts.get(key)
-        if found is None:
-            if len(self._layouts) > 100:
-                self._layouts.clear()
-            codes = [f.code for f in self.activations]
-            found = self._layouts[key] = layout_of(self.sizes, codes, rows, dtype, packed)
-
-        return found
-
-    def slices(self) -> Iterator[tuple[str, slice, tuple[int, ...]]]:
-        """Each leaf's key, its place in the flat buffer and its shape, in order."""
-        start = 0
-        for layer, (m, n) in enumerate(pairwise(self.sizes), start=1):
-            yield f"W{layer}", slice(start, start + m * n), (m, n)
-            yield f"b{layer}", slice(start + m * n, start + m * n + n), (n,)
-            start += (m + 1) * n
-
-
-def architecture_of(
-    sizes: Sequence[int], hidden: Activation | Sequence[Activation], output: Activation
-) -> Architecture:
-    """The architecture that the arguments of `init` and `Params` describe, or an error if they describe none."""
-    if _is_text(sizes) or not isinstance(sizes, Iterable):
-        raise TypeError(f"sizes: needs a sequence of layer sizes, got {sizes!r}")
-    sizes = tuple(sizes)
-    if len(sizes) < 2:
-        raise ValueError(f"sizes: needs an input and an output size at least, got {tuple(sizes)!r}")
-    sizes = tuple(whole(f"sizes[{i}]", n, at_least=1) for i, n in enumerate(sizes))
-    layers = len(sizes) - 1
-    if _is_text(hidden) or not isinstance(hidden, Activation | Sequence):
-        raise TypeError(f"hidden: needs an activation such as fnn.sigmoid, or a sequence of them, got {hidden!r}")
-    before = (hidden,) * (layers - 1) if isinstance(hidden, Activation) else tuple(hidden)
-    if len(before) != layers - 1:
-        raise ValueError(
-            f"hidden: needs one activation, or one for each of {layers - 1} hidden layers, got {len(before)}"
-        )
-    for name, activation in [*((f"hidden[{i}]", f) for i, f in enumerate(before)), ("output", output)]:
-        if not isinstance(activation, Activation):
-            raise TypeError(f"{name}: needs an activation such as fnn.sigmoid, got {activation!r}")
-    if softmax in before:
-        raise ValueError("hidden: fnn.softmax can only stand at the output")
-
-    return Architecture(sizes, (*before, output))
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)  # which is a sequence, too
 
 
 class Params(Mapping[str, NDArray[DT]], Generic[DT]):
@@ -145,7 +78,7 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
     def __init__(
         self, leaves: Mapping[str, Any], *, hidden: Activation | Sequence[Activation], output: Activation
     ) -> None:
-        arrays = {key: _leaf(key, value) for key, value in _mapping(leaves).items()}
+        arrays = {key: leaf_of(key, value) for key, value in _mapping(leaves).items()}
         sizes = _sizes_of(arrays)
         architecture = architecture_of(sizes, hidden, output)
         dtype = np.float32 if all(a.dtype == np.float32 for a in arrays.values()) else np.float64
@@ -212,10 +145,13 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
             if key not in places:
                 raise ValueError(f"leaves: unknown key {key!r}; this network has {', '.join(places)}")
             place, shape = places[key]
-            array = _leaf(key, value)
+            array = leaf_of(key, value)
             if array.shape != shape:
                 raise ValueError(f"{key}: needs shape {shape}, got {array.shape}")
-            flat[place] = array.ravel()
+            with np.errstate(over="ignore"):
+                flat[place] = array.ravel()
+            if np.isfinite(array).all() and not np.isfinite(flat[place]).all():
+                raise ValueError(f"{key}: has a value beyond {self.dtype}")
 
         return wrap(flat, self._architecture)
 
@@ -290,7 +226,8 @@ def _mapping(leaves: object) -> Mapping[str, Any]:
     return leaves
 
 
-def _leaf(key: str, value: ArrayLike) -> NDArray[np.floating]:
+def leaf_of(key: str, value: ArrayLike) -> NDArray[np.floating]:
+    """The value as an array of float32, if it is one, or of float64."""
     array = real_array(key, value)
     is_single = array.dtype.kind == "f" and array.dtype.itemsize == 4
 
@@ -303,9 +240,11 @@ def _sizes_of(arrays: Mapping[str, NDArray[np.floating]]) -> tuple[int, ...]:
         raise TypeError(f"leaves: needs keys W1, b1, .., got the key {strange[0]!r}")
     layers = sum(key.startswith("W") for key in arrays)
     expected = {f"{kind}{layer}" for layer in range(1, layers + 1) for kind in "Wb"}
+    missing = sorted(expected - set(arrays)) or ([] if layers else ["W1"])
     if unknown := sorted(set(arrays) - expected):
-        raise ValueError(f"leaves: unknown key {unknown[0]!r}; the keys are W1, b1, W2, b2, .. without a gap")
-    if missing := sorted(expected - set(arrays)) or ([] if layers else ["W1"]):
+        lacks = f", and {missing[0]!r} is missing" if missing else ""
+        raise ValueError(f"leaves: unknown key {unknown[0]!r}{lacks}; the keys are W1, b1, W2, b2, .. without a gap")
+    if missing:
         raise ValueError(f"leaves: {missing[0]!r} is missing")
     sizes: list[int] = []
     for layer in range(1, layers + 1):
@@ -331,50 +270,3 @@ def require_params(name: str, value: object) -> None:
                 "or keep an architecture with params.replace(d)"
             )
         raise TypeError(f"{name}: needs fnn.Params, got {type(value).__name__}{hint}")
-
-
-def require_same_structure(name: str, tree: Params[Any], other: Params[Any]) -> None:
-    """Raise ValueError if two trees differ in sizes or activations, naming the difference."""
-    for what, mine, its in (("sizes", tree.sizes, other.sizes), ("activations", tree.activations, other.activations)):
-        if mine != its:
-            raise ValueError(f"{name}: needs {what} {mine}, got {its}")
-
-
-def tree_map(f: Callable[..., ArrayLike], tree: Params[Any], *trees: Params[Any]) -> Params[Any]:
-    """A tree of the same architecture whose leaves are f of the trees' leaves.
-
-    Parameters
-    ----------
-    f
-        Called as ``f(leaf, *leaves)`` with arrays of one shape; must return an array of that shape.
-    tree, trees
-        Params of one architecture; their dtypes may differ.
-
-    Returns
-    -------
-    Params of float32 if f returned only float32, else of float64.
-
-    Raises
-    ------
-    ValueError
-        The trees differ in structure, or f changed a shape; the message says where.
-    TypeError
-        A tree isn't `Params`, or f returned something that isn't real numbers.
-
-    Examples
-    --------
-    >>> import fnn
-    >>> p = fnn.Params({"W1": [[1.0]], "b1": [2.0]}, hidden=(), output=fnn.sigmoid)
-    >>> dict(fnn.tree_map(lambda a, b: a + 10 * b, p, p))
-    {'W1': array([[11.]]), 'b1': array([22.])}
-    """
-    for i, other in enumerate((tree, *trees)):
-        require_params(f"trees[{i}]", other)
-        require_same_structure(f"trees[{i}]", tree, other)
-    leaves = {}
-    for key, leaf in tree.items():
-        leaves[key] = result = _leaf(f"f at {key}", f(leaf, *(other[key] for other in trees)))
-        if result.shape != leaf.shape:
-            raise ValueError(f"f at {key}: must keep the shape {leaf.shape}, returned {result.shape}")
-
-    return Params(leaves, hidden=tree.activations[:-1], output=tree.activations[-1])

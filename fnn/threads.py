@@ -16,11 +16,12 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_parts(part: Callable[[int, int], None], parts: int) -> None:
+def run_parts(part: Callable[[int, int], None], parts: int, abandon: Callable[[], object] = lambda: None) -> None:
     """Call ``part(i, parts)`` for all i at once, each in a thread of its own; one part is called here.
 
     The parts wait for each other inside, so none may enter before all are there: if the system refuses a thread, the
-    work is done by one. The caller only waits, so that an interrupt from the keyboard leaves no part alone.
+    work is done by one. If a part fails, `abandon` must let the others go on without it. The caller only waits, so that
+    an interrupt from the keyboard leaves no part alone; the parts then end by themselves, and nobody sees their work.
     """
     if parts == 1:
         part(0, 1)
@@ -36,6 +37,7 @@ def run_parts(part: Callable[[int, int], None], parts: int) -> None:
                 part(number, parts)
             except BaseException as failure:
                 failures.append(failure)
+                abandon()
 
     started: list[threading.Thread] = []
     try:

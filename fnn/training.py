@@ -85,6 +85,8 @@ def train(
     array([0., 1., 1., 0.])
     """
     require_params("params", params)
+    if not np.isfinite(params._flat).all():
+        raise ValueError("params: hold NaN or infinity")
     require_loss(params, loss)
     mean = require_reduction(reduction)
     rate, total = positive("eta", eta, params.dtype), whole("epochs", epochs, at_least=0)

@@ -429,8 +429,8 @@ def test_a_callback_may_answer_with_a_truth_of_numpy() -> None:
 def test_an_eta_beyond_float32_is_refused_there(eta: float) -> None:
     params = fnn.init((1, 1), seed=0, dtype=np.float32)
 
-    with pytest.raises(ValueError, match="eta: .* is beyond float32"):
+    with pytest.raises(ValueError, match=r"eta: .* is beyond float32"):
         fnn.train(params, [[1.0]], [[1.0]], eta=eta, epochs=1)
-    with pytest.raises(ValueError, match="eta: .* is beyond float32"):
+    with pytest.raises(ValueError, match=r"eta: .* is beyond float32"):
         fnn.update(params, params, eta)
     assert fnn.update(fnn.init((1, 1), seed=0), fnn.init((1, 1), seed=0), eta).flat.shape == (2,)

@@ -17,6 +17,7 @@ from fnn.kernels.options import inline
 
 SIZE = 64  # int64s that a barrier takes
 _ARRIVED, _ROUND = 0, 32  # on cache lines of their own
+ABANDONED = 33  # not zero if a part has failed before it came here, so that nobody need wait
 _SPINS = 4000  # some 20 µs
 
 
@@ -90,7 +91,7 @@ def wait_for_all(barrier: Integers, parts: int) -> None:
         _store(shift(barrier, _ROUND), this_round + 1)
         return
     spins = 0
-    while _load(shift(barrier, _ROUND)) == this_round:
+    while _load(shift(barrier, _ROUND)) == this_round and _load(shift(barrier, ABANDONED)) == 0:
         spins += 1
         if spins < _SPINS:
             _pause()

@@ -28,41 +28,6 @@ def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 @intrinsic
-def rint(typingctx: Any, x: Any) -> Any:
-    """The nearest integer, ties to even, as a float."""
-    _require_float(x)
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.call(builder.module.declare_intrinsic("llvm.rint", [arguments[0].type]), arguments)
-
-    return x(x), codegen
-
-
-@intrinsic
-def bits_of(typingctx: Any, x: Any) -> Any:
-    """The IEEE bits of a float as a signed integer of the same width."""
-    _require_float(x)
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.IntType(_WIDTH[x]))
-
-    return (types.int32 if x == types.float32 else types.int64)(x), codegen
-
-
-@intrinsic
-def float_of(typingctx: Any, bits: Any) -> Any:
-    """The float that has these IEEE bits (int32 → float32, int64 → float64)."""
-    if bits not in (types.int32, types.int64):
-        raise TypingError(f"needs int32 or int64, got {bits}")
-    result = types.float32 if bits == types.int32 else types.float64
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], context.get_value_type(result))
-
-    return result(bits), codegen
-
-
-@intrinsic
 def pointer(typingctx: Any, array: Any) -> Any:
     """The address of a C-contiguous array's first element.
 

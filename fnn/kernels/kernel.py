@@ -1,5 +1,6 @@
 """Kernels that the typed layer calls."""
 
+import os
 from collections.abc import Callable
 from threading import Lock
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -15,6 +16,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _compiling = Lock()  # two threads that need a kernel first would compile it twice
+
+
+def _forget_lock() -> None:
+    global _compiling
+    _compiling = Lock()  # whoever held it at the fork is not here to let it go
+
+
+os.register_at_fork(after_in_child=_forget_lock)
 
 
 class Kernel(Generic[P, R]):

@@ -4,6 +4,8 @@ To add one: a code and a function that fills ∂E/∂a (scaled by the case's sha
 own error in float64. Sums over the output units run in their order.
 """
 
+import numpy as np
+
 from fnn.kernels.activations import SOFTMAX, greatest, sum_of_exp
 from fnn.kernels.intrinsics import Floats, like, shift
 from fnn.kernels.options import inline
@@ -19,7 +21,7 @@ def squared_error(a: Floats, y: Floats, share: float, dE_da: Floats, units: int)
     for d in range(units):
         difference = a[d] - y[d]
         dE_da[d] = share * difference
-        error += float(difference) * float(difference)
+        error += np.float64(difference) * np.float64(difference)
     return 0.5 * error
 
 
@@ -34,7 +36,7 @@ def softmax_cross_entropy(
     error = 0.0
     for d in range(units):
         if y[d] != zero:  # 0 · ∞ counts as 0
-            error += float(y[d]) * (float(log_sum) - (float(z[d]) - float(top)))
+            error += np.float64(y[d]) * (np.float64(log_sum) - (np.float64(z[d]) - np.float64(top)))
         dE_da[d] = -share * y[d] / a[d] if y[d] != zero else zero
         delta[d] = share * (a[d] - y[d])
     return error
@@ -51,7 +53,7 @@ def sigmoid_cross_entropy(
     error = 0.0
     for d in range(units):
         positive = z[d] if z[d] > zero else zero
-        error += float(positive) - float(y[d]) * float(z[d]) + float(log1p(exp(-abs(z[d]))))
+        error += np.float64(positive) - np.float64(y[d]) * np.float64(z[d]) + np.float64(log1p(exp(-abs(z[d]))))
         difference = share * (a[d] - y[d])
         dE_da[d] = difference / (a[d] * (one - a[d])) if difference != zero else zero
         delta[d] = difference

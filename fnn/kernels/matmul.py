@@ -127,28 +127,6 @@ def matmul(
         _many_tiles(m, n, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta)
 
 
-@inline
-def pack(k: int, n: int, src: Floats, src_row: int, dst: Floats) -> None:
-    """Copy a row-major matrix k × n to packed panels; what is behind its columns stays as it is."""
-    panel = panel_width(dst)
-    for j in range(0, n, panel):
-        for i in range(k):
-            row, to = shift(src, i * src_row + j), shift(dst, j * k + i * panel)
-            for q in range(min(panel, n - j)):
-                to[q] = row[q]
-
-
-@inline
-def unpack(k: int, n: int, src: Floats, dst: Floats, dst_row: int) -> None:
-    """Copy a matrix k × n in packed panels to a row-major one."""
-    panel = panel_width(dst)
-    for j in range(0, n, panel):
-        for i in range(k):
-            row, to = shift(src, j * k + i * panel), shift(dst, i * dst_row + j)
-            for q in range(min(panel, n - j)):
-                to[q] = row[q]
-
-
 @intrinsic
 def _transpose_block(typingctx: Any, src: Any, src_row: Any, dst: Any, dst_row: Any) -> Any:
     """dst[j,i] = src[i,j] for a square block as wide as a vector, half a panel."""

@@ -9,8 +9,9 @@ from numba.extending import NativeValue, box, unbox
 from numpy.typing import NDArray
 
 from fnn import activations
+from fnn.architecture import Architecture
 from fnn.nopython.types import SPEC, LossType, ParamsType
-from fnn.params import Architecture, Params, wrap
+from fnn.params import Params, wrap
 
 _BY_CODE = {
     f.code: f

@@ -22,9 +22,10 @@ from numba import njit, types
 from numba.core.errors import TypingError
 from numpy.typing import NDArray
 
-from fnn.kernels.intrinsics import fma, pointer
+from fnn.kernels.intrinsics import Floats, fma, pointer, shift
 from fnn.kernels.linking import load_needed
-from fnn.kernels.matmul import matmul, pack, transpose_pack, unpack
+from fnn.kernels.matmul import matmul, transpose_pack
+from fnn.kernels.options import inline
 from fnn.kernels.tile import BIAS, DESCEND, KEEP, STORE, ZERO, panel_width, tile_rows
 
 Array: TypeAlias = NDArray[np.floating[Any]]
@@ -61,6 +62,28 @@ def one_by_one(a: Array, b: Array, c: Array, start: int, bias: Array, finish: in
             for k in range(a.shape[1]):
                 acc = fma(a[i, k], b[k, j], acc)
             c[i, j] = acc if finish == STORE else fma(-eta, acc, c[i, j])
+
+
+@inline
+def pack(k: int, n: int, src: Floats, src_row: int, dst: Floats) -> None:
+    """Copy a row-major matrix k × n to packed panels; what is behind its columns stays as it is."""
+    panel = panel_width(dst)
+    for j in range(0, n, panel):
+        for i in range(k):
+            row, to = shift(src, i * src_row + j), shift(dst, j * k + i * panel)
+            for q in range(min(panel, n - j)):
+                to[q] = row[q]
+
+
+@inline
+def unpack(k: int, n: int, src: Floats, dst: Floats, dst_row: int) -> None:
+    """Copy a matrix k × n in packed panels to a row-major one."""
+    panel = panel_width(dst)
+    for j in range(0, n, panel):
+        for i in range(k):
+            row, to = shift(src, j * k + i * panel), shift(dst, i * dst_row + j)
+            for q in range(min(panel, n - j)):
+                to[q] = row[q]
 
 
 @njit

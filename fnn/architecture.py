@@ -1,0 +1,81 @@
+"""What is static about a network: its sizes and its activations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.activations import Activation, softmax
+from fnn.checks import whole
+from fnn.layout import Layout, layout_of
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What is static about a network: n_0 .. n_L and an activation for each of the layers 1 .. L."""
+
+    sizes: tuple[int, ...]
+    activations: tuple[Activation, ...]
+    _layouts: dict[tuple[type, int, bool], Layout] = field(default_factory=dict, repr=False, compare=False)
+    _spec: NDArray[np.int64] = field(init=False, repr=False, compare=False)  # all of it, for jitted functions
+
+    def __post_init__(self) -> None:
+        codes = (f.code for f in self.activations)
+        object.__setattr__(self, "_spec", np.array([len(self.activations), *self.sizes, *codes], np.int64))
+        self._spec.setflags(write=False)
+
+    def layout(self, dtype: np.dtype[Any], rows: int, *, packed: bool = False) -> Layout:
+        """Where the kernels find everything, for so many cases; made once and then remembered."""
+        key = (dtype.type, rows, packed)
+        found = self._layouts.get(key)
+        if found is None:
+            if len(self._layouts) > 100:
+                self._layouts.clear()
+            codes = [f.code for f in self.activations]
+            found = self._layouts[key] = layout_of(self.sizes, codes, rows, dtype, packed)
+
+        return found
+
+    def slices(self) -> Iterator[tuple[str, slice, tuple[int, ...]]]:
+        """Each leaf's key, its place in the flat buffer and its shape, in order."""
+        start = 0
+        for layer, (m, n) in enumerate(pairwise(self.sizes), start=1):
+            yield f"W{layer}", slice(start, start + m * n), (m, n)
+            yield f"b{layer}", slice(start + m * n, start + m * n + n), (n,)
+            start += (m + 1) * n
+
+
+def architecture_of(
+    sizes: Sequence[int], hidden: Activation | Sequence[Activation], output: Activation
+) -> Architecture:
+    """The architecture that the arguments of `init` and `Params` describe, or an error if they describe none."""
+    if _is_text(sizes) or not isinstance(sizes, Iterable):
+        raise TypeError(f"sizes: needs a sequence of layer sizes, got {sizes!r}")
+    sizes = tuple(sizes)
+    if len(sizes) < 2:
+        raise ValueError(f"sizes: needs an input and an output size at least, got {tuple(sizes)!r}")
+    sizes = tuple(whole(f"sizes[{i}]", n, at_least=1) for i, n in enumerate(sizes))
+    layers = len(sizes) - 1
+    if _is_text(hidden) or not isinstance(hidden, Activation | Sequence):
+        raise TypeError(f"hidden: needs an activation such as fnn.sigmoid, or a sequence of them, got {hidden!r}")
+    before = (hidden,) * (layers - 1) if isinstance(hidden, Activation) else tuple(hidden)
+    if len(before) != layers - 1:
+        raise ValueError(
+            f"hidden: needs one activation, or one for each of {layers - 1} hidden layers, got {len(before)}"
+        )
+    for name, activation in [*((f"hidden[{i}]", f) for i, f in enumerate(before)), ("output", output)]:
+        if not isinstance(activation, Activation):
+            raise TypeError(f"{name}: needs an activation such as fnn.sigmoid, got {activation!r}")
+    if softmax in before:
+        raise ValueError("hidden: fnn.softmax can only stand at the output")
+
+    return Architecture(sizes, (*before, output))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)  # which is a sequence, too
