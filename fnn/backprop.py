@@ -134,7 +134,23 @@ def error(
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
 ) -> float:
-    """The error E of the network on the cases (E1); the arguments are those of `grad`."""
+    """The error E of the network on the cases (E1).
+
+        E = ½ Σ_c Σ_d (a_dᴸ − y_d)²   for `squared_error`
+
+    Parameters and errors are those of `grad`.
+
+    Returns
+    -------
+    E, worked out in float64; with "mean", the weighted mean over the cases.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.identity)
+    >>> fnn.error(p, [3.0, 4.0], [10.0])
+    1.125
+    """
     return _differentiate(params, x, y, loss, reduction, weights, wanted=ERROR_ONLY)[0]
 
 
@@ -199,7 +215,14 @@ def value_and_grad(
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
 ) -> tuple[float, Params[DT]]:
-    """The error and its gradient in one pass; the arguments are those of `grad`."""
+    """The error and its gradient in one pass.
+
+    Parameters and errors are those of `grad`.
+
+    Returns
+    -------
+    What `error` and what `grad` return, to the bit.
+    """
     return _differentiate(params, x, y, loss, reduction, weights, wanted=GRADIENT)
 
 
@@ -227,9 +250,13 @@ def backprop(
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
 ) -> Backprop[DT]:
-    """Every quantity that `grad` computes on its way, to the bit; the arguments are those of `grad`.
+    """Every quantity that `grad` computes on its way, to the bit. Parameters and errors are those of `grad`.
 
     With `cross_entropy`, δᴸ = a − y is used directly, and ``dE_da[L]``, which may be infinite, is for looking only.
+
+    Returns
+    -------
+    A `Backprop`: z, a, dE_da and delta by layer, grads and error.
 
     Examples
     --------

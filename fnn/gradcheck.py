@@ -39,6 +39,11 @@ def check_grad(
     h
         The step, finite and above 0.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As `grad` does, and if h isn't finite and above 0.
+
     Returns
     -------
     The greatest relative error over all weights and biases; 0 if the gradient is zero throughout.

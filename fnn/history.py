@@ -13,16 +13,20 @@ from fnn.params import DT, Params
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is known at the end of an epoch."""
+    """What is known at the end of an epoch.
 
-    error: float  # over the epoch, each case measured when its batch came, before that batch's update
+    `error` is that of the whole epoch, summed over the cases or their weighted mean, as `reduction` says; each case was
+    measured when its batch came, before that batch's update. The validation error is that after the epoch.
+    """
+
+    error: float
     validation_error: float | None
     validation_accuracy: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """The records of all epochs as arrays of shape (epochs,)."""
+    """The records of all epochs as arrays of shape (epochs,); what wasn't measured is None."""
 
     error: NDArray[np.float64]
     validation_error: NDArray[np.float64] | None
