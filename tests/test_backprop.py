@@ -27,10 +27,29 @@ def test_the_oracle_agrees_with_a_complex_step(p: Problem) -> None:
         assert_allclose(leaf, wanted[key], rtol=1e-10, atol=1e-12)
 
 
+def size_of_summands(p: Problem) -> dict[tuple[str, int], Any]:
+    """How large the numbers are that each quantity is a sum of: they may cancel, but their roundings don't."""
+    wanted, last = p.wanted, len(p.params.activations)
+    weights = {layer: np.abs(p.params[f"W{layer}"].astype(np.float64)) for layer in range(1, last + 1)}
+    found: dict[tuple[str, int], Any] = {("a", 0): np.abs(wanted.a[0]).max()}
+    for layer, W in weights.items():
+        z = np.abs(wanted.a[layer - 1]) @ W + np.abs(p.params[f"b{layer}"])
+        found["z", layer], found["a", layer] = z.max(), max(z.max(), 1.0)
+    share = reference.shares(p.weights, p.reduction, len(p.x)).reshape(-1, 1)
+    back = share * (np.abs(wanted.a[last]) + np.abs(p.dense)) + np.abs(wanted.delta[last])
+    found["dE_da", last] = max(back.max(), np.abs(wanted.dE_da[last]).max())
+    for layer in range(last, 0, -1):
+        found["delta", layer] = back.max()
+        back = back @ weights[layer].T  # and no |f′| is above 1
+        found["dE_da", layer - 1] = back.max()
+
+    return found
+
+
 @given(problems())
 @settings(deadline=None, max_examples=200)
 def test_every_quantity(p: Problem) -> None:
-    t, wanted = fnn.backprop(p.params, p.x, p.y, **p.options), p.wanted
+    t, wanted, summands = fnn.backprop(p.params, p.x, p.y, **p.options), p.wanted, size_of_summands(p)
 
     assert list(t.z) == list(t.delta) == list(range(1, len(p.params.sizes)))
     assert list(t.a) == list(t.dE_da) == list(range(len(p.params.sizes)))
@@ -39,7 +58,7 @@ def test_every_quantity(p: Problem) -> None:
     ]:  # fmt: skip
         for layer, array in mine.items():
             assert array.dtype == p.params.dtype
-            scale = np.abs(its[layer]).max() + 1e-30
+            scale = summands[name, layer] + 1e-30
             if name == "dE_da" and p.loss is fnn.cross_entropy and layer == len(wanted.z):
                 # It is formed from a, whose rounding is large beside 1 − a where a is close to 1.
                 scale /= max((1 - wanted.a[layer]).min(), 1e-9)
@@ -49,7 +68,8 @@ def test_every_quantity(p: Problem) -> None:
     for key, leaf in t.grads.items():
         layer = int(key[1:])
         left = np.abs(wanted.a[layer - 1]).T if key[0] == "W" else np.ones(len(p.x))
-        assert_near(leaf, wanted.grads[key], (left @ np.abs(wanted.delta[layer])).max() + 1e-30, key)
+        scale = left.sum(axis=-1).max() * summands["delta", layer] + 1e-30
+        assert_near(leaf, wanted.grads[key], scale, key)
 
 
 @given(problems())
