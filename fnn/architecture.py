@@ -41,6 +41,11 @@ class Architecture:
 
         return found
 
+    @property
+    def count(self) -> int:
+        """How many weights and biases there are."""
+        return sum((m + 1) * n for m, n in pairwise(self.sizes))
+
     def slices(self) -> Iterator[tuple[str, slice, tuple[int, ...]]]:
         """Each leaf's key, its place in the flat buffer and its shape, in order."""
         start = 0

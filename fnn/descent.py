@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Generic
 
 import numpy as np
@@ -15,6 +14,7 @@ from fnn.kernels.descend import (
     CASE,
     EPOCH,
     HANDS,
+    ROOM,
     STOPPED,
     descend_kernel,
     fault_kernel,
@@ -26,8 +26,6 @@ from fnn.kernels.plan import LINE
 from fnn.losses import Loss
 from fnn.params import DT, Params, wrap
 from fnn.threads import run_parts
-
-ROOM = 512  # cases of a batch that the workspace holds; larger batches add up their gradient
 
 
 class Descent(Generic[DT]):
@@ -85,7 +83,7 @@ class Descent(Generic[DT]):
 
     def flat(self) -> NDArray[DT]:
         """A copy of the parameters as they are now."""
-        flat = np.empty(sum((m + 1) * n for m, n in pairwise(self.architecture.sizes)), self._dtype)
+        flat = np.empty(self.architecture.count, self._dtype)
         relay_kernel[self._dtype](self._layout.table, flat, self._weights, self._space, False)
 
         return flat

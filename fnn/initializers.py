@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, overload
 
 import numpy as np
@@ -137,7 +136,7 @@ def init(
     if not isinstance(initializer, Initializer):
         raise TypeError(f"initializer: needs a scheme such as fnn.glorot_uniform, got {initializer!r}")
     source = np.random.PCG64(whole("seed", seed, at_least=0))
-    flat = np.zeros(sum((m + 1) * n for m, n in pairwise(architecture.sizes)))
+    flat = np.zeros(architecture.count)
     for key, place, shape in architecture.slices():
         if key.startswith("W"):
             m, n = shape

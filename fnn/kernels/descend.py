@@ -5,6 +5,8 @@ whole batch and the update at once. Two barriers a step, and no sum of partial g
 same operations in the same order whatever the number of threads.
 """
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 from numba import types
@@ -26,6 +28,8 @@ from fnn.kernels.tile import DESCEND, KEEP, STORE, ZERO, panel_width
 # The clock: the epoch, the first case of the next batch in it, whether the workspace holds the one batch that there is,
 # and whether an error was not finite.
 EPOCH, CASE, LOADED, STOPPED, HANDS = range(5)
+
+ROOM: Final = 512  # cases of a batch that the workspace holds; larger batches add up their gradient
 
 
 @kernel(

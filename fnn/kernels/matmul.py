@@ -5,20 +5,17 @@ A[i,k] = a[i a_row + k a_col], B[k,j] = b[(j // P) b_panel + k b_row + j % P]. S
 row = its length of row; a packed one, whose panels lie one behind the other, has panel = rows · P and row = P.
 """
 
-from typing import Any, Final
+from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from fnn.kernels.intrinsics import Floats, shift
 from fnn.kernels.linking import linked
 from fnn.kernels.options import inline
 from fnn.kernels.tile import machine, panel_width, require_pointer, tile, tile_rows
-
-MOST_COPIED: Final = 512  # rows of a transposed A that are copied side by side, 12 columns at a time
 
 
 def _product(t: types.Float) -> Any:
@@ -63,51 +60,6 @@ def _many_tiles(
             i += rows
 
 
-@intrinsic
-def _stack(typingctx: Any, like: Any, count: Any) -> Any:
-    """Room for `count` elements, a literal, that lasts as long as the function that asks for it."""
-    if not isinstance(count, types.IntegerLiteral):
-        raise TypingError("needs a literal count")
-    number = count.literal_value
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return cgutils.alloca_once(builder, arguments[0].type.pointee, size=number)
-
-    return like(like, count), codegen
-
-
-@linked(_product)
-def _many_columns(
-    m: int, n: int, k: int, a: Floats, a_row: int, a_col: int, b: Floats, b_panel: int, b_row: int,
-    c: Floats, c_panel: int, c_row: int, start: int, bias: Floats, finish: int, eta: float,
-) -> None:  # fmt: skip
-    """`matmul` for a transposed A with a wide product: blocks of rows outside, panels inside.
-
-    The few columns that A has for a block lie on k cache lines, far apart; they are copied side by side once, and read
-    for every panel from there. For 256 × 1024 by 1024 that takes half the time.
-    """
-    panel, limit = panel_width(c), tile_rows(c)
-    blocks = (m + limit - 1) // limit
-    height = m // blocks
-    taller = m - height * blocks
-    columns = _stack(c, 6144)
-    i = 0
-    for block in range(blocks):
-        rows = height + (block < taller)
-        for p in range(k):
-            to, from_ = shift(columns, p * rows), shift(a, i + p * a_col)
-            for r in range(rows):
-                to[r] = from_[r]
-        for j in range(0, n, panel):
-            q = j // panel
-            tile(
-                rows, k, columns, 1, rows, shift(b, q * b_panel), b_panel, b_row,
-                shift(c, q * c_panel + i * c_row), c_panel, c_row, start, shift(bias, j), finish, eta,
-                min(panel, n - j),
-            )  # fmt: skip
-        i += rows
-
-
 @inline
 def matmul(
     m: int, n: int, k: int, a: Floats, a_row: int, a_col: int, b: Floats, b_panel: int, b_row: int,
@@ -121,8 +73,6 @@ def matmul(
     # One tile may take 5 ns: 3 more, or 25 for a row, if this were not compiled into its caller.
     if m <= tile_rows(c) and n <= _tile_width(m, panel_width(c)):
         tile(m, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta, n)
-    elif a_row == 1 and m > 1 and n > 2 * panel_width(c) and k <= MOST_COPIED:
-        _many_columns(m, n, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta)
     else:
         _many_tiles(m, n, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta)
 

@@ -2,7 +2,8 @@
 
 They are `linked`, so that a caller compiles nothing but the call, and take what an array is as a pointer, its rows and
 its columns; a vector is one row. They raise nothing: an exception from a called function leaks what its caller holds,
-so they return a status, and the caller raises in its own frame (see `fnn.njit`). Work buffers come from the C library.
+so they return a status, and the caller raises in its own frame (see `fnn.nopython`). Work buffers are from the C
+library.
 
 The network is described by `spec`: L, n_0 .. n_L, and the codes of the activations of the layers 1 .. L.
 """
@@ -19,7 +20,7 @@ from fnn.kernels import cases, plan
 from fnn.kernels.activations import RELU, SIGMOID, SOFTMAX, TANH, relu, softmax
 from fnn.kernels.barrier import SIZE
 from fnn.kernels.cases import Cases, copy, find_fault, is_finite
-from fnn.kernels.descend import HANDS, STOPPED, descend, relay_weights
+from fnn.kernels.descend import HANDS, ROOM, STOPPED, descend, relay_weights
 from fnn.kernels.differentiate import PIECE, differentiate
 from fnn.kernels.equations import transpose
 from fnn.kernels.evaluate import BLOCK, descend_flat, outputs
@@ -37,7 +38,6 @@ ETA, EPOCHS, BATCH, SEED, DIVERGED, MEMORY = range(30, 36)
 FINE: Final = cases.FINE
 
 STACK: Final = 1024  # units of a layer up to which the work of one case is on the stack
-ROOM: Final = 512  # cases of a batch that the workspace of training holds
 
 
 def _type(p: Any) -> Any:
