@@ -6,26 +6,51 @@ An `Activation` is called with weighted inputs z and returns a = f(z); its `prim
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Final
 
 import numpy as np
+from numba import types
+from numba.core.errors import NumbaError
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.kernels import activations as codes
+from fnn.jitted import Scalar, Stored, require_jitted, restored, stored
+from fnn.kernels import activations as kernels
 from fnn.kernels.evaluate import activate_kernel, prime_kernel
+from fnn.kernels.functions import CODE_OF_SIGMOID, CODE_OF_SOFTMAX, FREE_CODES, ActivationKernels, of_others
 
-_CODES = {
-    "identity": codes.IDENTITY,
-    "sigmoid": codes.SIGMOID,
-    "tanh": codes.TANH,
-    "relu": codes.RELU,
-    "softmax": codes.SOFTMAX,
-}
+# Every activation, by what makes it what it is, and by code. None is ever forgotten: neither is compiled code.
+_known: Final[dict[tuple[object, ...], Activation]] = {}
+_by_code: Final[dict[int, Activation]] = {}
+_codes: Final = count(FREE_CODES)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
 class Activation:
-    """An activation function f and its derivative f′.
+    """An activation function f and its derivative f′: a built-in one such as `fnn.sigmoid`, or one of your own.
+
+    One of your own is made from two scalar functions under ``@numba.njit``. It is used wherever a built-in one is,
+    inside jitted functions too; it is compiled when a network that has it is first used, once for each dtype.
+
+    The functions may neither raise nor allocate: nobody would see the exception, and training would go on with what
+    was there before. Python's division raises, so give them ``@njit(error_model="numpy")`` if they divide.
+
+    Parameters
+    ----------
+    name
+        A name, as in Python; not that of a built-in activation.
+    f
+        f(z) → a, jitted. For a float32 network it gets a float32, and what it returns is rounded to float32.
+    prime
+        prime(z, a) → f′(z), jitted, where a = f(z).
+
+    Raises
+    ------
+    TypeError
+        f or prime isn't a jitted function, or takes another number of arguments; the name isn't text.
+    ValueError
+        The name isn't one, or is that of a built-in activation.
 
     Examples
     --------
@@ -36,15 +61,37 @@ class Activation:
     array(0.25)
     >>> fnn.sigmoid
     fnn.sigmoid
+
+    >>> from numba import njit
+    >>> @njit
+    ... def square(z: float) -> float:
+    ...     return z * z
+    >>> @njit
+    ... def twice(z: float, a: float) -> float:
+    ...     return 2 * z
+    >>> squared = fnn.Activation("squared", square, twice)
+    >>> squared([1.0, 3.0]), squared.prime([1.0, 3.0])
+    (array([1., 9.]), array([2., 6.]))
     """
 
     name: str
-    code: int = field(init=False, repr=False)  # what the kernels know it by
+    code: int  # what the kernels know it by
+    _kernels: ActivationKernels
+    _scalars: tuple[Scalar, ...]  # f and f′, if they are somebody's
+    _numbers: dict[np.dtype[Any], NDArray[np.int64]]
 
-    def __post_init__(self) -> None:
-        if self.name not in _CODES:
-            raise ValueError(f"name: there is no activation {self.name!r}, only {', '.join(_CODES)}")
-        object.__setattr__(self, "code", _CODES[self.name])
+    def __new__(cls, name: str, f: Scalar, prime: Scalar) -> Activation:
+        """The activation of these three; the same object for the same three."""
+        if not isinstance(name, str):
+            raise TypeError(f"name: needs text, got {name!r}")
+        if not name.isidentifier():
+            raise ValueError(f"name: must be a name as in Python, got {name!r}")
+        if (name,) in _known:
+            raise ValueError(f"name: fnn.{name} is a built-in activation")
+        require_jitted("f", f, "z")
+        require_jitted("prime", prime, "z, a")
+
+        return _activation(of_others(name, f, prime), f, prime)
 
     def __call__(self, z: ArrayLike) -> NDArray[np.floating]:
         """a = f(z) (F2), elementwise; softmax along the last axis.
@@ -60,7 +107,7 @@ class Activation:
         """
         rows = _rows(z)
         a = np.empty_like(rows)
-        activate_kernel[rows.dtype](self.code, rows, a)
+        activate_kernel[rows.dtype](self.numbers(rows.dtype), rows, a)
 
         return a.reshape(np.shape(z))
 
@@ -73,21 +120,75 @@ class Activation:
             Weighted inputs of any shape; float32 stays float32, any other real dtype becomes float64.
         """
         rows = _rows(z)
-        if self.code == codes.SOFTMAX:
-            a: NDArray[np.floating] = np.atleast_1d(self(z))
-            identity: NDArray[np.floating] = np.eye(a.shape[-1], dtype=a.dtype)  # 𝟙[i=j]
-            return a[..., :, None] * (identity - a[..., None, :])
-        a, prime = np.empty_like(rows), np.empty_like(rows)
-        activate_kernel[rows.dtype](self.code, rows, a)
-        prime_kernel[rows.dtype](self.code, rows, a, np.ones_like(rows), prime)
+        units, shape = rows.shape[1], np.shape(z)
+        ones = np.ones_like(rows)
+        if self.is_rowwise:  # δ_i for ∂E/∂a = e_j is ∂a_j/∂z_i
+            ones = np.tile(np.eye(units, dtype=rows.dtype), (len(rows), 1))
+            rows, shape = np.repeat(rows, units, axis=0), (*np.shape(z)[:-1], units, units)
+        numbers, a, prime = self.numbers(rows.dtype), np.empty_like(rows), np.empty_like(rows)
+        activate_kernel[rows.dtype](numbers, rows, a)
+        prime_kernel[rows.dtype](numbers, rows, a, ones, prime)
 
-        return prime.reshape(np.shape(z))
+        return prime.reshape(shape)
+
+    @property
+    def is_rowwise(self) -> bool:
+        """Whether every output depends on all inputs of its row, as with softmax."""
+        return self._kernels.is_rowwise
+
+    def numbers(self, dtype: np.dtype[Any]) -> NDArray[np.int64]:
+        """What the kernels must know of it (see `fnn.kernels.functions`); compiles it for the dtype if need be.
+
+        Raises
+        ------
+        TypeError
+            f or f′ can't be compiled for such numbers.
+        """
+        found = self._numbers.get(dtype)
+        if found is None:
+            try:
+                addresses = self._kernels.addresses(types.float32 if dtype == np.float32 else types.float64)
+            except NumbaError as error:
+                raise TypeError(f"{self!r}: f or prime can't be compiled for {dtype}:\n{error}") from error
+            found = self._numbers[dtype] = np.array([self.code, *addresses, 0])
+
+        return found
 
     def __repr__(self) -> str:
+        if self._scalars:
+            f, prime = (getattr(scalar, "__name__", "?") for scalar in self._scalars)
+            return f"fnn.Activation({self.name!r}, {f}, {prime})"
+
         return f"fnn.{self.name}"
 
-    def __reduce__(self) -> str:
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        if self._scalars:
+            return _unpickled, (self.name, *map(stored, self._scalars))
+
         return self.name  # pickled by name, so that a copy is the same object
+
+
+def _activation(kernels: ActivationKernels, *scalars: Scalar, code: int | None = None) -> Activation:
+    """The one activation with this name and, if it is somebody's, these functions."""
+    key = (kernels.name, *scalars)
+    if key not in _known:
+        made = object.__new__(Activation)
+        values: tuple[object, ...] = kernels.name, next(_codes) if code is None else code, kernels, scalars, {}
+        for field, value in zip(Activation.__slots__, values, strict=True):
+            object.__setattr__(made, field, value)
+        first = _known.setdefault(key, made)  # of those that several threads have made
+        _by_code[first.code] = first
+
+    return _known[key]
+
+
+def activation_of(code: int) -> Activation:
+    """The activation that the kernels know by this code."""
+    return _by_code[code]
+
+
+def _unpickled(name: str, f: Stored, prime: Stored) -> Activation:
+    return Activation(name, restored(f), restored(prime))
 
 
 def _rows(z: ArrayLike) -> NDArray[np.floating]:
@@ -102,17 +203,17 @@ def _rows(z: ArrayLike) -> NDArray[np.floating]:
     return rows.reshape(-1, array.shape[-1] if array.ndim else 1)
 
 
-sigmoid = Activation("sigmoid")
+sigmoid = _activation(kernels.SIGMOID, code=CODE_OF_SIGMOID)
 """σ(z) = 1 / (1 + e^−z);  σ′ = σ(1 − σ)  (F2, F3; S1)."""
 
-tanh = Activation("tanh")
+tanh = _activation(kernels.TANH)
 """tanh z;  tanh′ = 1 − tanh²."""
 
-relu = Activation("relu")
+relu = _activation(kernels.RELU)
 """max(0, z);  0 for z ≤ 0, else 1 (Nair and Hinton 2010)."""
 
-identity = Activation("identity")
+identity = _activation(kernels.IDENTITY)
 """z;  1."""
 
-softmax = Activation("softmax")
+softmax = _activation(kernels.SOFTMAX, code=CODE_OF_SOFTMAX)
 """e^z_j / Σ_k e^z_k, at the output only;  ∂a_j/∂z_i = a_j(𝟙[i=j] − a_i)  (Bridle 1990)."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.activations import Activation, softmax
+from fnn.activations import Activation
 from fnn.checks import whole
 from fnn.layout import Layout, layout_of
 
@@ -22,12 +22,23 @@ class Architecture:
     sizes: tuple[int, ...]
     activations: tuple[Activation, ...]
     _layouts: dict[tuple[type, int, bool], Layout] = field(default_factory=dict, repr=False, compare=False)
-    _spec: NDArray[np.int64] = field(init=False, repr=False, compare=False)  # all of it, for jitted functions
+    # All of it for jitted functions, by dtype: made when they first ask.
+    _spec_float32: NDArray[np.int64] = field(init=False, repr=False, compare=False)
+    _spec_float64: NDArray[np.int64] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        codes = (f.code for f in self.activations)
-        object.__setattr__(self, "_spec", np.array([len(self.activations), *self.sizes, *codes], np.int64))
-        self._spec.setflags(write=False)
+    def __getattr__(self, name: str) -> NDArray[np.int64]:
+        if not name.startswith("_spec_"):
+            raise AttributeError(name)
+        functions = self._functions(np.dtype(name.removeprefix("_spec_")))
+        spec = np.array([len(self.activations), *self.sizes, *functions], np.int64)
+        spec.setflags(write=False)
+        object.__setattr__(self, name, spec)
+
+        return spec
+
+    def _functions(self, dtype: np.dtype[Any]) -> list[int]:
+        """What the kernels must know of each layer's activation, in turn."""
+        return [number for f in self.activations for number in f.numbers(dtype).tolist()]
 
     def layout(self, dtype: np.dtype[Any], rows: int, *, packed: bool = False) -> Layout:
         """Where the kernels find everything, for so many cases; made once and then remembered."""
@@ -36,8 +47,7 @@ class Architecture:
         if found is None:
             if len(self._layouts) > 100:
                 self._layouts.clear()
-            codes = [f.code for f in self.activations]
-            found = self._layouts[key] = layout_of(self.sizes, codes, rows, dtype, packed)
+            found = self._layouts[key] = layout_of(self.sizes, self._functions(dtype), rows, dtype, packed)
 
         return found
 
@@ -76,8 +86,9 @@ def architecture_of(
     for name, activation in [*((f"hidden[{i}]", f) for i, f in enumerate(before)), ("output", output)]:
         if not isinstance(activation, Activation):
             raise TypeError(f"{name}: needs an activation such as fnn.sigmoid, got {activation!r}")
-    if softmax in before:
-        raise ValueError("hidden: fnn.softmax can only stand at the output")
+    for activation in before:
+        if activation.is_rowwise:
+            raise ValueError(f"hidden: {activation!r} can only stand at the output")
 
     return Architecture(sizes, (*before, output))
 

@@ -23,12 +23,12 @@ class Layout(NamedTuple):
     weights: int
 
 
-def layout_of(sizes: Sequence[int], codes: Sequence[int], rows: int, dtype: np.dtype[Any], packed: bool) -> Layout:
-    """The layout of a network for so many cases."""
+def layout_of(sizes: Sequence[int], functions: Sequence[int], rows: int, dtype: np.dtype[Any], packed: bool) -> Layout:
+    """The layout of a network for so many cases; `functions` are the numbers of its activations."""
     table = [0] * (COLUMNS * len(sizes))
     spare = LINE // dtype.itemsize  # kernels start at a whole cache line
     lanes = machine(cpu_target.target_context, types.float32 if dtype == np.float32 else types.float64).lanes
-    needed = lay_out(sizes, codes, rows, lanes, packed, table)
+    needed = lay_out(sizes, functions, rows, lanes, packed, table)
     array = np.array(table, np.int64)
     array.flags.writeable = False
 

@@ -20,10 +20,14 @@ def sources() -> str:
 
 
 class KernelCache(FunctionCache):
-    """Numba's cache on disk, with the sources of all kernels in the key."""
+    """Numba's cache on disk, with the function's name and the sources of all kernels for its key."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._function_name = function.__qualname__
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
-        return (*super()._index_key(sig, codegen), sources())
+        return sig, codegen.magic_tuple(), self._function_name, sources()
 
 
 @cache

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.kernels import plan
-from fnn.kernels.activations import SOFTMAX
+from fnn.kernels.functions import CODE_OF_SOFTMAX
 from fnn.kernels.intrinsics import Floats, Integers, like, pointer, shift
 from fnn.kernels.linking import linked
 from fnn.kernels.losses import CROSS_ENTROPY
@@ -114,7 +114,7 @@ def probability_fault(y: Floats, outputs: int, code: int) -> int:
         if y[d] < 0 or y[d] > 1:
             return NOT_PROBABILITIES
         total += y[d]
-    if code == SOFTMAX and abs(total - 1.0) > SUM_TOLERANCE:
+    if code == CODE_OF_SOFTMAX and abs(total - 1.0) > SUM_TOLERANCE:
         return NOT_A_DISTRIBUTION
     return FINE
 

@@ -21,11 +21,12 @@ from fnn.kernels.cases import (
 )
 from fnn.kernels.equations import ERROR_ONLY, EVERYTHING, backward, forward, gradient, transpose
 from fnn.kernels.evaluate import BLOCK
+from fnn.kernels.functions import CODE
 from fnn.kernels.intrinsics import Floats, aligned, like, pointer
 from fnn.kernels.kernel import array, kernel, output
 from fnn.kernels.linking import linked
 from fnn.kernels.options import inline
-from fnn.kernels.plan import COLUMNS, Net, entry, errors_of, net_type
+from fnn.kernels.plan import COLUMNS, Net, entry, errors_of, function_of, net_type
 from fnn.kernels.tile import KEEP, STORE, ZERO
 
 PIECE: Final = 256  # cases whose activations are held at once
@@ -69,7 +70,7 @@ def differentiate_kernel(
 def differentiate(
     net: Net, room: int, cases: Cases, loss: int, mean: bool, wanted: int, into: Floats
 ) -> tuple[float, int, int]:
-    outputs, code = entry(net, net.layers, plan.UNITS), entry(net, net.layers, plan.CODE)
+    outputs, code = entry(net, net.layers, plan.UNITS), function_of(net, net.layers)[CODE]
     fault, row = find_fault(cases, entry(net, 0, plan.UNITS), outputs, code, loss)
     if fault != FINE:
         return 0.0, fault, row

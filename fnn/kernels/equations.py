@@ -13,13 +13,13 @@ number is one chain of operations in one order, however the work is cut.
 from numba import types
 
 from fnn.kernels import plan
-from fnn.kernels.activations import activate, multiply_by_prime
+from fnn.kernels.functions import CODE, activate, multiply_by_prime
 from fnn.kernels.intrinsics import Floats, like, shift
 from fnn.kernels.linking import linked
 from fnn.kernels.losses import is_matched, output_error
 from fnn.kernels.matmul import matmul, transpose_pack
 from fnn.kernels.options import inline
-from fnn.kernels.plan import Net, block, entry, errors_of, net_type, rounded
+from fnn.kernels.plan import Net, block, entry, errors_of, function_of, net_type, rounded
 from fnn.kernels.tile import BIAS, DESCEND, STORE, ZERO, panel_width
 
 ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how much of the way back is wanted
@@ -85,7 +85,7 @@ def weighted_inputs(net: Net, layer: int, first: int, rows: int) -> None:
 def activations(net: Net, layer: int, first: int, rows: int) -> None:
     """F2: Aˡ = f(Zˡ)."""
     z, a = block(net, layer, plan.Z, first), block(net, layer, plan.A, first)
-    activate(entry(net, layer, plan.CODE), z, a, rows, entry(net, layer, plan.UNITS), entry(net, layer, plan.STRIDE))
+    activate(function_of(net, layer), z, a, rows, entry(net, layer, plan.UNITS), entry(net, layer, plan.STRIDE))
 
 
 @inline
@@ -93,7 +93,7 @@ def output_errors(net: Net, loss: int, first: int, rows: int) -> None:
     """E1 case by case, and E2: ∂E/∂Aᴸ."""
     top, stride = net.layers, entry(net, net.layers, plan.STRIDE)
     output_error(
-        loss, entry(net, top, plan.CODE),
+        loss, function_of(net, top)[CODE],
         block(net, top, plan.Z, first), block(net, top, plan.A, first),
         shift(net.space, entry(net, 0, plan.TARGETS) + first * stride),
         shift(net.space, entry(net, 0, plan.SHARES) + first),
@@ -106,7 +106,7 @@ def output_errors(net: Net, loss: int, first: int, rows: int) -> None:
 def deltas(net: Net, layer: int, first: int, rows: int) -> None:
     """B1: Δˡ = ∂E/∂Aˡ ⊙ f′(Zˡ)."""
     multiply_by_prime(
-        entry(net, layer, plan.CODE),
+        function_of(net, layer),
         block(net, layer, plan.Z, first), block(net, layer, plan.A, first),
         block(net, layer, plan.DE_DA, first), block(net, layer, plan.DELTA, first),
         rows, entry(net, layer, plan.UNITS), entry(net, layer, plan.STRIDE),

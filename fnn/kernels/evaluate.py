@@ -7,9 +7,9 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.kernels import plan
-from fnn.kernels.activations import activate, multiply_by_prime
 from fnn.kernels.cases import Reals, copy, first_not_finite
 from fnn.kernels.equations import forward
+from fnn.kernels.functions import activate, multiply_by_prime
 from fnn.kernels.intrinsics import Floats, aligned, fma, pointer, shift
 from fnn.kernels.kernel import array, kernel, output
 from fnn.kernels.linking import linked
@@ -57,15 +57,15 @@ def descend_flat(w: Floats, dE_dw: Floats, eta: float, into: Floats, count: int)
         into[i] = fma(-eta, dE_dw[i], w[i])
 
 
-@kernel(lambda t: types.void(types.int64, array(t, 2), output(t, 2)))
-def activate_kernel(code: int, z: Reals, a: Reals) -> None:
+@kernel(lambda t: types.void(array(types.int64), array(t, 2), output(t, 2)))
+def activate_kernel(function: npt.NDArray[np.int64], z: Reals, a: Reals) -> None:
     """F2 for an array of rows."""
     rows, columns = z.shape
-    activate(code, pointer(z), pointer(a), rows, columns, columns)
+    activate(pointer(function), pointer(z), pointer(a), rows, columns, columns)
 
 
-@kernel(lambda t: types.void(types.int64, array(t, 2), array(t, 2), array(t, 2), output(t, 2)))
-def prime_kernel(code: int, z: Reals, a: Reals, dE_da: Reals, delta: Reals) -> None:
+@kernel(lambda t: types.void(array(types.int64), array(t, 2), array(t, 2), array(t, 2), output(t, 2)))
+def prime_kernel(function: npt.NDArray[np.int64], z: Reals, a: Reals, dE_da: Reals, delta: Reals) -> None:
     """B1 for an array of rows."""
     rows, columns = z.shape
-    multiply_by_prime(code, pointer(z), pointer(a), pointer(dE_da), pointer(delta), rows, columns, columns)
+    multiply_by_prime(pointer(function), pointer(z), pointer(a), pointer(dE_da), pointer(delta), rows, columns, columns)

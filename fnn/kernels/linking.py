@@ -63,15 +63,20 @@ class Linked:
 
     def address(self, dtype: types.Float) -> int:
         """Where the compiled code starts."""
-        signature = self.signature(dtype)
-        dispatcher = njit(no_cpython_wrapper=True, **OPTIONS)(self.function)
-        give_cache(dispatcher, self.function)
-        dispatcher.compile(signature)
-        compiled = dispatcher.overloads[signature.args]
-        _kept.append(compiled)
-        address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+        return address_of(self.function, self.signature(dtype), cached=True)
 
-        return address
+
+def address_of(function: Callable[..., Any], signature: Any, *, cached: bool) -> int:
+    """Compile a function, or read it from the cache; where its code starts."""
+    dispatcher = njit(no_cpython_wrapper=True, **OPTIONS)(function)
+    if cached:
+        give_cache(dispatcher, function)
+    dispatcher.compile(signature)
+    compiled = dispatcher.overloads[signature.args]
+    _kept.append(compiled)
+    address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+
+    return address
 
 
 _links: dict[int, Linked] = {}  # by the identity of what callers see

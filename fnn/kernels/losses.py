@@ -6,7 +6,8 @@ own error in float64. Sums over the output units run in their order.
 
 import numpy as np
 
-from fnn.kernels.activations import SOFTMAX, greatest, sum_of_exp
+from fnn.kernels.activations import greatest, sum_of_exp
+from fnn.kernels.functions import CODE_OF_SOFTMAX
 from fnn.kernels.intrinsics import Floats, like, shift
 from fnn.kernels.options import inline
 from fnn.kernels.vecmath import exp, log, log1p
@@ -82,7 +83,7 @@ def output_error(
         g_c, delta_c = shift(dE_da, at), shift(delta, at)
         if loss == SQUARED_ERROR:
             error = squared_error(a_c, y_c, share[row], g_c, units)
-        elif code == SOFTMAX:
+        elif code == CODE_OF_SOFTMAX:
             error = softmax_cross_entropy(z_c, a_c, y_c, share[row], g_c, delta_c, units)
         else:
             error = sigmoid_cross_entropy(z_c, a_c, y_c, share[row], g_c, delta_c, units)

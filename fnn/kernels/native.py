@@ -5,7 +5,7 @@ its columns; a vector is one row. They raise nothing: an exception from a called
 so they return a status, and the caller raises in its own frame (see `fnn.nopython`). Work buffers are from the C
 library.
 
-The network is described by `spec`: L, n_0 .. n_L, and the codes of the activations of the layers 1 .. L.
+The network is described by `spec`: L, n_0 .. n_L, and the activations of the layers 1 .. L, as in the table.
 """
 
 from typing import Any, Final
@@ -17,20 +17,19 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from fnn.kernels import cases, plan
-from fnn.kernels.activations import RELU, SIGMOID, SOFTMAX, TANH, relu, softmax
 from fnn.kernels.barrier import SIZE
 from fnn.kernels.cases import Cases, copy, find_fault, is_finite
 from fnn.kernels.descend import HANDS, ROOM, STOPPED, descend, relay_weights
 from fnn.kernels.differentiate import PIECE, differentiate
 from fnn.kernels.equations import transpose
 from fnn.kernels.evaluate import BLOCK, descend_flat, outputs
+from fnn.kernels.functions import CODE, CODE_OF_SIGMOID, CODE_OF_SOFTMAX, NUMBERS, activate
 from fnn.kernels.intrinsics import Floats, Integers, aligned, like, shift
 from fnn.kernels.linking import entry_point
 from fnn.kernels.losses import CROSS_ENTROPY
 from fnn.kernels.options import inline
 from fnn.kernels.plan import COLUMNS, LINE, Net, Sizes, fill, rounded
 from fnn.kernels.tile import BIAS, STORE, machine, panel_width, tile
-from fnn.kernels.vecmath import sigmoid, tanh
 
 # Statuses: those of `fnn.kernels.cases`, and
 X_COLUMNS, NO_CASES, Y_SHAPE, WEIGHTS_SHAPE, OUT_SHAPE, UNSUITED, STRUCTURE = range(20, 27)
@@ -46,10 +45,10 @@ def _type(p: Any) -> Any:
 
 @intrinsic
 def _stack(typingctx: Any, p: Any) -> Any:
-    """Two rows of STACK elements of what p points to, until the function returns."""
+    """Three rows of STACK elements of what p points to, until the function returns."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        space: Any = cgutils.alloca_once(builder, arguments[0].type.pointee, 2 * STACK)
+        space: Any = cgutils.alloca_once(builder, arguments[0].type.pointee, 3 * STACK)
         space.align = LINE
         return space
 
@@ -97,9 +96,9 @@ def size_of(spec: Integers, layer: int) -> int:
 
 
 @inline
-def code_of(spec: Integers, layer: int) -> int:
+def activation_of(spec: Integers, layer: int) -> Integers:
     """The activation of a layer, l ≥ 1."""
-    return spec[1 + spec[0] + layer]
+    return shift(spec, 2 + spec[0] + (layer - 1) * NUMBERS)
 
 
 @inline
@@ -128,7 +127,7 @@ def laid_out(spec: Integers, weights: Floats, rows: int, packed: bool, table: In
     """The layout of a network for so many cases."""
     layers = spec[0]
     lanes = panel_width(weights) // 2
-    return _fill(layers, shift(spec, 1), shift(spec, 2 + layers), rows, lanes, packed, table)
+    return _fill(layers, shift(spec, 1), activation_of(spec, 1), rows, lanes, packed, table)
 
 
 @intrinsic
@@ -204,23 +203,6 @@ def weighted_inputs(inputs: int, units: int, a: Floats, w: Floats, z: Floats) ->
             )  # fmt: skip
 
 
-@inline
-def activations(code: int, units: int, z: Floats) -> None:
-    """F2 for one case, in place: in loops of several whole vectors, as many as are known when compiled."""
-    count = rounded(units, _lanes(z))
-    if code == SOFTMAX:
-        softmax(z, z, units)
-    elif code == SIGMOID:
-        for j in range(count):
-            z[j] = sigmoid(z[j])
-    elif code == TANH:
-        for j in range(count):
-            z[j] = tanh(z[j])
-    elif code == RELU:
-        for j in range(count):
-            z[j] = relu(z[j])
-
-
 @entry_point(
     lambda t: types.int64(
         types.CPointer(types.int64), types.CPointer(t),
@@ -243,17 +225,17 @@ def forward_one(
     stride = rounded(widest(spec), panel_width(x))
     space = heap = _stack(x)
     if stride > STACK:
-        heap = _allocate(x, 2 * stride + LINE)
+        heap = _allocate(x, 3 * stride + LINE)
         if _is_null(heap):
             return MEMORY
         space = aligned(heap)
     a, w = x, weights
     for layer in range(1, spec[0] + 1):
         inputs, units = columns, size_of(spec, layer)
-        z = shift(space, layer % 2 * stride)
+        z, result = shift(space, 2 * stride), shift(space, layer % 2 * stride)
         weighted_inputs(inputs, units, a, w, z)
-        activations(code_of(spec, layer), units, z)
-        a = z
+        activate(activation_of(spec, layer), z, result, 1, units, rounded(units, panel_width(x) // 2))
+        a = result
         w, columns = shift(w, (inputs + 1) * units), units
     copy(a, into, columns)
     if stride > STACK:
@@ -306,8 +288,8 @@ def unfit(
         return Y_SHAPE
     if weighted and weights != rows:
         return WEIGHTS_SHAPE
-    code = code_of(spec, spec[0])
-    if loss == CROSS_ENTROPY and code != SOFTMAX and code != SIGMOID:
+    code = activation_of(spec, spec[0])[CODE]
+    if loss == CROSS_ENTROPY and code != CODE_OF_SOFTMAX and code != CODE_OF_SIGMOID:
         return UNSUITED
     return FINE
 
@@ -363,7 +345,7 @@ def update_all(
     into: Floats, into_rows: int, into_columns: int,
 ) -> int:  # fmt: skip
     """G1 for whole networks of one architecture."""
-    for i in range(2 + 2 * spec[0]):
+    for i in range(2 + (1 + NUMBERS) * spec[0]):
         if spec[i] != other[i]:
             return STRUCTURE
     if not (eta > 0 and eta < np.inf):
@@ -404,7 +386,7 @@ def train_all(
         for row in range(rows):
             order[row] = row
         every = Cases(rows, x, y, labels, case_weights, order, labelled, weighted, True)
-        status, _ = find_fault(every, columns, size_of(spec, spec[0]), code_of(spec, spec[0]), loss)
+        status, _ = find_fault(every, columns, size_of(spec, spec[0]), activation_of(spec, spec[0])[CODE], loss)
         if status == FINE:
             status = run(
                 spec, weights, every, table, loss, mean, eta, min(batch, rows), seed, epochs,

@@ -1,12 +1,12 @@
 """Where everything lies: a table of integers for one network and one number of rows.
 
 The kernels see a network as flat buffers, of parameters and of workspace, and a table that has a row a layer, l = 0..L:
-the number of units, the code of the activation and the offsets of the layer's arrays. All of these are values at run
-time, so one compiled kernel serves every architecture.
+the number of units, the activation and the offsets of the layer's arrays. All of these are values at run time, so one
+compiled kernel serves every architecture.
 
 Rows of cases in the workspace are padded to whole vectors, and from 512 bytes on to an odd number of cache lines: rows
 a multiple of 4 KB apart share a few sets of the first-level cache. The padding is zero at the start, and whatever the
-elementwise kernels make of it is finite and read by nobody.
+elementwise kernels make of it is read by nobody.
 """
 
 from collections.abc import Sequence
@@ -15,25 +15,26 @@ from typing import Final, NamedTuple
 from numba import types
 from numba.extending import register_jitable
 
+from fnn.kernels.functions import NUMBERS
 from fnn.kernels.intrinsics import Floats, Integers, doubles, shift
 from fnn.kernels.options import inline
 
 # The columns of the table.
 UNITS: Final = 0  # n_l
 STRIDE: Final = 1  # from one case to the next in A, Z, ∂E/∂A and Δ
-CODE: Final = 2  # the activation's
-W: Final = 3  # W_l among the weights, whose columns lie in panels:
-W_PANEL: Final = 4  # from one panel to the next,
-W_ROW: Final = 5  # from one row to the next in a panel
-B: Final = 6  # b_l among the weights
-COMPACT: Final = 7  # W_l in the flat buffer of `Params`, followed by b_l
-A: Final = 8  # A_l, Z_l, ∂E/∂A_l, Δ_l in the workspace
-Z: Final = 9
-DE_DA: Final = 10
-DELTA: Final = 11
-TRANSPOSED: Final = 12  # W_lᵀ in the workspace, packed
-WIDTH: Final = 13  # columns of Z_l and of W_l to compute: whole vectors, where the weights are padded to them
-COLUMNS: Final = 14
+FUNCTION: Final = 2  # the activation: four numbers, see `fnn.kernels.functions`
+W: Final = 6  # W_l among the weights, whose columns lie in panels:
+W_PANEL: Final = 7  # from one panel to the next,
+W_ROW: Final = 8  # from one row to the next in a panel
+B: Final = 9  # b_l among the weights
+COMPACT: Final = 10  # W_l in the flat buffer of `Params`, followed by b_l
+A: Final = 11  # A_l, Z_l, ∂E/∂A_l, Δ_l in the workspace
+Z: Final = 12
+DE_DA: Final = 13
+DELTA: Final = 14
+TRANSPOSED: Final = 15  # W_lᵀ in the workspace, packed
+WIDTH: Final = 16  # columns of Z_l and of W_l to compute: whole vectors, where the weights are padded to them
+COLUMNS: Final = 17
 # Layer 0 has no Z, no Δ and no W; its row says where the cases' targets, shares in the error and errors are.
 TARGETS: Final = Z
 SHARES: Final = DELTA
@@ -68,6 +69,12 @@ def entry(net: Net, layer: int, column: int) -> int:
 
 
 @inline
+def function_of(net: Net, layer: int) -> Integers:
+    """The layer's activation."""
+    return shift(net.table, layer * COLUMNS + FUNCTION)
+
+
+@inline
 def block(net: Net, layer: int, column: int, first: int) -> Floats:
     """Where an array of the layer starts for the case `first`."""
     return shift(net.space, entry(net, layer, column) + first * entry(net, layer, STRIDE))
@@ -87,17 +94,19 @@ class Sizes(NamedTuple):
     weights: int
 
 
-def lay_out(sizes: Sequence[int], codes: Sequence[int], rows: int, lanes: int, packed: bool, table: list[int]) -> Sizes:
-    """Fill the table, row after row, for `rows` cases.
+def lay_out(
+    sizes: Sequence[int], functions: Sequence[int], rows: int, lanes: int, packed: bool, table: list[int]
+) -> Sizes:
+    """Fill the table, row after row, for `rows` cases; `functions` has the numbers of each layer's activation in turn.
 
     `packed` weights lie in panels of 2 · `lanes` columns, one behind the other, which the matrix kernel reads in order;
     others lie as in `Params`.
     """
-    return fill(len(sizes) - 1, sizes, codes, rows, lanes, packed, table)
+    return fill(len(sizes) - 1, sizes, functions, rows, lanes, packed, table)
 
 
 def fill(
-    layers: int, sizes: Row, codes: Row, rows: int, lanes: int, packed: bool, table: list[int] | Integers
+    layers: int, sizes: Row, functions: Row, rows: int, lanes: int, packed: bool, table: list[int] | Integers
 ) -> Sizes:
     """`lay_out`, which runs over lists in Python and over pointers when it is compiled."""
     panel = 2 * lanes
@@ -111,7 +120,8 @@ def fill(
         at += rows * stride
         if layer > 0:
             inputs = sizes[layer - 1]
-            table[row + CODE] = codes[layer - 1]
+            for i in range(NUMBERS):
+                table[row + FUNCTION + i] = functions[(layer - 1) * NUMBERS + i]
             table[row + WIDTH] = rounded(units, lanes) if packed else units
             table[row + Z] = at
             at += rows * stride

@@ -8,15 +8,12 @@ from numba.core.imputils import lower_constant
 from numba.extending import NativeValue, box, unbox
 from numpy.typing import NDArray
 
-from fnn import activations
+from fnn.activations import activation_of
 from fnn.architecture import Architecture
+from fnn.kernels.functions import CODE, NUMBERS
 from fnn.nopython.types import SPEC, LossType, ParamsType
 from fnn.params import Params, wrap
 
-_BY_CODE = {
-    f.code: f
-    for f in (activations.identity, activations.sigmoid, activations.tanh, activations.relu, activations.softmax)
-}
 _architectures: dict[bytes, Architecture] = {}
 
 
@@ -28,8 +25,8 @@ def _wrapped(flat: NDArray[Any], spec: NDArray[np.int64]) -> Params[Any]:
         if len(_architectures) > 1000:
             _architectures.clear()
         layers, *rest = spec.tolist()
-        codes = rest[layers + 1 :]
-        architecture = Architecture(tuple(rest[: layers + 1]), tuple(_BY_CODE[code] for code in codes))
+        codes = rest[layers + 1 + CODE :: NUMBERS]
+        architecture = Architecture(tuple(rest[: layers + 1]), tuple(map(activation_of, codes)))
         architecture = _architectures.setdefault(key, architecture)
 
     return wrap(flat, architecture)
@@ -40,13 +37,18 @@ def _unbox_params(params: ParamsType, value: Any, c: Any) -> NativeValue:
     native = cgutils.create_struct_proxy(params)(c.context, c.builder)
     architecture = c.pyapi.object_getattr_string(value, "_architecture")
     flat = c.pyapi.object_getattr_string(value, "_flat")
-    spec = c.pyapi.object_getattr_string(architecture, "_spec")
-    parts = [c.unbox(params.flat, flat), c.unbox(SPEC, spec)]  # each takes a reference of its own
-    native.flat, native.spec = (part.value for part in parts)
-    for reference in (architecture, flat, spec):
+    spec = c.pyapi.object_getattr_string(architecture, f"_spec_{params.dtype}")
+    is_error = cgutils.alloca_once_value(c.builder, cgutils.true_bit)
+    found = c.builder.not_(cgutils.is_null(c.builder, spec))  # unless an activation can't be compiled
+    with c.builder.if_then(found, likely=True):
+        parts = [c.unbox(params.flat, flat), c.unbox(SPEC, spec)]  # each takes a reference of its own
+        native.flat, native.spec = (part.value for part in parts)
+        c.builder.store(c.builder.or_(*(part.is_error for part in parts)), is_error)
+        c.pyapi.decref(spec)
+    for reference in (architecture, flat):
         c.pyapi.decref(reference)
 
-    return NativeValue(native._getvalue(), is_error=c.builder.or_(*(part.is_error for part in parts)))
+    return NativeValue(native._getvalue(), is_error=c.builder.load(is_error))
 
 
 @box(ParamsType)

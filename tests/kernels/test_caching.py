@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import njit
 
 import fnn
 from fnn.kernels import caching
@@ -73,8 +74,8 @@ def test_an_edit_of_another_file_changes_what_is_computed(warm: tuple[Path, Path
     folder, cache, first = warm
     source = folder / "fnn" / "kernels" / "activations.py"
     text = source.read_text(encoding="utf-8")
-    assert text.count("a[i] = z[i]") == 1
-    source.write_text(text.replace("a[i] = z[i]", "a[i] = z[i] + z[i]"), encoding="utf-8")
+    assert text.count("    return z\n") == 1  # the identity
+    source.write_text(text.replace("    return z\n", "    return z + z\n"), encoding="utf-8")
     edited = run(folder, NUMBA_CACHE_DIR=str(cache))
     source.write_text(text, encoding="utf-8")
     restored = run(folder, NUMBA_CACHE_DIR=str(cache))
@@ -135,6 +136,37 @@ def test_one_compilation_a_dtype_serves_everything() -> None:
     assert recorder.buffer == []
 
 
+def test_an_activation_of_ones_own_is_compiled_once_a_dtype() -> None:
+    event = pytest.importorskip("numba.core.event")
+    own = fnn.Activation("own", njit(lambda z: z + z), njit(lambda z, a: 2.0))
+
+    def use(dtype: type[Any], sizes: tuple[int, ...]) -> None:
+        params: fnn.Params[Any] = fnn.init(sizes, seed=0, hidden=own, output=own, dtype=dtype)
+        x, y = np.ones((3, sizes[0]), dtype), np.ones((3, sizes[-1]), dtype)
+        assert fnn.train(params, x, y, eta=1e-3, epochs=1).params != params
+        assert own(x).sum() == 6 * sizes[0]
+
+    for dtype in (np.float32, np.float64):
+        everything(dtype, (2, 2), 1)
+        with event.install_recorder("numba:compile") as first:
+            use(dtype, (2, 2))
+        assert len({e.data["dispatcher"] for _, e in first.buffer}) == 4  # f, f′, and the kernels around them
+        with event.install_recorder("numba:compile") as later:
+            use(dtype, (3, 5, 2))
+        assert later.buffer == []
+
+
+def test_only_activations_that_are_used_are_compiled() -> None:
+    program = """if True:
+        import fnn, numpy as np
+        from fnn.activations import _known
+        fnn.train(fnn.init((2, 2, 1), seed=0, hidden=fnn.tanh), np.ones((4, 2)), np.ones((4, 1)), eta=1.0, epochs=1)
+        print(*[f"{f.name} {t}" for f in _known.values() for t in f._kernels._addresses])
+    """
+    done = subprocess.run([sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("sigmoid float64 tanh float64\n", "")
+
+
 def test_kernels_have_one_signature_a_dtype() -> None:
     everything(np.float32, (2, 2), 1)
     everything(np.float64, (2, 2), 1)
@@ -151,8 +183,9 @@ def test_a_kernel_refuses_to_compile_for_anything_else() -> None:
     from fnn.kernels.evaluate import activate_kernel
 
     fnn.sigmoid(1.0)
+    numbers = fnn.sigmoid.numbers(np.dtype(np.float64))
     with pytest.raises(TypeError, match="No matching definition"):
-        activate_kernel[np.dtype(np.float64)](1, np.zeros((1, 1), complex), np.zeros((1, 1), complex))
+        activate_kernel[np.dtype(np.float64)](numbers, np.zeros((1, 1), complex), np.zeros((1, 1), complex))
 
 
 def test_the_key_covers_every_kernel_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

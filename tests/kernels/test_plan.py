@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fnn.kernels import plan
+from fnn.kernels.functions import NUMBERS
 from fnn.kernels.plan import COLUMNS, lay_out
 
 SIZES = st.lists(st.integers(1, 300), min_size=2, max_size=6)
@@ -18,7 +19,12 @@ LANES = st.sampled_from([2, 4, 8, 16])
 def table_of(sizes: list[int], rows: int, lanes: int, packed: bool) -> tuple[list[int], Any]:
     table = [-1] * (COLUMNS * len(sizes))
 
-    return table, lay_out(sizes, list(range(1, len(sizes))), rows, lanes, packed, table)
+    return table, lay_out(sizes, functions_of(sizes), rows, lanes, packed, table)
+
+
+def functions_of(sizes: list[int]) -> list[int]:
+    """Distinct numbers for the activations."""
+    return list(range(1, 1 + NUMBERS * (len(sizes) - 1)))
 
 
 def rounded_up(count: int, unit: int) -> int:
@@ -83,11 +89,12 @@ def test_the_weights(sizes: list[int], lanes: int) -> None:
 
 
 @given(SIZES, st.integers(1, 600), LANES)
-def test_units_and_codes(sizes: list[int], rows: int, lanes: int) -> None:
+def test_units_and_activations(sizes: list[int], rows: int, lanes: int) -> None:
     table, _ = table_of(sizes, rows, lanes, packed=False)
 
     assert table[plan.UNITS :: COLUMNS] == sizes
-    assert table[COLUMNS + plan.CODE :: COLUMNS] == list(range(1, len(sizes)))
+    for i in range(NUMBERS):
+        assert table[COLUMNS + plan.FUNCTION + i :: COLUMNS] == functions_of(sizes)[i::NUMBERS]
 
 
 @pytest.mark.parametrize(
@@ -115,6 +122,7 @@ def test_long_rows_are_never_a_multiple_of_4_kb_apart(units: int, lanes: int) ->
 
 def test_the_number_of_rows_scales_only_the_rows() -> None:
     few, many = (np.array(table_of([5, 7, 3], rows, 8, False)[0]).reshape(-1, COLUMNS) for rows in (1, 100))
-    same = [plan.UNITS, plan.STRIDE, plan.CODE, plan.W, plan.W_PANEL, plan.W_ROW, plan.B, plan.COMPACT]
+    functions = range(plan.FUNCTION, plan.FUNCTION + NUMBERS)
+    same = [plan.UNITS, plan.STRIDE, *functions, plan.W, plan.W_PANEL, plan.W_ROW, plan.B, plan.COMPACT]
 
     np.testing.assert_array_equal(few[1:, same], many[1:, same])

@@ -30,6 +30,12 @@ def test_a_second_process_compiles_nothing_and_one_specialisation_serves_two_arc
     assert run("cache") == ["1 1 0", "1 1 0"]
 
 
+def test_a_second_process_with_activations_of_its_own(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    assert run("custom", "0", NUMBA_CACHE_DIR=folder) == ["1 0 1", "1 0 1"]
+    assert run("custom", "3", NUMBA_CACHE_DIR=folder) == ["1 1 0", "1 1 0"]
+
+
 def test_calls_and_errors_leak_nothing() -> None:
     (line,) = run("leaks", "2000", NUMBA_NRT_STATS="1")
     assert line.startswith("True"), line

@@ -1,4 +1,4 @@
-"""What a user's module looks like; run as a process by the tests: ``python -m tests.nopython.user leaks|cache``."""
+"""What a user's module looks like; run as a process by the tests: ``.. user leaks|cache|custom``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 import fnn
+from tests.scalars import BELL, SOFTPLUS
 
 
 @njit(cache=True)
@@ -38,6 +39,24 @@ def cache() -> None:
         print(len(function.signatures), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 
 
+def custom() -> None:
+    """The same with activations of the user's own, and so many more."""
+    chosen: list[fnn.Activation] = [BELL, SOFTPLUS]
+    for number in range(int(sys.argv[2])):
+        twice, two = njit(lambda z: 2 * z), njit(lambda z, a: 2.0)
+        chosen.append(fnn.Activation(f"other{number}", twice, two))
+    for f in reversed(chosen):
+        params = fnn.init((4, 3, 2), seed=0, hidden=f, output=BELL)
+        x, y = np.linspace(-1, 1, 20).reshape(5, 4), np.ones((5, 2))
+        assert (evaluate(params, x) == fnn.forward(params, x)).all()
+        fitted = fit(params, x, y, 0.1, 3)
+        assert fitted == fnn.train(params, x, y, eta=0.1, epochs=3).params
+        assert fitted.activations == (f, BELL)
+    for function in (evaluate, fit):
+        stats: Any = function.stats
+        print(len(function.signatures), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
+
+
 def leaks() -> None:
     """Call rightly and wrongly, so many times each, and print what is left over."""
     from numba.core.runtime import rtsys
@@ -49,7 +68,7 @@ def leaks() -> None:
     def state() -> list[int]:
         gc.collect()
         stats = rtsys.get_allocation_stats()
-        held = (params._flat, params._architecture._spec, x, y, wrong, params)
+        held = (params._flat, params._architecture._spec_float64, x, y, wrong, params)
         return [stats.alloc - stats.free, stats.mi_alloc - stats.mi_free, *map(sys.getrefcount, held)]
 
     def calls(times: int) -> None:
@@ -77,4 +96,4 @@ def leaks() -> None:
 
 
 if __name__ == "__main__":
-    {"cache": cache, "leaks": leaks}[sys.argv[1]]()
+    {"cache": cache, "custom": custom, "leaks": leaks}[sys.argv[1]]()

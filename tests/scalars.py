@@ -1,0 +1,81 @@
+"""Scalar functions that a user might jit, in pairs: f(z) and f′(z, a)."""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+import fnn
+
+
+@njit
+def softplus(z: float) -> float:
+    return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
+
+
+@njit
+def softplus_prime(z: float, a: float) -> float:
+    return 1 / (1 + math.exp(-z))
+
+
+@njit
+def bell(z: float) -> float:
+    return math.exp(-z * z)
+
+
+@njit
+def bell_prime(z: float, a: float) -> float:
+    return -2 * z * a
+
+
+@njit
+def reciprocal(z: float) -> float:
+    return 1 / z  # raises at 0, which is what rows are padded with
+
+
+@njit
+def reciprocal_prime(z: float, a: float) -> float:
+    return -a * a
+
+
+@njit
+def cube(z: float) -> float:
+    return z * z * z
+
+
+@njit
+def cube_prime(z: float, a: float) -> float:
+    return z * z + 2 * z * z
+
+
+@njit
+def step(z: float) -> int:
+    return 1 if z > 0 else 0
+
+
+@njit
+def step_prime(z: float, a: float) -> int:
+    return 0
+
+
+@njit
+def same(z: float) -> float:
+    return z
+
+
+@njit
+def text(z: float) -> str:
+    return "a"
+
+
+@njit
+def of_a(z: float, a: float) -> float:
+    return a
+
+
+SOFTPLUS = fnn.Activation("my_softplus", softplus, softplus_prime)
+BELL = fnn.Activation("bell", bell, bell_prime)
+RECIPROCAL = fnn.Activation("reciprocal", reciprocal, reciprocal_prime)
+CUBE = fnn.Activation("cube", cube, cube_prime)
+STEP = fnn.Activation("step", step, step_prime)
