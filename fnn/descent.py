@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fnn.backprop import evaluate
 from fnn.batch import Batch, raise_fault
-from fnn.kernels import barrier, cases
+from fnn.kernels import barrier, cases, turns
 from fnn.kernels.descend import (
     CASE,
     EPOCH,
@@ -90,7 +90,7 @@ class Descent(Generic[DT]):
 
     def run(self, steps: int, threads: int) -> None:
         """Take some steps, or fewer if the error is no longer finite."""
-        gate, kernel = np.zeros(barrier.SIZE, np.int64), descend_kernel[self._dtype]
+        gate, kernel = np.zeros(turns.gate_size(threads), np.int64), descend_kernel[self._dtype]
         x, y, labels, weights, _ = self._batch
 
         def part(number: int, parts: int) -> None:

@@ -22,7 +22,7 @@ _SPINS = 4000  # some 20 µs
 
 
 @intrinsic
-def _fetch_and_add(typingctx: Any, p: Any, value: Any) -> Any:
+def fetch_and_add(typingctx: Any, p: Any, value: Any) -> Any:
     """The old *p; *p += value, at once for all threads."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -32,7 +32,7 @@ def _fetch_and_add(typingctx: Any, p: Any, value: Any) -> Any:
 
 
 @intrinsic
-def _load(typingctx: Any, p: Any) -> Any:
+def load_acquired(typingctx: Any, p: Any) -> Any:
     """*p, and with it all that was written before it was."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -42,7 +42,7 @@ def _load(typingctx: Any, p: Any) -> Any:
 
 
 @intrinsic
-def _store(typingctx: Any, p: Any, value: Any) -> Any:
+def store_released(typingctx: Any, p: Any, value: Any) -> Any:
     """*p = value, after all that was written before."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -85,13 +85,13 @@ def wait_for_all(barrier: Integers, parts: int) -> None:
     """Return when all parts have come here; what they wrote before is then seen by all."""
     if parts == 1:
         return
-    this_round = _load(shift(barrier, _ROUND))
-    if _fetch_and_add(shift(barrier, _ARRIVED), 1) == parts - 1:
-        _store(shift(barrier, _ARRIVED), 0)
-        _store(shift(barrier, _ROUND), this_round + 1)
+    this_round = load_acquired(shift(barrier, _ROUND))
+    if fetch_and_add(shift(barrier, _ARRIVED), 1) == parts - 1:
+        store_released(shift(barrier, _ARRIVED), 0)
+        store_released(shift(barrier, _ROUND), this_round + 1)
         return
     spins = 0
-    while _load(shift(barrier, _ROUND)) == this_round and _load(shift(barrier, ABANDONED)) == 0:
+    while load_acquired(shift(barrier, _ROUND)) == this_round and load_acquired(shift(barrier, ABANDONED)) == 0:
         spins += 1
         if spins < _SPINS:
             _pause()

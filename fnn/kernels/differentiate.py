@@ -19,7 +19,7 @@ from fnn.kernels.cases import (
     load,
     total_weight,
 )
-from fnn.kernels.equations import ERROR_ONLY, EVERYTHING, backward, forward, gradient, transpose
+from fnn.kernels.equations import ERROR_ONLY, EVERYTHING, backward, forward, gradient, nothing, transpose
 from fnn.kernels.evaluate import BLOCK
 from fnn.kernels.functions import CODE
 from fnn.kernels.intrinsics import Floats, aligned, like, pointer
@@ -86,7 +86,7 @@ def differentiate(
         through(net, cases, first, 1.0 / whole, loss, wanted, 0, rows, True)
         total = sum_in_order(errors_of(net, 0), rows, total)
         if wanted != ERROR_ONLY:
-            gradient(net, rows, into, ZERO if first == 0 else KEEP, STORE, like(into, 0.0), 0, 1)
+            gradient(net, rows, into, ZERO if first == 0 else KEEP, STORE, like(into, 0.0), 0, 1, nothing(net))
     return total, FINE, -1
 
 

@@ -17,7 +17,7 @@ from fnn.kernels.functions import CODE, activate, multiply_by_prime
 from fnn.kernels.intrinsics import Floats, like, shift
 from fnn.kernels.linking import linked
 from fnn.kernels.losses import is_matched, output_error
-from fnn.kernels.matmul import matmul, transpose_pack
+from fnn.kernels.matmul import Soon, matmul, soon_type, transpose_pack
 from fnn.kernels.options import inline
 from fnn.kernels.plan import Net, block, entry, errors_of, function_of, net_type, rounded
 from fnn.kernels.tile import BIAS, DESCEND, STORE, ZERO, panel_width
@@ -48,19 +48,23 @@ def backward(net: Net, loss: int, wanted: int, first: int, rows: int) -> None:
 
 @linked(
     lambda t: types.void(
-        net_type(t), types.int64, types.CPointer(t), types.int64, types.int64, t, types.int64, types.int64
+        net_type(t), types.int64, types.CPointer(t), types.int64, types.int64, t, types.int64, types.int64, soon_type(t)
     )
 )
-def gradient(net: Net, rows: int, into: Floats, start: int, finish: int, eta: float, part: int, parts: int) -> None:
+def gradient(
+    net: Net, rows: int, into: Floats, start: int, finish: int, eta: float, part: int, parts: int, soon: Soon
+) -> None:
     """The part's rows of ∂E/∂W, and the last part's ∂E/∂b, over all `rows` cases, laid out as the weights are.
 
     They start from ZERO or KEEP adding to what is there, and are STOREd; or, `into` being the weights themselves, they
-    are used at once (G1): with DESCEND W becomes W − η ∂E/∂W, the same for b, and no gradient is ever stored.
+    are used at once (G1): with DESCEND W becomes W − η ∂E/∂W, the same for b, and no gradient is ever stored. What
+    comes `soon` is fetched into the cache on the way.
     """
     for layer in range(1, net.layers + 1):
         top, bottom = share(entry(net, layer - 1, plan.UNITS), part, parts)
         if bottom > top:
-            weight_gradient(net, layer, rows, top, bottom, into, start, finish, eta)  # B2  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ
+            fetched = soon if layer == 1 else nothing(net)
+            weight_gradient(net, layer, rows, top, bottom, into, start, finish, eta, fetched)  # B2  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ
         if part == parts - 1:
             bias_gradient(net, layer, rows, into, start, finish, eta)  # B3  ∂E/∂bˡ = Σ_c δˡ
         if finish == DESCEND and layer > 1:
@@ -77,7 +81,7 @@ def weighted_inputs(net: Net, layer: int, first: int, rows: int) -> None:
         block(net, layer - 1, plan.A, first), stride, 1,
         shift(net.weights, entry(net, layer, plan.W)), entry(net, layer, plan.W_PANEL), entry(net, layer, plan.W_ROW),
         block(net, layer, plan.Z, first), panel_width(net.space), z_stride,
-        BIAS, shift(net.weights, entry(net, layer, plan.B)), STORE, like(net.space, 0.0),
+        BIAS, shift(net.weights, entry(net, layer, plan.B)), STORE, like(net.space, 0.0), nothing(net),
     )  # fmt: skip
 
 
@@ -123,13 +127,22 @@ def errors_before(net: Net, layer: int, first: int, rows: int) -> None:
         block(net, layer, plan.DELTA, first), entry(net, layer, plan.STRIDE), 1,
         shift(net.space, entry(net, layer, plan.TRANSPOSED)), units * panel, panel,
         block(net, layer - 1, plan.DE_DA, first), panel, entry(net, layer - 1, plan.STRIDE),
-        ZERO, net.space, STORE, like(net.space, 0.0),
+        ZERO, net.space, STORE, like(net.space, 0.0), nothing(net),
     )  # fmt: skip
 
 
 @inline
 def weight_gradient(
-    net: Net, layer: int, rows: int, top: int, bottom: int, into: Floats, start: int, finish: int, eta: float
+    net: Net,
+    layer: int,
+    rows: int,
+    top: int,
+    bottom: int,
+    into: Floats,
+    start: int,
+    finish: int,
+    eta: float,
+    soon: Soon,
 ) -> None:
     """B2: ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, rows top .. bottom."""
     w_row = entry(net, layer, plan.W_ROW)
@@ -138,7 +151,7 @@ def weight_gradient(
         shift(block(net, layer - 1, plan.A, 0), top), 1, entry(net, layer - 1, plan.STRIDE),
         block(net, layer, plan.DELTA, 0), panel_width(net.space), entry(net, layer, plan.STRIDE),
         shift(into, entry(net, layer, plan.W) + top * w_row), entry(net, layer, plan.W_PANEL), w_row,
-        start, net.space, finish, eta,
+        start, net.space, finish, eta, soon,
     )  # fmt: skip
 
 
@@ -151,7 +164,7 @@ def bias_gradient(net: Net, layer: int, rows: int, into: Floats, start: int, fin
         shift(net.space, plan.ONE), 0, 0,
         block(net, layer, plan.DELTA, 0), panel, entry(net, layer, plan.STRIDE),
         shift(into, entry(net, layer, plan.B)), panel, panel,
-        start, net.space, finish, eta,
+        start, net.space, finish, eta, nothing(net),
     )  # fmt: skip
 
 
@@ -171,6 +184,12 @@ def transpose_rows(net: Net, layer: int, top: int, bottom: int) -> None:
         entry(net, layer, plan.W_PANEL), entry(net, layer, plan.W_ROW),
         shift(net.space, entry(net, layer, plan.TRANSPOSED)), top, bottom,
     )  # fmt: skip
+
+
+@inline
+def nothing(net: Net) -> Soon:
+    """Nothing to fetch."""
+    return Soon(net.space, net.table, 0, 0)
 
 
 @inline

@@ -39,6 +39,7 @@ COLUMNS: Final = 17
 TARGETS: Final = Z
 SHARES: Final = DELTA
 ERRORS: Final = TRANSPOSED
+MULTIPLICATIONS: Final = W  # of the forward pass, for a case
 
 ONE: Final = 0  # the workspace starts with the number one
 LINE: Final = 64  # bytes; the workspace starts at a multiple of it
@@ -111,7 +112,7 @@ def fill(
     """`lay_out`, which runs over lists in Python and over pointers when it is compiled."""
     panel = 2 * lanes
     at = lanes  # in the workspace, after ONE; in whole vectors, so that every array is aligned
-    weights = compact = 0
+    weights = compact = multiplications = 0
     for layer in range(layers + 1):
         row, units = layer * COLUMNS, sizes[layer]
         table[row + UNITS] = units
@@ -132,7 +133,9 @@ def fill(
             table[row + B] = weights + rounded(units, panel) * inputs if packed else compact + inputs * units
             weights += rounded(units, panel) * (inputs + 1)
             compact += (inputs + 1) * units
+            multiplications += inputs * units
     forward = at
+    table[MULTIPLICATIONS] = multiplications
     table[TARGETS], table[SHARES], table[ERRORS] = at, at + rows * stride, at + rows * stride + rounded(rows, lanes)
     at += rows * stride + 3 * rounded(rows, lanes)  # errors are float64, twice as wide as float32
     for layer in range(layers + 1):

@@ -29,6 +29,7 @@ STORE: Final = 0  # C = acc
 DESCEND: Final = 1  # C = fma(-eta, acc, C): one step of gradient descent
 
 _WIDEST: Final = 8
+_LINE: Final = 64  # bytes of a cache line
 
 
 class Machine(NamedTuple):
@@ -82,6 +83,17 @@ def tile_rows(typingctx: Any, p: Any) -> Any:
     return types.int64(p), codegen
 
 
+@intrinsic
+def line_width(typingctx: Any, p: Any) -> Any:
+    """Elements of a cache line. A constant when compiled."""
+    require_pointer(p)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return ir.Constant(ir.IntType(64), _LINE // machine(context, p.dtype).itemsize)
+
+    return types.int64(p), codegen
+
+
 def widest(rows: int) -> int:
     """Vectors of the widest tile: the latency of an fma takes 8 chains to hide, so few rows need more columns."""
     return {1: _WIDEST, 2: 4}.get(rows, 2)
@@ -91,7 +103,7 @@ def widest(rows: int) -> int:
 _ARGUMENTS: Final = {
     "k": "i64", "a": "ptr", "a_row": "i64", "a_col": "i64", "b": "ptr", "b_panel": "i64", "b_row": "i64",
     "c": "ptr", "c_panel": "i64", "c_row": "i64", "start": "i64", "bias": "ptr", "finish": "i64", "eta": "element",
-    "columns": "i64",
+    "columns": "i64", "soon": "ptr",
 }  # fmt: skip
 
 
@@ -164,11 +176,15 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield "br label %loop"
 
     yield "loop:"
+    yield "%soon.k = phi ptr [ %soon, %entry ], [ %soon.next, %loop ]"
     yield "%left = phi i64 [ %k, %entry ], [ %left.next, %loop ]"
     yield "%ak = phi ptr [ %a, %entry ], [ %ak.next, %loop ]"
     yield "%bk = phi ptr [ %b, %entry ], [ %bk.next, %loop ]"
     for r, v in block:
         yield f"%acc.{r}.{v} = phi {vector} [ %start.{r}.{v}, %entry ], [ %sum.{r}.{v}, %loop ]"
+    # A line a turn: in a burst they would keep the processor waiting, because it waits for some twenty at a time.
+    yield "call void @llvm.prefetch.p0(ptr %soon.k, i32 0, i32 2, i32 1)"
+    yield f"%soon.next = getelementptr i8, ptr %soon.k, i64 {_LINE}"
     yield from addresses("bk", "0", "%b_panel", 1)
     for v in range(vectors):
         yield load(f"%bk.0.{v}", v, f"%b.{v}")
@@ -270,15 +286,18 @@ _cells: Final = _Tiles(_tiles, lambda dtype: types.int64(types.CPointer(dtype)))
 @intrinsic
 def tile(
     typingctx: Any, rows: Any, k: Any, a: Any, a_row: Any, a_col: Any, b: Any, b_panel: Any, b_row: Any,
-    c: Any, c_panel: Any, c_row: Any, start: Any, bias: Any, finish: Any, eta: Any, columns: Any,
+    c: Any, c_panel: Any, c_row: Any, start: Any, bias: Any, finish: Any, eta: Any, columns: Any, soon: Any,
 ) -> Any:  # fmt: skip
-    """One block of C = A B: rows ≤ tile_rows(c), columns ≤ widest(rows) vectors; the rest as in `matmul`."""
+    """One block of C = A B: rows ≤ tile_rows(c), columns ≤ widest(rows) vectors; the rest as in `matmul`.
+
+    Meanwhile the k cache lines from `soon` on are fetched into the second-level cache; with nothing to fetch, pass b.
+    """
     require_pointer(c)
     i, p = types.int64, types.CPointer(c.dtype)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         shape = machine(context, c.dtype)
-        rows, *_, columns = arguments
+        rows, columns = arguments[0], arguments[-2]
 
         def constant(n: int) -> Any:
             return ir.Constant(ir.IntType(64), n)
@@ -294,7 +313,7 @@ def tile(
 
         return context.get_dummy_value()
 
-    return types.void(i, i, p, i, i, p, i, i, p, i, i, i, p, i, c.dtype, i), codegen
+    return types.void(i, i, p, i, i, p, i, i, p, i, i, i, p, i, c.dtype, i, p), codegen
 
 
 reached_through(tile, _cells)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from fnn.kernels.intrinsics import Floats, fma, pointer, shift
 from fnn.kernels.linking import load_needed
-from fnn.kernels.matmul import matmul, transpose_pack
+from fnn.kernels.matmul import Soon, matmul, transpose_pack
 from fnn.kernels.options import inline
 from fnn.kernels.tile import BIAS, DESCEND, KEEP, STORE, ZERO, panel_width, tile_rows
 
@@ -42,11 +42,11 @@ modes = pytest.mark.parametrize("start, finish", MODES)
 @njit
 def call(
     m: int, n: int, k: int, a: Array, a_row: int, a_col: int, b: Array, b_panel: int, b_row: int,
-    c: Array, c_panel: int, c_row: int, start: int, bias: Array, finish: int, eta: Any,
+    c: Array, c_panel: int, c_row: int, start: int, bias: Array, finish: int, eta: Any, order: Indices,
 ) -> None:  # fmt: skip
     matmul(
         m, n, k, pointer(a), a_row, a_col, pointer(b), b_panel, b_row,
-        pointer(c), c_panel, c_row, start, pointer(bias), finish, eta,
+        pointer(c), c_panel, c_row, start, pointer(bias), finish, eta, Soon(pointer(a), pointer(order), k, order.size),
     )  # fmt: skip
 
 
@@ -165,7 +165,7 @@ def operands(m: int, n: int, k: int, dtype: Float, seed: int = 0) -> Operands:
 
 
 def multiply(
-    x: Operands, start: int, finish: int, *, packed: bool = True, gap: int = 0, transposed: bool = False
+    x: Operands, start: int, finish: int, *, packed: bool = True, gap: int = 0, transposed: bool = False, soon: int = 0
 ) -> Array:
     """The product by the kernel, with NaN around all operands."""
     (m, k), n = x.a.shape, x.b.shape[1]
@@ -176,7 +176,7 @@ def multiply(
     a[i * a_row + j * a_col] = x.a
     call(
         m, n, k, a, a_row, a_col, b.buffer, b.panel, b.row, c.buffer, c.panel, c.row,
-        start, x.bias, finish, x.eta,
+        start, x.bias, finish, x.eta, np.zeros(soon, np.int64),
     )  # fmt: skip
     assert c.intact()
 
@@ -254,14 +254,16 @@ def test_every_shape(dtype: Float, start: int, finish: int, packed: bool, gap: i
     packed=st.booleans(),
     gap=st.integers(0, 5),
     transposed=st.booleans(),
+    soon=st.integers(0, 3),
     seed=st.integers(0, 9),
 )
 @settings(max_examples=400, deadline=None)
 def test_any_product(
-    m: int, n: int, k: int, dtype: Float, mode: tuple[int, int], packed: bool, gap: int, transposed: bool, seed: int
-) -> None:
+    m: int, n: int, k: int, dtype: Float, mode: tuple[int, int],
+    packed: bool, gap: int, transposed: bool, soon: int, seed: int,
+) -> None:  # fmt: skip
     x = operands(m, n, k, dtype, seed)
-    c = multiply(x, *mode, packed=packed, gap=gap, transposed=transposed)
+    c = multiply(x, *mode, packed=packed, gap=gap, transposed=transposed, soon=soon)
     assert same_bits(c, expected(x, *mode))
 
 

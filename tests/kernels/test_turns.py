@@ -1,0 +1,86 @@
+"""Threads that share the pieces of a phase: each piece is done once, and the fast do what the slow have left."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numba import njit
+from numpy.typing import NDArray
+
+from fnn.kernels.barrier import wait_for_all
+from fnn.kernels.intrinsics import pointer
+from fnn.kernels.turns import CASES, ROWS, Crew, gate_size, next_piece, pieces
+from fnn.threads import run_parts
+
+
+@njit(nogil=True)
+def work(
+    part: int, parts: int, gate: NDArray[np.int64], each: NDArray[np.int64], done: NDArray[np.int64], pause: int
+) -> float:
+    """Rounds of two phases; `done` counts, by round, phase, thread and piece, how often a piece was done."""
+    crew, busy = Crew(part, parts, pointer(gate)), 0.0
+    for turn in range(done.shape[0]):
+        for phase in (CASES, ROWS):
+            piece = next_piece(crew, phase, each[phase], -1)
+            while piece >= 0:
+                done[turn, phase, part, piece] += 1
+                for _ in range(pause):
+                    busy = busy * 0.5 + 1.0
+                piece = next_piece(crew, phase, each[phase], piece)
+            wait_for_all(crew.gate, parts)
+    return busy
+
+
+def run(parts: int, each: tuple[int, int], rounds: int, pause: int = 0) -> NDArray[np.int64]:
+    """What was done, the first thread pausing at each piece."""
+    gate, cut = np.zeros(gate_size(parts), np.int64), np.array(each)
+    done = np.zeros((rounds, 2, parts, parts * max(each)), np.int64)
+    work(0, 1, np.zeros(gate_size(1), np.int64), np.ones(2, np.int64), np.zeros((1, 2, 1, 1), np.int64), 0)
+
+    def part(number: int, of: int) -> None:
+        work(number, of, gate, cut, done, pause if number == 0 else 0)
+
+    run_parts(part, parts)
+
+    return done
+
+
+@pytest.mark.parametrize("parts", [2, 3, 4])
+@pytest.mark.parametrize("each", [(1, 1), (1, 8), (3, 1), (4, 5)])
+def test_each_piece_is_done_once(parts: int, each: tuple[int, int]) -> None:
+    done = run(parts, each, rounds=2000).sum(axis=2)
+
+    for phase in (CASES, ROWS):
+        count = parts * each[phase]
+        assert (done[:, phase, :count] == 1).all()
+        assert (done[:, phase, count:] == 0).all()
+
+
+def test_a_share_that_is_not_cut_stays_with_its_thread() -> None:
+    done = run(3, (1, 1), rounds=50)
+
+    assert (done == np.eye(3, dtype=np.int64)).all()
+
+
+def test_others_do_what_a_slow_thread_has_left() -> None:
+    done = run(3, (8, 8), rounds=4, pause=3_000_000)  # some 10 ms
+
+    assert (done.sum(axis=2) == 1).all()
+    by_the_slow = done[:, :, 0].sum(axis=-1)
+    assert by_the_slow.max() <= 4  # one or two of the eight of its share; all of them would be 8
+
+
+@njit
+def cut(part: int, parts: int, gate: NDArray[np.int64], multiplications: int, rows: int, least: int) -> int:
+    return pieces(Crew(part, parts, pointer(gate)), multiplications, rows, least)
+
+
+@given(parts=st.integers(1, 9), work=st.integers(0, 10**12), rows=st.integers(1, 10**5), least=st.integers(1, 50))
+def test_pieces_are_worth_a_turn(parts: int, work: int, rows: int, least: int) -> None:
+    each = cut(0, parts, np.zeros(1, np.int64), work, rows, least)
+
+    assert 1 <= each <= 8
+    if each > 1:
+        assert parts > 1
+        assert work / (parts * each) >= 500_000
+        assert rows / (parts * each) >= least
