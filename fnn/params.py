@@ -155,6 +155,31 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
 
         return wrap(flat, self._architecture)
 
+    def with_flat(self, flat: ArrayLike) -> Params[DT]:
+        """The same architecture and dtype with other parameters, given as one vector in the order of `flat`.
+
+        Raises
+        ------
+        ValueError
+            A vector of another length, or with a value beyond the dtype.
+
+        Examples
+        --------
+        >>> import fnn
+        >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.tanh)
+        >>> p.with_flat(10 * p.flat)["b1"]
+        array([5.])
+        """
+        array = real_array("flat", flat)
+        if array.shape != self._flat.shape:
+            raise ValueError(f"flat: needs shape {self._flat.shape}, got {array.shape}")
+        with np.errstate(over="ignore"):
+            copied = array.astype(self.dtype)
+        if np.isfinite(array).all() and not np.isfinite(copied).all():
+            raise ValueError(f"flat: has a value beyond {self.dtype}")
+
+        return wrap(copied, self._architecture)
+
     def __eq__(self, other: object) -> bool:
         """Whether architecture, dtype and every number are equal."""
         if not isinstance(other, Params):

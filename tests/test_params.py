@@ -328,6 +328,42 @@ def test_replace_refuses(params: fnn.Params[np.float64], leaves: Any, error: typ
     assert_array_equal(params.flat, np.arange(1.0, 14.0))
 
 
+# with_flat
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_with_flat(params: fnn.Params[np.float64], dtype: Any) -> None:
+    start = fnn.init((2, 3, 1), seed=0, hidden=fnn.relu, output=fnn.tanh, dtype=dtype)
+    vector = np.arange(13.0)
+    for given in (vector, vector.astype(np.int32), list(vector), np.repeat(vector, 2)[::2], vector[::-1].copy()[::-1]):
+        other = start.with_flat(given)
+        assert_array_equal(other["W1"], [[0, 1, 2], [3, 4, 5]])
+        assert_array_equal(other["b1"], [6, 7, 8])
+        assert_array_equal(other["W2"], [[9], [10], [11]])
+        assert_array_equal(other["b2"], [12])
+        assert (other.sizes, other.activations, other.dtype) == ((2, 3, 1), (fnn.relu, fnn.tanh), dtype)
+    other = start.with_flat(vector)
+    vector[:] = 0
+    assert other.flat[12] == 12
+    assert not other.flat.flags.writeable
+    assert start.with_flat(start.flat) == start
+
+
+@pytest.mark.parametrize(
+    "flat, error, message",
+    [
+        (np.ones(12), ValueError, r"flat: needs shape \(13,\), got \(12,\)"),
+        (np.ones((1, 13)), ValueError, r"flat: needs shape \(13,\), got \(1, 13\)"),
+        (1.0, ValueError, r"flat: needs shape \(13,\), got \(\)"),
+        (np.ones(13) * 1j, TypeError, "flat: needs real numbers, got dtype complex128"),
+        (np.full(13, 1e300), ValueError, "flat: has a value beyond float32"),
+    ],
+)
+def test_with_flat_refuses(flat: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        fnn.init((2, 3, 1), seed=0, dtype=np.float32).with_flat(flat)
+
+
 def test_an_unknown_key_says_which_there_are(params: fnn.Params[np.float64]) -> None:
     for key in ("W3", "b0", "x", "W-1", "W1.0"):
         with pytest.raises(KeyError, match=re.escape(f"'{key}': the keys are W1, b1, .., W2, b2")):

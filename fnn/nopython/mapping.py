@@ -1,16 +1,20 @@
-"""`Params` as a mapping, in nopython mode: ``params["W1"]``, ``len(params)``, ``params.flat``, ``params.sizes``."""
+"""`Params` in nopython mode: ``params["W1"]``, ``len(params)``, ``.flat``, ``.sizes``, ``.with_flat(flat)``."""
 
 import operator
 import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numba import types
 from numba.core.errors import TypingError
-from numba.extending import make_attribute_wrapper, overload, overload_attribute, register_jitable
+from numba.extending import make_attribute_wrapper, overload, overload_attribute, overload_method, register_jitable
 
-from fnn.nopython.calls import spec_of
+from fnn.nopython.calls import spec_of, with_flat
+from fnn.nopython.checks import require_floats
+from fnn.nopython.registration import Body, in_nopython
 from fnn.nopython.types import ParamsType
+from fnn.params import Params
 
 make_attribute_wrapper(ParamsType, "flat", "flat")
 
@@ -70,3 +74,31 @@ def _getitem(params: Any, key: Any) -> Callable[..., Any] | None:
         return params.flat[at + m * n : at + m * n + n]
 
     return weights if match[1] == "W" else biases
+
+
+_params_with = Params.with_flat
+
+
+@overload_method(ParamsType, "with_flat", inline="always")
+def _with_flat(params: Any, flat: Any) -> Body:
+    def impl(params: Any, flat: Any) -> Any:
+        return _params_with(params, flat)
+
+    return impl
+
+
+@in_nopython(_params_with)
+def _params_with_flat(params: Any, flat: Any) -> Body | None:
+    if not isinstance(params, ParamsType):
+        return None
+    require_floats("flat", params, flat, (1,))
+
+    def impl(params: Any, flat: Any) -> Any:
+        if flat.size != params.flat.size:
+            raise ValueError("flat: needs as many elements as params have")
+        copied = np.empty(flat.size, flat.dtype)  # params can't be changed, whoever writes to the vector later
+        for i in range(flat.size):
+            copied[i] = flat[i]
+        return with_flat(params, copied)
+
+    return impl

@@ -91,6 +91,22 @@ def facts(params: Any) -> Any:
 
 
 @njit
+def with_flat(params: Any, flat: Any) -> Any:
+    moved = params.with_flat(flat)
+    flat[0] = np.nan  # which the parameters must not see
+    return moved
+
+
+@njit(parallel=True)
+def outputs_of_all(params: Any, flats: Any, x: Any) -> Any:
+    """What networks of one architecture say, each in a vector of its own."""
+    outputs = np.empty((flats.shape[0], 2), x.dtype)
+    for i in prange(flats.shape[0]):
+        outputs[i] = fnn.forward(params.with_flat(flats[i]), x)
+    return outputs
+
+
+@njit
 def swapped(pair: Any) -> Any:
     return pair[1], pair[0]
 

@@ -128,6 +128,17 @@ def test_params_are_a_mapping(dtype: Any) -> None:
     assert equal(flat, params.flat)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_params_around_another_vector(dtype: Any) -> None:
+    params = network((4, 3, 2), dtype, fnn.tanh, fnn.identity)
+    flats = np.random.default_rng(0).normal(size=(9, params.flat.size)).astype(dtype)
+    x = np.ones(4, dtype)
+    wanted = np.array([fnn.forward(params.with_flat(flat), x) for flat in flats])
+    assert equal(jitted.outputs_of_all(params, flats, x), wanted)
+    for flat in (flats[0].copy(), np.repeat(flats[0], 2)[::2]):
+        assert jitted.with_flat(params, flat) == params.with_flat(flats[0])
+
+
 def test_params_pass_through_and_keep_their_architecture() -> None:
     first, second = (network(sizes, np.float64, fnn.tanh, fnn.softmax) for sizes in ((2, 3), (3, 4, 5)))
     back = jitted.swapped((first, second))

@@ -27,7 +27,7 @@ def run(*arguments: str, **environment: str) -> list[str]:
 
 def test_a_second_process_compiles_nothing_and_one_specialisation_serves_two_architectures() -> None:
     run("cache")
-    assert run("cache") == ["1 1 0", "1 1 0"]
+    assert run("cache") == ["1 1 0", "1 1 0", "1 1 0"]
 
 
 def test_a_second_process_with_activations_of_its_own(tmp_path: Path) -> None:

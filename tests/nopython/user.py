@@ -26,6 +26,11 @@ def fit(params: Any, x: Any, y: Any, eta: Any, steps: Any) -> Any:
     return params
 
 
+@njit(cache=True)
+def halved(params: Any, flat: Any) -> Any:
+    return params.with_flat(flat / 2)
+
+
 def cache() -> None:
     """Print how many specialisations there are, and hits and misses, for two architectures."""
     random = np.random.default_rng(0)
@@ -33,8 +38,9 @@ def cache() -> None:
         params = fnn.init(sizes, seed=0)
         x, y = random.normal(size=(5, sizes[0])), random.normal(size=(5, sizes[-1]))
         assert (evaluate(params, x) == fnn.forward(params, x)).all()
+        assert halved(params, params.flat) == params.with_flat(params.flat / 2)
         assert fit(params, x, y, 0.1, 3) == fnn.train(params, x, y, eta=0.1, epochs=3).params
-    for function in (evaluate, fit):
+    for function in (evaluate, fit, halved):
         stats: Any = function.stats
         print(len(function.signatures), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 
@@ -81,9 +87,10 @@ def leaks() -> None:
                 except ValueError:
                     continue
                 raise AssertionError("no error")
-            for case in (wrong, x[:, :3].copy()):
+            halved(params, params.flat)
+            for call, argument in ((evaluate, wrong), (evaluate, x[:, :3].copy()), (halved, np.ones(1))):
                 try:
-                    evaluate(params, case)
+                    call(params, argument)
                 except ValueError:
                     continue
                 raise AssertionError("no error")
