@@ -1,5 +1,7 @@
 """The examples, each run as a program of its own, and the numbers that they print."""
 
+import importlib
+import itertools
 import os
 import re
 import struct
@@ -8,9 +10,12 @@ import sys
 import zlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import scipy.integrate
+import scipy.stats
 from numpy.typing import NDArray
 
 import fnn
@@ -34,8 +39,8 @@ def start(name: str, *arguments: str | Path, **environment: str) -> subprocess.C
 
 
 @cache
-def output(name: str, *arguments: str | Path) -> str:
-    done = start(name, *arguments)
+def output(name: str, *arguments: str | Path, **environment: str) -> str:
+    done = start(name, *arguments, **environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -292,3 +297,204 @@ class TestMnist:
         (tmp_path / "train-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01\0\0\0\x01\x05")
         line = refusal("mnist.py", "--data", tmp_path)
         assert line.startswith(f"mnist.py: error: {tmp_path / 'train-images-idx3-ubyte'}: truncated")
+
+
+@cache
+def program(name: str) -> Any:
+    """An example as a module, under the name by which what Numba keeps of it finds it again."""
+    sys.path.insert(0, str(EXAMPLES))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(EXAMPLES))
+
+
+class TestCartpole:
+    def accelerations(self, state: NDArray[np.float64], force: float) -> NDArray[np.float64]:
+        """ẍ and θ̈, from what a step does to the velocities."""
+        after = state.copy()
+        program("cartpole").push(after, force)
+        np.testing.assert_allclose(after[[0, 2]], state[[0, 2]] + 0.02 * state[[1, 3]], rtol=1e-15)
+        return (after[[1, 3]] - state[[1, 3]]) / 0.02
+
+    def test_the_physics_solve_the_equations_of_motion(self) -> None:
+        random = np.random.default_rng(0)
+        for state in random.uniform((-2, -3, -1.5, -4), (2, 3, 1.5, 4), (100, 4)):
+            force = random.choice([-10.0, 10.0])
+            _, _, theta, dtheta = state
+            # Of Lagrange's function of a cart of 1 kg and a rod of 0.1 kg and 1 m: a linear system for ẍ and θ̈.
+            m, half = 0.1, 0.5
+            mass = [[1 + m, m * half * np.cos(theta)], [m * half * np.cos(theta), 4 / 3 * m * half**2]]
+            forces = [force + m * half * dtheta**2 * np.sin(theta), m * half * 9.8 * np.sin(theta)]
+            expected = np.linalg.solve(mass, forces)
+            np.testing.assert_allclose(self.accelerations(state, force), expected, rtol=1e-9, atol=1e-9)
+
+    def test_energy_changes_by_the_work_of_the_push(self) -> None:
+        def energy(state: NDArray[np.float64]) -> float:
+            _, dx, theta, dtheta = state
+            centre = dx + 0.5 * dtheta * np.cos(theta), -0.5 * dtheta * np.sin(theta)
+            kinetic = dx**2 / 2 + 0.05 * (centre[0] ** 2 + centre[1] ** 2) + 0.1 * 1.0**2 / 12 * dtheta**2 / 2
+            return float(kinetic + 0.1 * 9.8 * 0.5 * np.cos(theta))
+
+        for state in np.random.default_rng(1).uniform(-1, 1, (50, 4)):
+            ddx, ddtheta = self.accelerations(state, 10.0)
+            rate = np.array([state[1], ddx, state[3], ddtheta])
+            power = (energy(state + 1e-5 * rate) - energy(state - 1e-5 * rate)) / 2e-5
+            assert power == pytest.approx(10 * state[1], abs=1e-7)
+
+    def test_a_trajectory_of_gymnasium(self) -> None:
+        # As Gymnasium 1.4.0's CartPole has it.
+        wanted = {
+            1: [0.009600000000000001, 0.17467919574755525, 0.0292, -0.3230687179600081],
+            6: [0.03481259551583313, -0.021289224954454344, -0.013479005208980672, -0.011545693213184105],
+            12: [0.05184071751911466, -0.019379416292755025, -0.045699063011441055, -0.053725831554714054],
+        }
+        state = np.array([0.01, -0.02, 0.03, -0.04])
+        for step, right in enumerate((1, 1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 0), start=1):
+            program("cartpole").push(state, 10.0 if right else -10.0)
+            if step in wanted:
+                np.testing.assert_allclose(state, wanted[step], rtol=1e-12)
+
+    def test_an_episode_is_what_a_plain_loop_does(self) -> None:
+        cartpole = program("cartpole")
+        lengths = set()
+        for seed in range(20):
+            params = fnn.init((4, 8, 2), seed=seed, hidden=fnn.tanh, output=fnn.identity)
+            state = np.array([0.1 * cartpole.uniform(seed, 1, 7, k) - 0.05 for k in range(4)])
+            assert (np.abs(state) < 0.05).all()
+            steps = 0
+            while steps < 500 and abs(state[0]) <= 2.4 and abs(state[2]) <= 12 * 2 * np.pi / 360:
+                ddx, ddtheta = self.accelerations(state, 10.0 * (2 * fnn.forward(params, state).argmax() - 1))
+                state = state + 0.02 * np.array([state[1], ddx, state[3], ddtheta])
+                steps += 1
+            lengths.add(steps)
+            assert cartpole.play(params, seed, 1, 7) == steps
+            assert cartpole.play_in_numpy(params, seed, 1, 7) == steps
+        assert len(lengths) > 3
+
+    def test_pushing_to_one_side_fails_as_is_known(self) -> None:
+        cartpole = program("cartpole")
+        # In 3000 episodes of Gymnasium 1.4.0's CartPole a push to the left at every step failed after 8 to 11.
+        params = cartpole.network(0).with_flat(np.zeros(58))
+        assert set(cartpole.evaluate(params, 0, 200)) == {8, 9, 10, 11}
+
+    def test_random_numbers(self) -> None:
+        cartpole = program("cartpole")
+        keys = list(itertools.product((0, 1, 2**40), range(3), range(20), range(20)))
+        uniform = [cartpole.uniform(*key) for key in keys]
+        assert len(set(uniform)) == len(keys)
+        assert scipy.stats.kstest(uniform, "uniform").pvalue > 0.01
+        assert scipy.stats.kstest([cartpole.normal(*key) for key in keys], "norm").pvalue > 0.01
+
+    def test_it_is_solved_from_every_seed_whatever_the_number_of_threads(self) -> None:
+        few, many = (
+            output("cartpole.py", "--seeds", "10", "--compare", "1", NUMBA_NUM_THREADS=threads)
+            for threads in ("1", "2")
+        )
+        means = re.findall(r"^seed (\d): ([\d,]+) steps in \S+ s; mean return of 100 new episodes: (\S+)$", few, re.M)
+        assert len(means) == 10
+        assert all(float(mean) >= 475 for *_, mean in means)
+        assert "solved: 10 of 10" in few
+        assert few.count("fnn, 1 thread ") == 1
+        assert "fnn, 2 threads" in many
+        timeless = [re.sub(r"[\d.]+ s\b", "", text[text.index("generation") :]) for text in (few, many)]
+        assert timeless[0].split("\n\nthe first")[0] == timeless[1].split("\n\nthe first")[0]
+
+    def test_the_comparison_is_with_the_same_episodes(self) -> None:
+        text = output("cartpole.py", "--generations", "3", "--compare", "3", "--pairs", "8")
+        assert "not solved: 0 of 1" in text
+        assert "100.0% of the 48 returns in NumPy are the same" in text
+        assert re.search(r"network in NumPy, loops in Python +[\d.]+ s, +[\d.]+ times as long", text)
+
+    @pytest.mark.parametrize(
+        ("option", "value"), [("generations", "0"), ("pairs", "0"), ("seed", "-1"), ("seeds", "0")]
+    )
+    def test_values_out_of_range(self, option: str, value: str) -> None:
+        assert refusal("cartpole.py", f"--{option}", value).startswith(f"cartpole.py: error: --{option}: must be at")
+
+
+class TestSurrogate:
+    THETA = np.array([0.545, 0.028, 0.803, 0.024, 33.96, 5.93, 0.25, 0.25])  # the posterior's means, by Stan
+    SD = np.array([0.064, 0.004, 0.091, 0.004, 2.9, 0.53, 0.044, 0.044])
+
+    def solved(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Hares and lynxes of every year, by SciPy."""
+        alpha, beta, gamma, delta = theta[:4]
+        solution = scipy.integrate.solve_ivp(
+            lambda _, z: ((alpha - beta * z[1]) * z[0], (delta * z[0] - gamma) * z[1]),
+            (0, 20), theta[4:6], t_eval=np.arange(21), rtol=1e-10, atol=1e-10,
+        )  # fmt: skip
+        return np.asarray(solution.y)
+
+    def test_the_solution_of_the_equations(self) -> None:
+        surrogate = program("surrogate")
+        for factor in np.random.default_rng(0).uniform(0.8, 1.25, (10, 8)):
+            hares, lynxes = np.empty(21), np.empty(21)
+            surrogate.years(self.THETA * factor, hares, lynxes)
+            np.testing.assert_allclose([hares, lynxes], self.solved(self.THETA * factor), rtol=2e-4)
+
+    def test_the_log_posterior(self) -> None:
+        surrogate = program("surrogate")
+        norm, lognorm = scipy.stats.norm, scipy.stats.lognorm
+        differences = []
+        for factor in np.random.default_rng(0).uniform(0.9, 1.1, (10, 8)):
+            theta = self.THETA * factor
+            hares, lynxes = self.solved(theta)
+            wanted = (
+                norm.logpdf(theta[[0, 2]], 1, 0.5).sum()
+                + norm.logpdf(theta[[1, 3]], 0.05, 0.05).sum()
+                + lognorm.logpdf(theta[4:6], 1, scale=10).sum()
+                + lognorm.logpdf(theta[6:], 1, scale=np.exp(-1)).sum()
+                + lognorm.logpdf(surrogate.HARES, theta[6], scale=hares).sum()
+                + lognorm.logpdf(surrogate.LYNXES, theta[7], scale=lynxes).sum()
+                + np.log(theta).sum()  # the density of the logarithms
+            )
+            differences.append(wanted - surrogate.log_posterior(np.log(theta)))
+        assert np.ptp(differences) < 2e-2
+        assert surrogate.log_posterior(np.log(self.THETA * 40)) == -np.inf
+
+    def test_the_chain_on_a_network_has_the_networks_moments(self) -> None:
+        surrogate = program("surrogate")
+        # A linear network a·z turns the standard normal into one with the mean a.
+        a = np.linspace(-1, 1, 8)
+        params: fnn.Params[np.float64] = fnn.Params(
+            {"W1": a[:, None], "b1": [0]}, hidden=fnn.identity, output=fnn.identity
+        )
+        z, solved = surrogate.walk(1, params, np.zeros(8), np.eye(8), np.random.default_rng(0), 400_000, 10)
+        assert solved == 0
+        np.testing.assert_allclose(z.mean(axis=0), a, atol=0.08)
+        np.testing.assert_allclose(np.cov(z.T), np.eye(8), atol=0.1)
+
+    def test_moments_and_their_errors(self) -> None:
+        surrogate = program("surrogate")
+        means, sds, errors = [], [], []
+        for seed in range(40):
+            m = surrogate.moments(np.random.default_rng(seed).normal(3, 2, (2_000, 8)))
+            means.append(m.mean)
+            sds.append(m.sd)
+            errors.append([m.mean_error, m.sd_error])
+        np.testing.assert_allclose(np.mean(means), 3, atol=0.01)
+        np.testing.assert_allclose(np.mean(sds), 2, atol=0.01)
+        # of independent numbers: σ/√n and σ/√(2n)
+        np.testing.assert_allclose(np.mean(errors, axis=(0, 2)), [2 / 2000**0.5, 2 / 4000**0.5], rtol=0.05)
+
+    def test_the_report(self) -> None:
+        text = output("surrogate.py", "--quick")
+
+        rows = re.findall(r"^[α-δhle].{15} ((?: +[-+]?\d+\.\d{3,4}){6})$", text, re.MULTILINE)
+        found = np.array([numbers(row) for row in rows])
+        assert found.shape == (8, 6)
+        np.testing.assert_array_less(np.abs(found[:, 0] - self.THETA), 0.15 * self.SD + 5e-4)
+        np.testing.assert_allclose(found[:, 1], self.SD, rtol=0.15)
+        assert np.abs(found[:, 2:]).max() < 0.15
+        assert np.abs(found[:, 2:]).max() > 0
+        solved = [int(n.replace(",", "")) for n in re.findall(r"^(?:the|both).* ([\d,]+) +[\d.]+$", text, re.MULTILINE)]
+        assert solved[:2] == [80_000, 0]
+        assert 15_000 < solved[2] < 30_000
+        assert text.count("which may be chance") == 2
+        assert text.rstrip().endswith("the same chain")
+
+    def test_values_out_of_range(self) -> None:
+        message = "surrogate.py: error: --steps: must be at least 4000, got 10"
+        assert refusal("surrogate.py", "--steps", "10") == message
+        assert refusal("surrogate.py", "--seed", "-1") == "surrogate.py: error: --seed: must be at least 0, got -1"
