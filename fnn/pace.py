@@ -5,17 +5,20 @@ from __future__ import annotations
 from fnn.threads import available
 
 CALL = 0.03  # seconds that a call should last: long beside starting threads, short beside a person's patience
-TRIAL = 0.003  # that a call should last while the best number of threads is looked for
+TRIAL = 0.003  # that a call should last whose number of threads is on trial, if it goes as well as the present one
 EARNED = 3e-6  # seconds of a step below which two barriers and three threads can't gain anything
 FLOPS = 1e11  # of one core, in float32, for a first guess
-CALLS_BETWEEN_TRIALS = 16
+GAIN = 0.95  # of the present time for a step: what a number of threads must stay below to be preferred
+SLOWER = 1.5  # times the best time seen with the present number: something has changed
+FEWEST, MOST = 2, 64  # calls from one trial to the next
 
 
 class Pace:
-    """Measures how fast calls go and lets the fastest number of threads do the next ones.
+    """Measures how fast calls go, and climbs from one thread to the number that is fastest.
 
-    Threads that wait for each other are slow when another process has one of the processors, so the number that is best
-    is a matter of the moment; it changes no bit of the result.
+    Threads that wait for each other are slow when another process has one of the processors, many times slower than one
+    alone in the worst case. So the number that is best is a matter of the moment, and each that isn't yet known is
+    tried in small steps and for a short time, ever more seldom if it doesn't pay. It changes no bit of the result.
 
     Parameters
     ----------
@@ -29,27 +32,43 @@ class Pace:
         most = available() if threads is None else min(threads, available())
         guess = work / FLOPS
         halvings = {most >> n for n in range(most.bit_length())}
-        self._choices = [1] if guess < EARNED else sorted({*halvings, max(most - 1, 1)}, reverse=True)
-        self._seconds: dict[int, float] = {}  # of a step, by number of threads
-        self._untried = list(self._choices)
-        self._guess = guess
-        self._calls = 0
+        self._choices = [1] if guess < EARNED else sorted({*halvings, max(most - 1, 1)})
+        self._seconds = max(guess, 1e-7)  # of a step, at present
+        self._best = float("inf")  # of a step with the present number of threads
+        self._at = 0  # the present choice
+        self._towards = 1  # the next trial: one choice up, or down
+        self._wait = FEWEST  # calls from one trial to the next
+        self._calls = -1  # since the last trial; the first call only measures
+        self._trying = False
 
     def next(self) -> tuple[int, int]:
         """Steps and threads for the next call."""
-        if self._untried:
-            threads = self._untried[0]
-            seconds = self._seconds.get(threads) or max(self._guess, 1e-7)
-            return max(1, round(TRIAL / seconds)), threads
-        best = min(self._choices, key=lambda threads: self._seconds[threads])
+        self._trying = self._calls >= self._wait and self._candidate() != self._at
+        seconds = TRIAL if self._trying or self._calls < 0 else CALL
 
-        return max(1, round(CALL / self._seconds[best])), best
+        return max(1, round(seconds / self._seconds)), self._choices[self._candidate() if self._trying else self._at]
 
     def saw(self, steps: int, threads: int, seconds: float) -> None:
         """Learn how long a call took."""
-        self._seconds[threads] = seconds / steps
-        self._calls += 1
-        if self._untried and self._untried[0] == threads:
-            self._untried.pop(0)
-        if self._calls % CALLS_BETWEEN_TRIALS == 0 and len(self._choices) > 1:
-            self._untried = list(self._choices)
+        each = seconds / steps
+        if not self._trying:
+            self._calls += 1
+            self._seconds, self._best = each, min(self._best, each)
+            if each > SLOWER * self._best:
+                self._best, self._wait = each, FEWEST
+            return
+        self._calls = 0
+        if each < GAIN * self._seconds:
+            self._at, self._seconds, self._best = self._candidate(), each, each
+            self._wait = FEWEST
+        else:
+            self._towards = -self._towards
+            self._wait = min(2 * self._wait, MOST)
+
+    def _candidate(self) -> int:
+        """The choice to try: the neighbour on that side, or on the other where there is none."""
+        at = self._at + self._towards
+        if not 0 <= at < len(self._choices):
+            at = self._at - self._towards
+
+        return min(max(at, 0), len(self._choices) - 1)
