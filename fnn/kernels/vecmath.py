@@ -38,6 +38,8 @@ class _Constants(NamedTuple):
     exp_high: Any  # above it exp is inf
     tanh_one: Any  # above it tanh is 1
     negligible: Any  # 1 + 2ⁿ is 1 below this n, with room to spare
+    start: Any  # start + slope·b is 1/b within 6 % for 1 ≤ b ≤ 2
+    slope: Any
     tiny: Any  # the smallest normal number
     widen: Any  # a power of two that makes every subnormal number normal
     widen_log2: Any
@@ -66,6 +68,8 @@ def _constants_of(
         exp_high=dtype((bias + 1.5) * math.log(2)),
         tanh_one=dtype(bits),
         negligible=dtype(-2 * bits),
+        start=dtype(24 / 17),
+        slope=dtype(-8 / 17),
         tiny=info.tiny,
         widen=dtype(2.0 ** (bits + 1)),
         widen_log2=dtype(bits + 1),
@@ -129,14 +133,20 @@ def _constants(typingctx: Any, x: Any) -> Any:
 
 @intrinsic
 def _polynomial(typingctx: Any, x: Any, coefficients: Any) -> Any:
-    """Horner's rule, constant term first, unrolled."""
+    """Estrin's scheme, constant term first: neighbours are joined by x, then by x², by x⁴, ..
+
+    Horner's rule takes two operations less, but each waits for the one before it: 6 ns more in a layer of few units.
+    """
     _require_float(x)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        *rest, value = cgutils.unpack_tuple(builder, arguments[1])
-        for coefficient in reversed(rest):
-            value = builder.fma(value, arguments[0], coefficient)
-        return value
+        power, terms = arguments[0], cgutils.unpack_tuple(builder, arguments[1])
+        while True:
+            pairs = zip(terms[::2], terms[1::2], strict=False)
+            terms = [builder.fma(high, power, low) for low, high in pairs] + terms[len(terms) // 2 * 2 :]
+            if len(terms) == 1:
+                return terms[0]
+            power = builder.fmul(power, power)
 
     return x(x, coefficients), codegen
 
@@ -234,20 +244,22 @@ def sigmoid(x: float) -> float:
     low = -abs(x)
     low = c.exp_low if low < c.exp_low else low
     n, e, _ = _reduce(low)
-    a = c.one + e
-    a_rest = e - (a - c.one)
 
     # 1 + 2ⁿa needs no more than the first factor of 2ⁿ; the result, which may be subnormal, needs both.
     first = n if n > c.negligible else c.negligible
     power = _power_of_two(first + c.shift)
-    b = fma(power, a, c.one)
-    b_rest = fma(power, a, c.one - b)
+    second = _power_of_two((c.zero if x >= 0 else n - first) + c.shift)
+    most = c.one + power
+    b = fma(power, e, most)
+    b_rest = fma(power, e, most - b) + (power - (most - c.one))
+    a = c.one + e
+    a_rest = e - (a - c.one)
 
-    positive = x >= 0
-    q = _quotient(c.one if positive else a, c.zero if positive else a_rest, b, b_rest)
-    second = _power_of_two((c.zero if positive else n - first) + c.shift)
+    # What a and b lack is put into the quotient, whose division needn't wait for it; rough inverses will do for that.
+    q = (c.one if x >= 0 else fma(power, e, power)) / b
+    correction = (c.zero if x >= 0 else a_rest * (c.two - a)) - b_rest * fma(c.slope, b, c.start)
 
-    return q * (c.one if positive else power) * second
+    return fma(q, correction, q) * second
 
 
 @inline
@@ -261,7 +273,7 @@ def tanh(x: float) -> float:
     power = _power_of_two(n + c.shift)
     a = fma(power, e, power - c.one)
     a_rest = fma(power, e_rest, fma(power, e, power - c.one - a))
-    b = a + c.two
+    b = fma(power, e, power + c.one)
     b_rest = a - (b - c.two) + a_rest
 
     return math.copysign(_quotient(a, a_rest, b, b_rest), x)
