@@ -38,3 +38,4 @@ from fnn.metrics import one_hot as one_hot
 from fnn.params import Params as Params
 from fnn.training import train as train
 from fnn.tree import tree_map as tree_map
+from fnn.workspace import workspace as workspace

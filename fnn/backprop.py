@@ -10,7 +10,7 @@ Here stand the arguments, their checks and the results. The equations themselves
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, SupportsFloat
+from typing import Generic, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,7 +27,7 @@ from fnn.batch import (
     require_loss,
     require_reduction,
 )
-from fnn.checks import positive
+from fnn.checks import positive, require_output
 from fnn.kernels import cases, plan
 from fnn.kernels.differentiate import PIECE, differentiate_kernel
 from fnn.kernels.equations import ERROR_ONLY, EVERYTHING, GRADIENT
@@ -37,11 +37,14 @@ from fnn.losses import Loss, squared_error
 from fnn.params import DT, Params, require_params, wrap
 from fnn.threads import available, run_parts
 from fnn.tree import require_same_structure
+from fnn.workspace import space_for
 
 WORTH_THREADS = 100_000_000  # cases times parameters: a millisecond's work, ten times what starting threads takes
 
 
-def forward(params: Params[DT], x: ArrayLike, out: NDArray[DT] | None = None) -> NDArray[DT]:
+def forward(
+    params: Params[DT], x: ArrayLike, out: NDArray[DT] | None = None, workspace: NDArray[DT] | None = None
+) -> NDArray[DT]:
     """The network's outputs a^L (F1, F2).
 
         Zˡ = Aˡ⁻¹ Wˡ + bˡ,  Aˡ = f(Zˡ),  A⁰ = x
@@ -53,8 +56,10 @@ def forward(params: Params[DT], x: ArrayLike, out: NDArray[DT] | None = None) ->
     x
         One case, (n_0,), or a batch, (N, n_0). Cast to the dtype of params.
     out
-        Where to write the result, instead of a new array: C-contiguous, of the result's shape and dtype. Inside
-        ``@njit`` a call for one case then allocates nothing, unless a layer has more than 1024 units.
+        Where to write the result, instead of a new array: C-contiguous, of the result's shape and dtype.
+    workspace
+        Memory to work in, from `workspace`; the call then runs in one thread. Inside ``@njit`` a call with `out`
+        allocates nothing if it has a workspace, nor does one for a single case if no layer has more than 1000 units.
 
     Returns
     -------
@@ -63,9 +68,10 @@ def forward(params: Params[DT], x: ArrayLike, out: NDArray[DT] | None = None) ->
     Raises
     ------
     ValueError
-        x has another width, is empty, or holds NaN or infinity; out has another shape, or isn't contiguous or writable.
+        x has another width, is empty, or holds NaN or infinity; out has another shape, workspace is too small, or one
+        of them isn't contiguous or writable.
     TypeError
-        params isn't `Params`, x isn't made of real numbers, or out isn't an array of the dtype of params.
+        params isn't `Params`, x isn't made of real numbers, or out or workspace isn't an array of the dtype of params.
 
     Examples
     --------
@@ -81,11 +87,11 @@ def forward(params: Params[DT], x: ArrayLike, out: NDArray[DT] | None = None) ->
     if out is None:
         a = np.empty((len(rows), units), dtype)
     else:
-        require_out(out, (units,) if single else (len(rows), units), dtype)
+        require_output("out", out, dtype, (units,) if single else (len(rows), units))
         a = out.reshape(len(rows), units)
-    if len(rows) * flat.size < WORTH_THREADS:
+    if len(rows) * flat.size < WORTH_THREADS or workspace is not None:
         layout = architecture.layout(dtype, min(len(rows), BLOCK))
-        bad = forward_kernel[dtype](layout.table, flat, np.zeros(layout.forward, dtype), rows, a)
+        bad = forward_kernel[dtype](layout.table, flat, space_for(workspace, layout.forward, dtype), rows, a)
     else:
         bad = _forward_by_parts(params, rows, a)
     if bad >= 0:
@@ -95,17 +101,6 @@ def forward(params: Params[DT], x: ArrayLike, out: NDArray[DT] | None = None) ->
         return out
 
     return a[0] if single else a
-
-
-def require_out(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Raise TypeError or ValueError if a result of this shape and dtype can't be written there."""
-    if not isinstance(out, np.ndarray) or out.dtype != dtype:
-        got = out.dtype if isinstance(out, np.ndarray) else type(out).__name__
-        raise TypeError(f"out: needs an array of {dtype}, got {got}")
-    if out.shape != shape:
-        raise ValueError(f"out: needs shape {shape}, got {out.shape}")
-    if not out.flags.carray:
-        raise ValueError("out: needs to be C-contiguous and writable")
 
 
 def _forward_by_parts(params: Params[DT], rows: NDArray[DT], a: NDArray[DT]) -> int:
@@ -133,6 +128,7 @@ def error(
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
+    workspace: NDArray[DT] | None = None,
 ) -> float:
     """The error E of the network on the cases (E1).
 
@@ -151,7 +147,7 @@ def error(
     >>> fnn.error(p, [3.0, 4.0], [10.0])
     1.125
     """
-    return _differentiate(params, x, y, loss, reduction, weights, wanted=ERROR_ONLY)[0]
+    return _differentiate(params, x, y, loss, reduction, weights, workspace, wanted=ERROR_ONLY)[0]
 
 
 def grad(
@@ -162,6 +158,7 @@ def grad(
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
+    workspace: NDArray[DT] | None = None,
 ) -> Params[DT]:
     """The gradient of the error with respect to every weight and bias (B1 to B4).
 
@@ -182,6 +179,8 @@ def grad(
         "sum": E = Σ_c w_c E_c, as in the sources. "mean": that divided by Σ_c w_c.
     weights
         w_c ≥ 0 for each case, (N,); by default 1. A case of weight 2 counts as two.
+    workspace
+        Memory to work in, from `workspace`.
 
     Returns
     -------
@@ -191,9 +190,9 @@ def grad(
     ------
     ValueError
         Shapes that don't fit, NaN or infinity in x or y (with the row), labels out of range, a loss that doesn't suit
-        the output activation, negative weights or weights that sum to 0.
+        the output activation, negative weights or weights that sum to 0, a workspace that is too small.
     TypeError
-        params isn't `Params`; x, y or weights aren't real numbers.
+        params isn't `Params`; x, y or weights aren't real numbers; workspace isn't an array of the dtype of params.
 
     Examples
     --------
@@ -203,7 +202,7 @@ def grad(
     array([[4.5],
            [6. ]])
     """
-    return _differentiate(params, x, y, loss, reduction, weights, wanted=GRADIENT)[1]
+    return _differentiate(params, x, y, loss, reduction, weights, workspace, wanted=GRADIENT)[1]
 
 
 def value_and_grad(
@@ -214,6 +213,7 @@ def value_and_grad(
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
+    workspace: NDArray[DT] | None = None,
 ) -> tuple[float, Params[DT]]:
     """The error and its gradient in one pass.
 
@@ -223,7 +223,7 @@ def value_and_grad(
     -------
     What `error` and what `grad` return, to the bit.
     """
-    return _differentiate(params, x, y, loss, reduction, weights, wanted=GRADIENT)
+    return _differentiate(params, x, y, loss, reduction, weights, workspace, wanted=GRADIENT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -339,6 +339,7 @@ def _differentiate(
     loss: Loss,
     reduction: Reduction,
     weights: ArrayLike | None,
+    workspace: NDArray[DT] | None,
     *,
     wanted: int,
 ) -> tuple[float, Params[DT]]:
@@ -347,16 +348,17 @@ def _differentiate(
     mean = require_reduction(reduction)
     batch = batch_of(params, x, y, weights, loss)
 
-    return evaluate(params, batch, loss, mean, wanted, min(len(batch.x), PIECE))[:2]
+    return evaluate(params, batch, loss, mean, wanted, min(len(batch.x), PIECE), workspace=workspace)[:2]
 
 
 def evaluate(
-    params: Params[DT], batch: Batch[DT], loss: Loss, mean: bool, wanted: int, room: int, name: str = ""
-) -> tuple[float, Params[DT], NDArray[DT]]:
+    params: Params[DT], batch: Batch[DT], loss: Loss, mean: bool, wanted: int, room: int, name: str = "",
+    workspace: NDArray[DT] | None = None,
+) -> tuple[float, Params[DT], NDArray[DT]]:  # fmt: skip
     """E, its gradient (without meaning if only the error is wanted), and the workspace."""
     flat, architecture, dtype = params._flat, params._architecture, params._flat.dtype
     layout = architecture.layout(dtype, room)
-    space, gradient = np.zeros(layout.whole, dtype), np.empty(flat.size, dtype)
+    space, gradient = space_for(workspace, layout.whole, dtype), np.empty(flat.size, dtype)
     x, y, labels, weights, _ = batch
     value, fault, row = differentiate_kernel[dtype](
         layout.table, flat, space, room, x, y, labels, weights, loss.code, mean, wanted, gradient

@@ -46,3 +46,14 @@ def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
         raise TypeError(f"{name}: needs real numbers, got dtype {array.dtype}")
 
     return array
+
+
+def require_output(name: str, array: NDArray[Any], dtype: np.dtype[Any], shape: tuple[int, ...] | None = None) -> None:
+    """Raise TypeError or ValueError unless kernels can write there: of this dtype, of the shape if one is given."""
+    if not isinstance(array, np.ndarray) or array.dtype != dtype:
+        got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+        raise TypeError(f"{name}: needs an array of {dtype}, got {got}")
+    if shape is not None and array.shape != shape:
+        raise ValueError(f"{name}: needs shape {shape}, got {array.shape}")
+    if not array.flags.carray:
+        raise ValueError(f"{name}: needs to be C-contiguous and writable")

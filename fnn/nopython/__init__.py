@@ -15,6 +15,7 @@ from fnn.nopython import boxing as boxing
 from fnn.nopython import forward as forward
 from fnn.nopython import gradients as gradients
 from fnn.nopython import mapping as mapping
+from fnn.nopython import quantities as quantities
 from fnn.nopython import training as training
 from fnn.nopython.types import ParamsType
 

@@ -1,8 +1,10 @@
 """`Params` and losses from Python to jitted functions and back."""
 
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
+from numba import types
 from numba.core import cgutils
 from numba.core.imputils import lower_constant
 from numba.extending import NativeValue, box, unbox
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from fnn.activations import activation_of
 from fnn.architecture import Architecture
 from fnn.kernels.functions import CODE, NUMBERS
-from fnn.nopython.types import SPEC, LossType, ParamsType
+from fnn.nopython.types import SPEC, ByLayerType, LossType, ParamsType
 from fnn.params import Params, wrap
 
 _architectures: dict[bytes, Architecture] = {}
@@ -58,6 +60,35 @@ def _box_params(params: ParamsType, value: Any, c: Any) -> Any:
     wrapped = c.pyapi.unserialize(c.pyapi.serialize_object(_wrapped))
     result = c.pyapi.call_function_objargs(wrapped, (flat, spec))
     for reference in (flat, spec, wrapped):
+        c.pyapi.decref(reference)
+
+    return result
+
+
+def _by_layer(values: NDArray[Any], spec: NDArray[np.int64], cases: int, single: bool, first: int) -> Any:
+    """A quantity as `fnn.backprop` returns it from Python."""
+    sizes = spec[1 : spec[0] + 2].tolist()
+    ends = [cases * end for end in accumulate(sizes)]
+    found = {
+        layer: values[end - cases * units : end].reshape(cases, units)
+        for layer, (units, end) in enumerate(zip(sizes, ends, strict=True))
+        if layer >= first
+    }
+
+    return {layer: rows[0] if single else rows for layer, rows in found.items()}
+
+
+@box(ByLayerType)
+def _box_by_layer(kind: ByLayerType, value: Any, c: Any) -> Any:
+    native = cgutils.create_struct_proxy(kind)(c.context, c.builder, value=value)
+    parts = [
+        c.box(kind.values, native.values), c.box(SPEC, native.spec), c.box(types.int64, native.cases),
+        c.pyapi.unserialize(c.pyapi.serialize_object(kind.ndim == 1)),
+        c.pyapi.unserialize(c.pyapi.serialize_object(kind.first)),
+        c.pyapi.unserialize(c.pyapi.serialize_object(_by_layer)),
+    ]  # fmt: skip
+    result = c.pyapi.call_function_objargs(parts[-1], parts[:-1])
+    for reference in parts:
         c.pyapi.decref(reference)
 
     return result

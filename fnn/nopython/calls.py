@@ -1,4 +1,4 @@
-"""Calls of `fnn.kernels.native`, and what else takes a line of LLVM.
+"""Calls of `fnn.kernels.native` and `fnn.kernels.onecase`, and what else takes a line of LLVM.
 
 A call takes whole arrays, not pointers: an array lives until the instruction that uses it last is done, and that must
 be the call.
@@ -14,79 +14,91 @@ from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
-from fnn.kernels import native
+from fnn.kernels import native, onecase
 from fnn.kernels.linking import Linked, with_parameters
-from fnn.nopython.types import SPEC, ParamsType
+from fnn.kernels.problem import matrix_type, network_type, problem_type
+from fnn.nopython.types import SPEC, ByLayerType, ParamsType
 
 _WORD = ir.IntType(64)
 
 
-def _params_parts(context: Any, builder: Any, params: ParamsType, value: Any) -> list[Any]:
-    """The pointers to spec and weights."""
+def _structure(context: Any, builder: Any, kind: Any, parts: Sequence[Any]) -> Any:
+    """A named tuple for a kernel; what isn't there is null."""
+    filled = [
+        ir.Constant(context.get_value_type(t), None) if part is None else part
+        for part, t in zip(parts, kind.types, strict=True)
+    ]
+
+    return context.make_tuple(builder, kind, filled)
+
+
+def _network(context: Any, builder: Any, params: ParamsType, value: Any) -> Any:
+    """`Network` of params."""
     proxy = cgutils.create_struct_proxy(params)(context, builder, value=value)
+    parts = [make_array(t)(context, builder, v).data for t, v in ((SPEC, proxy.spec), (params.flat, proxy.flat))]
 
-    return [make_array(t)(context, builder, v).data for t, v in ((SPEC, proxy.spec), (params.flat, proxy.flat))]
+    return _structure(context, builder, network_type(params.dtype), parts)
 
 
-def _matrix_parts(context: Any, builder: Any, kind: types.Type, value: Any) -> list[Any]:
-    """Pointer, rows and columns of an array (a vector is a row), of a number, or of nothing."""
+def _matrix(context: Any, builder: Any, dtype: types.Type, kind: types.Type, value: Any) -> Any:
+    """`Matrix` of an array (a vector is a row), of a number, or of nothing."""
     one, zero = ir.Constant(_WORD, 1), ir.Constant(_WORD, 0)
+    parts: list[Any] = [None, zero, zero]
     if isinstance(kind, types.Array):
         array = make_array(kind)(context, builder, value)
-        return [array.data, *[one] * (2 - kind.ndim), *cgutils.unpack_tuple(builder, array.shape, kind.ndim)]
-    if isinstance(kind, types.Number):
-        return [cgutils.alloca_once_value(builder, value), one, one]
+        parts = [array.data, *[one] * (2 - kind.ndim), *cgutils.unpack_tuple(builder, array.shape, kind.ndim)]
+    elif isinstance(kind, types.Number):
+        parts = [cgutils.alloca_once_value(builder, value), one, one]
 
-    return [None, zero, zero]
+    return _structure(context, builder, matrix_type(dtype), parts)
 
 
-def _calling(link: Linked, names: str, *, measures: bool = False) -> Callable[..., Any]:
-    """A function for jitted code that calls a kernel; one that measures takes (params, x, y, weights, ..)."""
+def _problem(context: Any, builder: Any, kinds: Sequence[types.Type], values: Sequence[Any]) -> Any:
+    """`Problem` of (params, x, y, weights, loss, mean), the last two being constants."""
+    params, x, y, weights, _, _ = kinds
+    assert isinstance(params, ParamsType)
+    labelled = (y.dtype if isinstance(y, types.Array) else y) != params.dtype
+    weighted = isinstance(weights, types.Array | types.Number)
+    y_or_none, labels_or_none = (types.none, y) if labelled else (y, types.none)
+    parts = [
+        _network(context, builder, params, values[0]),
+        _matrix(context, builder, params.dtype, x, values[1]),
+        _matrix(context, builder, params.dtype, y_or_none, values[2]),
+        _matrix(context, builder, types.int64, labels_or_none, values[2]),
+        _matrix(context, builder, types.float64, weights, values[3]),
+        ir.Constant(ir.IntType(1), labelled), ir.Constant(ir.IntType(1), weighted), *values[4:],
+    ]  # fmt: skip
 
-    def parts_of(context: Any, builder: Any, kinds: Sequence[types.Type], values: Sequence[Any]) -> list[Any]:
-        parts: list[Any] = []
-        for kind, value in zip(kinds, values, strict=True):
-            if isinstance(kind, ParamsType):
-                parts += _params_parts(context, builder, kind, value)
-            else:
-                parts += _matrix_parts(context, builder, kind, value) if isinstance(kind, types.Array) else [value]
-        return parts
+    return _structure(context, builder, problem_type(params.dtype), parts)
 
-    def measured_parts(context: Any, builder: Any, kinds: Sequence[types.Type], values: Sequence[Any]) -> list[Any]:
-        params, y, weights = kinds[0], kinds[2], kinds[3]
-        assert isinstance(params, ParamsType)
-        labelled = (y.dtype if isinstance(y, types.Array) else y) != params.dtype
-        weighted = isinstance(weights, types.Array | types.Number)
-        target = _matrix_parts(context, builder, y, values[2])
-        nothing = _matrix_parts(context, builder, types.none, None)
-        return [
-            *parts_of(context, builder, kinds[:2], values[:2]),
-            *((nothing + target) if labelled else (target + nothing)),
-            *_matrix_parts(context, builder, weights, values[3]),
-            ir.Constant(ir.IntType(1), labelled), ir.Constant(ir.IntType(1), weighted),
-            *parts_of(context, builder, kinds[4:], values[4:]),
-        ]  # fmt: skip
+
+_MEASURED = 6  # arguments that make up a `Problem`
+
+
+def _calling(link: Linked, names: str) -> Callable[..., Any]:
+    """A function for jitted code that calls a kernel; if that takes a `Problem`, the names start with its parts."""
+    measured = _MEASURED if names.startswith("params x y weights loss mean") else 0
 
     def call(typingctx: Any, *arguments: Any) -> Any:
         dtype = arguments[0].dtype
         wanted = link.signature(dtype)
-        # The kinds of the kernel's last arguments are those of the last arguments here, arrays counting thrice.
-        taken: list[types.Type] = []
-        rest = list(wanted.args)
-        for argument in reversed(arguments[4:] if measures else arguments):
-            count = 3 if isinstance(argument, types.Array) else 2 if isinstance(argument, ParamsType) else 1
-            taken.insert(0, rest[-1] if count == 1 else argument)
-            del rest[-count:]
-        if measures:
-            params, x, y, weights = arguments[:4]
-            label, weight = isinstance(y, types.Number | types.Boolean), isinstance(weights, types.Number)
-            taken[:0] = [params, x, types.int64 if label else y, types.float64 if weight else weights]
+        others: Sequence[Any] = wanted.args[1:] if measured else wanted.args
+        taken = _as_taken(arguments[:measured]) + [
+            given if isinstance(kind, types.NamedTuple) else kind
+            for kind, given in zip(others, arguments[measured:], strict=True)
+        ]
 
         def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            parts = (measured_parts if measures else parts_of)(context, builder, signature.args, values)
-            kinds = [context.get_value_type(t) for t in wanted.args]
-            filled = [ir.Constant(t, None) if part is None else part for part, t in zip(parts, kinds, strict=True)]
-            return link.emit(context, builder, dtype, filled)
+            parts = []
+            if measured:
+                parts = [_problem(context, builder, taken[:measured], values[:measured])]
+            for kind, given, value in zip(others, taken[measured:], values[measured:], strict=True):
+                if isinstance(given, ParamsType):
+                    value = _network(context, builder, given, value)
+                elif isinstance(kind, types.NamedTuple):
+                    value = _matrix(context, builder, kind.types[0].dtype, given, value)
+                parts.append(value)
+            return link.emit(context, builder, dtype, parts)
 
         return wanted.return_type(*taken), codegen
 
@@ -95,11 +107,25 @@ def _calling(link: Linked, names: str, *, measures: bool = False) -> Callable[..
     return intrinsic(with_parameters(call, names.split()))
 
 
-forward_one = _calling(native.forward_one, "params x into")
-forward_many = _calling(native.forward_many, "params x into")
-differentiate_all = _calling(native.differentiate_all, "params x y weights loss mean wanted into", measures=True)
+def _as_taken(parts: Sequence[Any]) -> list[Any]:
+    """The types to which Numba is to convert the parts of a `Problem`."""
+    if not parts:
+        return []
+    params, x, y, weights, _, _ = parts
+    label, weight = isinstance(y, types.Number | types.Boolean), isinstance(weights, types.Number)
+
+    return [
+        params, x, types.int64 if label else y, types.float64 if weight else weights, types.int64, types.boolean,
+    ]  # fmt: skip
+
+
+workspace_size = _calling(native.workspace_size, "params rows")
+forward_one = _calling(onecase.forward_one, "params x into workspace")
+forward_many = _calling(native.forward_many, "params x into workspace")
+differentiate_all = _calling(native.differentiate_all, "params x y weights loss mean wanted into workspace")
+backpropagate_all = _calling(native.backpropagate_all, "params x y weights loss mean into quantities workspace")
 update_all = _calling(native.update_all, "params grads eta into")
-train_all = _calling(native.train_all, "params x y weights loss mean eta batch seed epochs history into", measures=True)
+train_all = _calling(native.train_all, "params x y weights loss mean eta batch seed epochs history into")
 
 
 def _load(context: Any, builder: Any, params: Any, at: Any) -> Any:
@@ -154,13 +180,32 @@ def new_output(typingctx: Any, params: Any) -> Any:
 
 @intrinsic
 def spec_of(typingctx: Any, params: Any) -> Any:
-    """The description of the architecture (see `fnn.kernels.native`)."""
+    """The description of the architecture (see `fnn.kernels.problem.Network`)."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         proxy = cgutils.create_struct_proxy(params)(context, builder, value=values[0])
         return impl_ret_borrowed(context, builder, SPEC, proxy.spec)
 
     return SPEC(params), codegen
+
+
+def _by_layer(first: int) -> Callable[..., Any]:
+    def by_layer(typingctx: Any, params: Any, x: Any, values: Any, cases: Any) -> Any:
+        """A quantity of each layer from `first` on, for x, out of a vector of all layers'."""
+        kind = ByLayerType(params.dtype, x.ndim, first)
+
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            result = cgutils.create_struct_proxy(kind)(context, builder)
+            result.spec = cgutils.create_struct_proxy(params)(context, builder, value=arguments[0]).spec
+            result.values, result.cases = arguments[2:]
+            return impl_ret_borrowed(context, builder, kind, result._getvalue())
+
+        return kind(params, x, kind.values, types.int64), codegen
+
+    return intrinsic(by_layer)
+
+
+from_input, from_first_layer = _by_layer(0), _by_layer(1)
 
 
 @intrinsic

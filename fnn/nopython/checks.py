@@ -33,6 +33,15 @@ def require_floats(name: str, params: ParamsType, array: Any, dimensions: tuple[
         raise TypingError(f"{name}: needs {needed} dimensions, got an array with {array.ndim}")
 
 
+def require_written(name: str, params: ParamsType, array: Any, ndim: int) -> None:
+    """Raise unless it is nothing, or an array that a result of the dtype of params can be written to."""
+    if unwrapped(array) is None:
+        return
+    require_floats(name, params, array, (ndim,))
+    if array.layout != "C" or not array.mutable:
+        raise TypingError(f"{name}: needs a C-contiguous, writable array")
+
+
 class Measure(NamedTuple):
     """How the error is measured, and whether the cases lie as the kernels take them: all known when compiling."""
 

@@ -9,10 +9,10 @@ from numba.extending import register_jitable
 
 from fnn.backprop import error, grad, update, value_and_grad
 from fnn.kernels.equations import ERROR_ONLY, GRADIENT
-from fnn.kernels.native import FINE
+from fnn.kernels.problem import FINE
 from fnn.losses import squared_error
 from fnn.nopython.calls import differentiate_all, update_all, with_flat
-from fnn.nopython.checks import measure, require_number, unwrapped
+from fnn.nopython.checks import measure, require_number, require_written, unwrapped
 from fnn.nopython.registration import Body, in_nopython, refuse
 from fnn.nopython.types import ParamsType
 
@@ -54,27 +54,31 @@ def _rearranged(function: Body, y: Any, weights: Any) -> Body:
     arrange_y, arrange_weights = arrangements(y, weights)
 
     def body(
-        params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None
-    ) -> Any:
+        params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None,
+        workspace: Any = None,
+    ) -> Any:  # fmt: skip
         shares = arrange_weights(weights)
-        return function(params, np.ascontiguousarray(x), arrange_y(y), loss, reduction, shares)
+        return function(params, np.ascontiguousarray(x), arrange_y(y), loss, reduction, shares, workspace)
 
     return body
 
 
 @in_nopython(error, prefer_literal=True)
 def _error(
-    params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None
-) -> Body | None:
+    params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None,
+    workspace: Any = None,
+) -> Body | None:  # fmt: skip
     if not isinstance(params, ParamsType):
         return None
+    require_written("workspace", params, workspace, 1)
     known = measure(params, x, y, loss, reduction, weights)
     code, mean = known.constants
 
     def body(
-        params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None
-    ) -> Any:
-        value, status = differentiate_all(params, x, y, weights, code, mean, ERROR_ONLY, x)
+        params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None,
+        workspace: Any = None,
+    ) -> Any:  # fmt: skip
+        value, status = differentiate_all(params, x, y, weights, code, mean, ERROR_ONLY, x, workspace)
         if status != FINE:
             refuse(status)
         return value
@@ -84,18 +88,21 @@ def _error(
 
 @in_nopython(value_and_grad, prefer_literal=True)
 def _value_and_grad(
-    params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None
-) -> Body | None:
+    params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None,
+    workspace: Any = None,
+) -> Body | None:  # fmt: skip
     if not isinstance(params, ParamsType):
         return None
+    require_written("workspace", params, workspace, 1)
     known = measure(params, x, y, loss, reduction, weights)
     code, mean = known.constants
 
     def body(
-        params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None
-    ) -> Any:
+        params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None,
+        workspace: Any = None,
+    ) -> Any:  # fmt: skip
         into = np.empty(params.flat.size, x.dtype)
-        value, status = differentiate_all(params, x, y, weights, code, mean, GRADIENT, into)
+        value, status = differentiate_all(params, x, y, weights, code, mean, GRADIENT, into, workspace)
         if status != FINE:
             refuse(status)
         return value, with_flat(params, into)
@@ -105,18 +112,21 @@ def _value_and_grad(
 
 @in_nopython(grad, prefer_literal=True)
 def _grad(
-    params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None
-) -> Body | None:
+    params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None,
+    workspace: Any = None,
+) -> Body | None:  # fmt: skip
     if not isinstance(params, ParamsType):
         return None
+    require_written("workspace", params, workspace, 1)
     known = measure(params, x, y, loss, reduction, weights)
     code, mean = known.constants
 
     def body(
-        params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None
-    ) -> Any:
+        params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None,
+        workspace: Any = None,
+    ) -> Any:  # fmt: skip
         into = np.empty(params.flat.size, x.dtype)
-        _, status = differentiate_all(params, x, y, weights, code, mean, GRADIENT, into)
+        _, status = differentiate_all(params, x, y, weights, code, mean, GRADIENT, into, workspace)
         if status != FINE:
             refuse(status)
         return with_flat(params, into)

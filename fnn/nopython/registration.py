@@ -12,15 +12,15 @@ from typing import Any
 from numba.core.targetconfig import ConfigStack
 from numba.extending import overload, register_jitable
 
-from fnn.kernels import cases, native
+from fnn.kernels import cases, problem
 
 Body = Callable[..., Any]
-_X_COLUMNS, _NO_CASES, _BAD_X, _OUT_SHAPE = native.X_COLUMNS, native.NO_CASES, cases.BAD_X, native.OUT_SHAPE
-_Y_SHAPE, _BAD_Y, _BAD_LABEL = native.Y_SHAPE, cases.BAD_Y, cases.BAD_LABEL
-_WEIGHTS_SHAPE, _BAD_WEIGHT, _NO_WEIGHT = native.WEIGHTS_SHAPE, cases.BAD_WEIGHT, cases.NO_WEIGHT
-_NOT_PROBABILITIES, _NOT_A_DISTRIBUTION, _UNSUITED = cases.NOT_PROBABILITIES, cases.NOT_A_DISTRIBUTION, native.UNSUITED
-_ETA, _STRUCTURE, _EPOCHS, _BATCH, _SEED = native.ETA, native.STRUCTURE, native.EPOCHS, native.BATCH, native.SEED
-_DIVERGED = native.DIVERGED
+_X_COLUMNS, _NO_CASES, _BAD_X, _OUT_SHAPE = problem.X_COLUMNS, problem.NO_CASES, cases.BAD_X, problem.OUT_SHAPE
+_Y_SHAPE, _BAD_Y, _BAD_LABEL = problem.Y_SHAPE, cases.BAD_Y, cases.BAD_LABEL
+_WEIGHTS_SHAPE, _BAD_WEIGHT, _NO_WEIGHT = problem.WEIGHTS_SHAPE, cases.BAD_WEIGHT, cases.NO_WEIGHT
+_NOT_PROBABILITIES, _NOT_A_DISTRIBUTION, _UNSUITED = cases.NOT_PROBABILITIES, cases.NOT_A_DISTRIBUTION, problem.UNSUITED
+_ETA, _STRUCTURE, _EPOCHS, _BATCH, _SEED = problem.ETA, problem.STRUCTURE, problem.EPOCHS, problem.BATCH, problem.SEED
+_DIVERGED, _WORKSPACE = problem.DIVERGED, problem.WORKSPACE
 
 
 def in_nopython(function: Callable[..., Any], **options: Any) -> Callable[[Body], Body]:
@@ -59,6 +59,8 @@ def refuse_inputs(status: int) -> None:
         raise ValueError("x: NaN or infinity")
     if status == _OUT_SHAPE:
         raise ValueError("out: needs the shape of the result")
+    if status == _WORKSPACE:
+        raise ValueError("workspace: is too small; fnn.workspace makes one for so many cases")
     raise MemoryError("fnn: no memory for the workspace")
 
 
@@ -101,4 +103,6 @@ def refuse(status: int) -> None:
         raise ValueError("seed: must be at least 0")
     if status == _DIVERGED:
         raise ArithmeticError("the error or the parameters became NaN or infinite; usually eta is too large")
+    if status == _WORKSPACE:
+        raise ValueError("workspace: is too small; fnn.workspace makes one for so many cases")
     raise MemoryError("fnn: no memory for the workspace")

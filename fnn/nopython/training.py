@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numba.core.errors import TypingError
 
-from fnn.kernels.native import FINE
+from fnn.kernels.problem import FINE
 from fnn.losses import squared_error
 from fnn.nopython.calls import train_all, with_flat
 from fnn.nopython.checks import measure, require_number, require_whole, unwrapped

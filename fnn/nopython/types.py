@@ -44,7 +44,7 @@ class ParamsType(types.Type):
         return types.Array(self.dtype, 1, "C", readonly=True)
 
 
-SPEC = types.Array(types.int64, 1, "C", readonly=True)  # see `fnn.kernels.native`
+SPEC = types.Array(types.int64, 1, "C", readonly=True)  # see `fnn.kernels.problem.Network`
 
 
 @register_model(ParamsType)
@@ -67,6 +67,41 @@ class LossType(types.Opaque):
 
 
 register_model(LossType)(models.OpaqueModel)
+
+
+class ByLayerType(types.Type):
+    """A quantity of each layer from `first` on, (n_l,) or (N, n_l)."""
+
+    def __init__(self, dtype: types.Float, ndim: int, first: int) -> None:
+        self.dtype, self.ndim, self.first = dtype, ndim, first
+        super().__init__(f"fnn.ByLayer[{dtype}, {ndim}, {first}]")
+
+    @property
+    def key(self) -> tuple[types.Float, int, int, str]:
+        """What makes two types the same."""
+        return self.dtype, self.ndim, self.first, version()
+
+    @property
+    def values(self) -> types.Array:
+        """The type of the vector that holds them all, from layer 0 on."""
+        return types.Array(self.dtype, 1, "C")
+
+
+@register_model(ByLayerType)
+class _ByLayerModel(models.StructModel):
+    def __init__(self, manager: Any, kind: ByLayerType) -> None:
+        super().__init__(manager, kind, [("values", kind.values), ("spec", SPEC), ("cases", types.int64)])
+
+
+class NativeBackprop(NamedTuple):
+    """What `backprop` returns in a jitted function."""
+
+    z: Any
+    a: Any
+    dE_da: Any
+    delta: Any
+    grads: Any
+    error: Any
 
 
 class NativeHistory(NamedTuple):

@@ -79,10 +79,11 @@ class UniTuple(BaseTuple):
     def __init__(self, dtype: Type, count: int) -> None: ...
 
 class Tuple(BaseTuple):
-    types: tuple[Type, ...]
+    types: tuple[Any, ...]
     def __init__(self, types: Sequence[Type]) -> None: ...
 
 class NamedTuple(BaseTuple):
+    types: tuple[Any, ...]
     instance_class: type[tuple[Any, ...]]
     fields: tuple[str, ...]
     def __init__(self, types: Sequence[Type], cls: type[tuple[Any, ...]]) -> None: ...
