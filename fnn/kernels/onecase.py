@@ -9,6 +9,7 @@ from numba.extending import intrinsic
 
 from fnn.kernels import cases
 from fnn.kernels.cases import copy, is_finite
+from fnn.kernels.functions import activate
 from fnn.kernels.intrinsics import Floats, Integers, aligned, like, shift
 from fnn.kernels.linking import entry_point
 from fnn.kernels.memory import STACK, allocate, is_null, on_stack, release
@@ -22,6 +23,7 @@ from fnn.kernels.problem import (
     X_COLUMNS,
     Matrix,
     Network,
+    activation_of,
     matrix_type,
     network_type,
     size_of,
@@ -114,36 +116,39 @@ def weighted_inputs(inputs: int, units: int, a: Floats, w: Floats, z: Floats) ->
 @entry_point(lambda t: types.int64(network_type(t), matrix_type(t), matrix_type(t), matrix_type(t)))
 def forward_one(network: Network, x: Matrix[Floats], into: Matrix[Floats], workspace: Matrix[Floats]) -> int:
     """F1 and F2."""
-    spec, columns = network.spec, x.columns
-    if columns != size_of(spec, 0):
+    spec = network.spec
+    if x.columns != size_of(spec, 0):
         return X_COLUMNS
     if is_null(into.at):
         return MEMORY
     if into.columns != size_of(spec, spec[0]):
         return OUT_SHAPE
-    if not is_finite(x.at, columns):
+    if not is_finite(x.at, x.columns):
         return cases.BAD_X
     stride = rounded(widest(spec), panel_width(x.at))
-    space = heap = on_stack(x.at)
-    on_heap = 3 * stride > STACK and workspace.rows == 0
-    if on_heap:
+    if 3 * stride <= STACK:
+        through_layers(network, x, into, on_stack(x.at), stride)
+    elif workspace.rows > 0:
+        if workspace.columns < 3 * stride + LINE:
+            return WORKSPACE
+        through_layers(network, x, into, aligned(workspace.at), stride)
+    else:
         heap = allocate(x.at, 3 * stride + LINE)
         if is_null(heap):
             return MEMORY
-        space = aligned(heap)
-    elif 3 * stride > STACK:
-        if workspace.columns < 3 * stride + LINE:
-            return WORKSPACE
-        space = aligned(workspace.at)
-    a, w = x.at, network.flat
-    for layer in range(1, spec[0] + 1):
-        inputs, units = columns, size_of(spec, layer)
-        z = shift(space, layer % 3 * stride)
-        weighted_inputs(inputs, units, a, w, z)
-        activations(code_of(spec, layer), units, z)
-        a = z
-        w, columns = shift(w, (inputs + 1) * units), units
-    copy(a, into.at, columns)
-    if on_heap:
+        through_layers(network, x, into, aligned(heap), stride)
         release(heap)
     return FINE
+
+
+@inline
+def through_layers(network: Network, x: Matrix[Floats], into: Matrix[Floats], space: Floats, stride: int) -> None:
+    """Layer by layer, in three rows of work memory: z, and the a of two layers."""
+    a, w, columns = x.at, network.flat, x.columns
+    for layer in range(1, network.spec[0] + 1):
+        inputs, units = columns, size_of(network.spec, layer)
+        z, result = shift(space, 2 * stride), shift(space, layer % 2 * stride)
+        weighted_inputs(inputs, units, a, w, z)
+        activate(activation_of(network.spec, layer), z, result, 1, units, rounded(units, panel_width(z) // 2))
+        a, w, columns = result, shift(w, (inputs + 1) * units), units
+    copy(a, into.at, columns)
