@@ -9,6 +9,7 @@ is filled when the first kernel that needs it is loaded (`load_needed`).
 """
 
 import ctypes
+import os
 from collections.abc import Callable, Iterable, Iterator
 from inspect import Parameter, Signature
 from typing import Any, ParamSpec, TypeVar, cast
@@ -25,6 +26,13 @@ from fnn.kernels.options import OPTIONS, Inline
 P = ParamSpec("P")
 R = TypeVar("R")
 NumbaSignature = Callable[[types.Float], Any]
+
+# A fork waits until no thread compiles: the child would inherit Numba's lock without the thread that lets it go.
+os.register_at_fork(
+    before=global_compiler_lock.acquire,
+    after_in_parent=global_compiler_lock.release,
+    after_in_child=global_compiler_lock.release,
+)
 
 _FLOATS = (types.float32, types.float64)
 _kept: list[Any] = []  # compiled code lives as long as somebody holds it

@@ -19,7 +19,7 @@ def run(*arguments: str, **environment: str) -> list[str]:
     """The lines that the user's module prints."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.nopython.user", *arguments],
-        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False,
+        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
@@ -39,6 +39,16 @@ def test_a_second_process_with_activations_of_its_own(tmp_path: Path) -> None:
 def test_calls_and_errors_leak_nothing() -> None:
     (line,) = run("leaks", "2000", NUMBA_NRT_STATS="1")
     assert line.startswith("True"), line
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.3, 1.0])
+def test_a_forked_child_can_go_on_while_a_thread_of_its_parent_compiles(delay: float) -> None:
+    assert run("forked", str(delay)) == ["0"]
+
+
+def test_two_threads_ask_first_for_both_dtypes_at_once(tmp_path: Path) -> None:
+    assert run("raced") == ["True True"]
+    assert run("raced", NUMBA_CACHE_DIR=str(tmp_path)) == ["True True"]  # where both compile
 
 
 def test_another_version_of_fnn_is_another_type(monkeypatch: pytest.MonkeyPatch) -> None:

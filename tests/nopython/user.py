@@ -1,9 +1,13 @@
-"""What a user's module looks like; run as a process by the tests: ``.. user leaks|cache|custom``."""
+"""What a user's module looks like; run as a process by the tests: ``.. user leaks 1000``."""
 
 from __future__ import annotations
 
 import gc
+import os
+import resource
 import sys
+import time
+from threading import Barrier, Event, Thread
 from typing import Any
 
 import numpy as np
@@ -29,6 +33,50 @@ def fit(params: Any, x: Any, y: Any, eta: Any, steps: Any) -> Any:
 @njit(cache=True)
 def halved(params: Any, flat: Any) -> Any:
     return params.with_flat(flat / 2)
+
+
+@njit
+def repeated(params: Any, x: Any, out: Any, workspace: Any, times: Any) -> None:
+    for _ in range(times):
+        fnn.forward(params, x, out=out, workspace=workspace)
+
+
+@njit
+def repeated_error(params: Any, x: Any, y: Any, workspace: Any, times: Any) -> Any:
+    total = 0.0
+    for _ in range(times):
+        total += fnn.error(params, x, y, workspace=workspace)
+    return total
+
+
+@njit
+def through_tuples(pair: Any, x: Any, y: Any, times: Any) -> Any:
+    for _ in range(times):
+        run = fnn.train(pair[0], x, y, eta=0.1, epochs=1)
+        t = fnn.backprop(pair[1], x, y)
+        pair = (fnn.update(pair[1], t.grads, 0.1), run.params)
+    return pair, fnn.value_and_grad(pair[0], x[0], y[0])
+
+
+def allocations() -> None:
+    """Print what a thousand calls allocate in a caller's memory."""
+    from numba.core.runtime import rtsys
+
+    params = fnn.init((4, 8, 2), seed=0)
+    x, y, out, workspace = np.ones((3, 4)), np.ones((3, 2)), np.empty((3, 2)), fnn.workspace(params, 3)
+    calls: dict[str, Any] = {
+        "one": lambda times: repeated(params, x[0], out[0], None, times),
+        "many": lambda times: repeated(params, x, out, workspace, times),
+        "error": lambda times: repeated_error(params, x, y, workspace, times),
+    }
+    for name, call in calls.items():
+        call(1)
+        counts = []
+        for times in (1, 1001):
+            before = rtsys.get_allocation_stats().alloc
+            call(times)
+            counts.append(rtsys.get_allocation_stats().alloc - before)
+        print(name, counts[1] - counts[0])
 
 
 def cache() -> None:
@@ -63,44 +111,102 @@ def custom() -> None:
         print(len(function.signatures), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 
 
+def refused(function: Any, *arguments: Any) -> None:
+    """Call it, which must raise ValueError."""
+    try:
+        function(*arguments)
+    except ValueError:
+        return
+    raise AssertionError("no error")
+
+
+def memory() -> int:
+    """Kilobytes of this process that are in memory."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() // 1024
+
+
 def leaks() -> None:
-    """Call rightly and wrongly, so many times each, and print what is left over."""
+    """Call rightly and wrongly, so many times each, and print whether anything is left over."""
     from numba.core.runtime import rtsys
 
     params = fnn.init((4, 8, 2), seed=0)
-    x, y = np.ones((3, 4)), np.ones((3, 2))
-    wrong = np.full((3, 4), np.nan)
+    x, y, out, workspace = np.ones((3, 4)), np.ones((3, 2)), np.empty((3, 2)), fnn.workspace(params, 3)
+    wrong, narrow = np.full((3, 4), np.nan), x[:, :3].copy()
 
     def state() -> list[int]:
         gc.collect()
         stats = rtsys.get_allocation_stats()
-        held = (params._flat, params._architecture._spec_float64, x, y, wrong, params)
+        held = (params._flat, params._architecture._spec_float64, x, y, out, workspace, wrong, params)
         return [stats.alloc - stats.free, stats.mi_alloc - stats.mi_free, *map(sys.getrefcount, held)]
 
     def calls(times: int) -> None:
         for _ in range(times):
             evaluate(params, x)
             fit(params, x, y, 0.1, 1)
+            repeated(params, x, out, workspace, 1)
             for arguments in ((params, wrong, y, 0.1, 1), (params, x, y, -1.0, 1), (params, x, y[:2], 0.1, 1)):
-                try:
-                    fit(*arguments)
-                except ValueError:
-                    continue
-                raise AssertionError("no error")
+                refused(fit, *arguments)
+            for case in (wrong, narrow):
+                refused(evaluate, params, case)
             halved(params, params.flat)
-            for call, argument in ((evaluate, wrong), (evaluate, x[:, :3].copy()), (halved, np.ones(1))):
-                try:
-                    call(params, argument)
-                except ValueError:
-                    continue
-                raise AssertionError("no error")
+            refused(halved, params, np.ones(1))
+            refused(repeated, params, x, out, workspace[:10], 1)
+            refused(through_tuples, (params, params), x, y[:2], 1)
+            refused(through_tuples, (params, params), wrong, y, 1)
+            through_tuples((params, params), x, y, 1)
 
-    calls(10)
-    before = state()
-    calls(int(sys.argv[2]))
-    assert rtsys.get_allocation_stats().alloc > 1000
-    print(before == state(), before, state())
+    times = int(sys.argv[2])
+    calls(times // 4)
+    before, size = state(), memory()
+    calls(times)
+    through_tuples((params, params), x, y, 50 * times)
+    after, grown = state(), memory() - size
+    assert rtsys.get_allocation_stats().alloc > times
+    print(before == after and grown < 300, before, after, f"{grown} kB more")
+
+
+def forked() -> None:
+    """Use a kernel, fork while another thread compiles, and use kernels in the child; print what it says."""
+    params, x = fnn.init((4, 8, 2), seed=0), np.ones((3, 4))
+    wanted = evaluate(params, x)
+    started = Event()
+
+    def compile_others() -> None:
+        started.set()
+        single = fnn.init((4, 8, 2), seed=0, dtype=np.float32)
+        through_tuples((single, single), x.astype(np.float32), np.ones((3, 2), np.float32), 1)
+
+    thread = Thread(target=compile_others)
+    thread.start()
+    started.wait()
+    time.sleep(float(sys.argv[2]))
+    child = os.fork()
+    if child == 0:
+        fine = (evaluate(params, x) == wanted).all() and fit(params, x, np.ones((3, 2)), 0.1, 2) is not None
+        os._exit(0 if fine else 1)
+    thread.join()
+    print(os.waitpid(child, 0)[1])
+
+
+def raced() -> None:
+    """Two threads want the kernels of one dtype each, for the first time, at once."""
+    barrier, results = Barrier(2), {}
+
+    def work(dtype: Any) -> None:
+        params, x = fnn.init((4, 8, 2), seed=0, dtype=dtype), np.ones((3, 4), dtype)
+        barrier.wait()
+        moved = fit(params, x, np.ones((3, 2), dtype), 0.1, 2)
+        results[dtype] = moved == fnn.train(params, x, np.ones((3, 2)), eta=0.1, epochs=2).params
+
+    threads = [Thread(target=work, args=(dtype,)) for dtype in (np.float32, np.float64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(*(results[dtype] for dtype in (np.float32, np.float64)))
 
 
 if __name__ == "__main__":
-    {"cache": cache, "custom": custom, "leaks": leaks}[sys.argv[1]]()
+    modes = (cache, custom, allocations, leaks, forked, raced)
+    {mode.__name__: mode for mode in modes}[sys.argv[1]]()

@@ -1,0 +1,106 @@
+"""`fnn.backprop` inside jitted functions: every quantity has the bits of the Python call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import njit
+from numba.core.errors import TypingError
+
+import fnn
+from tests.problems import PAIRS, problem
+
+DTYPES = (np.float64, np.float32)
+QUANTITIES = ("z", "a", "dE_da", "delta")
+
+
+@njit
+def everything(params: Any, x: Any, y: Any, weights: Any) -> Any:
+    return fnn.backprop(params, x, y, reduction="mean", weights=weights)
+
+
+@njit
+def everything_of_cross_entropy(params: Any, x: Any, y: Any, weights: Any) -> Any:
+    return fnn.backprop(params, x, y, loss=fnn.cross_entropy, reduction="mean", weights=weights)
+
+
+@njit
+def some(params: Any, x: Any, y: Any, layer: int) -> Any:
+    t = fnn.backprop(params, x, y)
+    return t.z[1], t.a[layer], t.dE_da[0], t.delta[layer], t.grads["W1"], t.error
+
+
+@njit
+def by_text(params: Any, x: Any, y: Any) -> Any:
+    return fnn.backprop(params, x, y).z["1"]  # type: ignore[index]  # refused when compiled
+
+
+def require_equal(found: Any, wanted: fnn.Backprop[Any]) -> None:
+    for name in QUANTITIES:
+        mine, theirs = getattr(found, name), getattr(wanted, name)
+        assert list(mine) == list(theirs)
+        for layer, array in theirs.items():
+            assert mine[layer].dtype == array.dtype
+            np.testing.assert_array_equal(mine[layer], array, strict=True)
+    assert (found.grads, found.error) == (wanted.grads, wanted.error)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("count", [1, 7, 300])
+@pytest.mark.parametrize("loss, output", PAIRS)
+def test_every_quantity(loss: fnn.Loss, output: fnn.Activation, count: int, dtype: Any) -> None:
+    p = problem(5, (4, 9, 3), (fnn.tanh,), output, loss, count, dtype=dtype, weighted=True)
+    function = everything_of_cross_entropy if loss is fnn.cross_entropy else everything
+    options: dict[str, Any] = {"loss": loss, "reduction": "mean"}
+    found = function(p.params, p.x, p.y, p.weights)
+    require_equal(found, fnn.backprop(p.params, p.x, p.y, weights=p.weights, **options))
+    # A gradient from jitted code is what update takes.
+    assert fnn.update(p.params, found.grads, 0.5) == fnn.update(
+        p.params, fnn.grad(p.params, p.x, p.y, weights=p.weights, **options), 0.5
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_one_case_a_label_and_arrays_that_are_not_contiguous(dtype: Any) -> None:
+    params = fnn.init((4, 6, 3), seed=0, dtype=dtype, hidden=fnn.relu, output=fnn.softmax)
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype(dtype)
+    wanted = fnn.backprop(params, x[0], 2, loss=fnn.cross_entropy, reduction="mean", weights=3.0)
+    require_equal(everything_of_cross_entropy(params, x[0], 2, 3.0), wanted)
+    labels, weights = np.array([0, 1, 2, 1, 0], np.int32), np.arange(1, 6, dtype=np.float32)
+    wanted = fnn.backprop(params, x, labels, loss=fnn.cross_entropy, reduction="mean", weights=weights)
+    apart = np.repeat(x, 2, axis=1)[:, ::2]
+    require_equal(everything_of_cross_entropy(params, apart, np.repeat(labels, 2)[::2], weights), wanted)
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_layers_by_literal_and_at_run_time(single: bool) -> None:
+    params = fnn.init((4, 5, 6, 2), seed=0)
+    x, y = np.random.default_rng(0).normal(size=(3, 4)), np.ones((3, 2))
+    if single:
+        x, y = x[0], y[0]
+    t = fnn.backprop(params, x, y)
+    for layer in (1, 2, 3):
+        *found, error = some(params, x, y, layer)
+        wanted = (t.z[1], t.a[layer], t.dE_da[0], t.delta[layer], t.grads["W1"])
+        for mine, theirs in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(mine, theirs, strict=True)
+        assert error == t.error
+
+
+@pytest.mark.parametrize("layer", [0, 3, -1])
+def test_a_layer_that_is_not_there(layer: int) -> None:
+    params, x, y = fnn.init((4, 5, 2), seed=0), np.ones(4), np.ones(2)
+    with pytest.raises(KeyError, match="there is no such layer"):
+        some(params, x, y, layer)
+
+
+def test_errors() -> None:
+    params, x, y = fnn.init((4, 5, 2), seed=0), np.ones((3, 4)), np.ones((3, 2))
+    with pytest.raises(ValueError, match="y: has another shape than the outputs for x"):
+        everything(params, x, y[:2], np.ones(3))
+    with pytest.raises(ValueError, match="x: needs at least one case"):
+        everything(params, x[:0], y[:0], None)
+    with pytest.raises(TypingError, match="needs the number of a layer, got"):
+        by_text(params, x, y)
