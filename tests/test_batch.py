@@ -21,7 +21,7 @@ def train(params: Any, x: Any, y: Any, **options: Any) -> Any:
     return fnn.train(params, x, y, **{"eta": 0.1, "epochs": 2, **options})
 
 
-LEARNERS = [fnn.error, fnn.grad, fnn.value_and_grad, fnn.backprop, fnn.check_grad, train]
+LEARNERS: list[Callable[..., Any]] = [fnn.error, fnn.grad, fnn.value_and_grad, fnn.backprop, fnn.check_grad, train]
 
 
 def with_value(array: Any, place: Any, value: float) -> Any:

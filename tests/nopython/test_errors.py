@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numba import njit
+from numba import njit, prange
 from numba.core.errors import TypingError
 
 import fnn
@@ -135,3 +135,21 @@ def test_a_layer_that_is_not_there() -> None:
 def test_out_from_python(out: Any, error: Any, text: str) -> None:
     with pytest.raises(error, match=text):
         fnn.forward(P, X, out)
+
+
+@njit(parallel=True)
+def in_parallel(params: Any, x: Any) -> Any:
+    found = np.empty(x.shape[0])
+    for row in prange(x.shape[0]):
+        found[row] = fnn.forward(params, x[row])[0]
+    return found
+
+
+def test_numba_garbles_or_loses_an_error_in_a_parallel_loop() -> None:
+    for _ in range(20):
+        try:
+            in_parallel(P, NAN)  # lost, if another thread than the caller's came upon it
+        except SystemError as error:
+            assert isinstance(error.__cause__, ValueError)
+            assert str(error.__cause__) == "x: NaN or infinity"
+        np.testing.assert_array_equal(in_parallel(P, X), fnn.forward(P, X)[:, 0])

@@ -76,12 +76,13 @@ def test_too_small(sizes: tuple[int, ...], cases: int) -> None:
 
 def test_of_another_kind() -> None:
     params, x = fnn.init((4, 3, 2), seed=0), np.ones((5, 4))
-    for wrong, message in (
+    kinds: list[tuple[Any, str]] = [
         (np.empty(10**4, np.float32), "workspace: has dtype float32, but params have float64"),
         (np.empty((10, 1000)), "workspace: needs 1 dimensions, got an array with 2"),
         (np.empty(10**4)[::2], "workspace: needs a C-contiguous, writable array"),
         (params.flat, "workspace: needs a C-contiguous, writable array"),
-    ):
+    ]
+    for wrong, message in kinds:
         with pytest.raises(TypingError, match=message):
             forward(params, x, wrong)
         with pytest.raises((ValueError, TypeError), match="workspace: needs"):

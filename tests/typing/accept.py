@@ -3,6 +3,7 @@
 from typing import assert_type
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 import fnn
@@ -54,6 +55,21 @@ assert_type(trace.error, float)
 run = assert_type(fnn.train(params32, x32, y32, eta=0.5, epochs=2, seed=0), fnn.Run[np.float32])
 assert_type(run.params, fnn.Params[np.float32])
 fnn.train(params64, x64, y64, eta=0.5, epochs=2, batch_size=None, reduction="mean", seed=0)
+
+# Memory of the caller's, and calls inside jitted functions.
+workspace32 = assert_type(fnn.workspace(params32, 4), NDArray[np.float32])
+assert_type(fnn.forward(params32, x32, out=np.empty((4, 1), np.float32), workspace=workspace32), NDArray[np.float32])
+assert_type(fnn.value_and_grad(params32, x32, y32, workspace=workspace32), tuple[float, fnn.Params[np.float32]])
+
+
+@njit
+def step(params: fnn.Params[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
+    t: fnn.Backprop[np.float32] = fnn.backprop(params, x, y)
+    moved: fnn.Params[np.float32] = fnn.update(params, t.grads, 0.1)
+    return fnn.forward(moved, x)
+
+
+assert_type(step(params32, x32, y32), NDArray[np.float32])
 
 # An activation is a function of arrays.
 assert_type(fnn.sigmoid(x32), NDArray[np.floating])

@@ -1,6 +1,8 @@
 """Each line below that has a comment "expect" must be an error of that kind for mypy, and no other line."""
 
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
 import fnn
 
@@ -26,6 +28,22 @@ fnn.update(params, fnn.grad(params, x, y), "0.1")  # expect: arg-type
 fnn.train(params, x, y, 0.1)  # expect: call-arg
 fnn.train(params, x, y, eta=0.1, epochs=2.5)  # expect: arg-type
 fnn.train(params, x, y, eta=0.1, epochs=2, batch_size=0.5)  # expect: arg-type
+
+# Memory is an array of the dtype of params.
+fnn.forward(params, x, workspace=4)  # expect: arg-type
+fnn.workspace(params, 2.5)  # expect: arg-type
+fnn.train(params, x, y, eta=0.1, epochs=2, workspace=fnn.workspace(params))  # expect: call-arg
+
+
+@njit
+def jitted(p: fnn.Params[np.float64], inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    fnn.grad(p, inputs)  # expect: call-arg
+    return fnn.forward(p, inputs)
+
+
+jitted(dict(params), x)  # expect: arg-type
+jitted(params)  # expect: call-arg
+jitted(params, x).append(1)  # expect: attr-defined
 
 # What comes back has a type.
 fnn.forward(params, x).flatten("C").append(1)  # expect: attr-defined
