@@ -23,6 +23,7 @@ from fnn.kernels.descend import (
 from fnn.kernels.differentiate import PIECE
 from fnn.kernels.equations import ERROR_ONLY
 from fnn.kernels.plan import LINE
+from fnn.layout import on_line
 from fnn.losses import Loss
 from fnn.params import DT, Params, wrap
 from fnn.threads import run_parts
@@ -83,7 +84,7 @@ class Descent(Generic[DT]):
 
     def flat(self) -> NDArray[DT]:
         """A copy of the parameters as they are now."""
-        flat = np.empty(self.architecture.count, self._dtype)
+        flat = on_line(self.architecture.count, self._dtype)
         relay_kernel[self._dtype](self._layout.table, flat, self._weights, self._space, False)
 
         return flat

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fnn.activations import Activation, sigmoid
 from fnn.architecture import architecture_of
 from fnn.checks import whole
+from fnn.layout import on_line
 from fnn.normal import normal_quantile
 from fnn.params import DT, Params, wrap
 
@@ -145,4 +146,7 @@ def init(
             u = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53  # never 0, never 1
             flat[place] = initializer.draw(u, m, n)
 
-    return wrap(flat.astype(dtype), architecture)
+    aligned = on_line(flat.size, np.dtype(dtype))
+    aligned[:] = flat
+
+    return wrap(aligned, architecture)

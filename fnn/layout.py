@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numba import types
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from fnn.kernels.plan import COLUMNS, LINE, lay_out
 from fnn.kernels.tile import machine
+
+DT = TypeVar("DT", bound=np.float32 | np.float64)
 
 
 class Layout(NamedTuple):
@@ -38,3 +40,11 @@ def layout_of(sizes: Sequence[int], functions: Sequence[int], rows: int, dtype: 
 def first_aligned(space: NDArray[Any]) -> int:
     """The element of a workspace at which the kernels start to use it."""
     return -space.ctypes.data % LINE // space.itemsize
+
+
+def on_line(count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
+    """A new vector that starts at a whole cache line: weights that don't make `forward` for one case 20 % slower."""
+    space = np.empty(count + LINE // dtype.itemsize, dtype)
+    start = first_aligned(space)
+
+    return space[start : start + count]
