@@ -2,6 +2,7 @@
 
 `inline`  makes a small function that other kernels call. No wrappers for Python or C are built for it (they are a third
           of its compile time), and it has no cache entry of its own: its code becomes part of its callers.
+`forced`  the same for one that LLVM would find too large to make part of a loop, which it then can't vectorise.
 `linked`  makes a large one: compiled once, called through a pointer (see `fnn.kernels.linking`).
 `kernel`  makes what the typed layer calls: one signature a dtype, compiled on first use (see `fnn.kernels.kernel`).
 
@@ -40,12 +41,15 @@ class Inline:
     and making all dispatchers at once would take half of the time of ``import fnn``.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], *, is_forced: bool = False) -> None:
         self.function = function
+        self._is_forced = is_forced
 
     @cached_property
     def _dispatcher(self) -> Any:
-        dispatcher: Any = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(self.function)
+        dispatcher: Any = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=self._is_forced, **OPTIONS)(
+            self.function
+        )
         template = dispatcher.get_call_template
 
         def without_literals(args: Any, kws: Any) -> Any:
@@ -64,3 +68,8 @@ class Inline:
 def inline(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function that only other kernels call."""
     return cast(Callable[P, R], Inline(function))
+
+
+def forced(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function that becomes part of its callers however large it is."""
+    return cast(Callable[P, R], Inline(function, is_forced=True))

@@ -113,16 +113,16 @@ _TABLE = {
 }
 
 
-def _require_float(x: types.Type) -> None:
+def require_float(x: types.Type) -> None:
     """Refuse integers with a clear message."""
     if x not in _TABLE:
         raise TypingError(f"needs float32 or float64, got {x}")
 
 
 @intrinsic
-def _constants(typingctx: Any, x: Any) -> Any:
+def constants(typingctx: Any, x: Any) -> Any:
     """The table for the type of x."""
-    _require_float(x)
+    require_float(x)
     table = typeof(_TABLE[x])
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -132,12 +132,12 @@ def _constants(typingctx: Any, x: Any) -> Any:
 
 
 @intrinsic
-def _polynomial(typingctx: Any, x: Any, coefficients: Any) -> Any:
+def polynomial(typingctx: Any, x: Any, coefficients: Any) -> Any:
     """Estrin's scheme, constant term first: neighbours are joined by x, then by x², by x⁴, ..
 
     Horner's rule takes two operations less, but each waits for the one before it: 6 ns more in a layer of few units.
     """
-    _require_float(x)
+    require_float(x)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         power, terms = arguments[0], cgutils.unpack_tuple(builder, arguments[1])
@@ -152,9 +152,9 @@ def _polynomial(typingctx: Any, x: Any, coefficients: Any) -> Any:
 
 
 @intrinsic
-def _power_of_two(typingctx: Any, shifted: Any) -> Any:
+def power_of_two(typingctx: Any, shifted: Any) -> Any:
     """2ⁿ from n + shift."""
-    _require_float(shifted)
+    require_float(shifted)
     mantissa = np.finfo(_TABLE[shifted].one).nmant
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -168,7 +168,7 @@ def _power_of_two(typingctx: Any, shifted: Any) -> Any:
 @intrinsic
 def _split(typingctx: Any, x: Any) -> Any:
     """k and m with x = 2ᵏ·m and √½ ≤ m < √2, for normal x > 0."""
-    _require_float(x)
+    require_float(x)
     one = _TABLE[x].one
     info = np.finfo(one)
     integer = np.dtype(f"i{one.itemsize}")
@@ -190,12 +190,12 @@ def _split(typingctx: Any, x: Any) -> Any:
 
 
 @inline
-def _reduce(x: float) -> tuple[float, float, float]:
+def reduced(x: float) -> tuple[float, float, float]:
     """n, e and its rounding error, with e = eʳ - 1, x = n ln 2 + r, |r| ≤ ½ ln 2."""
-    c = _constants(x)
+    c = constants(x)
     n = fma(x, c.log2_e, c.shift) - c.shift
     r = fma(-n, c.ln2_rest, fma(-n, c.ln2, x))
-    square, p = r * r, _polynomial(r, c.exp)
+    square, p = r * r, polynomial(r, c.exp)
     e = fma(square, p, r)
 
     return n, e, fma(square, p, r - e)
@@ -204,7 +204,7 @@ def _reduce(x: float) -> tuple[float, float, float]:
 @inline
 def _quotient(a: float, a_rest: float, b: float, b_rest: float) -> float:
     """(a + a_rest)/(b + b_rest), nearly correctly rounded: a plain a/b would bring three roundings to the result."""
-    inverse = _constants(a).one / b
+    inverse = constants(a).one / b
     q = a * inverse
     remainder = fma(-q, b, a) + fma(-q, b_rest, a_rest)
 
@@ -214,10 +214,10 @@ def _quotient(a: float, a_rest: float, b: float, b_rest: float) -> float:
 @inline
 def _log_of_product(k: float, f: float) -> float:
     """log(2ᵏ (1 + f)) for √½ ≤ 1 + f < √2, from log(1 + f) = 2s + s³P(s²) = f - ½f² + s(½f² + s²P), s = f/(2 + f)."""
-    c = _constants(f)
+    c = constants(f)
     s = f / (c.two + f)
     square, half = s * s, c.half * f
-    rest = fma(s, fma(square, _polynomial(square, c.log), half * f), k * c.ln2_rest)
+    rest = fma(s, fma(square, polynomial(square, c.log), half * f), k * c.ln2_rest)
 
     return fma(k, c.ln2, f + fma(-half, f, rest))
 
@@ -225,30 +225,30 @@ def _log_of_product(k: float, f: float) -> float:
 @inline
 def exp(x: float) -> float:
     """eˣ."""
-    c = _constants(x)
+    c = constants(x)
     x = c.exp_high if x > c.exp_high else x
     x = c.exp_low if x < c.exp_low else x
-    n, e, _ = _reduce(x)
+    n, e, _ = reduced(x)
 
     # 2ⁿ in two factors: it may lie outside the normal range where the result does not.
     first = fma(n, c.half, c.shift)
     second = n - (first - c.shift) + c.shift
 
-    return (c.one + e) * _power_of_two(first) * _power_of_two(second)
+    return (c.one + e) * power_of_two(first) * power_of_two(second)
 
 
 @inline
 def sigmoid(x: float) -> float:
     """1/(1 + e⁻ˣ), for x < 0 as e/(1 + e) with e = eˣ: nothing overflows and small results keep their digits."""
-    c = _constants(x)
+    c = constants(x)
     low = -abs(x)
     low = c.exp_low if low < c.exp_low else low
-    n, e, _ = _reduce(low)
+    n, e, _ = reduced(low)
 
     # 1 + 2ⁿa needs no more than the first factor of 2ⁿ; the result, which may be subnormal, needs both.
     first = n if n > c.negligible else c.negligible
-    power = _power_of_two(first + c.shift)
-    second = _power_of_two((c.zero if x >= 0 else n - first) + c.shift)
+    power = power_of_two(first + c.shift)
+    second = power_of_two((c.zero if x >= 0 else n - first) + c.shift)
     most = c.one + power
     b = fma(power, e, most)
     b_rest = fma(power, e, most - b) + (power - (most - c.one))
@@ -265,12 +265,12 @@ def sigmoid(x: float) -> float:
 @inline
 def tanh(x: float) -> float:
     """(eˣ - e⁻ˣ)/(eˣ + e⁻ˣ), as ±e/(e + 2) with e = e²|ˣ| - 1, so that small results keep their digits."""
-    c = _constants(x)
+    c = constants(x)
     magnitude = abs(x)
     magnitude = c.tanh_one if magnitude > c.tanh_one else magnitude
-    n, e, e_rest = _reduce(c.two * magnitude)
+    n, e, e_rest = reduced(c.two * magnitude)
 
-    power = _power_of_two(n + c.shift)
+    power = power_of_two(n + c.shift)
     a = fma(power, e, power - c.one)
     a_rest = fma(power, e_rest, fma(power, e, power - c.one - a))
     b = fma(power, e, power + c.one)
@@ -282,7 +282,7 @@ def tanh(x: float) -> float:
 @inline
 def log(x: float) -> float:
     """The natural logarithm."""
-    c = _constants(x)
+    c = constants(x)
     subnormal = x < c.tiny
     k, m = _split(x * c.widen if subnormal else x)
     k = k - c.widen_log2 if subnormal else k
@@ -296,13 +296,13 @@ def log(x: float) -> float:
 @inline
 def log1p(x: float) -> float:
     """log(1 + x)."""
-    c = _constants(x)
+    c = constants(x)
     u = c.one + x
     back = u - c.one
     lost = (x - back) + (c.one - (u - back))
     k, m = _split(u)
     # 2⁻ᵏ as 2¹⁻ᵏ/2: the exponent field of 2⁻¹²⁸ would wrap round.
-    f = fma(lost * _power_of_two(c.shift + c.one - k), c.half, m - c.one)
+    f = fma(lost * power_of_two(c.shift + c.one - k), c.half, m - c.one)
     y = _log_of_product(k, f)
 
     y = y if (x < c.inf) & (x != 0) else x

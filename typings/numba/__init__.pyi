@@ -42,6 +42,7 @@ def njit(
     debug: bool = False,
     error_model: Literal["python", "numpy"] = "python",
     fastmath: bool | set[str] = False,
+    forceinline: bool = False,
     inline: Literal["never", "always"] = "never",
     locals: dict[str, types.Type] = ...,
     no_cfunc_wrapper: bool = False,
