@@ -1,10 +1,26 @@
 """Dense feed-forward networks on the CPU: the backpropagation equations as pure, compiled functions."""
 
-from fnn.activations import Activation as Activation
+from fnn.activation import Activation as Activation
+from fnn.activations import elu as elu
+from fnn.activations import exp as exp
+from fnn.activations import gaussian as gaussian
+from fnn.activations import gelu as gelu
+from fnn.activations import gelu_tanh as gelu_tanh
+from fnn.activations import hard_sigmoid as hard_sigmoid
+from fnn.activations import hard_tanh as hard_tanh
 from fnn.activations import identity as identity
+from fnn.activations import leaky_relu as leaky_relu
+from fnn.activations import log_softmax as log_softmax
+from fnn.activations import mish as mish
 from fnn.activations import relu as relu
+from fnn.activations import relu6 as relu6
+from fnn.activations import selu as selu
 from fnn.activations import sigmoid as sigmoid
+from fnn.activations import silu as silu
+from fnn.activations import sin as sin
 from fnn.activations import softmax as softmax
+from fnn.activations import softplus as softplus
+from fnn.activations import softsign as softsign
 from fnn.activations import tanh as tanh
 from fnn.backprop import Backprop as Backprop
 from fnn.backprop import backprop as backprop

@@ -1,219 +1,118 @@
-"""F2 and F3: the activations, as values.
+"""F2 and F3: the built-in activations, each with its formula, its derivative and its source.
 
-An `Activation` is called with weighted inputs z and returns a = f(z); its `prime` is f′. The formulas themselves are in
-`fnn.kernels.activations`, which the trainer and these calls share.
+To add one: f, f′ and f″ among the kernels, a line here and one in ``fnn/__init__.py``. The tests find it by themselves.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import count
-from typing import Any, Final
+from typing import SupportsFloat
 
-import numpy as np
-from numba import types
-from numba.core.errors import NumbaError
-from numpy.typing import ArrayLike, NDArray
+from fnn.activation import Activation, built_in, family
+from fnn.checks import positive
+from fnn.kernels import piecewise, rectifiers, smooth
+from fnn.kernels.functions import CODE_OF_SIGMOID, CODE_OF_SOFTMAX
+from fnn.kernels.softmax import LOG_SOFTMAX, SOFTMAX
 
-from fnn.jitted import Scalar, Stored, require_jitted, restored, stored
-from fnn.kernels import activations as kernels
-from fnn.kernels.evaluate import activate_kernel, prime_kernel
-from fnn.kernels.functions import CODE_OF_SIGMOID, CODE_OF_SOFTMAX, FREE_CODES, ActivationKernels, of_others
+sigmoid = built_in(smooth.SIGMOID, code=CODE_OF_SIGMOID)
+"""σ(z) = 1 / (1 + e^−z);  σ′ = σ(1 − σ)  (F2, F3; S1)."""
 
-# Every activation, by what makes it what it is, and by code. None is ever forgotten: neither is compiled code.
-_known: Final[dict[tuple[object, ...], Activation]] = {}
-_by_code: Final[dict[int, Activation]] = {}
-_codes: Final = count(FREE_CODES)
+tanh = built_in(smooth.TANH)
+"""tanh z;  tanh′ = 1 − tanh²."""
+
+relu = built_in(piecewise.RELU)
+"""max(0, z);  0 for z ≤ 0, else 1 (Nair and Hinton 2010)."""
+
+identity = built_in(piecewise.IDENTITY)
+"""z;  1."""
+
+softmax = built_in(SOFTMAX, code=CODE_OF_SOFTMAX)
+"""e^z_j / Σ_k e^z_k, at the output only;  ∂a_j/∂z_i = a_j(𝟙[i=j] − a_i)  (Bridle 1990)."""
+
+log_softmax = built_in(LOG_SOFTMAX)
+"""z_j − log Σ_k e^z_k, at the output only;  ∂a_j/∂z_i = 𝟙[i=j] − e^a_i."""
+
+selu = built_in(rectifiers.SELU)
+"""λz for z > 0, else λα(e^z − 1), with λ = 1.0507.., α = 1.6732..;  λ or λα e^z (Klambauer et al. 2017)."""
+
+gelu = built_in(rectifiers.GELU)
+"""z Φ(z), with Φ(z) = ½(1 + erf(z/√2));  Φ(z) + z e^(−z²/2)/√(2π)  (Hendrycks and Gimpel 2016)."""
+
+gelu_tanh = built_in(rectifiers.GELU_TANH)
+"""½z(1 + tanh u), with u = √(2/π)(z + 0.044715 z³);  ½(1 + tanh u) + ½z u′(1 − tanh² u)  (the same paper)."""
+
+silu = built_in(rectifiers.SILU)
+"""z σ(z);  σ(z) + z σ(z)(1 − σ(z))  (Elfwing, Uchibe and Doya 2017; also known as swish)."""
+
+softplus = built_in(rectifiers.SOFTPLUS)
+"""log(1 + e^z);  σ(z)  (Dugas et al. 2001)."""
+
+softsign = built_in(piecewise.SOFTSIGN)
+"""z / (1 + |z|);  1 / (1 + |z|)²  (Glorot and Bengio 2010)."""
+
+mish = built_in(rectifiers.MISH)
+"""z t, with t = tanh(log(1 + e^z));  t + z σ(z)(1 − t²)  (Misra 2019)."""
+
+hard_tanh = built_in(piecewise.HARD_TANH)
+"""min(max(−1, z), 1);  1 for |z| < 1, else 0 (Collobert 2004)."""
+
+hard_sigmoid = built_in(piecewise.HARD_SIGMOID)
+"""min(max(0, z/6 + ½), 1);  1/6 for |z| < 3, else 0 (Howard et al. 2019, whose slope is not that of older ones)."""
+
+relu6 = built_in(piecewise.RELU6)
+"""min(max(0, z), 6);  1 for 0 < z < 6, else 0 (Krizhevsky 2010)."""
+
+exp = built_in(smooth.EXP)
+"""e^z;  e^z."""
+
+sin = built_in(smooth.SIN)
+"""sin z;  cos z  (Sitzmann et al. 2020). Beyond ±2⁴⁸, for float32 ±2¹⁹, it is that of the bound."""
+
+gaussian = built_in(smooth.GAUSSIAN)
+"""e^−z²;  −2z e^−z²  (Broomhead and Lowe 1988)."""
+
+_leaky_relu = family(piecewise.LEAKY_RELU)
+_elu = family(rectifiers.ELU)
 
 
-@dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
-class Activation:
-    """An activation function f and its derivative f′: a built-in one such as `fnn.sigmoid`, or one of your own.
-
-    One of your own is made from two scalar functions under ``@numba.njit``. It is used wherever a built-in one is,
-    inside jitted functions too; it is compiled when a network that has it is first used, once for each dtype.
-
-    The functions may neither raise nor allocate: nobody would see the exception, and training would go on with what
-    was there before. Python's division raises, so give them ``@njit(error_model="numpy")`` if they divide.
+def leaky_relu(slope: SupportsFloat = 0.01) -> Activation:
+    """z for z > 0, else slope z;  1 for z > 0, else slope (Maas, Hannun and Ng 2013).
 
     Parameters
     ----------
-    name
-        A name, as in Python; not that of a built-in activation.
-    f
-        f(z) → a, jitted. For a float32 network it gets a float32, and what it returns is rounded to float32.
-    prime
-        prime(z, a) → f′(z), jitted, where a = f(z).
+    slope
+        Finite and above 0.
 
     Raises
     ------
-    TypeError
-        f or prime isn't a jitted function, or takes another number of arguments; the name isn't text.
-    ValueError
-        The name isn't one, or is that of a built-in activation.
+    ValueError, TypeError
+        The slope is no such number.
 
     Examples
     --------
     >>> import fnn
-    >>> fnn.sigmoid([-1e4, 0.0, 1e4])
-    array([0. , 0.5, 1. ])
-    >>> fnn.sigmoid.prime(0.0)
-    array(0.25)
-    >>> fnn.sigmoid
-    fnn.sigmoid
-
-    >>> from numba import njit
-    >>> @njit
-    ... def square(z: float) -> float:
-    ...     return z * z
-    >>> @njit
-    ... def twice(z: float, a: float) -> float:
-    ...     return 2 * z
-    >>> squared = fnn.Activation("squared", square, twice)
-    >>> squared([1.0, 3.0]), squared.prime([1.0, 3.0])
-    (array([1., 9.]), array([2., 6.]))
+    >>> fnn.leaky_relu(0.25)([-2.0, 2.0])
+    array([-0.5,  2. ])
     """
-
-    name: str
-    code: int  # what the kernels know it by
-    _kernels: ActivationKernels
-    _scalars: tuple[Scalar, ...]  # f and f′, if they are somebody's
-    _numbers: dict[np.dtype[Any], NDArray[np.int64]]
-
-    def __new__(cls, name: str, f: Scalar, prime: Scalar) -> Activation:
-        """The activation of these three; the same object for the same three."""
-        if not isinstance(name, str):
-            raise TypeError(f"name: needs text, got {name!r}")
-        if not name.isidentifier():
-            raise ValueError(f"name: must be a name as in Python, got {name!r}")
-        if (name,) in _known:
-            raise ValueError(f"name: fnn.{name} is a built-in activation")
-        require_jitted("f", f, "z")
-        require_jitted("prime", prime, "z, a")
-
-        return _activation(of_others(name, f, prime), f, prime)
-
-    def __call__(self, z: ArrayLike) -> NDArray[np.floating]:
-        """a = f(z) (F2), elementwise; softmax along the last axis.
-
-        Parameters
-        ----------
-        z
-            Weighted inputs of any shape; float32 stays float32, any other real dtype becomes float64.
-
-        Returns
-        -------
-        Array of the shape of z.
-        """
-        rows = _rows(z)
-        a = np.empty_like(rows)
-        activate_kernel[rows.dtype](self.numbers(rows.dtype), rows, a)
-
-        return a.reshape(np.shape(z))
-
-    def prime(self, z: ArrayLike) -> NDArray[np.floating]:
-        """f′(z) (F3), elementwise; for softmax the Jacobian ∂a_j/∂z_i, with one more axis of the same length.
-
-        Parameters
-        ----------
-        z
-            Weighted inputs of any shape; float32 stays float32, any other real dtype becomes float64.
-        """
-        rows = _rows(z)
-        units, shape = rows.shape[1], np.shape(z)
-        ones = np.ones_like(rows)
-        if self.is_rowwise:  # δ_i for ∂E/∂a = e_j is ∂a_j/∂z_i
-            ones = np.tile(np.eye(units, dtype=rows.dtype), (len(rows), 1))
-            rows, shape = np.repeat(rows, units, axis=0), (*np.shape(z)[:-1], units, units)
-        numbers, a, prime = self.numbers(rows.dtype), np.empty_like(rows), np.empty_like(rows)
-        activate_kernel[rows.dtype](numbers, rows, a)
-        prime_kernel[rows.dtype](numbers, rows, a, ones, prime)
-
-        return prime.reshape(shape)
-
-    @property
-    def is_rowwise(self) -> bool:
-        """Whether every output depends on all inputs of its row, as with softmax."""
-        return self._kernels.is_rowwise
-
-    def numbers(self, dtype: np.dtype[Any]) -> NDArray[np.int64]:
-        """What the kernels must know of it (see `fnn.kernels.functions`); compiles it for the dtype if need be.
-
-        Raises
-        ------
-        TypeError
-            f or f′ can't be compiled for such numbers.
-        """
-        found = self._numbers.get(dtype)
-        if found is None:
-            try:
-                addresses = self._kernels.addresses(types.float32 if dtype == np.float32 else types.float64)
-            except NumbaError as error:
-                raise TypeError(f"{self!r}: f or prime can't be compiled for {dtype}:\n{error}") from error
-            found = self._numbers[dtype] = np.array([self.code, *addresses, 0])
-
-        return found
-
-    def __repr__(self) -> str:
-        if self._scalars:
-            f, prime = (getattr(scalar, "__name__", "?") for scalar in self._scalars)
-            return f"fnn.Activation({self.name!r}, {f}, {prime})"
-
-        return f"fnn.{self.name}"
-
-    def __reduce__(self) -> str | tuple[Any, ...]:
-        if self._scalars:
-            return _unpickled, (self.name, *map(stored, self._scalars))
-
-        return self.name  # pickled by name, so that a copy is the same object
+    return _leaky_relu(positive("slope", slope))
 
 
-def _activation(kernels: ActivationKernels, *scalars: Scalar, code: int | None = None) -> Activation:
-    """The one activation with this name and, if it is somebody's, these functions."""
-    key = (kernels.name, *scalars)
-    if key not in _known:
-        made = object.__new__(Activation)
-        values: tuple[object, ...] = kernels.name, next(_codes) if code is None else code, kernels, scalars, {}
-        for field, value in zip(Activation.__slots__, values, strict=True):
-            object.__setattr__(made, field, value)
-        first = _known.setdefault(key, made)  # of those that several threads have made
-        _by_code[first.code] = first
+def elu(alpha: SupportsFloat = 1.0) -> Activation:
+    """z for z > 0, else α(e^z − 1);  1 for z > 0, else α e^z (Clevert, Unterthiner and Hochreiter 2015).
 
-    return _known[key]
+    Parameters
+    ----------
+    alpha
+        α, finite and above 0.
 
+    Raises
+    ------
+    ValueError, TypeError
+        α is no such number.
 
-def activation_of(code: int) -> Activation:
-    """The activation that the kernels know by this code."""
-    return _by_code[code]
-
-
-def _unpickled(name: str, f: Stored, prime: Stored) -> Activation:
-    return Activation(name, restored(f), restored(prime))
-
-
-def _rows(z: ArrayLike) -> NDArray[np.floating]:
-    """Z as a contiguous matrix of floats."""
-    array = np.asarray(z)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"z: needs real numbers, got dtype {array.dtype}")
-    if array.size == 0:
-        raise ValueError(f"z: needs at least one number, got shape {array.shape}")
-    rows: NDArray[np.floating] = np.ascontiguousarray(array, np.float32 if array.dtype.str[1:] == "f4" else np.float64)
-
-    return rows.reshape(-1, array.shape[-1] if array.ndim else 1)
-
-
-sigmoid = _activation(kernels.SIGMOID, code=CODE_OF_SIGMOID)
-"""σ(z) = 1 / (1 + e^−z);  σ′ = σ(1 − σ)  (F2, F3; S1)."""
-
-tanh = _activation(kernels.TANH)
-"""tanh z;  tanh′ = 1 − tanh²."""
-
-relu = _activation(kernels.RELU)
-"""max(0, z);  0 for z ≤ 0, else 1 (Nair and Hinton 2010)."""
-
-identity = _activation(kernels.IDENTITY)
-"""z;  1."""
-
-softmax = _activation(kernels.SOFTMAX, code=CODE_OF_SOFTMAX)
-"""e^z_j / Σ_k e^z_k, at the output only;  ∂a_j/∂z_i = a_j(𝟙[i=j] − a_i)  (Bridle 1990)."""
+    Examples
+    --------
+    >>> import fnn
+    >>> fnn.elu(2.0)([-1e9, 0.0, 2.0])
+    array([-2.,  0.,  2.])
+    """
+    return _elu(positive("alpha", alpha))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.activations import Activation
+from fnn.activation import Activation
 from fnn.checks import whole
 from fnn.layout import Layout, layout_of
 

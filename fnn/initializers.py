@@ -14,7 +14,8 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.activations import Activation, sigmoid
+from fnn.activation import Activation
+from fnn.activations import sigmoid
 from fnn.architecture import architecture_of
 from fnn.checks import whole
 from fnn.layout import on_line

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from numba import types
 
-from fnn.activations import Activation, sigmoid, softmax
+from fnn.activation import Activation
+from fnn.activations import sigmoid, softmax
 from fnn.kernels import losses as codes
 
 _KNOWN: dict[str, tuple[int, tuple[Activation, ...]]] = {

@@ -12,7 +12,7 @@ import numpy as np
 from numba import types
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.activations import Activation
+from fnn.activation import Activation
 from fnn.architecture import Architecture, architecture_of
 from fnn.checks import real_array
 

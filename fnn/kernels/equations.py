@@ -1,7 +1,7 @@
 """The equations, F1 to B4 and G1, for a block of cases; the letters and tags are those of the sources (S0, S1).
 
-E1 and E2 are worked out in `fnn.kernels.losses`, F2, F3 and B1's f′ in `fnn.kernels.activations`; G1 is what `gradient`
-does when it is told to DESCEND.
+E1 and E2 are worked out in `fnn.kernels.losses`, F2, F3 and B1's f′ in `fnn.kernels.smooth` and its siblings; G1 is
+what `gradient` does when it is told to DESCEND.
 
 A batch is a matrix whose rows are cases: A_l and Z_l are (N, n_l), W_l is (n_{l−1}, n_l), b_l is (n_l,).
 

@@ -78,10 +78,12 @@ class ActivationKernels:
         f: Callable[[Floats, Floats, int, int, int, float], None],
         prime: Callable[[Floats, Floats, Floats, Floats, int, int, int, float], None],
         *,
+        second: Callable[..., float] | None = None,
         is_rowwise: bool = False,
         cached: bool = True,
     ) -> None:
         self.name = name
+        self.second = second  # f″(z, a), a scalar
         self.is_rowwise = is_rowwise  # whether each output depends on all inputs of its row
         self._kernels = (f, _activate_type), (prime, _multiply_type)
         self._cached = cached
@@ -99,7 +101,10 @@ class ActivationKernels:
 
 
 def elementwise(
-    name: str, scalar: Callable[[float], float], scalar_prime: Callable[[float, float], float]
+    name: str,
+    scalar: Callable[[float], float],
+    scalar_prime: Callable[[float, float], float],
+    scalar_second: Callable[[float, float], float],
 ) -> ActivationKernels:
     """The kernels of f(z) and f′(z, a), whole blocks at a time, the padding of the rows included."""
 
@@ -113,7 +118,28 @@ def elementwise(
         for i in range(rows * stride):
             delta[i] = dE_da[i] * scalar_prime(z[i], a[i])
 
-    return ActivationKernels(name, f, prime)
+    return ActivationKernels(name, f, prime, second=scalar_second)
+
+
+def parametric(
+    name: str,
+    scalar: Callable[[float, float], float],
+    scalar_prime: Callable[[float, float, float], float],
+    scalar_second: Callable[[float, float, float], float],
+) -> ActivationKernels:
+    """The same for functions with a parameter, which comes last."""
+
+    def f(z: Floats, a: Floats, rows: int, units: int, stride: int, parameter: float) -> None:
+        for i in range(rows * stride):
+            a[i] = scalar(z[i], parameter)
+
+    def prime(
+        z: Floats, a: Floats, dE_da: Floats, delta: Floats, rows: int, units: int, stride: int, parameter: float
+    ) -> None:
+        for i in range(rows * stride):
+            delta[i] = dE_da[i] * scalar_prime(z[i], a[i], parameter)
+
+    return ActivationKernels(name, f, prime, second=scalar_second)
 
 
 def rowwise(

@@ -6,10 +6,10 @@ own error in float64. Sums over the output units run in their order.
 
 import numpy as np
 
-from fnn.kernels.activations import greatest, sum_of_exp
 from fnn.kernels.functions import CODE_OF_SOFTMAX
 from fnn.kernels.intrinsics import Floats, like, shift
 from fnn.kernels.options import inline
+from fnn.kernels.softmax import greatest, sum_of_exp
 from fnn.kernels.vecmath import exp, log, log1p
 
 SQUARED_ERROR, CROSS_ENTROPY = range(2)

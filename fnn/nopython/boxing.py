@@ -10,7 +10,7 @@ from numba.core.imputils import lower_constant
 from numba.extending import NativeValue, box, unbox
 from numpy.typing import NDArray
 
-from fnn.activations import activation_of
+from fnn.activation import activation_of
 from fnn.architecture import Architecture
 from fnn.kernels.functions import CODE, NUMBERS
 from fnn.nopython.types import SPEC, ByLayerType, LossType, ParamsType

@@ -72,7 +72,7 @@ def test_the_first_process_compiles_and_the_second_does_not(warm: tuple[Path, Pa
 def test_an_edit_of_another_file_changes_what_is_computed(warm: tuple[Path, Path, dict[str, Any]]) -> None:
     # The case that Numba's own key misses: the function is in another file than the one whose code is cached.
     folder, cache, first = warm
-    source = folder / "fnn" / "kernels" / "activations.py"
+    source = folder / "fnn" / "kernels" / "piecewise.py"
     text = source.read_text(encoding="utf-8")
     assert text.count("    return z\n") == 1  # the identity
     source.write_text(text.replace("    return z\n", "    return z + z\n"), encoding="utf-8")
@@ -159,7 +159,7 @@ def test_an_activation_of_ones_own_is_compiled_once_a_dtype() -> None:
 def test_only_activations_that_are_used_are_compiled() -> None:
     program = """if True:
         import fnn, numpy as np
-        from fnn.activations import _known
+        from fnn.activation import _known
         fnn.train(fnn.init((2, 2, 1), seed=0, hidden=fnn.tanh), np.ones((4, 2)), np.ones((4, 1)), eta=1.0, epochs=1)
         print(*[f"{f.name} {t}" for f in _known.values() for t in f._kernels._addresses])
     """

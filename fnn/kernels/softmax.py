@@ -1,59 +1,9 @@
-"""F2 and F3: the activations and their derivatives.
+"""F2 and B1: activations of whole rows, whose derivative is a Jacobian."""
 
-To add one: its f(z) and f′(z, a) as scalars, where a = f(z), without a branch or a call, so that LLVM vectorises the
-loop over them, and a line that makes their kernels.
-"""
-
-from fnn.kernels.functions import elementwise, rowwise
+from fnn.kernels.functions import rowwise
 from fnn.kernels.intrinsics import Floats, fma, like
 from fnn.kernels.options import inline
-from fnn.kernels.vecmath import exp, sigmoid, tanh
-
-
-@inline
-def identity(z: float) -> float:
-    return z
-
-
-@inline
-def identity_prime(z: float, a: float) -> float:
-    return like(z, 1.0)
-
-
-IDENTITY = elementwise("identity", identity, identity_prime)
-
-
-@inline
-def sigmoid_prime(z: float, a: float) -> float:
-    """F3: σ′(z) = σ(z)(1 − σ(z))."""
-    return a * (like(a, 1.0) - a)
-
-
-SIGMOID = elementwise("sigmoid", sigmoid, sigmoid_prime)
-
-
-@inline
-def tanh_prime(z: float, a: float) -> float:
-    """tanh′(z) = 1 − tanh²(z)."""
-    return (like(a, 1.0) - a) * (like(a, 1.0) + a)
-
-
-TANH = elementwise("tanh", tanh, tanh_prime)
-
-
-@inline
-def relu(z: float) -> float:
-    """max(0, z), written so that NaN stays NaN."""
-    return like(z, 0.0) if z < 0 else z
-
-
-@inline
-def relu_prime(z: float, a: float) -> float:
-    """1 where z > 0, else 0; at the kink, 0."""
-    return like(a, 1.0) if a > 0 else like(a, 0.0)
-
-
-RELU = elementwise("relu", relu, relu_prime)
+from fnn.kernels.vecmath import exp, log
 
 
 @inline
@@ -98,3 +48,25 @@ def softmax_deltas(z: Floats, a: Floats, dE_da: Floats, delta: Floats, units: in
 
 
 SOFTMAX = rowwise("softmax", softmax, softmax_deltas)
+
+
+@inline
+def log_softmax(z: Floats, a: Floats, units: int) -> None:
+    """a_j = (z_j − max z) − log Σ_k e^(z_k − max z)."""
+    top = greatest(z, units)
+    log_sum = log(sum_of_exp(z, top, units))
+    for j in range(units):
+        a[j] = (z[j] - top) - log_sum
+
+
+@inline
+def log_softmax_deltas(z: Floats, a: Floats, dE_da: Floats, delta: Floats, units: int) -> None:
+    """B1 with the whole Jacobian ∂a_j/∂z_i = 𝟙[i=j] − e^a_i:  δ_i = g_i − e^a_i Σ_j g_j."""
+    total = like(a, 0.0)
+    for j in range(units):
+        total += dE_da[j]
+    for i in range(units):
+        delta[i] = fma(-exp(a[i]), total, dE_da[i])
+
+
+LOG_SOFTMAX = rowwise("log_softmax", log_softmax, log_softmax_deltas)
