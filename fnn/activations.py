@@ -10,7 +10,13 @@ from typing import SupportsFloat
 from fnn.activation import Activation, built_in, family
 from fnn.checks import positive
 from fnn.kernels import piecewise, rectifiers, smooth
-from fnn.kernels.functions import CODE_OF_SIGMOID, CODE_OF_SOFTMAX
+from fnn.kernels.functions import (
+    CODE_OF_EXP,
+    CODE_OF_LOG_SOFTMAX,
+    CODE_OF_SIGMOID,
+    CODE_OF_SOFTMAX,
+    CODE_OF_SOFTPLUS,
+)
 from fnn.kernels.softmax import LOG_SOFTMAX, SOFTMAX
 
 sigmoid = built_in(smooth.SIGMOID, code=CODE_OF_SIGMOID)
@@ -28,7 +34,7 @@ identity = built_in(piecewise.IDENTITY)
 softmax = built_in(SOFTMAX, code=CODE_OF_SOFTMAX)
 """e^z_j / Σ_k e^z_k, at the output only;  ∂a_j/∂z_i = a_j(𝟙[i=j] − a_i)  (Bridle 1990)."""
 
-log_softmax = built_in(LOG_SOFTMAX)
+log_softmax = built_in(LOG_SOFTMAX, code=CODE_OF_LOG_SOFTMAX)
 """z_j − log Σ_k e^z_k, at the output only;  ∂a_j/∂z_i = 𝟙[i=j] − e^a_i."""
 
 selu = built_in(rectifiers.SELU)
@@ -43,7 +49,7 @@ gelu_tanh = built_in(rectifiers.GELU_TANH)
 silu = built_in(rectifiers.SILU)
 """z σ(z);  σ(z) + z σ(z)(1 − σ(z))  (Elfwing, Uchibe and Doya 2017; also known as swish)."""
 
-softplus = built_in(rectifiers.SOFTPLUS)
+softplus = built_in(rectifiers.SOFTPLUS, code=CODE_OF_SOFTPLUS)
 """log(1 + e^z);  σ(z)  (Dugas et al. 2001)."""
 
 softsign = built_in(piecewise.SOFTSIGN)
@@ -61,7 +67,7 @@ hard_sigmoid = built_in(piecewise.HARD_SIGMOID)
 relu6 = built_in(piecewise.RELU6)
 """min(max(0, z), 6);  1 for 0 < z < 6, else 0 (Krizhevsky 2010)."""
 
-exp = built_in(smooth.EXP)
+exp = built_in(smooth.EXP, code=CODE_OF_EXP)
 """e^z;  e^z."""
 
 sin = built_in(smooth.SIN)

@@ -33,7 +33,8 @@ from fnn.kernels.differentiate import PIECE, differentiate_kernel
 from fnn.kernels.equations import ERROR_ONLY, EVERYTHING, GRADIENT
 from fnn.kernels.evaluate import BLOCK, forward_kernel, update_kernel
 from fnn.layout import first_aligned
-from fnn.losses import Loss, squared_error
+from fnn.loss import Loss
+from fnn.losses import squared_error
 from fnn.params import DT, Params, require_params, wrap
 from fnn.threads import available, run_parts
 from fnn.tree import require_same_structure
@@ -95,7 +96,7 @@ def forward(
     else:
         bad = _forward_by_parts(params, rows, a)
     if bad >= 0:
-        raise_fault(params, Batch(rows, a, NO_LABELS, NO_WEIGHTS, single), cases.BAD_X, bad)
+        raise_fault(params, Batch(rows, a, NO_LABELS, NO_WEIGHTS, single), None, cases.BAD_X, bad)
 
     if out is not None:
         return out
@@ -128,6 +129,7 @@ def error(
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
+    class_weights: ArrayLike | None = None,
     workspace: NDArray[DT] | None = None,
 ) -> float:
     """The error E of the network on the cases (E1).
@@ -147,7 +149,7 @@ def error(
     >>> fnn.error(p, [3.0, 4.0], [10.0])
     1.125
     """
-    return _differentiate(params, x, y, loss, reduction, weights, workspace, wanted=ERROR_ONLY)[0]
+    return _differentiate(params, x, y, loss, reduction, weights, class_weights, workspace, wanted=ERROR_ONLY)[0]
 
 
 def grad(
@@ -158,6 +160,7 @@ def grad(
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
+    class_weights: ArrayLike | None = None,
     workspace: NDArray[DT] | None = None,
 ) -> Params[DT]:
     """The gradient of the error with respect to every weight and bias (B1 to B4).
@@ -171,14 +174,18 @@ def grad(
     x
         One case, (n_0,), or a batch, (N, n_0).
     y
-        Targets, (n_L,) or (N, n_L). For `cross_entropy` also integer labels, a number or (N,): 0 .. n_L − 1, or with
-        a single output unit 0 and 1.
+        Targets, (n_L,) or (N, n_L). For `cross_entropy`, `focal`, `kl_divergence` and `hinge` also integer labels, a
+        number or (N,): 0 .. n_L − 1, or with a single output unit 0 and 1.
     loss
-        `squared_error` (E1) or `cross_entropy`.
+        `squared_error` (E1), another of `fnn.losses`, or a `Loss` of your own.
     reduction
         "sum": E = Σ_c w_c E_c, as in the sources. "mean": that divided by Σ_c w_c.
     weights
         w_c ≥ 0 for each case, (N,); by default 1. A case of weight 2 counts as two.
+    class_weights
+        k_d ≥ 0 for each class, (n_L,), or (2,) with a single output unit: a case of class d weighs k_d times as much,
+        which "mean" divides by, too. The targets must name classes, by labels, one-hot or by probabilities; with
+        these it is Σ_d k_d y_d times as much. (Inside ``@njit`` give ``weights=class_weights[labels]``.)
     workspace
         Memory to work in, from `workspace`.
 
@@ -190,7 +197,8 @@ def grad(
     ------
     ValueError
         Shapes that don't fit, NaN or infinity in x or y (with the row), labels out of range, a loss that doesn't suit
-        the output activation, negative weights or weights that sum to 0, a workspace that is too small.
+        the output activation, targets that it doesn't take, negative weights or weights that sum to 0, a workspace
+        that is too small.
     TypeError
         params isn't `Params`; x, y or weights aren't real numbers; workspace isn't an array of the dtype of params.
 
@@ -202,7 +210,7 @@ def grad(
     array([[4.5],
            [6. ]])
     """
-    return _differentiate(params, x, y, loss, reduction, weights, workspace, wanted=GRADIENT)[1]
+    return _differentiate(params, x, y, loss, reduction, weights, class_weights, workspace, wanted=GRADIENT)[1]
 
 
 def value_and_grad(
@@ -213,6 +221,7 @@ def value_and_grad(
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
+    class_weights: ArrayLike | None = None,
     workspace: NDArray[DT] | None = None,
 ) -> tuple[float, Params[DT]]:
     """The error and its gradient in one pass.
@@ -223,7 +232,7 @@ def value_and_grad(
     -------
     What `error` and what `grad` return, to the bit.
     """
-    return _differentiate(params, x, y, loss, reduction, weights, workspace, wanted=GRADIENT)
+    return _differentiate(params, x, y, loss, reduction, weights, class_weights, workspace, wanted=GRADIENT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -249,10 +258,12 @@ def backprop(
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
+    class_weights: ArrayLike | None = None,
 ) -> Backprop[DT]:
     """Every quantity that `grad` computes on its way, to the bit. Parameters and errors are those of `grad`.
 
-    With `cross_entropy`, δᴸ = a − y is used directly, and ``dE_da[L]``, which may be infinite, is for looking only.
+    With the losses of probabilities and of means above 0, such as `cross_entropy`, δᴸ is worked out directly (a − y,
+    mostly), and ``dE_da[L]``, which may be infinite, is for looking only.
 
     Returns
     -------
@@ -268,7 +279,7 @@ def backprop(
     """
     require_params("params", params)
     require_loss(params, loss)
-    batch = batch_of(params, x, y, weights, loss)
+    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
     mean = require_reduction(reduction)
     count, layers = len(batch.x), len(params.activations)
     table = params._architecture.layout(params.dtype, count).table
@@ -339,6 +350,7 @@ def _differentiate(
     loss: Loss,
     reduction: Reduction,
     weights: ArrayLike | None,
+    class_weights: ArrayLike | None,
     workspace: NDArray[DT] | None,
     *,
     wanted: int,
@@ -346,7 +358,7 @@ def _differentiate(
     require_params("params", params)
     require_loss(params, loss)
     mean = require_reduction(reduction)
-    batch = batch_of(params, x, y, weights, loss)
+    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
 
     return evaluate(params, batch, loss, mean, wanted, min(len(batch.x), PIECE), workspace=workspace)[:2]
 
@@ -361,9 +373,9 @@ def evaluate(
     space, gradient = space_for(workspace, layout.whole, dtype), np.empty(flat.size, dtype)
     x, y, labels, weights, _ = batch
     value, fault, row = differentiate_kernel[dtype](
-        layout.table, flat, space, room, x, y, labels, weights, loss.code, mean, wanted, gradient
+        layout.table, flat, space, room, x, y, labels, weights, loss.at(dtype), mean, wanted, gradient
     )
     if fault != cases.FINE:
-        raise_fault(params, batch, fault, row, name)
+        raise_fault(params, batch, loss, fault, row, name)
 
     return value, wrap(gradient, architecture), space

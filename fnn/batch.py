@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.checks import real_array
+from fnn.class_weights import shares_of_classes
 from fnn.kernels import cases
-from fnn.kernels.losses import CROSS_ENTROPY
-from fnn.losses import Loss
+from fnn.loss import Loss
 from fnn.params import DT, Params
 
 Reduction = Literal["sum", "mean"]
@@ -30,9 +30,27 @@ class Batch(NamedTuple, Generic[DT]):
 
 
 def batch_of(
-    params: Params[DT], x: ArrayLike, y: ArrayLike, weights: ArrayLike | None, loss: Loss, name: str = ""
+    params: Params[DT],
+    x: ArrayLike,
+    y: ArrayLike,
+    weights: ArrayLike | None,
+    loss: Loss,
+    name: str = "",
+    class_weights: ArrayLike | None = None,
 ) -> Batch[DT]:
     """Check and convert the cases of a call; `name` prefixes the arguments' names in errors."""
+    batch = _batch_of(params, x, y, weights, loss, name)
+    if class_weights is None:
+        return batch
+    shares = shares_of_classes(class_weights, batch.y, batch.labels, params._architecture.sizes[-1], loss, name)
+
+    with np.errstate(over="ignore", invalid="ignore"):  # what isn't finite is refused
+        return batch._replace(weights=batch.weights * shares if batch.weights.size else shares)
+
+
+def _batch_of(
+    params: Params[DT], x: ArrayLike, y: ArrayLike, weights: ArrayLike | None, loss: Loss, name: str
+) -> Batch[DT]:
     rows, single = inputs_of(params, x, name)
     count, outputs = len(rows), params._architecture.sizes[-1]
     case_weights = NO_WEIGHTS if weights is None else weights_of(weights, count, single, name)
@@ -40,7 +58,7 @@ def batch_of(
     if type(y) is not np.ndarray or y.shape != wanted:
         target = real_array(f"{name}y", y)
         is_labels = target.dtype.kind in "iub" and target.ndim == len(wanted) - 1
-        if loss.code == CROSS_ENTROPY and is_labels:
+        if loss.targets.labels and is_labels:
             require_count(f"{name}y", target.reshape(-1), count)
             if target.dtype == np.uint64:
                 target = np.minimum(target, np.uint64(2**63 - 1))  # or it might become negative
@@ -50,7 +68,7 @@ def batch_of(
             hint = ""
             if outputs == 1 and target.shape == wanted[:-1]:
                 hint = "; make it a column with y[:, None]"
-            elif loss.code == CROSS_ENTROPY and target.ndim == len(wanted) - 1:
+            elif loss.targets.labels and target.ndim == len(wanted) - 1:
                 hint = f", or labels, which must be integers: got {target.dtype}"
             elif is_labels:
                 hint = f"; for labels, use loss=fnn.cross_entropy or fnn.one_hot(labels, {outputs})"
@@ -101,11 +119,17 @@ def cast_to(dtype: np.dtype[DT], value: ArrayLike, name: str) -> NDArray[DT]:
         return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
 
-def raise_fault(params: Params[DT], batch: Batch[DT], fault: int, row: int, name: str = "") -> NoReturn:
+def raise_fault(
+    params: Params[DT], batch: Batch[DT], loss: Loss | None, fault: int, row: int, name: str = ""
+) -> NoReturn:
     """The error for what `find_fault` found."""
     place = "" if batch.single else f" in row {row}"
-    outputs, limit = params.sizes[-1], "" if params.dtype == np.float64 else f" or a value beyond {params.dtype}"
-    greatest = max(outputs - 1, 1)
+    output, outputs, limit = (
+        params.activations[-1],
+        params.sizes[-1],
+        "" if params.dtype == np.float64 else f" or a value beyond {params.dtype}",
+    )
+    greatest, targets = max(outputs - 1, 1), loss.needs_targets if loss else ""
     raise ValueError(
         {
             cases.BAD_X: f"{name}x: NaN or infinity{limit}{place}",
@@ -113,11 +137,9 @@ def raise_fault(params: Params[DT], batch: Batch[DT], fault: int, row: int, name
             cases.BAD_LABEL: f"{name}y: labels must be 0 to {greatest}, got {_at(batch.labels, row)}{place}",
             cases.BAD_WEIGHT: f"{name}weights: must be finite and at least 0, got {_at(batch.weights, row)}{place}",
             cases.NO_WEIGHT: f"{name}weights: their sum must be above 0, and it and its inverse finite",
-            cases.NOT_PROBABILITIES: (
-                f"{name}y: cross-entropy needs values between 0 and 1, got {_at(batch.y, row)}{place}"
-            ),
+            cases.OUTSIDE: f"{name}{targets}, got {_at(batch.y, row)}{place}",
             cases.NOT_A_DISTRIBUTION: (
-                f"{name}y: cross-entropy with softmax needs values that sum to 1, got {_at(batch.y, row)}{place}"
+                f"{name}y: {loss!r} with {output!r} needs values that sum to 1, got {_at(batch.y, row)}{place}"
             ),
         }[fault]
     )

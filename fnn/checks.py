@@ -19,21 +19,27 @@ def whole(name: str, value: SupportsIndex, *, at_least: int, at_most: int | None
     return number
 
 
-def positive(name: str, value: SupportsFloat, dtype: np.dtype[Any] | None = None) -> float:
-    """The value as a float; TypeError if it is no number, ValueError unless it is finite and above 0, in dtype too."""
+def number(name: str, value: SupportsFloat) -> float:
+    """The value as a float; TypeError if it is no number."""
     if type(value) is not float:
         is_number = isinstance(value, SupportsFloat) and not isinstance(value, bool | np.bool_)
         if not is_number or getattr(value, "ndim", 0) > 0:
             raise TypeError(f"{name}: needs a number, got {value!r}")
-    number = float(value)
-    if not 0 < number < np.inf:
-        raise ValueError(f"{name}: must be finite and above 0, got {number}")
-    if dtype is not None and not 1e-37 < number < 1e38:  # where float32 may not have it
-        with np.errstate(over="ignore", under="ignore"):
-            if not 0 < dtype.type(number) < np.inf:
-                raise ValueError(f"{name}: {number} is beyond {dtype}")
 
-    return number
+    return float(value)
+
+
+def positive(name: str, value: SupportsFloat, dtype: np.dtype[Any] | None = None) -> float:
+    """The value as a float; TypeError if it is no number, ValueError unless it is finite and above 0, in dtype too."""
+    rate = number(name, value)
+    if not 0 < rate < np.inf:
+        raise ValueError(f"{name}: must be finite and above 0, got {rate}")
+    if dtype is not None and not 1e-37 < rate < 1e38:  # where float32 may not have it
+        with np.errstate(over="ignore", under="ignore"):
+            if not 0 < dtype.type(rate) < np.inf:
+                raise ValueError(f"{name}: {rate} is beyond {dtype}")
+
+    return rate
 
 
 def real_array(name: str, value: ArrayLike) -> NDArray[Any]:

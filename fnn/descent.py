@@ -24,7 +24,7 @@ from fnn.kernels.differentiate import PIECE
 from fnn.kernels.equations import ERROR_ONLY
 from fnn.kernels.plan import LINE
 from fnn.layout import on_line
-from fnn.losses import Loss
+from fnn.loss import Loss
 from fnn.params import DT, Params, wrap
 from fnn.threads import run_parts
 
@@ -48,9 +48,9 @@ class Descent(Generic[DT]):
         self._eta, self._batch_size, self._seed = eta, batch_size, seed
         x, y, labels, weights, _ = batch
         code = params.activations[-1].code
-        fault, row = fault_kernel[self._dtype](x, y, labels, weights, params.sizes[-1], code, loss.code)
+        fault, row = fault_kernel[self._dtype](x, y, labels, weights, params.sizes[-1], code, loss.at(self._dtype))
         if fault != cases.FINE:
-            raise_fault(params, batch, fault, row)
+            raise_fault(params, batch, loss, fault, row)
         self.steps_an_epoch = -(-len(x) // batch_size)
         self.history = np.empty(epochs)
         self._room = min(batch_size, ROOM)
@@ -97,7 +97,7 @@ class Descent(Generic[DT]):
         def part(number: int, parts: int) -> None:
             kernel(
                 number, parts, gate, self._layout.table, self._weights, self._space, self._room, self._large,
-                x, y, labels, weights, self._order, self._loss.code, self._mean, self._eta, self._batch_size,
+                x, y, labels, weights, self._order, self._loss.at(self._dtype), self._mean, self._eta, self._batch_size,
                 self._seed, steps, self._clock, self._sums, self.history,
             )  # fmt: skip
 

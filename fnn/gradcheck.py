@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import SupportsFloat
+from typing import SupportsFloat, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,9 +10,19 @@ from numpy.typing import ArrayLike
 from fnn.backprop import error, grad
 from fnn.batch import Reduction
 from fnn.checks import positive
-from fnn.losses import Loss, squared_error
+from fnn.loss import Loss
+from fnn.losses import squared_error
 from fnn.params import DT, Params, require_params, wrap
 from fnn.tree import tree_map
+
+
+class Options(TypedDict):
+    """How the error is measured."""
+
+    loss: Loss
+    reduction: Reduction
+    weights: ArrayLike | None
+    class_weights: ArrayLike | None
 
 
 def check_grad(
@@ -23,6 +33,7 @@ def check_grad(
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
+    class_weights: ArrayLike | None = None,
     h: SupportsFloat = 1e-3,
 ) -> float:
     """The worst relative error of `grad` against central differences, in float64.
@@ -34,8 +45,8 @@ def check_grad(
 
     Parameters
     ----------
-    params, x, y, loss, reduction, weights
-        As for `grad`. Keep relu's weighted inputs away from 0, where it has no derivative.
+    params, x, y, loss, reduction, weights, class_weights
+        As for `grad`. Keep relu's weighted inputs, and what else has a kink, away from where there is no derivative.
     h
         The step, finite and above 0.
 
@@ -57,13 +68,14 @@ def check_grad(
     require_params("params", params)
     step = positive("h", h)
     exact = tree_map(lambda leaf: leaf.astype(np.float64), params)
-    wanted = grad(exact, x, y, loss=loss, reduction=reduction, weights=weights).flat
+    options: Options = {"loss": loss, "reduction": reduction, "weights": weights, "class_weights": class_weights}
+    wanted = grad(exact, x, y, **options).flat
     measured = np.empty_like(wanted)
 
     def moved(i: int, by: float) -> float:
         flat = np.array(exact.flat)
         flat[i] += by
-        return error(wrap(flat, exact._architecture), x, y, loss=loss, reduction=reduction, weights=weights)
+        return error(wrap(flat, exact._architecture), x, y, **options)
 
     for i in range(wanted.size):
         near = moved(i, step) - moved(i, -step)

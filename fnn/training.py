@@ -14,7 +14,8 @@ from fnn.batch import Reduction, batch_of, require_loss, require_reduction
 from fnn.checks import positive, whole
 from fnn.descent import Descent
 from fnn.history import Record, Run, TrainingDiverged
-from fnn.losses import Loss, squared_error
+from fnn.loss import Loss
+from fnn.losses import squared_error
 from fnn.pace import Pace
 from fnn.params import DT, Params, require_params, wrap
 from fnn.progress import Progress
@@ -32,6 +33,7 @@ def train(
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
+    class_weights: ArrayLike | None = None,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     seed: SupportsIndex = 0,
     callback: Callable[[int, Params[DT], Record], object] | None = None,
@@ -46,8 +48,9 @@ def train(
     ----------
     params
         Where to start.
-    x, y, loss, reduction, weights
-        The cases, as for `grad`. With "mean" a step follows the mean gradient of its batch.
+    x, y, loss, reduction, weights, class_weights
+        The cases, as for `grad`. With "mean" a step follows the mean gradient of its batch: the sum over its cases,
+        however many they are, divided by the sum of their weights.
     eta
         The learning rate η, finite and above 0.
     epochs
@@ -55,7 +58,8 @@ def train(
     batch_size
         Cases a step, at least 1; the last batch of an epoch may be smaller. None: all of them. 1: online.
     validation
-        (x, y) to measure the error on after every epoch, and the accuracy if y are labels or one-hot.
+        (x, y) to measure the error on after every epoch, each case weighing 1, and the accuracy if y are labels or
+        one-hot.
     seed
         Of the order of the cases, which changes every epoch. A batch of all cases keeps their order.
     callback
@@ -90,7 +94,7 @@ def train(
     require_loss(params, loss)
     mean = require_reduction(reduction)
     rate, total = positive("eta", eta, params.dtype), whole("epochs", epochs, at_least=0)
-    batch = batch_of(params, x, y, weights, loss)
+    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
     size = len(batch.x) if batch_size is None else min(whole("batch_size", batch_size, at_least=1), len(batch.x))
     most = None if threads is None else whole("threads", threads, at_least=1)
     descent = Descent(params, batch, loss, mean, rate, size, whole("seed", seed, at_least=0, at_most=2**63 - 1), total)

@@ -13,7 +13,7 @@ from fnn.descent import Descent
 from fnn.history import History, Record
 from fnn.kernels.differentiate import PIECE
 from fnn.kernels.equations import ERROR_ONLY
-from fnn.losses import Loss
+from fnn.loss import Loss
 from fnn.metrics import classes_of
 from fnn.params import DT, Params, wrap
 

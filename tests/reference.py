@@ -19,6 +19,7 @@ from tests import oracles
 
 Array = NDArray[Any]
 Leaves = dict[str, Array]
+Measure = tuple[str, float]  # the loss's name and its parameter, 0 if it has none
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,10 @@ def activation(name: str, z: Array) -> Array:
         "tanh": lambda: np.asarray(np.tanh(z)),
         "relu": lambda: np.where(z.real > 0, z, 0),
         "identity": lambda: z,
+        "exp": lambda: np.asarray(np.exp(z)),
+        "softplus": lambda: np.asarray(np.log(1 + np.exp(z))),
         "softmax": lambda: np.asarray(np.exp(z - z.real.max(axis=1, keepdims=True))),
+        "log_softmax": lambda: np.log(activation("softmax", z)),
     }
     if name not in functions:
         row = next(row for f, row in oracles.ROWS.items() if f.name == name)
@@ -70,11 +74,15 @@ def jacobian(name: str, z: Array) -> Array:
     a, identity = activation(name, z), np.eye(z.shape[1])
     if name == "softmax":
         return np.asarray(a[:, :, None] * (identity - a[:, None, :]))
+    if name == "log_softmax":
+        return np.asarray(identity - np.exp(a)[:, None, :])
     primes: dict[str, Callable[[], Array]] = {
         "sigmoid": lambda: np.asarray(np.exp(-z) / (1 + np.exp(-z)) ** 2),
         "tanh": lambda: np.asarray(1 / np.cosh(z) ** 2),
         "relu": lambda: np.where(z > 0, 1.0, 0.0),
         "identity": lambda: np.ones_like(z),
+        "exp": lambda: np.asarray(np.exp(z)),
+        "softplus": lambda: np.asarray(1 / (1 + np.exp(-z))),
     }
 
     return primes[name]()[:, :, None] * identity
@@ -91,28 +99,70 @@ def forward(net: Network, x: Array) -> tuple[dict[int, Array], dict[int, Array]]
     return z, a
 
 
-def case_errors(loss: str, output: str, z: Array, a: Array, y: Array) -> Array:
+def smoothed(loss: Measure, output: str, y: Array) -> Array:
+    """The targets that cross-entropy compares with."""
+    name, epsilon = loss
+    if name != "cross_entropy":
+        return y
+
+    return (1 - epsilon) * y + epsilon / (2 if output == "sigmoid" else y.shape[1])
+
+
+def case_errors(loss: Measure, output: str, z: Array, a: Array, y: Array) -> Array:
     """E1 of each case."""
-    if loss == "squared_error":
-        terms: Array = (a - y) ** 2 / 2
-    elif output == "softmax":
-        terms = -y * np.log(a)
-    else:
-        terms = -y * np.log(a) - (1 - y) * np.log(activation("sigmoid", -z))  # 1 − σ(z) = σ(−z), which keeps its digits
+    name, q = loss
+    r, y = a - y, smoothed(loss, output, y)
+    log_y = np.log(np.where(y > 0, y, 1))  # 0 · log 0 counts as 0
+    b = activation("sigmoid", -z) if output == "sigmoid" else 1 - a  # 1 − σ(z) = σ(−z), which keeps its digits
+    log_a = a if output == "log_softmax" else np.log(np.where(a.real > 0, a, 1))
+    is_softmax = output != "sigmoid"
+    terms: dict[str, Callable[[], Array]] = {
+        "squared_error": lambda: r**2 / 2,
+        "absolute_error": lambda: np.where(r.real > 0, r, -r),
+        "huber": lambda: np.where(abs(r.real) <= q, r**2 / 2, q * (np.where(r.real > 0, r, -r) - q / 2)),
+        "log_cosh": lambda: np.asarray(np.log(np.cosh(r))),
+        "quantile": lambda: np.where(r.real < 0, -q * r, (1 - q) * r),
+        "hinge": lambda: np.where((1 - y * a).real > 0, 1 - y * a, 0),
+        "cross_entropy": lambda: -y * log_a - (0 if is_softmax else (1 - y) * np.log(b)),
+        "focal": lambda: -y * b**q * log_a - (0 if is_softmax else (1 - y) * a**q * np.log(b)),
+        "kl_divergence": lambda: y * (log_y - log_a),
+        "poisson": lambda: y * (log_y - log_a) - y + a,
+        "gamma": lambda: log_a - log_y + y / a - 1,
+        "cauchy": lambda: np.asarray(np.log(1 + r**2) / 2),
+    }
 
-    return np.asarray(terms.sum(axis=1))
+    return np.asarray(terms[name]().sum(axis=1))
 
 
-def error_slope(loss: str, output: str, z: Array, a: Array, y: Array) -> Array:
+def error_slope(loss: Measure, output: str, z: Array, a: Array, y: Array) -> Array:
     """E2: ∂E/∂a of each case."""
-    if loss == "squared_error":
-        slope: Array = a - y
-    elif output == "softmax":
-        slope = -y / a
-    else:
-        slope = (a - y) / (a * activation("sigmoid", -z))
+    name, q = loss
+    r, y = a - y, smoothed(loss, output, y)
+    b = activation("sigmoid", -z) if output == "sigmoid" else 1 - a
+    is_softmax = output != "sigmoid"
+    if output == "log_softmax" and name in ("cross_entropy", "kl_divergence"):
+        return np.asarray(-y)
+    slopes: dict[str, Callable[[], Array]] = {
+        "squared_error": lambda: r,
+        "absolute_error": lambda: np.asarray(np.sign(r)),
+        "huber": lambda: np.asarray(np.clip(r, -q, q)),
+        "log_cosh": lambda: np.asarray(np.tanh(r)),
+        "quantile": lambda: np.where(r < 0, -q, 1 - q),
+        "hinge": lambda: np.where(1 - y * a > 0, -y, 0),
+        "cross_entropy": lambda: -y / a + (0 if is_softmax else (1 - y) / b),
+        "focal": lambda: focal_slope(q, a, b, y) - (0 if is_softmax else focal_slope(q, b, a, 1 - y)),
+        "kl_divergence": lambda: -y / a,
+        "poisson": lambda: 1 - y / a,
+        "gamma": lambda: 1 / a - y / a**2,
+        "cauchy": lambda: r / (1 + r**2),
+    }
 
-    return slope
+    return slopes[name]()
+
+
+def focal_slope(q: float, a: Array, b: Array, y: Array) -> Array:
+    """∂/∂a of −y (1 − a)^γ log a."""
+    return np.asarray(y * (q * b ** (q - 1) * np.log(a) - b**q / a))
 
 
 def shares(weights: Array | None, reduction: str, count: int) -> Array:
@@ -122,7 +172,7 @@ def shares(weights: Array | None, reduction: str, count: int) -> Array:
     return np.asarray(w / w.sum()) if reduction == "mean" else w
 
 
-def error(net: Network, x: Array, y: Array, loss: str, reduction: str = "sum", weights: Array | None = None) -> Any:
+def error(net: Network, x: Array, y: Array, loss: Measure, reduction: str = "sum", weights: Array | None = None) -> Any:
     """E1 of all cases; complex if the parameters are."""
     z, a = forward(net, x)
     top = len(net.activations)
@@ -132,7 +182,7 @@ def error(net: Network, x: Array, y: Array, loss: str, reduction: str = "sum", w
 
 
 def backprop(
-    net: Network, x: Array, y: Array, loss: str, reduction: str = "sum", weights: Array | None = None
+    net: Network, x: Array, y: Array, loss: Measure, reduction: str = "sum", weights: Array | None = None
 ) -> Quantities:
     """E1 to B4."""
     z, a = forward(net, x)
@@ -152,7 +202,7 @@ def backprop(
 
 
 def complex_step(
-    net: Network, x: Array, y: Array, loss: str, reduction: str = "sum", weights: Array | None = None
+    net: Network, x: Array, y: Array, loss: Measure, reduction: str = "sum", weights: Array | None = None
 ) -> Leaves:
     """The gradient as Im E(w + ih)/h, which has no cancellation: an oracle for the oracle."""
     h = 1e-30
@@ -207,7 +257,7 @@ def batches(count: int, batch_size: int | None, seed: int, epoch: int) -> list[l
 
 
 def train(
-    net: Network, x: Array, y: Array, loss: str, *, eta: float, epochs: int, batch_size: int | None, seed: int,
+    net: Network, x: Array, y: Array, loss: Measure, *, eta: float, epochs: int, batch_size: int | None, seed: int,
     reduction: str = "sum", weights: Array | None = None,
 ) -> tuple[Network, list[float]]:  # fmt: skip
     """G1 over mini-batches, and the error of each epoch."""

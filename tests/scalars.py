@@ -1,4 +1,4 @@
-"""Scalar functions that a user might jit, in pairs: f(z) and f′(z, a)."""
+"""Scalar functions that a user might jit, in pairs: f(z) and f′(z, a), or for losses E(a, y) and ∂E/∂a(a, y)."""
 
 from __future__ import annotations
 
@@ -74,6 +74,27 @@ def of_a(z: float, a: float) -> float:
     return a
 
 
+@njit
+def cauchy(a: float, y: float) -> float:
+    return math.log1p((a - y) ** 2) / 2
+
+
+@njit
+def cauchy_prime(a: float, y: float) -> float:
+    return (a - y) / (1 + (a - y) ** 2)
+
+
+@njit
+def constant(a: float, y: float) -> int:
+    return 1
+
+
+@njit
+def text_of_two(a: float, y: float) -> str:
+    return "a"
+
+
+CAUCHY = fnn.Loss("cauchy", cauchy, cauchy_prime)
 SOFTPLUS = fnn.Activation("my_softplus", softplus, softplus_prime)
 BELL = fnn.Activation("bell", bell, bell_prime)
 RECIPROCAL = fnn.Activation("reciprocal", reciprocal, reciprocal_prime)

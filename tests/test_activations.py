@@ -13,7 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special
 
 import fnn
-from tests.problems import HIDDEN, OUTPUTS
+from tests.problems import HIDDEN
+
+OUTPUTS = (*HIDDEN, fnn.softmax)
 
 SCIPY: dict[fnn.Activation, Callable[[Any], Any]] = {
     fnn.sigmoid: special.expit,

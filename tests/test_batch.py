@@ -181,7 +181,7 @@ def test_probabilities() -> None:
         )
         refuses(
             ValueError,
-            "y: cross-entropy needs values between 0 and 1, got .* in row 2$",
+            "y: fnn.cross_entropy needs values between 0 and 1, got .* in row 2$",
             call,
             CLASSES,
             X,
@@ -190,7 +190,7 @@ def test_probabilities() -> None:
         )
         refuses(
             ValueError,
-            "y: cross-entropy needs values between 0 and 1, got .* in row 1$",
+            "y: fnn.cross_entropy needs values between 0 and 1, got .* in row 1$",
             call,
             CLASSES,
             X,
@@ -198,8 +198,10 @@ def test_probabilities() -> None:
             **loss,
         )
         refuses(ValueError, "y: .*softmax needs values that sum to 1, got .* in row 3$", call, CLASSES, X, sums, **loss)
-        refuses(ValueError, "y: cross-entropy needs values between 0 and 1", call, ONE, X, np.full((4, 1), 2.0), **loss)
-        refuses(ValueError, "y: cross-entropy needs values between 0 and 1", call, ONE, X[0], [-1.0], **loss)
+        refuses(
+            ValueError, "y: fnn.cross_entropy needs values between 0 and 1", call, ONE, X, np.full((4, 1), 2.0), **loss
+        )
+        refuses(ValueError, "y: fnn.cross_entropy needs values between 0 and 1", call, ONE, X[0], [-1.0], **loss)
 
 
 def test_probabilities_that_are_fine() -> None:

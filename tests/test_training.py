@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -29,6 +29,14 @@ def steps(p: Problem, *, eta: float, epochs: int, batch_size: int | None, seed: 
     return params
 
 
+def trained(p: Problem, **options: Any) -> fnn.Run[Any]:
+    """A run that doesn't diverge, as one with exponential outputs may: then hypothesis is to draw another problem."""
+    try:
+        return fnn.train(p.params, p.x, p.y, **options)
+    except fnn.TrainingDiverged:
+        reject()
+
+
 @given(problems(counts=FEW))
 @settings(deadline=None, max_examples=100)
 def test_one_step_is_update_of_grad_to_the_bit(p: Problem) -> None:
@@ -44,7 +52,7 @@ def test_one_step_is_update_of_grad_to_the_bit(p: Problem) -> None:
 @settings(deadline=None, max_examples=60)
 def test_epochs_of_batches_are_such_steps_to_the_bit(p: Problem, batch_size: int | None, seed: int) -> None:
     options: dict[str, Any] = {"eta": 0.01 / len(p.x), "epochs": 2, "batch_size": batch_size, "seed": seed}
-    run = fnn.train(p.params, p.x, p.y, **options, **p.options)
+    run = trained(p, **options, **p.options)
 
     assert run.params.flat.tobytes() == steps(p, **options).flat.tobytes()
 
@@ -55,7 +63,7 @@ def test_epochs_of_batches_by_the_oracle(p: Problem, batch_size: int | None, see
     options: dict[str, Any] = {"eta": 1e-5, "epochs": 3, "batch_size": batch_size, "seed": seed}
     run = fnn.train(p.params, p.x, p.y, **options, **p.options)
     net, errors = reference.train(
-        reference.network(p.params), p.x.astype(float), p.dense, p.loss.name, reduction=p.reduction, weights=p.weights,
+        reference.network(p.params), p.x.astype(float), p.dense, p.measure, reduction=p.reduction, weights=p.weights,
         **options,
     )  # fmt: skip
 
@@ -68,7 +76,7 @@ def test_learning_by_the_oracle_with_real_steps() -> None:
     p = problem(1, (3, 6, 2), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 23)
     options: dict[str, Any] = {"eta": 0.5, "epochs": 12, "batch_size": 5, "seed": 9}
     run = fnn.train(p.params, p.x, p.y, **options)
-    net, errors = reference.train(reference.network(p.params), p.x, p.dense, "squared_error", **options)
+    net, errors = reference.train(reference.network(p.params), p.x, p.dense, p.measure, **options)
 
     assert_allclose(run.params.flat, reference.flat(net.leaves), rtol=1e-10)
     assert_allclose(run.history.error, errors, rtol=1e-10)
@@ -107,7 +115,7 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(p: Problem, batch_size:
         "batch_size": batch_size,
         **p.options,
     }
-    wanted = fnn.train(p.params, p.x, p.y, **options)
+    wanted = trained(p, **options)
 
     for threads in (1, 2, 3, 4, None):
         run = fnn.train(p.params, p.x, p.y, threads=threads, **options)
@@ -127,7 +135,7 @@ def test_the_bits_do_not_depend_on_how_the_run_is_cut(p: Problem, batch_size: in
         "batch_size": batch_size,
         **p.options,
     }
-    wanted = fnn.train(p.params, p.x, p.y, threads=1, **options)
+    wanted = trained(p, threads=1, **options)
     random = np.random.default_rng(seed)
 
     class AnyPace:

@@ -7,15 +7,15 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.kernels import plan
-from fnn.kernels.functions import CODE_OF_SOFTMAX
+from fnn.kernels.functions import CODE_OF_SIGMOID
 from fnn.kernels.intrinsics import Floats, Integers, like, pointer, shift
 from fnn.kernels.linking import linked
-from fnn.kernels.losses import CROSS_ENTROPY
+from fnn.kernels.losses import ANY, ENDS, PROBABILITIES, RULE, bounds, words_at
 from fnn.kernels.options import inline
 from fnn.kernels.plan import Net, block, entry, net_type
 
 # What `find_fault` finds.
-FINE, BAD_X, BAD_Y, BAD_LABEL, BAD_WEIGHT, NO_WEIGHT, NOT_PROBABILITIES, NOT_A_DISTRIBUTION = range(8)
+FINE, BAD_X, BAD_Y, BAD_LABEL, BAD_WEIGHT, NO_WEIGHT, OUTSIDE, NOT_A_DISTRIBUTION = range(8)
 SUM_TOLERANCE: Final = 1e-5  # probabilities that were rounded to float32 sum to 1 within this
 
 Reals = npt.NDArray[np.floating]
@@ -91,8 +91,8 @@ def find_fault(cases: Cases, inputs: int, outputs: int, code: int, loss: int) ->
         row = first_not_finite(cases.y, cases.number, outputs)
         if row >= 0:
             return BAD_Y, row
-        for row in range(cases.number if loss == CROSS_ENTROPY else 0):
-            fault = probability_fault(shift(cases.y, row * outputs), outputs, code)
+        for row in range(0 if words_at(loss)[RULE] == ANY else cases.number):
+            fault = target_fault(shift(cases.y, row * outputs), outputs, code, loss)
             if fault != FINE:
                 return fault, row
     if cases.has_weights:
@@ -107,14 +107,15 @@ def find_fault(cases: Cases, inputs: int, outputs: int, code: int, loss: int) ->
 
 
 @inline
-def probability_fault(y: Floats, outputs: int, code: int) -> int:
-    """Cross-entropy needs a probability at each unit, and with softmax a distribution over them."""
+def target_fault(y: Floats, outputs: int, code: int, loss: int) -> int:
+    """What is wrong with the targets of a case, by the loss's rule."""
+    rule, (low, high) = words_at(loss)[RULE], bounds(loss)
     total = 0.0
     for d in range(outputs):
-        if y[d] < 0 or y[d] > 1:
-            return NOT_PROBABILITIES
+        if not low <= y[d] <= high or (rule == ENDS and low < y[d] < high):
+            return OUTSIDE
         total += y[d]
-    if code == CODE_OF_SOFTMAX and abs(total - 1.0) > SUM_TOLERANCE:
+    if rule == PROBABILITIES and code != CODE_OF_SIGMOID and abs(total - 1.0) > SUM_TOLERANCE:
         return NOT_A_DISTRIBUTION
     return FINE
 
@@ -139,15 +140,18 @@ def copy(source: Floats, into: Floats, count: int) -> None:
         into[i] = source[i]
 
 
-@linked(lambda t: types.void(net_type(t), cases_type(t), types.int64, types.float64, types.int64, types.int64))
-def load(net: Net, cases: Cases, first: int, scale: float, top: int, bottom: int) -> None:
+@linked(
+    lambda t: types.void(net_type(t), cases_type(t), types.int64, types.float64, types.int64, types.int64, types.int64)
+)
+def load(net: Net, cases: Cases, first: int, scale: float, loss: int, top: int, bottom: int) -> None:
     """Fill the rows top .. bottom of the workspace with the cases at the places first + row of the order.
 
-    A⁰ gets the inputs; the targets get y, or one-hot rows for labels; a case's share in the error is w_c · scale.
+    A⁰ gets the inputs; the targets get y or what the loss takes labels for; a case's share in the error is w_c · scale.
     """
     inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     stride = entry(net, net.layers, plan.STRIDE)
     shares = shift(net.space, entry(net, 0, plan.SHARES))
+    low, high = bounds(loss)
     for row in range(top, bottom):
         case = case_at(cases, first + row)
         copy(shift(cases.x, case * inputs), block(net, 0, plan.A, row), inputs)
@@ -155,8 +159,8 @@ def load(net: Net, cases: Cases, first: int, scale: float, top: int, bottom: int
         if not cases.has_labels:
             copy(shift(cases.y, case * outputs), y, outputs)
         elif outputs == 1:
-            y[0] = like(y, cases.labels[case])
+            y[0] = like(y, low if cases.labels[case] == 0 else high)
         else:
             for d in range(outputs):
-                y[d] = like(y, 1.0 if d == cases.labels[case] else 0.0)
+                y[d] = like(y, high if d == cases.labels[case] else low)
         shares[row] = like(shares, cases.weights[case] * scale if cases.has_weights else scale)

@@ -98,7 +98,7 @@ def through(
     for start in range(top, bottom, BLOCK):
         rows = min(BLOCK, bottom - start)
         if loading:
-            load(net, cases, first, scale, start, start + rows)
+            load(net, cases, first, scale, loss, start, start + rows)
         forward(net, start, rows)
         backward(net, loss, wanted, start, rows)
 

@@ -16,7 +16,7 @@ from fnn.kernels import plan
 from fnn.kernels.functions import CODE, activate, multiply_by_prime
 from fnn.kernels.intrinsics import Floats, like, shift
 from fnn.kernels.linking import linked
-from fnn.kernels.losses import is_matched, output_error
+from fnn.kernels.losses import is_direct, output_error
 from fnn.kernels.matmul import Soon, matmul, soon_type, transpose_pack
 from fnn.kernels.options import inline
 from fnn.kernels.plan import Net, block, entry, errors_of, function_of, net_type, rounded
@@ -40,7 +40,7 @@ def backward(net: Net, loss: int, wanted: int, first: int, rows: int) -> None:
     if wanted == ERROR_ONLY:
         return
     for layer in range(net.layers, 0, -1):
-        if layer < net.layers or not is_matched(loss):
+        if layer < net.layers or not is_direct(loss):
             deltas(net, layer, first, rows)  # B1  Δˡ = ∂E/∂Aˡ ⊙ f′(Zˡ)
         if layer > 1 or wanted == EVERYTHING:
             errors_before(net, layer, first, rows)  # B4  ∂E/∂Aˡ⁻¹ = Δˡ (Wˡ)ᵀ

@@ -19,7 +19,8 @@ from fnn.kernels.linking import NumbaSignature, address_of
 CODE, ACTIVATE, MULTIPLY, PARAMETER = range(4)  # the parameter: the bits of a float64
 NUMBERS: Final = 4
 
-CODE_OF_SIGMOID, CODE_OF_SOFTMAX, FREE_CODES = range(3)  # the losses know two of them
+# Those that the losses know.
+CODE_OF_SIGMOID, CODE_OF_SOFTMAX, CODE_OF_LOG_SOFTMAX, CODE_OF_EXP, CODE_OF_SOFTPLUS, FREE_CODES = range(6)
 
 
 def _activate_type(t: types.Float) -> Any:

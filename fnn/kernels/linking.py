@@ -76,13 +76,24 @@ class Linked:
 
 def address_of(function: Callable[..., Any], signature: Any, *, cached: bool) -> int:
     """Compile a function, or read it from the cache; where its code starts."""
+    return start_of(compiled(function, signature, cached=cached))
+
+
+def compiled(function: Callable[..., Any], signature: Any, *, cached: bool) -> Any:
+    """Compile a function, or read it from the cache; what Numba makes of it."""
     dispatcher = njit(no_cpython_wrapper=True, **OPTIONS)(function)
     if cached:
         give_cache(dispatcher, function)
     dispatcher.compile(signature)
-    compiled = dispatcher.overloads[signature.args]
-    _kept.append(compiled)
-    address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+    result = dispatcher.overloads[signature.args]
+    _kept.append(result)
+
+    return result
+
+
+def start_of(result: Any) -> int:
+    """Where compiled code starts."""
+    address: int = result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)
 
     return address
 

@@ -1,18 +1,99 @@
 """E1 and E2: each case's error, and ∂E/∂A at the output.
 
-To add one: a code and a function that fills ∂E/∂a (scaled by the case's share of the whole) and returns the case's
-own error in float64. Sums over the output units run in their order.
+The kernels know a loss by the address of some words: where its code is, which output activations suit it, what its
+targets must be, and its parameters. So only the losses in use are compiled; squared error is part of every network's
+code. Errors and slopes are worked out in float64 whatever the dtype, except for cross-entropy's, and sums over the
+output units run in their order.
+
+To add one: a formula in `fnn.kernels.pointwise` or `fnn.kernels.casewise`, and its value in `fnn.losses`.
 """
 
+from collections.abc import Callable
+from typing import Any, Final
+
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core.compiler_lock import global_compiler_lock
+from numba.extending import intrinsic
 
-from fnn.kernels.functions import CODE_OF_SOFTMAX
-from fnn.kernels.intrinsics import Floats, like, shift
+from fnn.kernels.intrinsics import Floats, doubles, like, shift
+from fnn.kernels.linking import compiled, start_of
 from fnn.kernels.options import inline
-from fnn.kernels.softmax import greatest, sum_of_exp
-from fnn.kernels.vecmath import exp, log, log1p
 
-SQUARED_ERROR, CROSS_ENTROPY = range(2)
+# The words of a loss: integers, and float64 by their bits.
+KERNEL: Final = 0  # where its code starts; 0: squared error
+SUITED: Final = 1  # bit c is set if the output activation of code c suits it; all bits: any does
+DIRECT: Final = 2  # whether the code fills Δ too, in a form where ∂E/∂A and f′ have cancelled
+RULE: Final = 3  # what the targets must be
+LOW: Final = 4  # the least of them, and what a label stands for at the units of the other classes
+HIGH: Final = 5  # the greatest of them, and what a label stands for at the unit of its class
+PARAMETER: Final = 6
+WORDS: Final = 7
+
+# Rules: anything; LOW to HIGH; LOW or HIGH; LOW to HIGH and, unless the outputs are sigmoids, Σ_d y_d = 1.
+ANY, RANGE, ENDS, PROBABILITIES = range(4)
+
+
+@intrinsic
+def words_at(typingctx: Any, address: Any) -> Any:
+    """An address as a pointer to integers."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(types.int64)(types.int64), codegen
+
+
+def loss_type(t: types.Float) -> Any:
+    """The Numba signature of the code of a loss: what `output_error` takes, after the loss's parameters."""
+    block, i = types.CPointer(t), types.int64
+    double = types.CPointer(types.float64)
+
+    return types.void(double, i, block, block, block, block, block, block, double, i, i, i)
+
+
+@intrinsic
+def _call(
+    typingctx: Any, address: Any, p: Any, code: Any, z: Any, a: Any, y: Any, shares: Any, dE_da: Any, delta: Any,
+    errors: Any, rows: Any, units: Any, stride: Any,
+) -> Any:  # fmt: skip
+    """Call the code of a loss."""
+    wanted = loss_type(z.dtype)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [context.get_value_type(t) for t in wanted.args])
+        builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, *wanted.args), codegen
+
+
+@inline
+def output_error(
+    loss: int,
+    code: int,
+    z: Floats,
+    a: Floats,
+    y: Floats,
+    shares: Floats,
+    dE_da: Floats,
+    delta: Floats,
+    errors: Floats,
+    rows: int,
+    units: int,
+    stride: int,
+) -> None:
+    """E1 and E2 for a block of cases; where the loss and the activation cancel, Δ as well (see `is_direct`)."""
+    words = words_at(loss)
+    if words[KERNEL] == 0:
+        for row in range(rows):
+            at = row * stride
+            error = squared_error(shift(a, at), shift(y, at), shares[row], shift(dE_da, at), units)
+            errors[row] = counted(error, shares[row])
+    else:
+        p = doubles(shift(words, PARAMETER))
+        _call(words[KERNEL], p, code, z, a, y, shares, dE_da, delta, errors, rows, units, stride)
 
 
 @inline
@@ -27,70 +108,102 @@ def squared_error(a: Floats, y: Floats, share: float, dE_da: Floats, units: int)
 
 
 @inline
-def softmax_cross_entropy(
-    z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int
-) -> float:
-    """E = −Σ_d y_d log a_d = Σ_d y_d (log Σ_k e^(z_k) − z_d),  ∂E/∂a_d = −y_d/a_d;  as Σ_d y_d = 1, δ_d = a_d − y_d."""
-    top = greatest(z, units)
-    log_sum = log(sum_of_exp(z, top, units))
-    zero = like(a, 0.0)
-    error = 0.0
-    for d in range(units):
-        if y[d] != zero:  # 0 · ∞ counts as 0
-            error += np.float64(y[d]) * (np.float64(log_sum) - (np.float64(z[d]) - np.float64(top)))
-        dE_da[d] = -share * y[d] / a[d] if y[d] != zero else zero
-        delta[d] = share * (a[d] - y[d])
-    return error
+def counted(value: float, share: float) -> float:
+    """The value times the case's share in the whole, in float64; a case that doesn't count may be infinite."""
+    return np.float64(share) * value if share != 0 else 0.0
 
 
 @inline
-def sigmoid_cross_entropy(
-    z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int
-) -> float:
-    """E = −Σ_d [y_d log a_d + (1 − y_d) log(1 − a_d)] = Σ_d [max(z_d, 0) − y_d z_d + log(1 + e^(−|z_d|))],
-    ∂E/∂a_d = (a_d − y_d) / (a_d (1 − a_d)),  δ_d = a_d − y_d.
+def is_direct(loss: int) -> bool:
+    """Whether the loss gives Δᴸ itself, with each output activation that it admits."""
+    return words_at(loss)[DIRECT] != 0
+
+
+@inline
+def suits(loss: int, code: int) -> bool:
+    """Whether the loss admits the output activation."""
+    suited = words_at(loss)[SUITED]
+    return suited == -1 or (code < 63 and suited >> code & 1 == 1)
+
+
+@inline
+def bounds(loss: int) -> tuple[float, float]:
+    """LOW and HIGH."""
+    words = doubles(words_at(loss))
+    return words[LOW], words[HIGH]
+
+
+class LossKernel:
+    """The code of a loss, compiled for a dtype when somebody first wants it."""
+
+    def __init__(self, name: str, function: Callable[..., None], *, direct: bool, cached: bool = True) -> None:
+        function.__qualname__ = function.__name__ = name  # by which the cache on disk knows it
+        self.is_direct = direct
+        self._function, self._cached = function, cached
+        self._compiled: dict[types.Float, tuple[Any, int]] = {}
+
+    def compiled(self, dtype: types.Float) -> tuple[Any, int]:
+        """What Numba makes of it, and where that starts."""
+        with global_compiler_lock:
+            if dtype not in self._compiled:
+                result = compiled(self._function, loss_type(dtype), cached=self._cached)
+                self._compiled[dtype] = result, start_of(result)
+            return self._compiled[dtype]
+
+
+def pointwise(formula: Callable[[Floats, float, float], tuple[float, float]]) -> LossKernel:
+    """The code of a loss whose units are alike: the formula gives E and ∂E/∂a of one from (parameters, a, y)."""
+    return of_units(formula.__name__, inline(formula))
+
+
+def of_units(name: str, each: Any, *, cached: bool = True) -> LossKernel:
+    """The same from a formula that can be called in jitted code."""
+
+    def kernel(
+        p: Floats, code: int, z: Floats, a: Floats, y: Floats, shares: Floats, dE_da: Floats, delta: Floats,
+        errors: Floats, rows: int, units: int, stride: int,
+    ) -> None:  # fmt: skip
+        for row in range(rows):
+            total = 0.0
+            for i in range(row * stride, row * stride + units):
+                error, slope = each(p, np.float64(a[i]), np.float64(y[i]))
+                total += error
+                dE_da[i] = like(a, counted(slope, shares[row]))
+            errors[row] = counted(total, shares[row])
+
+    return LossKernel(name, kernel, direct=False, cached=cached)
+
+
+def of_scalars(name: str, error: Callable[..., Any], prime: Callable[..., Any]) -> LossKernel:
+    """The code of a loss made of somebody's jitted E(a, y) and ∂E/∂a(a, y) of one unit.
+
+    It isn't cached on disk: what else it calls is known to nobody.
     """
-    zero, one = like(a, 0.0), like(a, 1.0)
-    error = 0.0
-    for d in range(units):
-        positive = z[d] if z[d] > zero else zero
-        error += np.float64(positive) - np.float64(y[d]) * np.float64(z[d]) + np.float64(log1p(exp(-abs(z[d]))))
-        difference = share * (a[d] - y[d])
-        dE_da[d] = difference / (a[d] * (one - a[d])) if difference != zero else zero
-        delta[d] = difference
-    return error
+
+    def each(p: Floats, a: float, y: float) -> tuple[float, float]:
+        return np.float64(error(a, y)), np.float64(prime(a, y))
+
+    return of_units(name, inline(each), cached=False)
 
 
-@inline
-def output_error(
-    loss: int,
-    code: int,
-    z: Floats,
-    a: Floats,
-    y: Floats,
-    share: Floats,
-    dE_da: Floats,
-    delta: Floats,
-    errors: Floats,
-    rows: int,
-    units: int,
-    stride: int,
-) -> None:
-    """E1 and E2 for a block of cases; where the loss and the activation cancel, δ as well (see `is_matched`)."""
-    for row in range(rows):
-        at = row * stride
-        z_c, a_c, y_c = shift(z, at), shift(a, at), shift(y, at)
-        g_c, delta_c = shift(dE_da, at), shift(delta, at)
-        if loss == SQUARED_ERROR:
-            error = squared_error(a_c, y_c, share[row], g_c, units)
-        elif code == CODE_OF_SOFTMAX:
-            error = softmax_cross_entropy(z_c, a_c, y_c, share[row], g_c, delta_c, units)
-        else:
-            error = sigmoid_cross_entropy(z_c, a_c, y_c, share[row], g_c, delta_c, units)
-        errors[row] = share[row] * error if share[row] != 0 else 0.0  # a case that doesn't count may be infinite
+def casewise(formula: Callable[..., float]) -> LossKernel:
+    """The code of a loss that looks at z and at all units of a case, and gives δ as well as ∂E/∂a.
 
+    The formula takes (parameters, code of the output activation, z, a, y, share, ∂E/∂a, δ, units), fills the slopes,
+    times the case's share, and returns E.
+    """
+    each = inline(formula)
 
-@inline
-def is_matched(loss: int) -> bool:
-    """Whether δᴸ = A − Y holds for the loss with each output activation that it admits."""
-    return loss == CROSS_ENTROPY
+    def kernel(
+        p: Floats, code: int, z: Floats, a: Floats, y: Floats, shares: Floats, dE_da: Floats, delta: Floats,
+        errors: Floats, rows: int, units: int, stride: int,
+    ) -> None:  # fmt: skip
+        for row in range(rows):
+            at = row * stride
+            error = each(
+                p, code, shift(z, at), shift(a, at), shift(y, at), shares[row], shift(dE_da, at), shift(delta, at),
+                units,
+            )  # fmt: skip
+            errors[row] = counted(error, shares[row])
+
+    return LossKernel(formula.__name__, kernel, direct=True)

@@ -9,9 +9,9 @@ from numba import types
 
 from fnn.kernels import cases
 from fnn.kernels.cases import Cases
-from fnn.kernels.functions import CODE, CODE_OF_SIGMOID, CODE_OF_SOFTMAX, NUMBERS
+from fnn.kernels.functions import CODE, NUMBERS
 from fnn.kernels.intrinsics import Floats, Integers, aligned, shift
-from fnn.kernels.losses import CROSS_ENTROPY
+from fnn.kernels.losses import suits
 from fnn.kernels.memory import allocate, integers, is_null, release
 from fnn.kernels.options import inline
 from fnn.kernels.plan import COLUMNS, LINE, Net, Sizes, fill, rounded
@@ -101,9 +101,7 @@ def unfit(problem: Problem) -> int:
     if problem.weighted and problem.weights.rows * problem.weights.columns != rows:
         return WEIGHTS_SHAPE
     code = activation_of(spec, spec[0])[CODE]
-    if problem.loss == CROSS_ENTROPY and code != CODE_OF_SOFTMAX and code != CODE_OF_SIGMOID:
-        return UNSUITED
-    return FINE
+    return FINE if suits(problem.loss, code) else UNSUITED
 
 
 @inline

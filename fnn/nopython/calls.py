@@ -16,7 +16,9 @@ from numba.np.arrayobj import make_array, populate_array
 
 from fnn.kernels import native, onecase
 from fnn.kernels.linking import Linked, with_parameters
+from fnn.kernels.losses import KERNEL
 from fnn.kernels.problem import matrix_type, network_type, problem_type
+from fnn.loss import Loss
 from fnn.nopython.types import SPEC, ByLayerType, ParamsType
 
 _WORD = ir.IntType(64)
@@ -126,6 +128,29 @@ differentiate_all = _calling(native.differentiate_all, "params x y weights loss 
 backpropagate_all = _calling(native.backpropagate_all, "params x y weights loss mean into quantities workspace")
 update_all = _calling(native.update_all, "params grads eta into")
 train_all = _calling(native.train_all, "params x y weights loss mean eta batch seed epochs history into")
+
+
+@intrinsic
+def loss_at(typingctx: Any, params: Any, loss: Any) -> Any:
+    """The address of what the kernels must know of a loss: a constant of the function that calls them.
+
+    The loss's code becomes part of that function too, so that it needs nothing from elsewhere when it is loaded from
+    its cache, even by a thread that may not wait for Python.
+    """
+    value: Loss = loss.loss
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        words = [ir.Constant(_WORD, word) for word in value.words(0)]
+        if value.kernel is not None:
+            compiled, _ = value.compiled(params.dtype)
+            context.add_linking_libs([compiled.library])
+            name = compiled.fndesc.llvm_cfunc_wrapper_name
+            code = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), name)
+            words[KERNEL] = code.ptrtoint(_WORD)
+        constant = cgutils.global_constant(builder, "fnn.loss", ir.Constant(ir.ArrayType(_WORD, len(words)), words))
+        return builder.ptrtoint(constant, _WORD)
+
+    return types.int64(params, loss), codegen
 
 
 def _load(context: Any, builder: Any, params: Any, at: Any) -> Any:

@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 from numba import types
 from numba.core.errors import TypingError
 
-from fnn.kernels.losses import CROSS_ENTROPY
-from fnn.losses import Loss
+from fnn.loss import Loss
 from fnn.nopython.types import LossType, ParamsType
 
 
@@ -45,14 +44,14 @@ def require_written(name: str, params: ParamsType, array: Any, ndim: int) -> Non
 class Measure(NamedTuple):
     """How the error is measured, and whether the cases lie as the kernels take them: all known when compiling."""
 
-    loss: Loss | LossType
+    loss: Loss
     mean: bool
     ready: bool
 
     @property
-    def constants(self) -> tuple[int, bool]:
-        """What the kernels are told of it."""
-        return self.loss.code, self.mean
+    def constants(self) -> tuple[bool, str, str]:
+        """What a body needs of it: whether to take the mean, and what the loss says of unfit outputs and targets."""
+        return self.mean, self.loss.needs_output, self.loss.needs_targets
 
 
 def measure(params: ParamsType, x: Any, y: Any, loss: Any, reduction: Any, weights: Any) -> Measure:
@@ -61,9 +60,10 @@ def measure(params: ParamsType, x: Any, y: Any, loss: Any, reduction: Any, weigh
     loss, reduction, weights = unwrapped(loss), unwrapped(reduction), unwrapped(weights)
     if not isinstance(loss, LossType | Loss):
         raise TypingError(f"loss: must be a constant such as fnn.cross_entropy inside @njit, got {loss}")
+    loss = loss.loss if isinstance(loss, LossType) else loss
     if reduction not in ("sum", "mean"):
         raise TypingError(f'reduction: must be the constant "sum" or "mean" inside @njit, got {reduction}')
-    labelled = loss.code == CROSS_ENTROPY and _is_labels(y, x.ndim - 1)
+    labelled = loss.targets.labels and _is_labels(y, x.ndim - 1)
     if not labelled:
         require_floats("y", params, y, (x.ndim,))
     _require_weights(weights, x.ndim - 1)

@@ -11,7 +11,7 @@ from fnn.backprop import error, grad, update, value_and_grad
 from fnn.kernels.equations import ERROR_ONLY, GRADIENT
 from fnn.kernels.problem import FINE
 from fnn.losses import squared_error
-from fnn.nopython.calls import differentiate_all, update_all, with_flat
+from fnn.nopython.calls import differentiate_all, loss_at, update_all, with_flat
 from fnn.nopython.checks import measure, require_number, require_written, unwrapped
 from fnn.nopython.registration import Body, in_nopython, refuse
 from fnn.nopython.types import ParamsType
@@ -72,15 +72,15 @@ def _error(
         return None
     require_written("workspace", params, workspace, 1)
     known = measure(params, x, y, loss, reduction, weights)
-    code, mean = known.constants
+    mean, needs_output, needs_targets = known.constants
 
     def body(
         params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None,
         workspace: Any = None,
     ) -> Any:  # fmt: skip
-        value, status = differentiate_all(params, x, y, weights, code, mean, ERROR_ONLY, x, workspace)
+        value, status = differentiate_all(params, x, y, weights, loss_at(params, loss), mean, ERROR_ONLY, x, workspace)
         if status != FINE:
-            refuse(status)
+            refuse(status, needs_output, needs_targets)
         return value
 
     return body if known.ready else _rearranged(error, y, weights)
@@ -95,16 +95,16 @@ def _value_and_grad(
         return None
     require_written("workspace", params, workspace, 1)
     known = measure(params, x, y, loss, reduction, weights)
-    code, mean = known.constants
+    mean, needs_output, needs_targets = known.constants
 
     def body(
         params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None,
         workspace: Any = None,
     ) -> Any:  # fmt: skip
         into = np.empty(params.flat.size, x.dtype)
-        value, status = differentiate_all(params, x, y, weights, code, mean, GRADIENT, into, workspace)
+        value, status = differentiate_all(params, x, y, weights, loss_at(params, loss), mean, GRADIENT, into, workspace)
         if status != FINE:
-            refuse(status)
+            refuse(status, needs_output, needs_targets)
         return value, with_flat(params, into)
 
     return body if known.ready else _rearranged(value_and_grad, y, weights)
@@ -119,16 +119,16 @@ def _grad(
         return None
     require_written("workspace", params, workspace, 1)
     known = measure(params, x, y, loss, reduction, weights)
-    code, mean = known.constants
+    mean, needs_output, needs_targets = known.constants
 
     def body(
         params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None,
         workspace: Any = None,
     ) -> Any:  # fmt: skip
         into = np.empty(params.flat.size, x.dtype)
-        _, status = differentiate_all(params, x, y, weights, code, mean, GRADIENT, into, workspace)
+        _, status = differentiate_all(params, x, y, weights, loss_at(params, loss), mean, GRADIENT, into, workspace)
         if status != FINE:
-            refuse(status)
+            refuse(status, needs_output, needs_targets)
         return with_flat(params, into)
 
     return body if known.ready else _rearranged(grad, y, weights)
@@ -146,7 +146,7 @@ def _update(params: Any, grads: Any, eta: Any) -> Body | None:
         into = np.empty(params.flat.size, params.flat.dtype)
         status = update_all(params, grads, eta, into)
         if status != FINE:
-            refuse(status)
+            refuse(status, "", "")
         return with_flat(params, into)
 
     return body

@@ -12,7 +12,7 @@ from numba.extending import make_attribute_wrapper, overload, register_jitable
 from fnn.backprop import backprop
 from fnn.kernels.problem import FINE
 from fnn.losses import squared_error
-from fnn.nopython.calls import backpropagate_all, from_first_layer, from_input, with_flat
+from fnn.nopython.calls import backpropagate_all, from_first_layer, from_input, loss_at, with_flat
 from fnn.nopython.checks import measure
 from fnn.nopython.gradients import arrangements
 from fnn.nopython.registration import Body, in_nopython, refuse
@@ -42,7 +42,7 @@ def _backprop(
     if not isinstance(params, ParamsType):
         return None
     known = measure(params, x, y, loss, reduction, weights)
-    code, mean = known.constants
+    mean, needs_output, needs_targets = known.constants
     arrange_y, arrange_weights = arrangements(y, weights)
 
     def body(
@@ -50,9 +50,9 @@ def _backprop(
     ) -> Any:
         cases = _rows(x)
         into, found = np.empty(params.flat.size, x.dtype), np.empty((4, cases * _sum(params.sizes)), x.dtype)
-        value, status = backpropagate_all(params, x, y, weights, code, mean, into, found, None)
+        value, status = backpropagate_all(params, x, y, weights, loss_at(params, loss), mean, into, found, None)
         if status != FINE:
-            refuse(status)
+            refuse(status, needs_output, needs_targets)
         return NativeBackprop(
             from_first_layer(params, x, found[0], cases),
             from_input(params, x, found[1], cases),

@@ -22,7 +22,7 @@ Body = Callable[..., Any]
 _X_COLUMNS, _NO_CASES, _BAD_X, _OUT_SHAPE = problem.X_COLUMNS, problem.NO_CASES, cases.BAD_X, problem.OUT_SHAPE
 _Y_SHAPE, _BAD_Y, _BAD_LABEL = problem.Y_SHAPE, cases.BAD_Y, cases.BAD_LABEL
 _WEIGHTS_SHAPE, _BAD_WEIGHT, _NO_WEIGHT = problem.WEIGHTS_SHAPE, cases.BAD_WEIGHT, cases.NO_WEIGHT
-_NOT_PROBABILITIES, _NOT_A_DISTRIBUTION, _UNSUITED = cases.NOT_PROBABILITIES, cases.NOT_A_DISTRIBUTION, problem.UNSUITED
+_OUTSIDE, _NOT_A_DISTRIBUTION, _UNSUITED = cases.OUTSIDE, cases.NOT_A_DISTRIBUTION, problem.UNSUITED
 _ETA, _STRUCTURE, _EPOCHS, _BATCH, _SEED = problem.ETA, problem.STRUCTURE, problem.EPOCHS, problem.BATCH, problem.SEED
 _DIVERGED, _WORKSPACE = problem.DIVERGED, problem.WORKSPACE
 
@@ -69,8 +69,8 @@ def refuse_inputs(status: int) -> None:
 
 
 @register_jitable(inline="always")
-def refuse(status: int) -> None:
-    """Raise what a status stands for."""
+def refuse(status: int, needs_output: str, needs_targets: str) -> None:
+    """Raise what a status stands for; the texts are what the loss says."""
     if status == _X_COLUMNS:
         raise ValueError("x: has another number of columns than the network has inputs")
     if status == _NO_CASES:
@@ -89,12 +89,12 @@ def refuse(status: int) -> None:
         raise ValueError("weights: must be finite and at least 0")
     if status == _NO_WEIGHT:
         raise ValueError("weights: their sum must be finite and above 0")
-    if status == _NOT_PROBABILITIES:
-        raise ValueError("y: cross-entropy needs values between 0 and 1")
+    if status == _OUTSIDE:
+        raise ValueError(needs_targets)
     if status == _NOT_A_DISTRIBUTION:
-        raise ValueError("y: cross-entropy with softmax needs values that sum to 1")
+        raise ValueError("y: the loss needs values that sum to 1 with these outputs")
     if status == _UNSUITED:
-        raise ValueError("loss: fnn.cross_entropy needs fnn.softmax or fnn.sigmoid at the output")
+        raise ValueError(needs_output)
     if status == _ETA:
         raise ValueError("eta: must be finite and above 0")
     if status == _STRUCTURE:

@@ -7,7 +7,7 @@ from numba.core.errors import TypingError
 
 from fnn.kernels.problem import FINE
 from fnn.losses import squared_error
-from fnn.nopython.calls import train_all, with_flat
+from fnn.nopython.calls import loss_at, train_all, with_flat
 from fnn.nopython.checks import measure, require_number, require_whole, unwrapped
 from fnn.nopython.gradients import arrangements
 from fnn.nopython.registration import Body, in_nopython, refuse
@@ -26,7 +26,7 @@ def _train(
     if not isinstance(params, ParamsType):
         return None
     known = measure(params, x, y, loss, reduction, weights)
-    code, mean = known.constants
+    mean, needs_output, needs_targets = known.constants
     require_number("eta", eta)
     for name, value in (("epochs", epochs), ("seed", seed)):
         require_whole(name, value)
@@ -44,9 +44,11 @@ def _train(
         progress: Any = None, threads: Any = None,
     ) -> Any:  # fmt: skip
         into, history = np.empty(params.flat.size, x.dtype), np.empty(max(epochs, 0))
-        status = train_all(params, x, y, weights, code, mean, eta, _ALL_CASES, seed, epochs, history, into)
+        status = train_all(
+            params, x, y, weights, loss_at(params, loss), mean, eta, _ALL_CASES, seed, epochs, history, into
+        )
         if status != FINE:
-            refuse(status)
+            refuse(status, needs_output, needs_targets)
         return NativeRun(with_flat(params, into), NativeHistory(history))
 
     def in_batches(
@@ -55,9 +57,11 @@ def _train(
         progress: Any = None, threads: Any = None,
     ) -> Any:  # fmt: skip
         into, history = np.empty(params.flat.size, x.dtype), np.empty(max(epochs, 0))
-        status = train_all(params, x, y, weights, code, mean, eta, batch_size, seed, epochs, history, into)
+        status = train_all(
+            params, x, y, weights, loss_at(params, loss), mean, eta, batch_size, seed, epochs, history, into
+        )
         if status != FINE:
-            refuse(status)
+            refuse(status, needs_output, needs_targets)
         return NativeRun(with_flat(params, into), NativeHistory(history))
 
     def rearranged(

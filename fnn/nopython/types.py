@@ -12,12 +12,15 @@ from numba import types
 from numba.extending import models, register_model
 
 from fnn.kernels.caching import sources
+from fnn.loss import Loss
 
 
 @cache
 def version() -> str:
     """A hash of all that becomes part of a jitted function that uses fnn, or is called by it."""
-    text = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    folder = Path(__file__).parent
+    values = [folder.parent / name for name in ("activation.py", "activations.py", "loss.py", "losses.py")]
+    text = b"".join(path.read_bytes() for path in (*sorted(folder.glob("*.py")), *values))
 
     return sources() + hashlib.sha256(text).hexdigest()
 
@@ -56,14 +59,14 @@ class _ParamsModel(models.StructModel):
 class LossType(types.Opaque):
     """One loss, which is known when a function is compiled."""
 
-    def __init__(self, loss: str, code: int) -> None:
-        self.loss, self.code = loss, code
-        super().__init__(f"fnn.{loss}")
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+        super().__init__(repr(loss))
 
     @property
-    def key(self) -> tuple[str, int, str]:
+    def key(self) -> tuple[Loss, str]:
         """What makes two types the same."""
-        return self.loss, self.code, version()
+        return self.loss, version()
 
 
 register_model(LossType)(models.OpaqueModel)

@@ -51,6 +51,11 @@ def any_loss(params: Any, x: Any, y: Any, loss: Any) -> Any:
 
 
 @njit
+def any_value_and_grad(params: Any, x: Any, y: Any, loss: Any, weights: Any) -> Any:
+    return fnn.value_and_grad(params, x, y, loss=loss, reduction="mean", weights=weights)
+
+
+@njit
 def update(params: Any, grads: Any, eta: Any) -> Any:
     return fnn.update(params, grads, eta)
 

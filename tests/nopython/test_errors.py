@@ -75,6 +75,7 @@ def test_typing_errors_are_plain_sentences(call: Any, arguments: Any, text: str)
 
 
 S = fnn.init((4, 3), seed=0, output=fnn.softmax)
+H = fnn.init((4, 2), seed=0, output=fnn.identity)
 
 
 @pytest.mark.parametrize(
@@ -95,8 +96,11 @@ S = fnn.init((4, 3), seed=0, output=fnn.softmax)
         (jitted.value_and_grad, (P, X, Y, np.zeros(5)), "weights: their sum must be finite and above 0"),
         (jitted.cross_entropy, (fnn.init((4, 2), seed=0, output=fnn.tanh), X, Y), "loss: fnn.cross_entropy needs"),
         (jitted.cross_entropy, (S, X, np.full(5, 3)), "y: a label is not one of the network's classes"),
-        (jitted.cross_entropy, (S, X, np.full((5, 3), 2.0)), "y: cross-entropy needs values between 0 and 1"),
-        (jitted.cross_entropy, (S, X, np.full((5, 3), 0.5)), "y: cross-entropy with softmax needs values that"),
+        (jitted.cross_entropy, (S, X, np.full((5, 3), 2.0)), "y: fnn.cross_entropy needs values between 0 and 1"),
+        (jitted.cross_entropy, (S, X, np.full((5, 3), 0.5)), "y: the loss needs values that sum to 1"),
+        (jitted.any_loss, (S, X, np.zeros((5, 3)), fnn.kl_divergence), "y: the loss needs values that sum to 1"),
+        (jitted.any_loss, (S, X, np.ones((5, 3)), fnn.hinge), "loss: fnn.hinge needs fnn.identity or fnn.tanh at"),
+        (jitted.any_loss, (H, X, np.zeros((5, 2)), fnn.hinge), "y: fnn.hinge needs the values −1 and 1"),
         (jitted.update, (P, fnn.init((4, 5, 2), seed=0), 0.1), "grads: needs the sizes and activations of params"),
         (jitted.update, (P, P, 0.0), "eta: must be finite and above 0"),
         (jitted.update, (P, P, np.inf), "eta: must be finite and above 0"),

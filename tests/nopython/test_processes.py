@@ -36,6 +36,12 @@ def test_a_second_process_with_activations_of_its_own(tmp_path: Path) -> None:
     assert run("custom", "3", NUMBA_CACHE_DIR=folder) == ["1 1 0", "1 1 0"]
 
 
+def test_a_second_process_with_losses(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    assert run("losses", NUMBA_CACHE_DIR=folder) == ["1 0 1", "2 0 2", "1 0 1"]
+    assert run("losses", NUMBA_CACHE_DIR=folder) == ["1 1 0", "2 2 0", "1 1 0"]
+
+
 def test_calls_and_errors_leak_nothing() -> None:
     (line,) = run("leaks", "2000", NUMBA_NRT_STATS="1")
     assert line.startswith("True"), line

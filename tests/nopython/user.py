@@ -11,10 +11,10 @@ from threading import Barrier, Event, Thread
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 
 import fnn
-from tests.scalars import BELL, SOFTPLUS
+from tests.scalars import BELL, CAUCHY, SOFTPLUS
 
 
 @njit(cache=True)
@@ -77,6 +77,41 @@ def allocations() -> None:
             call(times)
             counts.append(rtsys.get_allocation_stats().alloc - before)
         print(name, counts[1] - counts[0])
+
+
+HUBER = fnn.huber(0.3)
+
+
+@njit(cache=True)
+def of_constants(params: Any, x: Any, y: Any) -> Any:
+    return fnn.error(params, x, y, loss=HUBER), fnn.error(params, x, y, loss=CAUCHY)
+
+
+@njit(cache=True)
+def of_an_argument(params: Any, x: Any, y: Any, loss: Any) -> Any:
+    return fnn.error(params, x, y, loss=loss)
+
+
+@njit(cache=True, parallel=True)
+def in_parallel(params: Any, x: Any, y: Any) -> Any:
+    errors = np.empty(len(x))
+    for i in prange(len(x)):
+        errors[i] = fnn.error(params, x[i], y[i], loss=HUBER)
+    return errors
+
+
+def losses() -> None:
+    """The same with losses that are constants, built in or not, and with losses as arguments."""
+    params = fnn.init((4, 8, 2), seed=0)
+    x, y = np.linspace(-1, 1, 20).reshape(5, 4), np.ones((5, 2))
+    assert of_constants(params, x, y) == (fnn.error(params, x, y, loss=HUBER), fnn.error(params, x, y, loss=CAUCHY))
+    for loss in (fnn.log_cosh, CAUCHY):
+        assert of_an_argument(params, x, y, loss) == fnn.error(params, x, y, loss=loss)
+    found = in_parallel(params, x, y)
+    assert list(found) == [fnn.error(params, *case, loss=HUBER) for case in zip(x, y, strict=True)]
+    for function in (of_constants, of_an_argument, in_parallel):
+        stats: Any = function.stats
+        print(len(function.signatures), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 
 
 def cache() -> None:
@@ -155,6 +190,9 @@ def leaks() -> None:
             refused(through_tuples, (params, params), x, y[:2], 1)
             refused(through_tuples, (params, params), wrong, y, 1)
             through_tuples((params, params), x, y, 1)
+            # Targets, and then outputs, that don't suit the loss.
+            refused(of_an_argument, params, x, 2 * y, fnn.cross_entropy)
+            refused(of_an_argument, params, x, y, fnn.poisson)
 
     times = int(sys.argv[2])
     calls(times // 4)
@@ -208,5 +246,5 @@ def raced() -> None:
 
 
 if __name__ == "__main__":
-    modes = (cache, custom, allocations, leaks, forked, raced)
+    modes = (cache, custom, losses, allocations, leaks, forked, raced)
     {mode.__name__: mode for mode in modes}[sys.argv[1]]()

@@ -36,6 +36,8 @@ assert_type(fnn.forward(params32, x32[0]), NDArray[np.float32])
 assert_type(fnn.forward(params32, x64), NDArray[np.float32])
 assert_type(fnn.error(params32, x32, y32), float)
 assert_type(fnn.error(params32, x32, y32, loss=fnn.cross_entropy, reduction="mean", weights=weights), float)
+for loss in (fnn.huber, fnn.huber(2.0), fnn.quantile(0.9), fnn.focal(0), fnn.cross_entropy(label_smoothing=0.1)):
+    assert_type(fnn.error(params32, x32, y32, loss=loss, class_weights=[1, 2]), float)
 grads32 = assert_type(fnn.grad(params32, x32, y32), fnn.Params[np.float32])
 grads64 = assert_type(fnn.grad(params64, x64, y64), fnn.Params[np.float64])
 assert_type(fnn.value_and_grad(params32, x32, y32), tuple[float, fnn.Params[np.float32]])

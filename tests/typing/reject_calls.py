@@ -19,6 +19,12 @@ fnn.grad(params, x, y, loss="cross_entropy")  # expect: arg-type
 fnn.grad(params, x, y, loss=fnn.sigmoid)  # expect: arg-type
 fnn.grad(params, x, y, reduction="average")  # expect: arg-type
 
+# A parameter is a number, and only some losses have one.
+fnn.huber("1.0")  # expect: arg-type
+fnn.cross_entropy(0.1)  # expect: call-arg
+fnn.log_cosh(1.0)  # expect: operator
+fnn.Loss("mine")  # expect: call-arg
+
 # Options have names, and there are no others.
 fnn.grad(params, x, y, fnn.squared_error)  # expect: call-arg
 fnn.grad(params, x, y, lr=0.1)  # expect: call-arg

@@ -44,6 +44,7 @@ class Constant(Value):
 class GlobalValue(Value):
     linkage: str
     name: str
+    def ptrtoint(self, typ: Type) -> Constant: ...
 
 class GlobalVariable(GlobalValue):
     align: int | None
