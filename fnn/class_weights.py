@@ -21,8 +21,8 @@ def shares_of_classes(
         known = np.clip(labels, 0, len(k) - 1)  # the kernels refuse the others
 
         return k[known]
-    low, high = (loss.targets.low, loss.targets.high) if loss.targets.labels else (0.0, 1.0)
-    p = (y.astype(np.float64) - low) / (high - low)
+    no, yes = loss.targets.no_and_yes
+    p = (y.astype(np.float64) - no) / (yes - no)
     if outputs == 1:
         p = np.concatenate([1 - p, p], axis=1)
     names = (p >= 0).all(axis=1) & (np.abs(p.sum(axis=1) - 1) <= SUM_TOLERANCE)

@@ -24,6 +24,11 @@ class Targets(NamedTuple):
     high: float = np.inf
     labels: bool = False
 
+    @property
+    def no_and_yes(self) -> tuple[float, float]:
+        """What a label, or a one-hot target, has at the units of the other classes and at that of its own."""
+        return (self.low, self.high) if self.labels else (0.0, 1.0)
+
 
 ANYTHING = Targets()
 

@@ -82,9 +82,9 @@ def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> float:
     return float(np.mean(classes_of(a) == wanted))
 
 
-def classes_of(a: NDArray[Any]) -> NDArray[np.int64]:
-    """The class that each row of outputs (or of one-hot targets) stands for."""
-    return np.argmax(a, axis=1) if a.shape[1] > 1 else (a[:, 0] > 0.5).astype(np.int64)
+def classes_of(a: NDArray[Any], middle: float = 0.5) -> NDArray[np.int64]:
+    """The class that each row of outputs (or of one-hot targets) stands for; for a single one, whether a > middle."""
+    return np.argmax(a, axis=1) if a.shape[1] > 1 else (a[:, 0] > middle).astype(np.int64)
 
 
 def _labels(name: str, labels: ArrayLike, classes: int) -> NDArray[Any]:

@@ -32,7 +32,8 @@ class Watch(Generic[DT]):
             if not isinstance(validation, tuple) or len(validation) != 2:
                 raise TypeError("validation: needs a tuple (x, y)")
             self._batch = batch_of(params, *validation, None, loss, "validation ")
-            self._classes = _classes(self._batch)
+            self._middle = sum(loss.targets.no_and_yes) / 2
+            self._classes = _classes(self._batch, loss)
             self._measure(params)  # bad values are refused before training begins
 
     @property
@@ -68,13 +69,15 @@ class Watch(Generic[DT]):
         if self._classes is None:
             return value, None
 
-        return value, float(np.mean(classes_of(forward(params, x)) == self._classes))
+        return value, float(np.mean(classes_of(forward(params, x), self._middle) == self._classes))
 
 
-def _classes(batch: Batch[DT]) -> NDArray[np.int64] | None:
+def _classes(batch: Batch[DT], loss: Loss) -> NDArray[np.int64] | None:
     """The classes that the targets stand for, if they are labels or one-hot."""
     if batch.labels.size:
         return batch.labels
-    is_one_hot = np.isin(batch.y, (0, 1)).all() and (batch.y.shape[1] == 1 or (batch.y.sum(axis=1) == 1).all())
+    no, yes = loss.targets.no_and_yes
+    y = batch.y
+    is_one_hot = np.isin(y, (no, yes)).all() and (y.shape[1] == 1 or ((y == yes).sum(axis=1) == 1).all())
 
-    return classes_of(batch.y) if is_one_hot else None
+    return classes_of(y, (no + yes) / 2) if is_one_hot else None

@@ -220,6 +220,19 @@ def test_the_history_has_an_entry_an_epoch(epochs: int) -> None:
     assert run.history.validation_accuracy is None
 
 
+@pytest.mark.parametrize("units", [1, 3])
+def test_accuracy_with_signs_for_targets(units: int) -> None:
+    random = np.random.default_rng(0)
+    x, labels = random.normal(size=(50, 3)), random.integers(0, max(units, 2), 50)
+    signs = 2.0 * labels[:, None] - 1 if units == 1 else 2.0 * np.eye(3)[labels] - 1
+    params = fnn.init((3, units), seed=0, output=fnn.identity)
+    for y in (labels, signs):
+        run = fnn.train(params, x, y, eta=0.01, epochs=1, loss=fnn.hinge, validation=(x, y))
+        a = fnn.forward(run.params, x)
+        found = a[:, 0] > 0 if units == 1 else a.argmax(axis=1)
+        assert run.history.validation_accuracy == [np.mean(found == labels)]
+
+
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 @pytest.mark.parametrize("loss, output", [(fnn.squared_error, fnn.sigmoid), (fnn.cross_entropy, fnn.softmax)])
 def test_validation_and_callback(loss: fnn.Loss, output: fnn.Activation, reduction: Any) -> None:

@@ -29,7 +29,6 @@ RULE: Final = 3  # what the targets must be
 LOW: Final = 4  # the least of them, and what a label stands for at the units of the other classes
 HIGH: Final = 5  # the greatest of them, and what a label stands for at the unit of its class
 PARAMETER: Final = 6
-WORDS: Final = 7
 
 # Rules: anything; LOW to HIGH; LOW or HIGH; LOW to HIGH and, unless the outputs are sigmoids, Σ_d y_d = 1.
 ANY, RANGE, ENDS, PROBABILITIES = range(4)
