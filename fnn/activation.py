@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fnn.jitted import Scalar, Stored, require_jitted, restored, stored
 from fnn.kernels.evaluate import activate_kernel, prime_kernel
-from fnn.kernels.functions import FREE_CODES, ActivationKernels, of_others
+from fnn.kernels.functions import FREE_CODES, ActivationKernels
+from fnn.kernels.kinds import of_others
 
 # Every activation, by what makes it what it is, and by code. None is ever forgotten: neither is compiled code.
 _known: Final[dict[tuple[object, ...], Activation]] = {}
@@ -41,11 +42,13 @@ class Activation:
         f(z) → a, jitted. For a float32 network it gets a float32, and what it returns is rounded to float32.
     prime
         prime(z, a) → f′(z), jitted, where a = f(z).
+    second
+        second(z, a) → f″(z), jitted; only `hvp` needs it.
 
     Raises
     ------
     TypeError
-        f or prime isn't a jitted function, or takes another number of arguments; the name isn't text.
+        f, prime or second isn't a jitted function, or takes another number of arguments; the name isn't text.
     ValueError
         The name isn't one, or is that of a built-in activation.
 
@@ -74,12 +77,12 @@ class Activation:
     name: str
     code: int  # what the kernels know it by
     _kernels: ActivationKernels
-    _scalars: tuple[Scalar, ...]  # f and f′, if they are somebody's
+    _scalars: tuple[Scalar, ...]  # f, f′ and perhaps f″, if they are somebody's
     _parameter: float | None
     _numbers: dict[np.dtype[Any], NDArray[np.int64]]
 
-    def __new__(cls, name: str, f: Scalar, prime: Scalar) -> Activation:
-        """The activation of these three; the same object for the same three."""
+    def __new__(cls, name: str, f: Scalar, prime: Scalar, second: Scalar | None = None) -> Activation:
+        """The activation of these; the same object for the same ones."""
         if not isinstance(name, str):
             raise TypeError(f"name: needs text, got {name!r}")
         if not name.isidentifier():
@@ -88,8 +91,11 @@ class Activation:
             raise ValueError(f"name: fnn.{name} is a built-in activation")
         require_jitted("f", f, "z")
         require_jitted("prime", prime, "z, a")
+        if second is None:
+            return _activation(of_others(name, f, prime), f, prime)
+        require_jitted("second", second, "z, a")
 
-        return _activation(of_others(name, f, prime), f, prime)
+        return _activation(of_others(name, f, prime, second), f, prime, second)
 
     def __call__(self, z: ArrayLike) -> NDArray[np.floating]:
         """a = f(z) (F2), elementwise; `softmax` and `log_softmax` along the last axis.
@@ -148,15 +154,39 @@ class Activation:
                 addresses = self._kernels.addresses(types.float32 if dtype == np.float32 else types.float64)
             except NumbaError as error:
                 raise TypeError(f"{self!r}: f or prime can't be compiled for {dtype}:\n{error}") from error
-            parameter = np.float64(self._parameter or 0).view(np.int64)
-            found = self._numbers[dtype] = np.array([self.code, *addresses, parameter])
+            found = self._numbers[dtype] = np.array([self.code, *addresses, self._parameter_bits])
 
         return found
 
+    @property
+    def has_second(self) -> bool:
+        """Whether f″ is known."""
+        return self._kernels.has_curve
+
+    def directional_numbers(self, dtype: np.dtype[Any], *, curved: bool) -> list[int]:
+        """What the kernels must know of it for R2 and, if `curved`, for R4; compiles what that takes.
+
+        Raises
+        ------
+        TypeError
+            f″ can't be compiled for such numbers.
+        """
+        number = types.float32 if dtype == np.float32 else types.float64
+        try:
+            curve = self._kernels.curve_address(number) if curved else 0
+        except NumbaError as error:
+            raise TypeError(f"{self!r}: second can't be compiled for {dtype}:\n{error}") from error
+
+        return [self.code, self._kernels.push_address(number), curve, self._parameter_bits]
+
+    @property
+    def _parameter_bits(self) -> int:
+        return int(np.float64(self._parameter or 0).view(np.int64))
+
     def __repr__(self) -> str:
         if self._scalars:
-            f, prime = (getattr(scalar, "__name__", "?") for scalar in self._scalars)
-            return f"fnn.Activation({self.name!r}, {f}, {prime})"
+            names = ", ".join(getattr(scalar, "__name__", "?") for scalar in self._scalars)
+            return f"fnn.Activation({self.name!r}, {names})"
 
         return f"fnn.{self.name}"
 
@@ -203,8 +233,8 @@ def activation_of(code: int) -> Activation:
     return _by_code[code]
 
 
-def _own(name: str, f: Stored, prime: Stored) -> Activation:
-    return Activation(name, restored(f), restored(prime))
+def _own(name: str, f: Stored, prime: Stored, *second: Stored) -> Activation:
+    return Activation(name, restored(f), restored(prime), *map(restored, second))
 
 
 def _library(name: str, parameter: float | None) -> Activation:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fnn.activation import Activation
 from fnn.jitted import Scalar, Stored, require_jitted, restored, stored
+from fnn.kernels.curvature import SQUARED_ERROR, of_scalar
 from fnn.kernels.losses import ANY, LossKernel, of_scalars
 
 
@@ -54,11 +55,13 @@ class Loss:
         error(a, y) → E of one unit, jitted; it gets float64 numbers whatever the dtype.
     prime
         prime(a, y) → ∂E/∂a, jitted.
+    second
+        second(a, y) → ∂²E/∂a², jitted; only `hvp` needs it.
 
     Raises
     ------
     TypeError
-        error or prime isn't a jitted function, or takes another number of arguments; the name isn't text.
+        error, prime or second isn't a jitted function, or takes another number of arguments; the name isn't text.
     ValueError
         The name isn't one, or is that of a built-in loss.
 
@@ -80,13 +83,13 @@ class Loss:
 
     name: str
     parameter: float  # 0 if it has none
-    scalars: tuple[Scalar, ...]  # error and prime, if they are somebody's
+    scalars: tuple[Scalar, ...]  # error, prime and perhaps second, if they are somebody's
     outputs: tuple[Activation, ...] = field(compare=False)  # the activations that suit it; empty: any
     targets: Targets = field(compare=False)
     kernel: LossKernel | None = field(compare=False)  # None: part of every network's code
     _words: dict[np.dtype[Any], tuple[NDArray[np.int64], int]] = field(compare=False)
 
-    def __init__(self, name: str, error: Scalar, prime: Scalar) -> None:
+    def __init__(self, name: str, error: Scalar, prime: Scalar, second: Scalar | None = None) -> None:
         if not isinstance(name, str):
             raise TypeError(f"name: needs text, got {name!r}")
         if not name.isidentifier():
@@ -95,9 +98,14 @@ class Loss:
             raise ValueError(f"name: fnn.{name} is a built-in loss")
         require_jitted("error", error, "a, y")
         require_jitted("prime", prime, "a, y")
-        key = name, error, prime
-        kernel = _compiled_once.setdefault(key, of_scalars(*key))  # two of the same are compiled once
-        self._set(name, kernel, scalars=(error, prime))
+        scalars: tuple[Scalar, ...] = error, prime
+        made = of_scalars(name, error, prime)
+        if second is not None:
+            require_jitted("second", second, "a, y")
+            scalars = error, prime, second
+            made.curve = of_scalar(name, second)
+        kernel = _compiled_once.setdefault((name, *scalars), made)  # two of the same are compiled once
+        self._set(name, kernel, scalars=scalars)
 
     def _set(
         self,
@@ -160,6 +168,25 @@ class Loss:
             raise TypeError(f"{self!r}: error or prime can't be compiled for float64:\n{error}") from error
 
     @property
+    def curve(self) -> LossKernel | None:
+        """The code of its second derivative, if there is one."""
+        return SQUARED_ERROR if self.kernel is None else self.kernel.curve
+
+    def curve_at(self, dtype: np.dtype[Any]) -> int:
+        """Where the code of its second derivative starts; compiles it if need be.
+
+        Raises
+        ------
+        TypeError
+            It is somebody's, and can't be compiled for float64.
+        """
+        assert self.curve is not None
+        try:
+            return self.curve.compiled(types.float32 if dtype == np.float32 else types.float64)[1]
+        except NumbaError as error:
+            raise TypeError(f"{self!r}: second can't be compiled for float64:\n{error}") from error
+
+    @property
     def _numba_type_(self) -> types.Type:
         """A type of its own, so that jitted functions know the loss when they are compiled."""
         from fnn.nopython.types import LossType
@@ -168,8 +195,8 @@ class Loss:
 
     def __repr__(self) -> str:
         if self.scalars:
-            error, prime = (getattr(scalar, "__name__", "?") for scalar in self.scalars)
-            return f"fnn.Loss({self.name!r}, {error}, {prime})"
+            names = ", ".join(getattr(scalar, "__name__", "?") for scalar in self.scalars)
+            return f"fnn.Loss({self.name!r}, {names})"
 
         return f"fnn.{self.name}"
 
@@ -203,7 +230,7 @@ class LossWithParameter(Loss):
 
 
 _built_in: Final[dict[str, Loss]] = {}
-_compiled_once: Final[dict[tuple[str, Scalar, Scalar], LossKernel]] = {}
+_compiled_once: Final[dict[tuple[str | Scalar, ...], LossKernel]] = {}
 LossT = TypeVar("LossT", bound=Loss)
 
 
@@ -230,5 +257,5 @@ def _library(name: str, parameter: float) -> Loss:
     return named.with_parameter(parameter) if isinstance(named, LossWithParameter) else named
 
 
-def _own(name: str, error: Stored, prime: Stored) -> Loss:
-    return Loss(name, restored(error), restored(prime))
+def _own(name: str, error: Stored, prime: Stored, *second: Stored) -> Loss:
+    return Loss(name, restored(error), restored(prime), *map(restored, second))

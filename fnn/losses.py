@@ -14,6 +14,7 @@ import numpy as np
 from fnn.activations import exp, identity, log_softmax, sigmoid, softmax, softplus, tanh
 from fnn.checks import number, positive
 from fnn.kernels import casewise, pointwise
+from fnn.kernels import focal as focal_kernels
 from fnn.kernels.losses import ENDS, PROBABILITIES, RANGE
 from fnn.loss import Loss, LossWithParameter, Targets, built_in
 
@@ -112,7 +113,9 @@ With log_softmax it is the same as with softmax. ``fnn.cross_entropy(label_smoot
 that are less certain: (1 − ε)y + ε/n_L (Szegedy et al. 2016), for sigmoids (1 − ε)y + ε/2.
 """
 
-focal = built_in(_Focal, "focal", casewise.focal, outputs=(softmax, sigmoid), targets=_PROBABILITIES, parameter=2.0)
+focal = built_in(
+    _Focal, "focal", focal_kernels.focal, outputs=(softmax, sigmoid), targets=_PROBABILITIES, parameter=2.0
+)
 """Cross-entropy whose terms count less the nearer they are to 0 already (Lin et al. 2017).
 
 Softmax: E = −Σ_d y_d (1 − a_d)^γ log a_d. Sigmoid: E = −Σ_d [y_d (1 − a_d)^γ log a_d + (1 − y_d) a_d^γ log(1 − a_d)].

@@ -1,4 +1,4 @@
-"""Scalar functions that a user might jit, in pairs: f(z) and f′(z, a), or for losses E(a, y) and ∂E/∂a(a, y)."""
+"""Scalar functions that a user might jit: f(z), f′(z, a) and perhaps f″(z, a), or E(a, y), ∂E/∂a(a, y) and ∂²E/∂a²."""
 
 from __future__ import annotations
 
@@ -50,6 +50,11 @@ def cube_prime(z: float, a: float) -> float:
 
 
 @njit
+def cube_second(z: float, a: float) -> float:
+    return 6 * z
+
+
+@njit
 def step(z: float) -> int:
     return 1 if z > 0 else 0
 
@@ -85,6 +90,12 @@ def cauchy_prime(a: float, y: float) -> float:
 
 
 @njit
+def cauchy_second(a: float, y: float) -> float:
+    square = (a - y) ** 2
+    return (1 - square) / (1 + square) ** 2
+
+
+@njit
 def constant(a: float, y: float) -> int:
     return 1
 
@@ -95,8 +106,10 @@ def text_of_two(a: float, y: float) -> str:
 
 
 CAUCHY = fnn.Loss("cauchy", cauchy, cauchy_prime)
+CAUCHY_WITH_SECOND = fnn.Loss("cauchy", cauchy, cauchy_prime, cauchy_second)
 SOFTPLUS = fnn.Activation("my_softplus", softplus, softplus_prime)
 BELL = fnn.Activation("bell", bell, bell_prime)
 RECIPROCAL = fnn.Activation("reciprocal", reciprocal, reciprocal_prime)
 CUBE = fnn.Activation("cube", cube, cube_prime)
+CUBE_WITH_SECOND = fnn.Activation("cube", cube, cube_prime, cube_second)
 STEP = fnn.Activation("step", step, step_prime)

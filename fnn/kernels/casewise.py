@@ -1,10 +1,12 @@
 """The losses that are worked out from z, a case at a time, because E and δ would lose their digits in a.
 
 Each gives δ too, for all output activations that it admits, and ∂E/∂a, which may be infinite, for looking only.
+Below each is its R3, R{δ} along a direction.
 """
 
 import numpy as np
 
+from fnn.kernels.curvature import second_of
 from fnn.kernels.functions import CODE_OF_EXP, CODE_OF_LOG_SOFTMAX, CODE_OF_SIGMOID
 from fnn.kernels.intrinsics import Floats, fma, like
 from fnn.kernels.losses import casewise
@@ -76,6 +78,22 @@ def sigmoid_cross_entropy(
     return error
 
 
+@second_of(cross_entropy)
+def cross_entropy_second(
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, r_z: Floats, r_a: Floats, r_delta: Floats,
+    units: int,
+) -> None:  # fmt: skip
+    """δ = a − y, so R{δ} = R{a}."""
+    divergence_curve(code, a, share, r_a, r_delta, units)
+
+
+@inline
+def divergence_curve(code: int, a: Floats, share: float, r_a: Floats, r_delta: Floats, units: int) -> None:
+    """R{a_d}; with log_softmax, where δ_d = e^(a_d) − y_d, e^(a_d) R{a_d}."""
+    for d in range(units):
+        r_delta[d] = share * (exp(a[d]) * r_a[d] if code == CODE_OF_LOG_SOFTMAX else r_a[d])
+
+
 @inline
 def log_sum_of_exp(z: Floats, units: int) -> tuple[float, float]:
     """max z, and log Σ_k e^(z_k − max z), in float64: log softmax(z)_d = (z_d − max z) − that."""
@@ -101,67 +119,13 @@ def kl_divergence(
     return error
 
 
-@inline
-def power(base_log: float, exponent: float) -> float:
-    """The power of a base given by its logarithm; 0⁰ = 1."""
-    return exp(exponent * base_log) if exponent != 0 else 1.0
-
-
-@casewise
-def focal(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int
-) -> float:
-    """Cross-entropy in which each term is multiplied by (1 − the probability of what was the case)^γ."""
-    if code == CODE_OF_SIGMOID:
-        return sigmoid_focal(p[0], z, a, y, share, dE_da, delta, units)
-    return softmax_focal(p[0], z, a, y, share, dE_da, delta, units)
-
-
-@inline
-def softmax_focal(
-    gamma: float, z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int
-) -> float:
-    """E = −Σ_d y_d q_d^γ log a_d,  q = 1 − a;  h_d = a_d ∂E/∂a_d = y_d q_d^γ (γ a_d (log a_d)/q_d − 1),
-    δ_d = h_d − a_d Σ_k h_k.
-    """
-    top, log_sum = log_sum_of_exp(z, units)
-    error = total = 0.0
-    for d in range(units):
-        log_a = np.float64(z[d]) - top - log_sum
-        p_d = exp(log_a)
-        q = 1.0 - p_d
-        weight = np.float64(y[d]) * power(log(q), gamma)
-        ratio = log_a / q if q > 0 else -1.0  # (log a)/(1 − a) → −1 as a → 1
-        h = weight * (gamma * p_d * ratio - 1.0) if weight != 0 else 0.0
-        if weight != 0:
-            error -= weight * log_a
-        total += h
-        dE_da[d] = like(a, np.float64(share) * h / p_d if h != 0 else 0.0)
-        delta[d] = like(a, np.float64(share) * h)
-    for d in range(units):
-        delta[d] -= like(a, np.float64(share) * np.float64(a[d]) * total)
-    return error
-
-
-@inline
-def sigmoid_focal(
-    gamma: float, z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int
-) -> float:
-    """E = −Σ_d [y_d b_d^γ log a_d + (1 − y_d) a_d^γ log b_d],  b = 1 − a,
-    δ_d = y_d b_d^γ (γ a_d log a_d − b_d) − (1 − y_d) a_d^γ (γ b_d log b_d − a_d) = a_d b_d ∂E/∂a_d.
-    """
-    error = 0.0
-    for d in range(units):
-        x, target = np.float64(z[d]), np.float64(y[d])
-        rest = log1p(exp(-abs(x)))
-        log_a, log_b = -rest if x > 0 else x - rest, -x - rest if x > 0 else -rest
-        a_d, b_d = exp(log_a), exp(log_b)
-        yes, no = target * power(log_b, gamma), (1.0 - target) * power(log_a, gamma)
-        error -= yes * log_a + no * log_b
-        slope = yes * (gamma * a_d * log_a - b_d) - no * (gamma * b_d * log_b - a_d)
-        dE_da[d] = like(a, np.float64(share) * slope / (a_d * b_d) if slope != 0 else 0.0)
-        delta[d] = like(a, np.float64(share) * slope)
-    return error
+@second_of(kl_divergence)
+def kl_divergence_second(
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, r_z: Floats, r_a: Floats, r_delta: Floats,
+    units: int,
+) -> None:  # fmt: skip
+    """The same as for cross-entropy."""
+    divergence_curve(code, a, share, r_a, r_delta, units)
 
 
 @inline
@@ -173,6 +137,14 @@ def mean_of(code: int, z: float) -> tuple[float, float, float]:
         return exp(z), z, 1.0
     a = (z if z > 0 else 0.0) + log1p(exp(-abs(z)))
     return a, log(a), sigmoid(z) / a
+
+
+@inline
+def curve_of(code: int, z: float) -> float:
+    """f″(z)/a of such an output; σ(z)σ(−z)/a for log(1 + eᶻ)."""
+    if code == CODE_OF_EXP or z < -40.0:
+        return 1.0
+    return sigmoid(z) * sigmoid(-z) / ((z if z > 0 else 0.0) + log1p(exp(-abs(z))))
 
 
 @casewise
@@ -194,6 +166,19 @@ def poisson(
     return error
 
 
+@second_of(poisson)
+def poisson_second(
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, r_z: Floats, r_a: Floats, r_delta: Floats,
+    units: int,
+) -> None:  # fmt: skip
+    """R{δ_d} = [y_d (f′/a_d)² + (a_d − y_d) f″/a_d] R{z_d}, with exp a_d R{z_d}."""
+    for d in range(units):
+        mean, _, ratio = mean_of(code, np.float64(z[d]))
+        target = np.float64(y[d])
+        bend = target * ratio * ratio + (mean - target) * curve_of(code, np.float64(z[d]))
+        r_delta[d] = like(a, np.float64(share) * bend * np.float64(r_z[d]))
+
+
 @casewise
 def gamma(
     p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int
@@ -208,3 +193,17 @@ def gamma(
         dE_da[d] = like(a, np.float64(share) * (1.0 - quotient) / mean)
         delta[d] = like(a, np.float64(share) * (1.0 - quotient) * ratio)
     return error
+
+
+@second_of(gamma)
+def gamma_second(
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, r_z: Floats, r_a: Floats, r_delta: Floats,
+    units: int,
+) -> None:  # fmt: skip
+    """R{δ_d} = [(y_d/a_d) (f′/a_d)² + (1 − y_d/a_d) (f″/a_d − (f′/a_d)²)] R{z_d}, with exp y_d/a_d R{z_d}."""
+    for d in range(units):
+        _, log_mean, ratio = mean_of(code, np.float64(z[d]))
+        quotient = np.float64(y[d]) * exp(-log_mean)
+        square = ratio * ratio
+        bend = quotient * square + (1.0 - quotient) * (curve_of(code, np.float64(z[d])) - square)
+        r_delta[d] = like(a, np.float64(share) * bend * np.float64(r_z[d]))

@@ -5,7 +5,8 @@ targets must be, and its parameters. So only the losses in use are compiled; squ
 code. Errors and slopes are worked out in float64 whatever the dtype, except for cross-entropy's, and sums over the
 output units run in their order.
 
-To add one: a formula in `fnn.kernels.pointwise` or `fnn.kernels.casewise`, and its value in `fnn.losses`.
+To add one: a formula in `fnn.kernels.pointwise` or `fnn.kernels.casewise`, its second derivative beside it, and its
+value in `fnn.losses`.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
 from fnn.kernels.intrinsics import Floats, doubles, like, shift
-from fnn.kernels.linking import compiled, start_of
+from fnn.kernels.linking import NumbaSignature, compiled, start_of
 from fnn.kernels.options import inline
 
 # The words of a loss: integers, and float64 by their bits.
@@ -58,7 +59,11 @@ def _call(
     errors: Any, rows: Any, units: Any, stride: Any,
 ) -> Any:  # fmt: skip
     """Call the code of a loss."""
-    wanted = loss_type(z.dtype)
+    return calling(loss_type(z.dtype))
+
+
+def calling(wanted: Any) -> Any:
+    """Typing and code of a call of what an address, the first argument, leads to."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.FunctionType(ir.VoidType(), [context.get_value_type(t) for t in wanted.args])
@@ -135,17 +140,26 @@ def bounds(loss: int) -> tuple[float, float]:
 class LossKernel:
     """The code of a loss, compiled for a dtype when somebody first wants it."""
 
-    def __init__(self, name: str, function: Callable[..., None], *, direct: bool, cached: bool = True) -> None:
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., None],
+        *,
+        direct: bool,
+        cached: bool = True,
+        kind: NumbaSignature = loss_type,
+    ) -> None:
         function.__qualname__ = function.__name__ = name  # by which the cache on disk knows it
-        self.is_direct = direct
-        self._function, self._cached = function, cached
+        self.name, self.is_direct = name, direct
+        self.curve: LossKernel | None = None  # R3, see `fnn.kernels.curvature`
+        self._function, self._cached, self._kind = function, cached, kind
         self._compiled: dict[types.Float, tuple[Any, int]] = {}
 
     def compiled(self, dtype: types.Float) -> tuple[Any, int]:
         """What Numba makes of it, and where that starts."""
         with global_compiler_lock:
             if dtype not in self._compiled:
-                result = compiled(self._function, loss_type(dtype), cached=self._cached)
+                result = compiled(self._function, self._kind(dtype), cached=self._cached)
                 self._compiled[dtype] = result, start_of(result)
             return self._compiled[dtype]
 

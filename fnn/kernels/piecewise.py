@@ -4,8 +4,8 @@ Each is f(z), f′(z, a) and f″(z, a), where a = f(z), as scalars without a br
 loops over them; NaN stays NaN.
 """
 
-from fnn.kernels.functions import elementwise, parametric
 from fnn.kernels.intrinsics import like
+from fnn.kernels.kinds import elementwise, parametric
 from fnn.kernels.options import inline
 from fnn.kernels.special import clamped
 

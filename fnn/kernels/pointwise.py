@@ -1,10 +1,11 @@
 """The losses that add up what each output unit contributes: E and ∂E/∂a from a and y, in float64.
 
-NaN stays NaN in both. At a kink the slope is 0.
+NaN stays NaN in both. At a kink the slope is 0. Each has ∂²E/∂a² below it, 0 where it is straight.
 """
 
 import numpy as np
 
+from fnn.kernels.curvature import second_of
 from fnn.kernels.intrinsics import Floats
 from fnn.kernels.losses import pointwise
 from fnn.kernels.vecmath import exp, log1p, tanh
@@ -19,12 +20,24 @@ def absolute_error(p: Floats, a: float, y: float) -> tuple[float, float]:
     return abs(r), 1.0 if r > 0 else (-1.0 if r < 0 else r)
 
 
+@second_of(absolute_error)
+def absolute_error_second(p: Floats, a: float, y: float) -> float:
+    """0."""
+    return 0.0
+
+
 @pointwise
 def huber(p: Floats, a: float, y: float) -> tuple[float, float]:
     """½r² where |r| ≤ δ, else δ(|r| − ½δ);  r held within ±δ."""
     r, delta = a - y, p[0]
     held = delta if r > delta else (-delta if r < -delta else r)
     return held * (r - 0.5 * held), held
+
+
+@second_of(huber)
+def huber_second(p: Floats, a: float, y: float) -> float:
+    """1 where |r| < δ, else 0."""
+    return 1.0 if abs(a - y) < p[0] else 0.0
 
 
 @pointwise
@@ -36,6 +49,13 @@ def log_cosh(p: Floats, a: float, y: float) -> tuple[float, float]:
     return error, slope
 
 
+@second_of(log_cosh)
+def log_cosh_second(p: Floats, a: float, y: float) -> float:
+    """1 − tanh² r."""
+    slope = tanh(a - y)
+    return (1.0 - slope) * (1.0 + slope)
+
+
 @pointwise
 def quantile(p: Floats, a: float, y: float) -> tuple[float, float]:
     """q(y − a) where a < y, else (1 − q)(a − y);  −q, 1 − q."""
@@ -44,8 +64,20 @@ def quantile(p: Floats, a: float, y: float) -> tuple[float, float]:
     return slope * r, slope
 
 
+@second_of(quantile)
+def quantile_second(p: Floats, a: float, y: float) -> float:
+    """0."""
+    return 0.0
+
+
 @pointwise
 def hinge(p: Floats, a: float, y: float) -> tuple[float, float]:
     """max(0, 1 − y a);  −y where that is above 0."""
     short = 1.0 - y * a
     return 0.0 if short <= 0 else short, -y if short > 0 else (0.0 if short <= 0 else short)
+
+
+@second_of(hinge)
+def hinge_second(p: Floats, a: float, y: float) -> float:
+    """0."""
+    return 0.0

@@ -7,8 +7,8 @@ or ∞ − ∞: beyond the bound the other factor is 0 or 1 in float64, and all 
 
 from typing import Final
 
-from fnn.kernels.functions import elementwise, parametric
 from fnn.kernels.intrinsics import fma, like
+from fnn.kernels.kinds import elementwise, parametric
 from fnn.kernels.options import forced, inline
 from fnn.kernels.special import clamped, expm1_of_negative, normal_cdf, normal_density
 from fnn.kernels.vecmath import exp, log1p

@@ -4,8 +4,8 @@ Each is f(z), f′(z, a) and f″(z, a), where a = f(z), as scalars without a br
 loops over them; NaN stays NaN.
 """
 
-from fnn.kernels.functions import elementwise
 from fnn.kernels.intrinsics import fma, like
+from fnn.kernels.kinds import elementwise
 from fnn.kernels.options import forced, inline
 from fnn.kernels.special import cos, in_the_bell, sin, times_exp_of_square
 from fnn.kernels.vecmath import exp, sigmoid, tanh

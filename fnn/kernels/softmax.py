@@ -1,7 +1,7 @@
 """F2 and B1: activations of whole rows, whose derivative is a Jacobian."""
 
-from fnn.kernels.functions import rowwise
 from fnn.kernels.intrinsics import Floats, fma, like
+from fnn.kernels.kinds import rowwise
 from fnn.kernels.options import inline
 from fnn.kernels.vecmath import exp, log
 
@@ -47,7 +47,18 @@ def softmax_deltas(z: Floats, a: Floats, dE_da: Floats, delta: Floats, units: in
         delta[i] = a[i] * (dE_da[i] - inner)
 
 
-SOFTMAX = rowwise("softmax", softmax, softmax_deltas)
+@inline
+def softmax_curve(z: Floats, a: Floats, dE_da: Floats, r_a: Floats, r_delta: Floats, units: int) -> None:
+    """R4 adds what comes of R{a}:  R{a_i} (g_i − Σ_j g_j a_j) − a_i Σ_j g_j R{a_j}."""
+    inner = r_inner = like(a, 0.0)
+    for j in range(units):
+        inner = fma(dE_da[j], a[j], inner)
+        r_inner = fma(dE_da[j], r_a[j], r_inner)
+    for i in range(units):
+        r_delta[i] += fma(r_a[i], dE_da[i] - inner, -a[i] * r_inner)
+
+
+SOFTMAX = rowwise("softmax", softmax, softmax_deltas, softmax_deltas, softmax_curve)  # the Jacobian is symmetric
 
 
 @inline
@@ -69,4 +80,24 @@ def log_softmax_deltas(z: Floats, a: Floats, dE_da: Floats, delta: Floats, units
         delta[i] = fma(-exp(a[i]), total, dE_da[i])
 
 
-LOG_SOFTMAX = rowwise("log_softmax", log_softmax, log_softmax_deltas)
+@inline
+def log_softmax_pushed(z: Floats, a: Floats, r_z: Floats, r_a: Floats, units: int) -> None:
+    """R2 with that Jacobian:  R{a_j} = R{z_j} − Σ_i e^a_i R{z_i}."""
+    mean = like(a, 0.0)
+    for i in range(units):
+        mean = fma(exp(a[i]), r_z[i], mean)
+    for j in range(units):
+        r_a[j] = r_z[j] - mean
+
+
+@inline
+def log_softmax_curve(z: Floats, a: Floats, dE_da: Floats, r_a: Floats, r_delta: Floats, units: int) -> None:
+    """R4 adds what comes of R{a}:  −e^a_i R{a_i} Σ_j g_j."""
+    total = like(a, 0.0)
+    for j in range(units):
+        total += dE_da[j]
+    for i in range(units):
+        r_delta[i] = fma(-exp(a[i]) * r_a[i], total, r_delta[i])
+
+
+LOG_SOFTMAX = rowwise("log_softmax", log_softmax, log_softmax_deltas, log_softmax_pushed, log_softmax_curve)
