@@ -29,6 +29,8 @@ from fnn.backprop import forward as forward
 from fnn.backprop import grad as grad
 from fnn.backprop import update as update
 from fnn.backprop import value_and_grad as value_and_grad
+from fnn.derivatives import hvp as hvp
+from fnn.derivatives import input_grad as input_grad
 from fnn.gradcheck import check_grad as check_grad
 from fnn.history import History as History
 from fnn.history import Record as Record
@@ -46,6 +48,9 @@ from fnn.initializers import lecun_normal as lecun_normal
 from fnn.initializers import lecun_uniform as lecun_uniform
 from fnn.initializers import standard_normal as standard_normal
 from fnn.initializers import uniform as uniform
+from fnn.jacobians import jacobian as jacobian
+from fnn.jacobians import jvp as jvp
+from fnn.jacobians import vjp as vjp
 from fnn.loss import Loss as Loss
 from fnn.losses import absolute_error as absolute_error
 from fnn.losses import cross_entropy as cross_entropy

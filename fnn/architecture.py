@@ -22,6 +22,7 @@ class Architecture:
     sizes: tuple[int, ...]
     activations: tuple[Activation, ...]
     _layouts: dict[tuple[type, int, bool], Layout] = field(default_factory=dict, repr=False, compare=False)
+    _directions: dict[tuple[type, int, bool], Layout] = field(default_factory=dict, repr=False, compare=False)
     # All of it for jitted functions, by dtype: made when they first ask.
     _spec_float32: NDArray[np.int64] = field(init=False, repr=False, compare=False)
     _spec_float64: NDArray[np.int64] = field(init=False, repr=False, compare=False)
@@ -48,6 +49,18 @@ class Architecture:
             if len(self._layouts) > 100:
                 self._layouts.clear()
             found = self._layouts[key] = layout_of(self.sizes, self._functions(dtype), rows, dtype, packed)
+
+        return found
+
+    def directions(self, dtype: np.dtype[Any], rows: int, *, curved: bool) -> Layout:
+        """The layout of the network beside it, whose weights are a direction (see `fnn.kernels.directional`)."""
+        key = (dtype.type, rows, curved)
+        found = self._directions.get(key)
+        if found is None:
+            if len(self._directions) > 100:
+                self._directions.clear()
+            functions = [number for f in self.activations for number in f.directional_numbers(dtype, curved=curved)]
+            found = self._directions[key] = layout_of(self.sizes, functions, rows, dtype, packed=False)
 
         return found
 

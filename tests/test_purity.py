@@ -16,11 +16,30 @@ CALLS: list[Callable[..., Any]] = [
     lambda p, x, y, w: fnn.value_and_grad(p, x, y, weights=w)[1],
     lambda p, x, y, w: fnn.grad(p, x, y, weights=w),
     lambda p, x, y, w: fnn.backprop(p, x, y, weights=w).grads,
+    lambda p, x, y, w: fnn.input_grad(p, x, y, weights=w),
+    lambda p, x, y, w: fnn.jacobian(p, x),
+    lambda p, x, y, w: fnn.vjp(p, x, y)[0],
+    lambda p, x, y, w: fnn.jvp(p, x, v=p, dx=x),
+    lambda p, x, y, w: fnn.hvp(p, x, y, p, weights=w),
     lambda p, x, y, w: fnn.check_grad(p, x, y, weights=w, h=1e-2),
     lambda p, x, y, w: fnn.train(p, x, y, weights=w, eta=0.1, epochs=3, batch_size=4).params,
     lambda p, x, y, w: fnn.train(p, x, y, weights=w, eta=0.1, epochs=3, threads=2, validation=(x, y)).params,
 ]
-NAMES = ["forward", "error", "value_and_grad", "grad", "backprop", "check_grad", "train", "train_by_threads"]
+NAMES = [
+    "forward",
+    "error",
+    "value_and_grad",
+    "grad",
+    "backprop",
+    "input_grad",
+    "jacobian",
+    "vjp",
+    "jvp",
+    "hvp",
+    "check_grad",
+    "train",
+    "train_by_threads",
+]
 
 
 def base(count: int, width: int) -> NDArray[np.int64]:

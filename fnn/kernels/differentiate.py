@@ -77,17 +77,23 @@ def differentiate(
     net.space[plan.ONE] = like(into, 1.0)
     if wanted != ERROR_ONLY:
         transpose(net, 1 if wanted == EVERYTHING else 2, 0, 1)
-    whole = 1.0
-    if mean:
-        whole = total_weight(cases, 0, cases.number) if cases.has_weights else float(cases.number)
+    scale = share_of_each(cases, mean)
     total = 0.0
     for first in range(0, cases.number, room):
         rows = min(room, cases.number - first)
-        through(net, cases, first, 1.0 / whole, loss, wanted, 0, rows, True)
+        through(net, cases, first, scale, loss, wanted, 0, rows, True)
         total = sum_in_order(errors_of(net, 0), rows, total)
         if wanted != ERROR_ONLY:
             gradient(net, rows, into, ZERO if first == 0 else KEEP, STORE, like(into, 0.0), 0, 1, nothing(net))
     return total, FINE, -1
+
+
+@inline
+def share_of_each(cases: Cases, mean: bool) -> float:
+    """The share in E of a case of weight 1."""
+    if not mean:
+        return 1.0
+    return 1.0 / (total_weight(cases, 0, cases.number) if cases.has_weights else float(cases.number))
 
 
 @inline

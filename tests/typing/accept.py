@@ -46,6 +46,12 @@ assert_type(fnn.update(params64, grads64, 0.1), fnn.Params[np.float64])
 assert_type(fnn.accuracy(params32, x32, labels), float)
 assert_type(fnn.check_grad(params64, x64, y64), float)
 
+assert_type(fnn.input_grad(params32, x32, y32, reduction="mean", weights=weights), NDArray[np.float32])
+assert_type(fnn.jacobian(params32, x64), NDArray[np.float32])
+assert_type(fnn.vjp(params32, x32, y32), tuple[fnn.Params[np.float32], NDArray[np.float32]])
+assert_type(fnn.jvp(params64, x64, v=grads64, dx=x64), NDArray[np.float64])
+assert_type(fnn.hvp(params32, x32, y32, grads32, loss=fnn.huber), fnn.Params[np.float32])
+
 trace = fnn.backprop(params32, x32, y32)
 assert_type(trace.z, dict[int, NDArray[np.float32]])
 assert_type(trace.a, dict[int, NDArray[np.float32]])

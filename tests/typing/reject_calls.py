@@ -54,3 +54,12 @@ jitted(params, x).append(1)  # expect: attr-defined
 # What comes back has a type.
 fnn.forward(params, x).flatten("C").append(1)  # expect: attr-defined
 fnn.error(params, x, y).sum()  # expect: attr-defined
+
+# Directions have names where there are two, and the parameters' are parameters.
+fnn.jvp(params, x, params)  # expect: call-arg
+fnn.jvp(params, x, v=x)  # expect: arg-type
+fnn.hvp(params, x, y)  # expect: call-arg
+fnn.hvp(params, x, y, params.flat)  # expect: arg-type
+fnn.hvp(params, x, y, fnn.init((2, 3, 1), seed=0, dtype=np.float32))  # expect: misc
+fnn.vjp(params, x)  # expect: call-arg
+fnn.jacobian(params, x, y)  # expect: call-arg
