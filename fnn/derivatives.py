@@ -22,6 +22,7 @@ from fnn.kernels import cases
 from fnn.kernels.derivatives import hvp_kernel, input_gradient_kernel
 from fnn.kernels.differentiate import PIECE
 from fnn.kernels.evaluate import BLOCK
+from fnn.layout import workspaces
 from fnn.loss import Loss
 from fnn.losses import squared_error
 from fnn.params import DT, Params, require_params, wrap
@@ -60,7 +61,7 @@ def input_grad(
     batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
     dtype, into = params._flat.dtype, np.empty_like(batch.x)
     layout = params._architecture.layout(dtype, min(len(into), BLOCK))
-    space = np.zeros(layout.whole, dtype)
+    (space,) = workspaces(dtype, layout.whole)
     fault, row = input_gradient_kernel[dtype](layout.table, params._flat, space, *batch[:4], loss.at(dtype), mean, into)
     if fault != cases.FINE:
         raise_fault(params, batch, loss, fault, row)
@@ -120,7 +121,7 @@ def hvp(
     flat = direction_of(params, v)
     dtype, architecture, room = params._flat.dtype, params._architecture, min(len(batch.x), PIECE)
     layout, r = architecture.layout(dtype, room), architecture.directions(dtype, room, curved=True)
-    space, r_space, into = np.zeros(layout.whole, dtype), np.zeros(r.whole, dtype), np.empty_like(params._flat)
+    (space, r_space), into = workspaces(dtype, layout.whole, r.whole), np.empty_like(params._flat)
     fault, row = hvp_kernel[dtype](
         layout.table, params._flat, space, r.table, flat, r_space, room, *batch[:4], loss.at(dtype),
         loss.curve_at(dtype), mean, into,

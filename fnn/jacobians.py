@@ -21,6 +21,7 @@ from fnn.kernels.derivatives import jacobian_kernel, jvp_kernel, vjp_kernel
 from fnn.kernels.differentiate import PIECE
 from fnn.kernels.directional import INPUTS, PARAMETERS
 from fnn.kernels.evaluate import BLOCK
+from fnn.layout import workspaces
 from fnn.params import DT, Params, require_params, wrap
 from fnn.tree import require_same_structure
 
@@ -65,7 +66,7 @@ def jacobian(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
     into = np.empty((len(rows), outputs, inputs), dtype)
     room = min(len(rows) * min(inputs, outputs), BLOCK)
     layout, r = architecture.layout(dtype, room), architecture.directions(dtype, room, curved=False)
-    space, wide_space, r_space = (np.zeros(size, dtype) for size in (layout.forward, layout.whole, r.forward))
+    space, wide_space, r_space = workspaces(dtype, layout.forward, layout.whole, r.forward)
     bad = jacobian_kernel[dtype](layout.table, params._flat, space, wide_space, r.table, r_space, rows, into)
     _require_finite_inputs(params, rows, single, bad)
 
@@ -112,7 +113,8 @@ def vjp(params: Params[DT], x: ArrayLike, u: ArrayLike) -> tuple[Params[DT], NDA
     dtype = params._flat.dtype
     ends = _directions(params, "u", u, len(rows), params._architecture.sizes[-1], single)
     layout = params._architecture.layout(dtype, min(len(rows), PIECE))
-    space, gradient, inputs = np.zeros(layout.whole, dtype), np.empty_like(params._flat), np.empty_like(rows)
+    (space,) = workspaces(dtype, layout.whole)
+    gradient, inputs = np.empty_like(params._flat), np.empty_like(rows)
     bad = vjp_kernel[dtype](layout.table, params._flat, space, rows, ends, gradient, inputs)
     _require_finite_inputs(params, rows, single, bad)
 
@@ -163,7 +165,7 @@ def jvp(params: Params[DT], x: ArrayLike, *, v: Params[DT] | None = None, dx: Ar
     moving = (0 if v is None else PARAMETERS) | (0 if dx is None else INPUTS)
     room = min(len(rows), BLOCK)
     layout, r = architecture.layout(dtype, room), architecture.directions(dtype, room, curved=False)
-    space, r_space = np.zeros(layout.forward, dtype), np.zeros(r.forward, dtype)
+    space, r_space = workspaces(dtype, layout.forward, r.forward)
     into = np.empty((len(rows), architecture.sizes[-1]), dtype)
     bad = jvp_kernel[dtype](layout.table, params._flat, space, r.table, flat, r_space, moving, rows, ways, into)
     _require_finite_inputs(params, rows, single, bad)

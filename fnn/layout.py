@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -48,3 +49,14 @@ def on_line(count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
     start = first_aligned(space)
 
     return space[start : start + count]
+
+
+def workspaces(dtype: np.dtype[Any], *sizes: int) -> list[NDArray[Any]]:
+    """Workspaces that lie one behind the other, filled with anything.
+
+    The C library gives freed memory back to the system once it is more than twice the largest piece: two large pieces
+    would be fetched anew at every call, page by page, which can take longer than what they are for.
+    """
+    whole = np.empty(sum(sizes), dtype)
+
+    return [whole[end - size : end] for end, size in zip(accumulate(sizes), sizes, strict=True)]

@@ -243,6 +243,29 @@ def test_a_case_gives_the_same_bits_alone_and_in_any_batch(p: Problem, pick: int
         assert call(slice(None))[row].tobytes() == call(row).tobytes()
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("sizes", SIZES, ids=repr)
+def test_what_the_workspaces_hold_before_does_not_matter(
+    sizes: tuple[int, ...], dtype: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    p = problem(9, sizes, (fnn.gelu,) * (len(sizes) - 2), fnn.softmax, fnn.squared_error, 70, dtype=dtype)
+    v, dx, u = directions(p)
+
+    def found() -> list[bytes]:
+        grads, inputs = fnn.vjp(p.params, p.x, u)
+        arrays = (
+            grads.flat, inputs, fnn.hvp(p.params, p.x, p.y, v).flat, fnn.input_grad(p.params, p.x, p.y),
+            fnn.jvp(p.params, p.x, v=v, dx=dx), fnn.jvp(p.params, p.x, v=v), fnn.jacobian(p.params, p.x),
+        )  # fmt: skip
+        return [array.tobytes() for array in arrays]
+
+    wanted = found()
+    for module in ("fnn.jacobians", "fnn.derivatives"):
+        monkeypatch.setattr(f"{module}.workspaces", lambda dtype, *sizes: [np.full(n, np.nan, dtype) for n in sizes])
+
+    assert found() == wanted
+
+
 def test_derivatives_of_a_case_are_those_of_a_batch_of_one() -> None:
     p = problem(4, (3, 4, 2), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 1)
     v, dx, u = directions(p)
