@@ -42,6 +42,16 @@ def positive(name: str, value: SupportsFloat, dtype: np.dtype[Any] | None = None
     return rate
 
 
+def real(name: str, value: SupportsFloat, *, at_least: float, below: float = np.inf) -> float:
+    """The value as a float; TypeError if it is no number, ValueError unless it is finite and in range."""
+    found = number(name, value)
+    if not at_least <= found < below:
+        limits = f"at least {at_least:g} and below {below:g}" if below < np.inf else f"finite and at least {at_least:g}"
+        raise ValueError(f"{name}: must be {limits}, got {found}")
+
+    return found
+
+
 def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
     """The value as an array of real numbers; TypeError if it isn't one."""
     try:

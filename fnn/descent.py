@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Generic
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
+from numba import types
 from numpy.typing import NDArray
 
 from fnn.backprop import evaluate
@@ -22,15 +23,27 @@ from fnn.kernels.descend import (
 )
 from fnn.kernels.differentiate import PIECE
 from fnn.kernels.equations import ERROR_ONLY
+from fnn.kernels.method import MOST_STEPS, PHASE, PLACES
 from fnn.kernels.plan import LINE
+from fnn.kernels.rule_phase import phase_address
 from fnn.layout import on_line
 from fnn.loss import Loss
+from fnn.optimizers import Optimizer, OptimizerState, gradient_descent
 from fnn.params import DT, Params, wrap
+from fnn.schedules import Plateau, Scaled, plateau
 from fnn.threads import run_parts
 
 
+class Snapshot(NamedTuple):
+    """A run at the end of an epoch."""
+
+    epoch: int
+    flat: NDArray[Any]
+    state: NDArray[Any]  # the optimizer's vectors, laid out as the kernels have them
+
+
 class Descent(Generic[DT]):
-    """Gradient descent, any number of steps at a time by any number of threads, always with the same bits."""
+    """Steps of an optimizer, any number of them at a time by any number of threads, always with the same bits."""
 
     def __init__(
         self,
@@ -38,14 +51,14 @@ class Descent(Generic[DT]):
         batch: Batch[DT],
         loss: Loss,
         mean: bool,
-        eta: float,
+        optimizer: Optimizer,
         batch_size: int,
         seed: int,
         epochs: int,
     ) -> None:
         self.architecture, self._dtype = params._architecture, params.dtype
         self._batch, self._loss, self._mean = batch, loss, mean
-        self._eta, self._batch_size, self._seed = eta, batch_size, seed
+        self._optimizer, self._batch_size, self._seed = optimizer, batch_size, seed
         x, y, labels, weights, _ = batch
         code = params.activations[-1].code
         fault, row = fault_kernel[self._dtype](x, y, labels, weights, params.sizes[-1], code, loss.at(self._dtype))
@@ -57,15 +70,32 @@ class Descent(Generic[DT]):
         self._layout = self.architecture.layout(self._dtype, self._room, packed=True)
         self._space = np.zeros(self._layout.whole, self._dtype)
         self._weights = np.zeros(self._layout.weights, self._dtype)
-        self._large = np.zeros(self._layout.weights if batch_size > ROOM else LINE, self._dtype)
+        plain = isinstance(optimizer, gradient_descent)
+        vectors, line = optimizer.vectors(params), LINE // self._dtype.itemsize
+        stride = -(-self._layout.weights // line) * line
+        self._state = on_line(len(vectors) * stride, self._dtype).reshape(len(vectors), stride)
+        self._state[:] = 0
+        for vector, packed in zip(vectors, self._state, strict=True):
+            relay_kernel[self._dtype](self._layout.table, vector, packed, self._space[:0], True)
+        self._large = np.zeros(LINE if plain and batch_size <= ROOM else self._layout.weights, self._dtype)
+        self._places = np.zeros(PLACES, np.int64)
+        if not plain:
+            self._places = optimizer.places(self._dtype, stride)
+            self._places[PHASE] = phase_address(types.float32 if self._dtype == np.float32 else types.float64)
+        self._seen = [Plateau()]  # by epoch
         self._order = np.arange(len(x))
-        self.start(params._flat, 0)
+        self.start(Snapshot(0, params._flat, self._state))
 
-    def start(self, flat: NDArray[DT], epoch: int) -> None:
-        """Go on from these parameters at the beginning of an epoch."""
-        self._clock, self._sums = np.zeros(HANDS, np.int64), np.zeros(2)
-        self._clock[EPOCH] = epoch
-        relay_kernel[self._dtype](self._layout.table, flat.copy(), self._weights, self._space, True)
+    def start(self, at: Snapshot) -> None:
+        """Go on from the end of an epoch."""
+        self._clock, self._sums, self._steps = np.zeros(HANDS, np.int64), np.zeros(2), at.epoch * self.steps_an_epoch
+        self._clock[EPOCH] = at.epoch
+        self._state[:] = at.state
+        relay_kernel[self._dtype](self._layout.table, at.flat.copy(), self._weights, self._space, True)
+
+    def snapshot(self) -> Snapshot:
+        """The run as it is now, at the end of an epoch."""
+        return Snapshot(self.epoch, self.flat(), self._state.copy())
 
     @property
     def epoch(self) -> int:
@@ -84,21 +114,48 @@ class Descent(Generic[DT]):
 
     def flat(self) -> NDArray[DT]:
         """A copy of the parameters as they are now."""
-        flat = on_line(self.architecture.count, self._dtype)
-        relay_kernel[self._dtype](self._layout.table, flat, self._weights, self._space, False)
+        return self._unpacked(self._weights)
 
-        return flat
+    def state(self) -> OptimizerState[DT]:
+        """The optimizer's state as it is now."""
+        vectors = [self._unpacked(vector) for vector in self._state]
+
+        return OptimizerState(self._steps, tuple(wrap(vector, self.architecture) for vector in vectors))
+
+    @property
+    def listens(self) -> bool:
+        """Whether the learning rate follows the error, so that it must be told after every epoch."""
+        return isinstance(self._optimizer.rate, plateau)
+
+    def saw(self, error: float) -> None:
+        """Learn the error after an epoch."""
+        rate = self._optimizer.rate
+        if isinstance(rate, plateau):
+            self._seen.append(rate.after(self._seen[-1], error))
 
     def run(self, steps: int, threads: int) -> None:
-        """Take some steps, or fewer if the error is no longer finite."""
+        """Take some steps, all of one epoch if the rate follows the error; fewer if that is no longer finite."""
+        optimizer, rate = self._optimizer, self._optimizer.rate
+        if isinstance(rate, plateau):
+            optimizer = optimizer.with_rate(Scaled(rate.rate, self._seen[self.epoch].scale))
+        last = self._steps + steps
+        while self._steps < last and not self.stopped:
+            count = min(last - self._steps, MOST_STEPS)
+            numbers = optimizer.table(self._steps, count, self._dtype)
+            if len(numbers) == 1:
+                count = last - self._steps
+            self._run(numbers, count, threads)
+            self._steps += count
+
+    def _run(self, numbers: NDArray[DT], steps: int, threads: int) -> None:
         gate, kernel = np.zeros(turns.gate_size(threads), np.int64), descend_kernel[self._dtype]
         x, y, labels, weights, _ = self._batch
 
         def part(number: int, parts: int) -> None:
             kernel(
                 number, parts, gate, self._layout.table, self._weights, self._space, self._room, self._large,
-                x, y, labels, weights, self._order, self._loss.at(self._dtype), self._mean, self._eta, self._batch_size,
-                self._seed, steps, self._clock, self._sums, self.history,
+                x, y, labels, weights, self._order, self._loss.at(self._dtype), self._mean, self._places,
+                self._state, numbers, self._batch_size, self._seed, steps, self._clock, self._sums, self.history,
             )  # fmt: skip
 
         run_parts(part, threads, lambda: gate.__setitem__(barrier.ABANDONED, 1))
@@ -109,3 +166,9 @@ class Descent(Generic[DT]):
         value = evaluate(params, self._batch, self._loss, self._mean, ERROR_ONLY, min(count, PIECE))[0]
 
         return bool(np.isfinite(value) and np.isfinite(flat).all())
+
+    def _unpacked(self, packed: NDArray[DT]) -> NDArray[DT]:
+        flat = on_line(self.architecture.count, self._dtype)
+        relay_kernel[self._dtype](self._layout.table, flat, packed, self._space[:0], False)
+
+        return flat

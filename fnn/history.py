@@ -8,6 +8,7 @@ from typing import Any, Generic
 import numpy as np
 from numpy.typing import NDArray
 
+from fnn.optimizers import OptimizerState
 from fnn.params import DT, Params
 
 
@@ -38,10 +39,11 @@ class History:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run(Generic[DT]):
-    """What `train` returns."""
+    """What `train` returns; `state` is the optimizer's, with which its `update` goes on."""
 
     params: Params[DT]
     history: History
+    state: OptimizerState[DT]
 
 
 class TrainingDiverged(ArithmeticError):

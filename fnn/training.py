@@ -5,20 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from itertools import pairwise
-from typing import SupportsFloat, SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.batch import Reduction, batch_of, require_loss, require_reduction
 from fnn.checks import positive, whole
-from fnn.descent import Descent
+from fnn.descent import Descent, Snapshot
 from fnn.history import Record, Run, TrainingDiverged
 from fnn.loss import Loss
 from fnn.losses import squared_error
+from fnn.optimizers import Optimizer, gradient_descent
 from fnn.pace import Pace
 from fnn.params import DT, Params, require_params, wrap
 from fnn.progress import Progress
+from fnn.schedules import Rate
 from fnn.watch import Watch
 
 
@@ -27,7 +29,8 @@ def train(
     x: ArrayLike,
     y: ArrayLike,
     *,
-    eta: SupportsFloat,
+    eta: Rate | None = None,
+    optimizer: Optimizer | None = None,
     epochs: SupportsIndex,
     batch_size: SupportsIndex | None = None,
     loss: Loss = squared_error,
@@ -40,7 +43,7 @@ def train(
     progress: bool | None = None,
     threads: SupportsIndex | None = None,
 ) -> Run[DT]:
-    """Train by gradient descent (G1) over mini-batches; the loop is compiled.
+    """Train by gradient descent (G1), or with another optimizer, over mini-batches; the loop is compiled.
 
     The same arguments give the same bits, whatever the number of threads.
 
@@ -52,7 +55,10 @@ def train(
         The cases, as for `grad`. With "mean" a step follows the mean gradient of its batch: the sum over its cases,
         however many they are, divided by the sum of their weights.
     eta
-        The learning rate η, finite and above 0.
+        The learning rate η of gradient descent: a number, finite and above 0, a schedule such as
+        ``fnn.cosine(3.0, steps=1000)``, or any function of the step, which counts from 0.
+    optimizer
+        Instead of eta: how a step uses the gradient, such as ``fnn.adam(1e-3)``.
     epochs
         How often to go through all cases, at least 0.
     batch_size
@@ -71,12 +77,13 @@ def train(
 
     Returns
     -------
-    A `Run`: the new params, and the history of every epoch.
+    A `Run`: the new params, the history of every epoch, and the optimizer's state.
 
     Raises
     ------
     ValueError, TypeError
-        As `grad` does, and for eta, epochs, batch_size, seed or threads out of range.
+        As `grad` does, and for eta, epochs, batch_size, seed or threads out of range; both eta and an optimizer, or
+        neither; an optimizer that needs all cases in a step, with smaller batches.
     TrainingDiverged
         The error or the parameters became NaN or infinite; it carries the last good parameters.
 
@@ -93,28 +100,35 @@ def train(
         raise ValueError("params: hold NaN or infinity")
     require_loss(params, loss)
     mean = require_reduction(reduction)
-    rate, total = positive("eta", eta, params.dtype), whole("epochs", epochs, at_least=0)
+    method, total = method_of(eta, optimizer, params), whole("epochs", epochs, at_least=0)
     batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
     size = len(batch.x) if batch_size is None else min(whole("batch_size", batch_size, at_least=1), len(batch.x))
     most = None if threads is None else whole("threads", threads, at_least=1)
-    descent = Descent(params, batch, loss, mean, rate, size, whole("seed", seed, at_least=0, at_most=2**63 - 1), total)
+    if method.needs_all_cases and size < len(batch.x):
+        raise ValueError(f"batch_size: {method!r} needs all {len(batch.x)} cases in every step, got {size}")
+    descent = Descent(
+        params, batch, loss, mean, method, size, whole("seed", seed, at_least=0, at_most=2**63 - 1), total
+    )
     watch = Watch(params, validation, loss, mean)
     pace = Pace(_work(params, size), most)
     bar = Progress(total, progress)
-    trail = [(params._flat, 0), (params._flat, 0)]  # parameters, and their epoch, at the ends of the last two calls
+    beginning = descent.snapshot()
+    trail = [beginning, beginning]  # at the ends of the last two calls
     try:
         while descent.epoch < total:
-            until = min(descent.epoch + 1, total) if callback or watch.validates else total
+            until = min(descent.epoch + 1, total) if callback or watch.validates or descent.listens else total
             _advance(descent, pace, until)
             if descent.step and not descent.stopped:
                 continue
-            flat, epoch = descent.flat(), descent.epoch
+            now = descent.snapshot()
+            epoch, flat = now.epoch, now.flat
             if descent.stopped or not np.isfinite(flat).all():
-                wrong, good, epochs_good = last_good(descent, params, *trail[0])
+                wrong, good, epochs_good = last_good(descent, beginning, trail[0])
                 raise TrainingDiverged(wrong, wrap(good, params._architecture), watch.history(descent, epochs_good))
-            bar.advance(epoch - trail[1][1], float(descent.history[epoch - 1]))
-            trail = [trail[1], (flat, epoch)]
+            bar.advance(epoch - trail[1].epoch, float(descent.history[epoch - 1]))
+            trail = [trail[1], now]
             watch.measure(flat)
+            descent.saw(watch.error(descent))
             if callback:
                 answer = callback(epoch, wrap(flat, params._architecture), watch.record(descent))
                 if isinstance(answer, bool | np.bool_) and answer:
@@ -122,24 +136,40 @@ def train(
     finally:
         bar.close()
 
-    return Run(wrap(descent.flat(), params._architecture), watch.history(descent, descent.epoch))
+    flat, history = descent.flat(), watch.history(descent, descent.epoch)
+
+    return Run(wrap(flat, params._architecture), history, descent.state())
 
 
-def last_good(descent: Descent[DT], params: Params[DT], flat: NDArray[DT], epoch: int) -> tuple[int, NDArray[DT], int]:
-    """Go over a run that went wrong again, from parameters before it did, an epoch at a time.
+def method_of(eta: Rate | None, optimizer: Optimizer | None, params: Params[Any]) -> Optimizer:
+    """The optimizer that is meant by the two arguments, one of which must be given."""
+    if optimizer is None:
+        if eta is None:
+            raise TypeError("eta: needs a learning rate, or optimizer= needs an optimizer such as fnn.adam(1e-3)")
+        return gradient_descent(eta if callable(eta) else positive("eta", eta, params.dtype))
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer: needs an optimizer such as fnn.adam(1e-3), got {optimizer!r}")
+    if eta is not None:
+        raise TypeError(f"eta: {optimizer!r} has its own, so it can't be given too; got {eta!r}")
+
+    return optimizer
+
+
+def last_good(descent: Descent[DT], beginning: Snapshot, at: Snapshot) -> tuple[int, NDArray[DT], int]:
+    """Go over a run that went wrong again, from a snapshot before it did, an epoch at a time.
 
     Returns the epoch, from 1, in which it went wrong, the last parameters with which all is finite, and after how many
-    epochs they were. If there are none from the given ones on, the run is gone over from its beginning.
+    epochs they were. If there are none from the snapshot on, the run is gone over from its beginning.
     """
-    good = (flat, epoch) if descent.is_fine(flat) else None
-    if good is None and epoch > 0:
-        return last_good(descent, params, params._flat, 0)
-    descent.start(flat, epoch)
+    good = (at.flat, at.epoch) if descent.is_fine(at.flat) else None
+    if good is None and at.epoch > 0:
+        return last_good(descent, beginning, beginning)
+    descent.start(at)
     while True:
         descent.run(descent.steps_an_epoch, 1)
         flat = descent.flat()
         if descent.stopped or not np.isfinite(flat).all():
-            return descent.epoch + descent.stopped, *(good or (params._flat, 0))
+            return descent.epoch + descent.stopped, *(good or (beginning.flat, 0))
         if descent.is_fine(flat):
             good = flat, descent.epoch
 

@@ -46,6 +46,12 @@ class Watch(Generic[DT]):
         if self._batch is not None:
             self._measured.append(self._measure(wrap(flat, self._architecture)))
 
+    def error(self, descent: Descent[DT]) -> float:
+        """After the last epoch: of the validation set or, if there is none, of the epoch."""
+        record = self.record(descent)
+
+        return record.error if record.validation_error is None else record.validation_error
+
     def record(self, descent: Descent[DT]) -> Record:
         """What is known of the last epoch."""
         measured = self._measured[-1] if self._measured else (None, None)

@@ -21,6 +21,7 @@ from fnn.kernels.intrinsics import Floats, Integers, aligned, like, pointer, shi
 from fnn.kernels.kernel import array, kernel, output
 from fnn.kernels.linking import linked
 from fnn.kernels.matmul import Soon
+from fnn.kernels.method import ETA, Method, call_phase, method_of, method_type
 from fnn.kernels.options import inline
 from fnn.kernels.plan import COLUMNS, Net, entry, errors_of, net_type
 from fnn.kernels.shuffle import shuffle
@@ -31,7 +32,7 @@ from fnn.kernels.turns import CASES, ROWS, Crew, next_piece, pieces
 # and whether an error was not finite.
 EPOCH, CASE, LOADED, STOPPED, HANDS = range(5)
 
-_LEAST_CASES, _LEAST_ROWS = 16, 24  # of a piece: two tiles high
+LEAST_CASES, LEAST_ROWS = 16, 24  # of a piece: two tiles high
 _NEAR: Final = 250_000  # elements of x that stay in the second-level cache anyway
 
 ROOM: Final = 512  # cases of a batch that the workspace holds; larger batches add up their gradient
@@ -51,11 +52,12 @@ def fault_kernel(
 
 @kernel(lambda t: types.void(array(types.int64), output(t), output(t), output(t), types.boolean))
 def relay_kernel(table: npt.NDArray[np.int64], flat: Reals, weights: Reals, space: Reals, packing: bool) -> None:
-    """Bring compact parameters into the layout of training, or back."""
+    """Bring compact parameters into the layout of training, or back; with a workspace, make that ready for them."""
     net = Net(table.size // COLUMNS - 1, pointer(table), aligned(pointer(weights)), aligned(pointer(space)))
     relay_weights(net, pointer(flat), packing)
-    net.space[plan.ONE] = like(net.space, 1.0)
-    transpose(net, 2, 0, 1)
+    if space.size > 0:
+        net.space[plan.ONE] = like(net.space, 1.0)
+        transpose(net, 2, 0, 1)
 
 
 @linked(lambda t: types.void(net_type(t), types.CPointer(t), types.boolean))
@@ -78,7 +80,7 @@ def relay_weights(net: Net, flat: Floats, packing: bool) -> None:
     lambda t: types.void(
         types.int64, types.int64, output(types.int64), array(types.int64), output(t), output(t), types.int64, output(t),
         array(t, 2), array(t, 2), array(types.int64), array(types.float64), output(types.int64),
-        types.int64, types.boolean, t, types.int64, types.int64,
+        types.int64, types.boolean, array(types.int64), output(t, 2), array(t, 2), types.int64, types.int64,
         types.int64, output(types.int64), output(types.float64), output(types.float64),
     )
 )  # fmt: skip
@@ -98,7 +100,9 @@ def descend_kernel(
     order: Labels,
     loss: int,
     mean: bool,
-    eta: float,
+    places: npt.NDArray[np.int64],
+    state: Reals,
+    numbers: Reals,
     batch: int,
     seed: int,
     steps: int,
@@ -109,26 +113,27 @@ def descend_kernel(
     """Train packed weights in place for some steps, or until the error of one is not finite.
 
     The clock and the sums say where training stands; `history` gets the error of each epoch that ends. The workspace
-    has room for so many cases; `large` is a gradient, for batches of more.
+    has room for so many cases; `large` is a gradient, for batches of more and for optimizers, which `places` and
+    `state` stand for. `numbers` has a row for each step, or one for all.
     """
     net = Net(table.size // COLUMNS - 1, pointer(table), aligned(pointer(weights)), aligned(pointer(space)))
     cases = cases_of(x, y, labels, case_weights, order)
     descend(
-        part, parts, pointer(gate), net, room, aligned(pointer(large)), cases, loss, mean, eta, batch, seed,
-        steps, pointer(clock), pointer(sums), pointer(history),
+        part, parts, pointer(gate), net, room, aligned(pointer(large)), cases, loss, mean,
+        method_of(places, state, numbers), batch, seed, steps, pointer(clock), pointer(sums), pointer(history),
     )  # fmt: skip
 
 
 @linked(
     lambda t: types.void(
         types.int64, types.int64, types.CPointer(types.int64), net_type(t), types.int64, types.CPointer(t),
-        cases_type(t), types.int64, types.boolean, t, types.int64, types.int64,
+        cases_type(t), types.int64, types.boolean, method_type(t), types.int64, types.int64,
         types.int64, types.CPointer(types.int64), types.CPointer(types.float64), types.CPointer(types.float64),
     )
 )  # fmt: skip
 def descend(
     part: int, parts: int, gate: Integers, net: Net, room: int, large: Floats,
-    cases: Cases, loss: int, mean: bool, eta: float, batch: int, seed: int,
+    cases: Cases, loss: int, mean: bool, method: Method, batch: int, seed: int,
     steps: int, clock: Integers, sums: Floats, history: Floats,
 ) -> None:  # fmt: skip
     """The loop over steps; all parts keep the same time, and the first part's is the one that is told."""
@@ -136,7 +141,7 @@ def descend(
     epoch, first, total, weight = clock[EPOCH], clock[CASE], sums[0], sums[1]
     reshuffles = batch < cases.number
     loading = reshuffles or room < cases.number or clock[LOADED] == 0
-    for _ in range(steps):
+    for number in range(steps):
         if first == 0 and reshuffles:
             if part == 0:
                 shuffle(cases.order, cases.number, seed, epoch)
@@ -144,7 +149,8 @@ def descend(
         rows = min(batch, cases.number - first)
         of_batch = total_weight(cases, first, rows) if cases.has_weights else float(rows)
         scale = 1.0 / of_batch if mean and of_batch > 0 else 1.0
-        error = step(crew, net, room, large, cases, loss, eta, first, rows, scale, loading)
+        numbers = shift(method.numbers, number * method.each)
+        error = step(crew, net, room, large, cases, loss, method, numbers, first, rows, scale, loading)
         loading = reshuffles or room < cases.number
         if not np.isfinite(error):
             if part == 0:
@@ -164,10 +170,10 @@ def descend(
 @inline
 def step(
     crew: Crew, net: Net, room: int, large: Floats,
-    cases: Cases, loss: int, eta: float, first: int, rows: int, scale: float, loading: bool,
+    cases: Cases, loss: int, method: Method, numbers: Floats, first: int, rows: int, scale: float, loading: bool,
 ) -> float:  # fmt: skip
-    """One step of gradient descent on the cases first .. first + rows of the order; returns their error."""
-    at_once = rows <= room
+    """One step on the cases first .. first + rows of the order; returns their error."""
+    plain, at_once, eta = method.phase == 0, rows <= room, numbers[ETA]
     into, finish = (net.weights, DESCEND) if at_once else (large, STORE)
     error = 0.0
     start = 0
@@ -175,9 +181,13 @@ def step(
         count = min(room, rows - start)
         phase_1(crew, net, cases, loss, first + start, count, scale, loading)
         error = sum_in_order(errors_of(net, 0), count, error)
-        phase_2(crew, net, count, into, ZERO if start == 0 else KEEP, finish, eta, cases, first + start + count)
-        start += count
-    if at_once:
+        begin, end = ZERO if start == 0 else KEEP, start + count
+        if plain:
+            phase_2(crew, net, count, into, begin, finish, eta, cases, first + end)
+        else:
+            call_phase(method.phase, crew, net, count, large, begin, end == rows, method, numbers, cases, first + end)
+        start = end
+    if at_once or not plain:
         return error
     update(net, large, eta, crew.part, crew.parts)
     wait_for_all(crew.gate, crew.parts)
@@ -189,7 +199,7 @@ def step(
 @inline
 def phase_1(crew: Crew, net: Net, cases: Cases, loss: int, first: int, rows: int, scale: float, loading: bool) -> None:
     """Forward and back for all cases of the batch."""
-    each = pieces(crew, rows * entry(net, 0, plan.MULTIPLICATIONS), rows, _LEAST_CASES)
+    each = pieces(crew, rows * entry(net, 0, plan.MULTIPLICATIONS), rows, LEAST_CASES)
     piece = next_piece(crew, CASES, each, -1)
     while piece >= 0:
         top, bottom = share(rows, piece, crew.parts * each)
@@ -203,7 +213,7 @@ def phase_2(
     crew: Crew, net: Net, rows: int, into: Floats, start: int, finish: int, eta: float, cases: Cases, next_first: int
 ) -> None:
     """The gradient over the batch for all rows of each W, and its use."""
-    each = pieces(crew, rows * entry(net, 0, plan.MULTIPLICATIONS), entry(net, 0, plan.UNITS), _LEAST_ROWS)
+    each = pieces(crew, rows * entry(net, 0, plan.MULTIPLICATIONS), entry(net, 0, plan.UNITS), LEAST_ROWS)
     piece = next_piece(crew, ROWS, each, -1)
     while piece >= 0:
         soon = coming(cases, entry(net, 0, plan.UNITS), next_first, rows, piece, crew.parts * each)

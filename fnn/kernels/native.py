@@ -8,7 +8,7 @@ function leaks what its caller holds, so they return a status, and the caller ra
 import numpy as np
 from numba import types
 
-from fnn.kernels import cases, plan
+from fnn.kernels import cases, method, plan
 from fnn.kernels.barrier import SIZE
 from fnn.kernels.cases import Cases, copy, find_fault, is_finite
 from fnn.kernels.descend import HANDS, ROOM, STOPPED, descend, relay_weights
@@ -199,16 +199,19 @@ def run(
     sizes = laid_out(problem.network, room, True, table)
     weights, space = allocate(flat, sizes.weights + LINE), allocate(flat, sizes.whole + LINE)
     large = allocate(flat, (sizes.weights if batch > ROOM else 0) + LINE)
-    clock, sums = allocate(table, HANDS + SIZE), allocate(history, 2)
+    clock, sums, numbers = allocate(table, HANDS + SIZE), allocate(history, 2), allocate(flat, method.NUMBERS)
     status = MEMORY
-    if not (is_null(weights) or is_null(space) or is_null(large) or is_null(clock) or is_null(sums)):
+    have_buffers = not (is_null(weights) or is_null(space) or is_null(large))
+    if have_buffers and not (is_null(clock) or is_null(sums) or is_null(numbers)):
         net = Net(problem.network.spec[0], table, aligned(weights), aligned(space))
         relay_weights(net, flat, True)
         net.space[plan.ONE] = like(flat, 1.0)
         transpose(net, 2, 0, 1)
         steps = (every.number + batch - 1) // batch * epochs
+        numbers[method.ETA] = like(flat, eta)
+        descent = method.Method(0, 0, flat, 0, numbers, 0)
         descend(
-            0, 1, shift(clock, HANDS), net, room, aligned(large), every, problem.loss, problem.mean, like(flat, eta),
+            0, 1, shift(clock, HANDS), net, room, aligned(large), every, problem.loss, problem.mean, descent,
             batch, seed, steps, clock, sums, history,
         )  # fmt: skip
         relay_weights(net, into.at, False)
@@ -218,4 +221,5 @@ def run(
     release(large)
     release(clock)
     release(sums)
+    release(numbers)
     return status

@@ -6,6 +6,8 @@ other half. What a piece computes does not depend on who computes it, so no bit 
 
 from typing import Final, NamedTuple
 
+from numba import types
+
 from fnn.kernels import barrier
 from fnn.kernels.barrier import fetch_and_add, load_acquired, store_released
 from fnn.kernels.intrinsics import Integers, shift
@@ -23,6 +25,11 @@ class Crew(NamedTuple):
     part: int
     parts: int
     gate: Integers  # the barrier, and behind it the counters of pieces taken, by phase and thread
+
+
+def crew_type() -> types.Type:
+    """`Crew` as a Numba type."""
+    return types.NamedTuple([types.int64, types.int64, types.CPointer(types.int64)], Crew)
 
 
 def gate_size(parts: int) -> int:

@@ -1,0 +1,87 @@
+"""How a step of training uses the gradient, if not by G1 at once: what the training loop must know of an optimizer.
+
+The code of an optimizer is compiled when somebody first trains with one; the loop reaches it through its address.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from fnn.kernels.cases import Reals, cases_type
+from fnn.kernels.intrinsics import Floats, pointer
+from fnn.kernels.options import inline
+from fnn.kernels.plan import net_type
+from fnn.kernels.rules import MOST_NUMBERS, rule_type
+from fnn.kernels.turns import crew_type
+
+# The numbers of a step: η, for G1; what decay leaves of a weight; and those of the rule.
+ETA, KEEP, OF_RULE = range(3)
+NUMBERS: Final = OF_RULE + MOST_NUMBERS
+MOST_STEPS: Final = 4096  # of a call of the kernel: their numbers are worked out before it
+
+PHASE, RULE, STRIDE, PLACES = range(4)  # in the integers that stand for a method
+
+
+class Method(NamedTuple):
+    """How the gradient is used."""
+
+    phase: int  # the address of `rule_phase`, or 0 for G1 at once
+    rule: int  # the address of the optimizer's rule
+    state: Floats  # its vectors, each laid out as the weights are,
+    stride: int  # and so far apart
+    numbers: Floats  # of the steps of a call,
+    each: int  # from one step's to the next; 0 if all have the same
+
+
+def method_type(t: types.Float) -> types.Type:
+    """`Method` as a Numba type."""
+    i, p = types.int64, types.CPointer(t)
+
+    return types.NamedTuple([i, i, p, i, p, i], Method)
+
+
+@inline
+def method_of(places: npt.NDArray[np.int64], state: Reals, numbers: Reals) -> Method:
+    """From what the typed layer hands over."""
+    each = NUMBERS if numbers.size > NUMBERS else 0
+    return Method(places[PHASE], places[RULE], pointer(state), places[STRIDE], pointer(numbers), each)
+
+
+def phase_type(t: types.Float) -> Any:
+    """What `rule_phase` takes."""
+    i, p = types.int64, types.CPointer(t)
+
+    return types.void(crew_type(), net_type(t), i, p, i, types.boolean, method_type(t), p, cases_type(t), i)
+
+
+def _calling(signature: Any) -> Any:
+    """Typing and code of a call through an address that is known when it happens."""
+
+    def codegen(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [context.get_value_type(argument) for argument in signature.args])
+        builder.call(builder.inttoptr(values[0], kind.as_pointer()), values[1:])
+
+        return context.get_dummy_value()
+
+    return types.void(types.int64, *signature.args), codegen
+
+
+@intrinsic
+def call_rule(
+    typingctx: Any, rule: Any, w: Any, g: Any, state: Any, stride: Any, numbers: Any, keep: Any, count: Any
+) -> Any:
+    """The rule for `count` parameters in a row."""
+    return _calling(rule_type(w.dtype))
+
+
+@intrinsic
+def call_phase(
+    typingctx: Any, phase: Any, crew: Any, net: Any, rows: Any, into: Any, start: Any, last: Any, method: Any,
+    numbers: Any, cases: Any, next_first: Any,
+) -> Any:  # fmt: skip
+    """Phase 2 with an optimizer."""
+    return _calling(phase_type(into.dtype))

@@ -1,0 +1,83 @@
+"""Phase 2 of a training step with an optimizer's rule, and the rule for whole vectors of parameters."""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+from numba.core.compiler_lock import global_compiler_lock
+
+from fnn.kernels import plan
+from fnn.kernels.barrier import wait_for_all
+from fnn.kernels.cases import Cases, Reals
+from fnn.kernels.descend import LEAST_ROWS, coming
+from fnn.kernels.equations import gradient, share, transpose_rows
+from fnn.kernels.intrinsics import Floats, like, pointer, shift
+from fnn.kernels.kernel import array, kernel, output
+from fnn.kernels.linking import address_of, load_needed
+from fnn.kernels.method import KEEP, OF_RULE, RULE, STRIDE, Method, call_rule, phase_type
+from fnn.kernels.options import inline
+from fnn.kernels.plan import Net, entry, rounded
+from fnn.kernels.tile import STORE, panel_width
+from fnn.kernels.turns import ROWS, Crew, next_piece, pieces
+
+_addresses: dict[types.Float, int] = {}
+
+
+def phase_address(dtype: types.Float) -> int:
+    """Where the compiled code of `rule_phase` starts."""
+    with global_compiler_lock:
+        if dtype not in _addresses:
+            load_needed(rule_phase, dtype)
+            _addresses[dtype] = address_of(rule_phase, phase_type(dtype), cached=True)
+        return _addresses[dtype]
+
+
+def rule_phase(
+    crew: Crew, net: Net, rows: int, into: Floats, start: int, last: bool, method: Method, numbers: Floats,
+    cases: Cases, next_first: int,
+) -> None:  # fmt: skip
+    """The gradient over these cases for all rows of each W and, if they are the batch's last, its use by the rule."""
+    inputs = entry(net, 0, plan.UNITS)
+    each = pieces(crew, rows * entry(net, 0, plan.MULTIPLICATIONS), inputs, LEAST_ROWS)
+    piece = next_piece(crew, ROWS, each, -1)
+    while piece >= 0:
+        soon = coming(cases, inputs, next_first, rows, piece, crew.parts * each)
+        gradient(net, rows, into, start, STORE, like(into, 0.0), piece, crew.parts * each, soon)
+        if last:
+            use(net, into, method, numbers, piece, crew.parts * each)
+        piece = next_piece(crew, ROWS, each, piece)
+    wait_for_all(crew.gate, crew.parts)
+
+
+@inline
+def use(net: Net, dE_dw: Floats, method: Method, numbers: Floats, part: int, parts: int) -> None:
+    """The rule for the part's rows of each W, and the last part's for each b."""
+    panel, keep, one = panel_width(dE_dw), numbers[KEEP], like(dE_dw, 1.0)
+    for layer in range(1, net.layers + 1):
+        inputs, width = entry(net, layer - 1, plan.UNITS), rounded(entry(net, layer, plan.UNITS), panel)
+        w = entry(net, layer, plan.W)
+        top, bottom = share(inputs, part, parts)
+        if parts == 1:  # the panels lie one behind the other
+            apply(net, dE_dw, method, numbers, keep, w, width * inputs)
+        elif bottom > top:
+            for j in range(0, width, panel):
+                apply(net, dE_dw, method, numbers, keep, w + j * inputs + top * panel, (bottom - top) * panel)
+        if part == parts - 1:
+            apply(net, dE_dw, method, numbers, one, entry(net, layer, plan.B), width)
+        if layer > 1:
+            transpose_rows(net, layer, top, bottom)
+
+
+@inline
+def apply(net: Net, dE_dw: Floats, method: Method, numbers: Floats, keep: float, first: int, count: int) -> None:
+    """The rule for `count` parameters from the first on."""
+    w, g, state = shift(net.weights, first), shift(dE_dw, first), shift(method.state, first)
+    call_rule(method.rule, w, g, state, method.stride, shift(numbers, OF_RULE), keep, count)
+
+
+@kernel(lambda t: types.void(array(types.int64), output(t), array(t), output(t), array(t), t))
+def apply_kernel(
+    places: npt.NDArray[np.int64], w: Reals, dE_dw: Reals, state: Reals, numbers: Reals, keep: float
+) -> None:
+    """The rule for whole vectors of parameters."""
+    of_rule = shift(pointer(numbers), OF_RULE)
+    call_rule(places[RULE], pointer(w), pointer(dE_dw), pointer(state), places[STRIDE], of_rule, keep, w.size)

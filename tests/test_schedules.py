@@ -1,0 +1,209 @@
+"""Schedules against their formulas step by step, and against PyTorch's schedulers."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+import fnn
+from fnn.powers import powers
+from fnn.schedules import Plateau
+from tests.problems import problem
+
+FORMULAS: list[tuple[fnn.Schedule, Callable[[int], float]]] = [
+    (fnn.step_decay(3.0, every=7, factor=0.3), lambda s: 3 * 0.3 ** (s // 7)),
+    (fnn.step_decay(0.5, every=1, factor=1.01), lambda s: 0.5 * 1.01**s),
+    (fnn.exponential(2.0, factor=0.97), lambda s: 2 * 0.97**s),
+    (fnn.exponential(2.0, factor=0.5, every=30), lambda s: 2 * 0.5 ** (s / 30)),
+    (fnn.inverse_time(2.0, steps=50), lambda s: 2 / (1 + s / 50)),
+    (fnn.cosine(3.0, steps=80), lambda s: 3 * (1 + math.cos(math.pi * min(s, 80) / 80)) / 2),
+    (
+        fnn.cosine(3.0, steps=80, end=1.0),
+        lambda s: 1 + 2 * (1 + math.cos(math.pi * s / 80)) / 2 if s < 80 else 1.0,
+    ),
+    (fnn.warm_up(2.0, steps=20), lambda s: 2 * (s + 1) / 20 if s < 20 else 2.0),
+    (
+        fnn.warm_up(fnn.exponential(2.0, factor=0.9), steps=20),
+        lambda s: 2 * (s + 1) / 20 if s < 20 else 2 * 0.9 ** (s - 20),
+    ),
+    (
+        fnn.warm_up(lambda step: 1.0 + step, steps=4),
+        lambda s: (s + 1) / 4 if s < 4 else s - 3.0,
+    ),
+]
+each = pytest.mark.parametrize("schedule, formula", FORMULAS, ids=lambda value: repr(value)[:60])
+
+
+@each
+def test_formulas(schedule: fnn.Schedule, formula: Callable[[int], float]) -> None:
+    steps = np.arange(300)
+    wanted = [formula(step) for step in range(300)]
+
+    assert_allclose(schedule.at(steps), wanted, rtol=1e-13, atol=1e-15)
+    assert_allclose([schedule(step) for step in range(300)], wanted, rtol=1e-13, atol=1e-15)
+    # Wherever the steps that are worked out together begin, they are the same to the bit.
+    assert schedule.at(steps)[17:].tobytes() == schedule.at(steps[17:]).tobytes()
+
+
+@pytest.mark.parametrize(
+    "ours, name, options",
+    [
+        (fnn.step_decay(0.3, every=7, factor=0.6), "StepLR", {"step_size": 7, "gamma": 0.6}),
+        (fnn.exponential(0.3, factor=0.97), "ExponentialLR", {"gamma": 0.97}),
+        (fnn.cosine(0.3, steps=99, end=0.01), "CosineAnnealingLR", {"T_max": 99, "eta_min": 0.01}),
+        (fnn.one_cycle(0.3, steps=100), "OneCycleLR", {"max_lr": 0.3, "total_steps": 100}),
+        (
+            fnn.one_cycle(0.3, steps=90, rise=0.61, divisor=4, last_divisor=10),
+            "OneCycleLR",
+            {"max_lr": 0.3, "total_steps": 90, "pct_start": 0.61, "div_factor": 4, "final_div_factor": 10},
+        ),
+    ],
+    ids=repr,
+)
+def test_by_pytorch(ours: fnn.Schedule, name: str, options: dict[str, Any]) -> None:
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
+    theirs, wanted = getattr(torch.optim.lr_scheduler, name)(optimizer, **options), []
+    for _ in range(options.get("total_steps", 100) - 1):
+        wanted.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step()
+    wanted.append(optimizer.param_groups[0]["lr"])
+
+    assert_allclose(ours.at(np.arange(len(wanted))), wanted, rtol=1e-12, atol=1e-15)
+
+
+def test_one_cycle() -> None:
+    # 10 steps: up to step 2, where a half wave from 1 to 4 ends, then a half wave down to ½ at step 9.
+    schedule = fnn.one_cycle(4.0, steps=10, rise=0.3, divisor=4.0, last_divisor=2.0)
+    found = [schedule(step) for step in range(12)]
+    down = [0.5 + 3.5 * (1 + math.cos(math.pi * i / 7)) / 2 for i in range(1, 8)]
+
+    assert_allclose(found, [1, 2.5, 4, *down, 0.5, 0.5], rtol=1e-14)
+    assert fnn.one_cycle(4.0, steps=10, rise=0.0)(0) == 4
+
+
+@given(st.floats(0, 1), st.integers(0, 30_000), st.integers(1, 3000))
+def test_powers(base: float, first: int, count: int) -> None:
+    exponents = np.arange(first, first + count)
+    found = powers(base, exponents)
+
+    assert_allclose(found, base**exponents, rtol=1e-11, atol=1e-300)
+    assert found[count // 2 :].tobytes() == powers(base, exponents[count // 2 :]).tobytes()
+
+
+def test_what_a_step_gets() -> None:
+    # One weight b, identity, target 1 at x = 0: b ← b − η(s) (b − 1).
+    params = fnn.Params({"W1": [[0.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
+    asked: list[int] = []
+
+    def eta(step: int) -> float:
+        asked.append(step)
+        return 0.5 / (1 + step)
+
+    run = fnn.train(params, np.zeros((6, 1)), np.ones((6, 1)), eta=eta, epochs=2, batch_size=2, reduction="mean")
+    assert_allclose(1 - run.params["b1"], [math.prod(1 - 0.5 / (1 + step) for step in range(6))], rtol=1e-14)
+    assert asked == list(range(6))
+
+
+def plateau_by_hand(errors: list[float], factor: float, patience: int, threshold: float, least: float) -> list[float]:
+    """The scale after each epoch, as PyTorch's ReduceLROnPlateau would have it."""
+    best, bad, scale, found = math.inf, 0, 1.0, []
+    for error in errors:
+        if error < best * (1 - threshold):
+            best, bad = error, 0
+        else:
+            bad += 1
+        if bad > patience:
+            scale, bad = max(scale * factor, least), 0
+        found.append(scale)
+
+    return found
+
+
+@given(
+    st.lists(st.floats(0, 2), max_size=60), st.floats(0, 0.99), st.integers(0, 4), st.floats(0, 0.5), st.floats(0, 0.5)
+)
+def test_plateau(errors: list[float], factor: float, patience: int, threshold: float, least: float) -> None:
+    schedule = fnn.plateau(1.0, factor=factor, patience=patience, threshold=threshold, least=least)
+    seen, found = Plateau(), []
+    for error in errors:
+        seen = schedule.after(seen, error)
+        found.append(seen.scale)
+
+    assert found == plateau_by_hand(errors, factor, patience, threshold, least)
+
+
+@pytest.mark.parametrize("validated", [False, True])
+@pytest.mark.parametrize("inner", [0.9, fnn.inverse_time(0.9, steps=20)], ids=repr)
+def test_plateau_in_training(inner: Any, validated: bool) -> None:
+    p = problem(1, (2, 3, 1), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 12)
+    q = problem(2, (2, 3, 1), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 5)
+    options: dict[str, Any] = {"batch_size": 5, "validation": (q.x, q.y) if validated else None}
+    rate = fnn.plateau(inner, factor=0.5, patience=1, threshold=0.02)
+    run = fnn.train(p.params, p.x, p.y, optimizer=fnn.momentum(rate), epochs=40, **options)
+    errors = run.history.validation_error if validated else run.history.error
+    assert errors is not None
+    scales = [1.0, *plateau_by_hand(errors.tolist(), 0.5, 1, 0.02, 0.0)]
+    assert len(set(scales)) > 2
+
+    def eta(step: int) -> float:  # three steps an epoch
+        return scales[step // 3] * float(inner(step) if callable(inner) else inner)
+
+    same = fnn.train(p.params, p.x, p.y, optimizer=fnn.momentum(eta), epochs=40, **options)
+    assert same.params == run.params
+
+
+def test_plateau_when_training_diverges() -> None:
+    # The rate falls, but not fast enough; the epochs that are gone over again have the rates that they had.
+    params = fnn.Params({"W1": [[0.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
+    rate = fnn.plateau(9.0, factor=0.9, patience=2, least=0.8)
+    with pytest.raises(fnn.TrainingDiverged) as info:
+        fnn.train(params, [[0.0]], [[1.0]], eta=rate, epochs=100_000)
+    good = len(info.value.history)
+
+    assert info.value.params == fnn.train(params, [[0.0]], [[1.0]], eta=rate, epochs=good).params
+    assert np.isfinite(info.value.history.error).all()
+
+
+@each
+def test_values(schedule: fnn.Schedule, formula: Callable[[int], float]) -> None:
+    if "<" not in repr(schedule):
+        assert eval(repr(schedule)) == schedule == pickle.loads(pickle.dumps(schedule))
+        assert hash(schedule) == hash(eval(repr(schedule)))
+    with pytest.raises(AttributeError):
+        schedule.steps = 5  # type: ignore[attr-defined]  # what it says
+
+
+@pytest.mark.parametrize(
+    "make, error, text",
+    [
+        (lambda: fnn.step_decay(0, every=1, factor=0.5), ValueError, "eta: must be finite and above 0, got 0"),
+        (lambda: fnn.step_decay(1, every=0, factor=0.5), ValueError, "every: must be at least 1, got 0"),
+        (lambda: fnn.step_decay(1, every="a", factor=0.5), TypeError, "every: needs a whole number, got 'a'"),  # type: ignore[arg-type]
+        (lambda: fnn.step_decay(1, every=1, factor=0), ValueError, "factor: must be finite and above 0, got 0"),
+        (lambda: fnn.exponential(1, factor=math.inf), ValueError, "factor: must be finite and above 0, got inf"),
+        (lambda: fnn.cosine(1, steps=0), ValueError, "steps: must be at least 1, got 0"),
+        (lambda: fnn.cosine(1, steps=5, end=-1), ValueError, "end: must be finite and at least 0, got -1"),
+        (lambda: fnn.warm_up(-1, steps=5), ValueError, "rate: must be finite and above 0, got -1"),
+        (lambda: fnn.one_cycle(1, steps=1), ValueError, "steps: must be at least 2, got 1"),
+        (lambda: fnn.one_cycle(1, steps=5, rise=1), ValueError, "rise: must be at least 0 and below 1, got 1"),
+        (lambda: fnn.inverse_time("1", steps=5), TypeError, "eta: needs a number, got '1'"),  # type: ignore[arg-type]
+        (lambda: fnn.plateau(1, factor=1), ValueError, "factor: must be at least 0 and below 1, got 1"),
+        (lambda: fnn.plateau(1, patience=-1), ValueError, "patience: must be at least 0, got -1"),
+        (lambda: fnn.cosine(1, steps=5)(-1), ValueError, "step: must be at least 0, got -1"),
+        (lambda: fnn.plateau(1)(0), ValueError, "eta: fnn.plateau needs the errors of epochs"),
+        (lambda: fnn.exponential(1, factor=9)(10**6), ValueError, "eta: must be finite and at least 0, is inf at"),
+    ],
+)  # fmt: skip
+def test_bad_arguments(make: Callable[[], object], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        make()
