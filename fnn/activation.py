@@ -21,6 +21,7 @@ from fnn.kernels.kinds import of_others
 _known: Final[dict[tuple[object, ...], Activation]] = {}
 _by_code: Final[dict[int, Activation]] = {}
 _built_in: Final[dict[str, ActivationKernels]] = {}
+_families: Final[dict[str, Callable[[float], Activation]]] = {}
 _codes: Final = count(FREE_CODES)
 
 
@@ -205,10 +206,29 @@ def built_in(kernels: ActivationKernels, *, code: int | None = None) -> Activati
 
 
 def family(kernels: ActivationKernels) -> Callable[[float], Activation]:
-    """Activations of the library's that differ in a parameter."""
-    _built_in[kernels.name] = kernels
+    """Activations of the library's that differ in a parameter, which is finite and above 0."""
 
-    return lambda parameter: _activation(kernels, parameter=parameter)
+    def member(parameter: float) -> Activation:
+        return _activation(kernels, parameter=parameter)
+
+    _built_in[kernels.name] = kernels
+    _families[kernels.name] = member
+
+    return member
+
+
+def named(name: str) -> Activation | None:
+    """The activation of the library's that has this name, such as ``tanh`` or ``elu(1.0)``, if one has it."""
+    if (name,) in _known:
+        return _known[name,]
+    kind, _, rest = name.partition("(")
+    try:
+        parameter = float(rest.removesuffix(")"))
+    except ValueError:
+        return None
+    is_member = kind in _families and 0 < parameter < np.inf and name == f"{kind}({parameter!r})"
+
+    return _families[kind](parameter) if is_member else None
 
 
 def _activation(

@@ -1,0 +1,216 @@
+"""Archives: NPZ files that hold a description and arrays, and have one form only.
+
+An archive is a ZIP file of which every byte follows from what is in it: its members aren't compressed, bear no date,
+and come in a fixed order. The first is ``fnn.json``, the description; the others are arrays, ``name.npy``, in row-major
+order with little-endian numbers. ``np.load`` and every program that unpacks ZIP files can read it.
+
+The reader takes only this form. Of a strange file it interprets nothing but the description: that says how long the
+file must be, before memory is taken for the arrays, and all bytes around their elements are compared with what the
+writer puts there. So nothing is unpacked, unpickled or evaluated, whatever the file holds.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedReader, BufferedWriter
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Description: TypeAlias = dict[str, object]
+
+MOST_TEXT = 1 << 20  # bytes of a description
+_DESCRIPTION = "fnn.json"
+_IN_EXTRA = 0xFFFFFFFF  # a size that stands, with 64 bits, in the extra field
+_COMMON = struct.Struct(
+    "<HHHHHIIIHH"
+)  # version, flags, method, time, date, crc, sizes, lengths of name and extra field
+_LOCAL_EXTRA, _CENTRAL_EXTRA = struct.Struct("<HHQQ"), struct.Struct("<HHQQQ")
+_PER_MEMBER, _END = 124, 98  # bytes beside names and contents: of each member, and at the end
+_VERSION, _FIRST_DAY = 45, 0x0021  # of ZIP with 64-bit sizes; 1 January 1980
+_STEP = 1 << 20  # bytes read at a time
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """What a ZIP file says of a member."""
+
+    name: str
+    size: int
+    crc: int
+
+    def common(self, extra: int) -> bytes:
+        """What both of the following have in common."""
+        sizes = _IN_EXTRA, _IN_EXTRA
+
+        return _COMMON.pack(_VERSION, 0, 0, 0, _FIRST_DAY, self.crc, *sizes, len(self.name), extra)
+
+    def local(self) -> bytes:
+        """What stands before its contents."""
+        extra = _LOCAL_EXTRA.pack(1, 16, self.size, self.size)
+
+        return b"PK\3\4" + self.common(len(extra)) + self.name.encode() + extra
+
+    def central(self, offset: int) -> bytes:
+        """What the directory at the end of the file says of it."""
+        extra = _CENTRAL_EXTRA.pack(1, 24, self.size, self.size, offset)
+        places = struct.pack("<HHHII", 0, 0, 0, 0, _IN_EXTRA)
+
+        return b"PK\1\2" + struct.pack("<H", _VERSION) + self.common(len(extra)) + places + self.name.encode() + extra
+
+
+def _directory(members: Sequence[_Member]) -> bytes:
+    """The end of the file: the directory, and where it is."""
+    offset, entries = 0, []
+    for member in members:
+        entries.append(member.central(offset))
+        offset += len(member.local()) + member.size
+    directory, count = b"".join(entries), len(members)
+    end = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, _VERSION, _VERSION, 0, 0, count, count, len(directory), offset)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, offset + len(directory), 1)
+    last = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, _IN_EXTRA, _IN_EXTRA, 0)
+
+    return directory + end + locator + last
+
+
+def _npy(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    """The head of an NPY file: format 1.0, a multiple of 64 bytes."""
+    text = f"{{'descr': '{dtype.str}', 'fortran_order': False, 'shape': {shape!r}, }}"
+    text += " " * (-(len(text) + 11) % 64) + "\n"
+
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text.encode("latin1")
+
+
+def little_endian(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype as it stands in files."""
+    return dtype.newbyteorder("<")
+
+
+def text_of(description: Description) -> str:
+    """The description as JSON, which has only this form; ValueError if it gets too long."""
+    text = json.dumps(description)
+    if len(text) > MOST_TEXT:
+        raise ValueError(f"the description takes {len(text)} characters, but at most {MOST_TEXT} can be saved")
+
+    return text
+
+
+def description_of(path: str, text: bytes) -> Description:
+    """The description that a file holds; ValueError, which names the file, if it isn't in the form of `text_of`."""
+    try:
+        description = json.loads(text)
+        is_ours = isinstance(description, dict) and json.dumps(description).encode() == text
+    except (ValueError, RecursionError):
+        is_ours = False
+    if not is_ours:
+        raise ValueError(f"{path}: damaged: its description isn't as fnn writes it")
+
+    return dict(description)
+
+
+def write_archive(file: BufferedWriter, text: str, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
+    """Write an archive of a description, from `text_of`, and arrays, whose names are ASCII."""
+    members = [_write(file, _DESCRIPTION, text.encode())]
+    for name, array in arrays:
+        stored = np.ascontiguousarray(array, little_endian(array.dtype))
+        members.append(_write(file, f"{name}.npy", _npy(array.shape, stored.dtype), stored))
+    file.write(_directory(members))
+
+
+def _write(file: BufferedWriter, name: str, head: bytes, elements: NDArray[Any] | None = None) -> _Member:
+    contents = memoryview(b"") if elements is None else elements.data.cast("B")
+    member = _Member(name, len(head) + len(contents), zlib.crc32(contents, zlib.crc32(head)))
+    file.write(member.local() + head)
+    file.write(contents)
+
+    return member
+
+
+@dataclass
+class Archive:
+    """An archive that is being read, from its first byte to its last."""
+
+    path: str
+    description: Description
+    _file: BufferedReader
+    _length: int
+    _members: list[_Member]
+
+    def expect(self, shapes: Iterable[tuple[str, tuple[int, ...]]], dtype: np.dtype[Any]) -> None:
+        """Make sure that the file is as long as arrays of these names and shapes make it; ValueError if it isn't."""
+        members = list(self._members)
+        for name, shape in shapes:
+            size = len(_npy(shape, little_endian(dtype))) + math.prod(shape) * dtype.itemsize
+            members.append(_Member(f"{name}.npy", size, 0))
+        needed = sum(2 * len(member.name) + member.size for member in members) + _PER_MEMBER * len(members) + _END
+        if needed != self._length:
+            which = "truncated" if self._length < needed else "too long"
+            raise ValueError(
+                f"{self.path}: {which}: what it describes takes {needed} bytes, the file has {self._length}"
+            )
+
+    def fill(self, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
+        """Read all arrays, which must be contiguous and little-endian, and make sure that nothing else is there."""
+        for name, array in arrays:
+            self._members.append(self._fill(f"{name}.npy", array))
+        directory = _directory(self._members)
+        if self._file.read(len(directory) + 1) != directory:
+            raise ValueError(f"{self.path}: damaged: its directory doesn't fit what is in it")
+
+    def _fill(self, name: str, array: NDArray[Any]) -> _Member:
+        head = _npy(array.shape, array.dtype)
+        crc = _read_local(self._file, self.path, name, len(head) + array.nbytes).crc
+        found = self._file.read(len(head))
+        if found != head:
+            raise ValueError(f"{self.path}: {name} isn't an array of {array.dtype} with shape {array.shape}")
+        _read_checked(self._file, f"{self.path}: {name}", array.data.cast("B"), zlib.crc32(head), crc)
+
+        return _Member(name, len(head) + array.nbytes, crc)
+
+
+@contextmanager
+def open_archive(path: str | os.PathLike[str]) -> Iterator[Archive]:
+    """An archive to read, whose description has been read."""
+    name = os.fspath(path)
+    with open(path, "rb") as file:
+        length = os.fstat(file.fileno()).st_size
+        member = _read_local(file, name, _DESCRIPTION)
+        if member.size > min(length, MOST_TEXT):
+            raise ValueError(f"{name}: damaged: a description of {member.size} bytes, the file has {length}")
+        text = bytearray(member.size)
+        _read_checked(file, f"{name}: {_DESCRIPTION}", memoryview(text), 0, member.crc)
+        yield Archive(name, description_of(name, bytes(text)), file, length, [member])
+
+
+def _read_local(file: BufferedReader, path: str, name: str, size: int | None = None) -> _Member:
+    """Read what stands before a member's contents; ValueError if it isn't that member, of that size if it is known."""
+    length = len(_Member(name, 0, 0).local())
+    found = file.read(length).ljust(length, b"\0")
+    if not found.startswith(b"PK\3\4"):
+        raise ValueError(f"{path}: damaged, or not saved by fnn: {name} should begin where there is no member at all")
+    crc = _COMMON.unpack_from(found, 4)[5]
+    there = _LOCAL_EXTRA.unpack_from(found, length - _LOCAL_EXTRA.size)[2]
+    member = _Member(name, there if size is None else size, crc)
+    if member.local() != found:
+        raise ValueError(f"{path}: damaged, or not saved by fnn: {name} should begin where something else does")
+
+    return member
+
+
+def _read_checked(file: BufferedReader, what: str, target: memoryview, crc: int, wanted: int) -> None:
+    """Fill the target from the file; ValueError if there is less, or the checksum comes out otherwise."""
+    for start in range(0, len(target), _STEP):
+        step = target[start : start + _STEP]
+        if file.readinto(step) != len(step):
+            raise ValueError(f"{what} is truncated")
+        crc = zlib.crc32(step, crc)
+    if crc != wanted:
+        raise ValueError(f"{what} is damaged: its checksum is {crc:08x}, it should be {wanted:08x}")

@@ -1,0 +1,258 @@
+"""Saved parameters come back to the bit; a wrong file is refused; a crash leaves the previous one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tracemalloc
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from numba import njit
+
+import fnn
+from fnn.atomic import replacing
+from tests.fuzz.seeds import ARRAYS, GOOD, archive, saved
+from tests.problems import Problem, problems
+
+needs_safetensors = pytest.mark.skipif(find_spec("safetensors") is None, reason="the package safetensors is missing")
+SUFFIXES = [".npz", pytest.param(".safetensors", marks=needs_safetensors)]
+both = pytest.mark.parametrize("suffix", SUFFIXES)
+
+
+@njit
+def cube(z: float) -> float:
+    return z * z * z
+
+
+@njit
+def cube_prime(z: float, a: float) -> float:
+    return 3 * z * z
+
+
+@both
+@settings(max_examples=60, deadline=None)
+@given(problem=problems(counts=(1,)))
+def test_there_and_back(suffix: str, tmp_path_factory: pytest.TempPathFactory, problem: Problem) -> None:
+    path = tmp_path_factory.getbasetemp() / f"params{suffix}"
+    fnn.save(path, problem.params)
+    found = fnn.load(path)
+
+    assert found == problem.params
+    assert found.flat.tobytes() == problem.params.flat.tobytes()
+    assert found.dtype == problem.params.dtype
+    assert not found["W1"].flags.writeable
+    np.testing.assert_array_equal(fnn.forward(found, problem.x), fnn.forward(problem.params, problem.x))
+
+
+@both
+def test_extreme_numbers(suffix: str, tmp_path: Path) -> None:
+    for dtype in (np.float32, np.float64):
+        info = np.finfo(dtype)
+        numbers = np.array([-0.0, info.max, -info.max, info.tiny, info.smallest_subnormal, info.eps], dtype)
+        params: fnn.Params[Any] = fnn.Params(
+            {"W1": numbers[:, None], "b1": numbers[:1]}, hidden=(), output=fnn.identity
+        )
+        fnn.save(tmp_path / f"p{suffix}", params)
+        assert fnn.load(tmp_path / f"p{suffix}").flat.tobytes() == params.flat.tobytes()
+
+
+@both
+def test_the_same_parameters_give_the_same_bytes(suffix: str) -> None:
+    first = saved(fnn.init((3, 4, 2), seed=0), suffix)
+
+    assert first == saved(fnn.init((3, 4, 2), seed=0), suffix)
+    assert first != saved(fnn.init((3, 4, 2), seed=1), suffix)
+
+
+def test_others_can_read_an_npz_file(tmp_path: Path) -> None:
+    params = fnn.init((3, 4, 2), seed=0, hidden=fnn.tanh, dtype=np.float32)
+    fnn.save(tmp_path / "p.npz", params)
+
+    with zipfile.ZipFile(tmp_path / "p.npz") as file:
+        assert file.testzip() is None
+        description = json.loads(file.read("fnn.json"))
+        assert {entry.compress_type for entry in file.infolist()} == {zipfile.ZIP_STORED}
+    assert description == {
+        "fnn": "params", "format": 1, "dtype": "float32", "sizes": [3, 4, 2], "activations": ["tanh", "sigmoid"],
+    }  # fmt: skip
+    with np.load(tmp_path / "p.npz", allow_pickle=False) as arrays:
+        assert list(arrays) == ["fnn.json", *params]
+        for key, leaf in params.items():
+            np.testing.assert_array_equal(arrays[key], leaf, strict=True)
+
+
+@needs_safetensors
+def test_others_can_read_a_safetensors_file(tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    params = fnn.init((3, 4, 2), seed=0)
+    fnn.save(tmp_path / "p.safetensors", params)
+    arrays = load_file(tmp_path / "p.safetensors")
+
+    assert set(arrays) == set(params)
+    for key, leaf in params.items():
+        np.testing.assert_array_equal(arrays[key], leaf, strict=True)
+
+
+def test_any_changed_byte_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "p.npz"
+    fnn.save(path, fnn.init((2, 3, 1), seed=0, dtype=np.float32))
+    content = path.read_bytes()
+    for place in range(len(content)):
+        for bit in (1, 128):
+            path.write_bytes(content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :])
+            with pytest.raises(ValueError, match=r"p\.npz"):
+                fnn.load(path)
+
+
+@both
+def test_an_activation_of_ones_own_is_known_by_its_name(suffix: str, tmp_path: Path) -> None:
+    mine, path = fnn.Activation("cubed", cube, cube_prime), tmp_path / f"p{suffix}"
+    params = fnn.init((2, 3, 1), seed=0, hidden=mine)
+    fnn.save(path, params)
+
+    assert fnn.load(path, activations=[mine]) == fnn.load(path, [fnn.tanh, mine]) == params
+    with pytest.raises(ValueError, match=r"p\.\w+: has an activation 'cubed', which isn't one of fnn's; give yours to"):
+        fnn.load(path)
+    with pytest.raises(ValueError, match="two of them have the name 'cubed'"):
+        fnn.load(path, activations=[mine, fnn.Activation("cubed", cube, njit(lambda z, a: a))])
+    with pytest.raises(TypeError, match="activations: needs activations"):
+        fnn.load(path, activations=["cubed"])  # type: ignore[list-item] # what is refused
+
+
+def test_two_activations_with_one_name_are_not_saved(tmp_path: Path) -> None:
+    pair = [fnn.Activation("twin", cube, cube_prime), fnn.Activation("twin", cube, njit(lambda z, a: a))]
+    params = fnn.init((2, 3, 3, 1), seed=0, hidden=pair)
+
+    with pytest.raises(ValueError, match="two of them have the name 'twin'"):
+        fnn.save(tmp_path / "p.npz", params)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"", "damaged, or not saved by fnn: fnn.json should begin where there is no member at all"),
+        (archive(GOOD | {"sizes": [10**6, 10**6]}, ARRAYS), "truncated: what it describes takes 8000008000870 bytes"),
+        (archive(GOOD, {**ARRAYS, "b2": np.ones(1)}), "too long: what it describes takes 882 bytes"),
+        (archive(GOOD, {"W1": ARRAYS["W1"]}), "truncated: what it describes takes 882 bytes"),
+        (archive(GOOD, {**ARRAYS, "b1": np.array([np.nan])}), "b1 has a number that isn't finite"),
+        (archive(GOOD, {**ARRAYS, "W1": np.ones((1, 2))}), r"W1.npy isn't an array of float64 with shape \(2, 1\)"),
+        (archive(GOOD, {"W2": ARRAYS["W1"], "b1": np.ones(1)}), "W1.npy should begin where something else does"),
+        (archive(GOOD | {"format": 2}, ARRAYS), "has format 2, but this version of fnn knows only 1"),
+        (archive(GOOD | {"activations": ["eval"]}, ARRAYS), "has an activation 'eval', which isn't one of fnn's"),
+        (archive(GOOD | {"sizes": [2.0, 1]}, ARRAYS), r"sizes must be a list of int, got \[2\.0, 1\]"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "digits.npz"
+    path.write_bytes(content)
+
+    with pytest.raises(ValueError, match=f"digits.npz: .*{message}"):
+        fnn.load(path)
+
+
+@both
+def test_memory(suffix: str, tmp_path: Path) -> None:
+    params, path = fnn.init((1000, 1000, 1000), seed=0), tmp_path / f"p{suffix}"
+    tracemalloc.start()
+    try:
+        fnn.save(path, params)
+        assert tracemalloc.get_traced_memory()[1] < (0.2 if suffix == ".npz" else 3.2) * params.flat.nbytes
+        tracemalloc.reset_peak()
+        fnn.load(path)
+        assert tracemalloc.get_traced_memory()[1] < (1.2 if suffix == ".npz" else 2.2) * params.flat.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+@both
+def test_what_is_refused(suffix: str, tmp_path: Path) -> None:
+    params = fnn.init((2, 1), seed=0)
+    for number in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="params: b1 has a number that isn't finite"):
+            fnn.save(tmp_path / f"p{suffix}", params.replace({"b1": [number]}))
+    with pytest.raises(TypeError, match=r"params: needs fnn\.Params, got dict"):
+        fnn.save(tmp_path / f"p{suffix}", dict(params))  # type: ignore[arg-type] # what is refused
+    with pytest.raises(FileNotFoundError):
+        fnn.load(tmp_path / f"none{suffix}")
+    with pytest.raises(FileNotFoundError):
+        fnn.save(tmp_path / "none" / f"p{suffix}", params)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["params", "params.pkl", ".npz", "params.npz.gz"])
+def test_other_names_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"path: must end in \.npz or \.safetensors, got '"):
+        fnn.save(tmp_path / name, fnn.init((2, 1), seed=0))
+    with pytest.raises(ValueError, match=r"path: must end in \.npz or \.safetensors, got '"):
+        fnn.load(tmp_path / name)
+
+
+def test_without_safetensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("safetensors", "safetensors.numpy"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'fnn\[safetensors\]'"):
+        fnn.save(tmp_path / "p.safetensors", fnn.init((2, 1), seed=0))
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "p.safetensors").write_bytes(b"")
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'fnn\[safetensors\]'"):
+        fnn.load(tmp_path / "p.safetensors")
+
+
+def test_a_failure_while_writing_leaves_the_previous_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+
+    def half() -> None:
+        with replacing(path) as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half()
+    assert path.read_bytes() == b"before"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    target, link = tmp_path / "folder" / "p.npz", tmp_path / "latest.npz"
+    link.symlink_to(target)
+    fnn.save(link, fnn.init((2, 1), seed=0))
+
+    assert link.is_symlink()
+    assert fnn.load(target) == fnn.load(link) == fnn.init((2, 1), seed=0)
+
+
+KILLED = """
+import sys, fnn
+first, second = (fnn.init((300, 300), seed=seed) for seed in (0, 1))
+fnn.save(sys.argv[1], first)
+print(flush=True)
+while True:
+    fnn.save(sys.argv[1], second)
+    fnn.save(sys.argv[1], first)
+"""
+
+
+@pytest.mark.parametrize("milliseconds", [1, 3, 10, 20, 33])
+def test_a_killed_process_leaves_a_whole_file(tmp_path: Path, milliseconds: int) -> None:
+    path = tmp_path / "p.npz"
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(milliseconds / 1000)
+        process.send_signal(signal.SIGKILL)
+
+    assert fnn.load(path) in [fnn.init((300, 300), seed=seed) for seed in (0, 1)]
