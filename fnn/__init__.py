@@ -31,6 +31,13 @@ from fnn.backprop import update as update
 from fnn.backprop import value_and_grad as value_and_grad
 from fnn.derivatives import hvp as hvp
 from fnn.derivatives import input_grad as input_grad
+from fnn.export.c import to_c as to_c
+from fnn.export.onnx import to_onnx as to_onnx
+from fnn.export.python import to_python as to_python
+from fnn.export.sklearn import from_sklearn as from_sklearn
+from fnn.export.sklearn import to_sklearn as to_sklearn
+from fnn.export.torch import from_torch as from_torch
+from fnn.export.torch import to_torch as to_torch
 from fnn.gradcheck import check_grad as check_grad
 from fnn.history import History as History
 from fnn.history import Record as Record

@@ -228,6 +228,15 @@ def wrap(flat: NDArray[DT], architecture: Architecture) -> Params[DT]:
     return params
 
 
+def params_of(
+    leaves: Mapping[str, ArrayLike], hidden: Activation | Sequence[Activation], output: Activation
+) -> Params[np.float32 | np.float64]:
+    """Params of a dtype that isn't known before."""
+    params: Params[Any] = Params(leaves, hidden=hidden, output=output)
+
+    return params
+
+
 def _fill(params: Params[DT], flat: NDArray[DT], architecture: Architecture) -> None:
     flat.setflags(write=False)
     _set_flat(params, flat)
@@ -295,3 +304,10 @@ def require_params(name: str, value: object) -> None:
                 "or keep an architecture with params.replace(d)"
             )
         raise TypeError(f"{name}: needs fnn.Params, got {type(value).__name__}{hint}")
+
+
+def require_finite(params: Params[Any]) -> None:
+    """Raise ValueError if a number isn't finite, for which files and languages may have no word."""
+    for key, leaf in params.items():
+        if not np.isfinite(leaf).all():
+            raise ValueError(f"params: {key} has a number that isn't finite")

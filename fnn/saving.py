@@ -16,7 +16,7 @@ from fnn.architecture import Architecture
 from fnn.archive import little_endian, open_archive, text_of, write_archive
 from fnn.atomic import replacing
 from fnn.description import by_name, describe, described
-from fnn.params import Params, require_params, wrap
+from fnn.params import Params, require_finite, require_params, wrap
 
 AnyParams: TypeAlias = Params[np.float32 | np.float64]
 
@@ -58,9 +58,7 @@ def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
     """
     require_params("params", params)
     is_npz = _is_npz(path)
-    for key, leaf in params.items():
-        if not np.isfinite(leaf).all():
-            raise ValueError(f"params: {key} has a number that isn't finite")
+    require_finite(params)
     text = text_of(describe(params))
     if is_npz:
         with replacing(path) as file:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,16 @@ from fnn.activation import Activation
 from fnn.architecture import Architecture
 from fnn.archive import MOST_TEXT, description_of
 from fnn.description import described
+from fnn.extras import extra
 from fnn.params import Params
 
+_WHAT = "path: a .safetensors file"
 _NAMES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
 
 
 def pack(text: str, params: Params[Any]) -> bytes:
     """The contents of a file."""
-    contents: bytes = _package("safetensors.numpy").save(
+    contents: bytes = extra("safetensors.numpy", _WHAT).save(
         {key: leaf.copy() for key, leaf in params.items()}, {"fnn": text}
     )
 
@@ -29,7 +30,7 @@ def pack(text: str, params: Params[Any]) -> bytes:
 
 def read(path: str, own: dict[str, Activation]) -> tuple[Architecture, NDArray[np.float32 | np.float64]]:
     """The architecture and the vector of parameters in a file; ValueError, which names it, if it holds none."""
-    package = _package("safetensors")
+    package = extra("safetensors", _WHAT)
     _check_head(path)
     try:
         with package.safe_open(path, framework="numpy") as file:
@@ -43,15 +44,6 @@ def read(path: str, own: dict[str, Activation]) -> tuple[Architecture, NDArray[n
         raise ValueError(f"{path}: damaged, or no safetensors file: {error}") from None
 
     return architecture, flat
-
-
-def _package(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            "path: a .safetensors file needs the package safetensors: pip install 'fnn[safetensors]'"
-        ) from None
 
 
 def _check_head(path: str) -> None:

@@ -73,6 +73,22 @@ def test_the_same_parameters_give_the_same_bytes(suffix: str) -> None:
     assert first != saved(fnn.init((3, 4, 2), seed=1), suffix)
 
 
+def test_activations_with_parameters(tmp_path: Path) -> None:
+    hidden, path = (fnn.leaky_relu(0.1), fnn.elu(1e-300), fnn.elu(1 / 3)), tmp_path / "p.npz"
+    params = fnn.init((2, 3, 3, 3, 1), seed=0, hidden=hidden, output=fnn.gelu_tanh)
+    fnn.save(path, params)
+
+    assert fnn.load(path) == params
+    for name in ("elu(0)", "elu(-1.0)", "elu(inf)", "elu(nan)", "elu(1)", "elu(1.0", "elu()", "elu", "tanh(1.0)"):
+        path.write_bytes(archive(GOOD | {"activations": [name]}, ARRAYS))
+        with pytest.raises(ValueError, match="which isn't one of fnn's"):
+            fnn.load(path)
+    program = "import fnn, sys; print(fnn.load(sys.argv[1]).activations)"  # which has made none of them before
+    fnn.save(path, params)
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == repr(params.activations)
+
+
 def test_others_can_read_an_npz_file(tmp_path: Path) -> None:
     params = fnn.init((3, 4, 2), seed=0, hidden=fnn.tanh, dtype=np.float32)
     fnn.save(tmp_path / "p.npz", params)

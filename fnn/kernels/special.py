@@ -4,7 +4,7 @@ They are made as those of `fnn.kernels.vecmath` are, and within 1.6 units in the
 polynomials interpolate at Chebyshev nodes, in 60-digit arithmetic.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numba import typeof, types
@@ -83,6 +83,8 @@ _SPECIAL = {
         ),
     ),
 }  # fmt: skip
+
+CDF: Final = _SPECIAL[types.float64].cdf  # for those who must do it in other words
 
 
 @intrinsic

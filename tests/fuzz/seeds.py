@@ -51,7 +51,7 @@ def networks() -> list[fnn.Params[Any]]:
         fnn.init((2, 1), seed=0),
         fnn.init((2, 3, 1), seed=0, dtype=np.float32),
         fnn.init((1, 2, 3, 2), seed=0, hidden=(fnn.tanh, fnn.relu), output=fnn.softmax, dtype=np.float32),
-        fnn.init((40, 9, 2), seed=0, hidden=fnn.relu, output=fnn.identity),
+        fnn.init((40, 9, 2), seed=0, hidden=fnn.elu(0.3), output=fnn.leaky_relu()),
     ]
 
 

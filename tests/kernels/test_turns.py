@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
@@ -75,6 +75,7 @@ def cut(part: int, parts: int, gate: NDArray[np.int64], multiplications: int, ro
     return pieces(Crew(part, parts, pointer(gate)), multiplications, rows, least)
 
 
+@settings(deadline=None)
 @given(parts=st.integers(1, 9), work=st.integers(0, 10**12), rows=st.integers(1, 10**5), least=st.integers(1, 50))
 def test_pieces_are_worth_a_turn(parts: int, work: int, rows: int, least: int) -> None:
     each = cut(0, parts, np.zeros(1, np.int64), work, rows, least)

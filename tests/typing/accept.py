@@ -1,6 +1,8 @@
 """Calls that mypy must accept, with the types that it must find; test_types.py runs them as well."""
 
-from typing import assert_type
+import tempfile
+from pathlib import Path
+from typing import Any, assert_type
 
 import numpy as np
 from numba import njit
@@ -81,3 +83,14 @@ assert_type(step(params32, x32, y32), NDArray[np.float32])
 
 # An activation is a function of arrays.
 assert_type(fnn.sigmoid(x32), NDArray[np.floating])
+
+# What a file or another program has decides the dtype.
+with tempfile.TemporaryDirectory() as folder:
+    fnn.save(Path(folder, "net.npz"), params32)
+    loaded = assert_type(fnn.load(Path(folder, "net.npz"), activations=[fnn.tanh]), fnn.Params[np.float32 | np.float64])
+assert_type(fnn.forward(loaded, x64), NDArray[np.float32 | np.float64])
+assert_type(fnn.to_c(params32, name="net"), str)
+assert_type(fnn.to_python(params64), str)
+state = assert_type(fnn.to_torch(params32), dict[str, NDArray[np.float32]])
+assert_type(fnn.from_torch(state, hidden=fnn.tanh, output=fnn.tanh), fnn.Params[np.float32 | np.float64])
+assert_type(fnn.to_sklearn(params64)["coefs_"], list[NDArray[Any]])

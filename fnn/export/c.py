@@ -1,0 +1,143 @@
+"""A network as C source."""
+
+from __future__ import annotations
+
+import re
+from string import Template
+from typing import Any, Final
+
+import numpy as np
+
+from fnn.activation import Activation
+from fnn.export.formulas import kinds_of, lines_of, literal, title_of, translated
+from fnn.params import Params, require_finite, require_params
+
+# $f: what float's functions and literals end in.
+_OPERATIONS: Final = {
+    "+": "({} + {})", "-": "({} - {})", "*": "({} * {})", "/": "({} / {})", ">": "({} > {})", "negative": "(-{})",
+    "max": "fmax$f({}, {})", "min": "fmin$f({}, {})", "where": "({} ? {} : {})", "abs": "fabs$f({})",
+    "exp": "exp$f({})", "expm1": "expm1$f({})", "log1p": "log1p$f({})", "tanh": "tanh$f({})",
+    "cdf": "(0.5$f * erfc$f({} * -0.70710678118654752$f))", "sin": "sin$f({})",
+}  # fmt: skip
+
+_TOP: Final = """\
+    $real top = a[0], sum = 0;
+    for (int j = 1; j < n; j++) top = fmax$f(top, a[j]);
+"""
+_BODIES: Final = {
+    "softmax": f"""{_TOP}\
+    for (int j = 0; j < n; j++) sum += a[j] = exp$f(a[j] - top);
+    for (int j = 0; j < n; j++) a[j] /= sum;
+""",
+    "log_softmax": f"""{_TOP}\
+    for (int j = 0; j < n; j++) sum += exp$f(a[j] - top);
+    for (int j = 0; j < n; j++) a[j] = a[j] - top - log$f(sum);
+""",
+}
+
+_HEAD: Final = """\
+/* $name: $title. Written by fnn.
+ *
+ *     void ${name}_forward(const $real x[${name}_INPUTS], $real y[${name}_OUTPUTS])
+ *
+ * computes the outputs y of one case x; they may not overlap. It allocates nothing, keeps no state and takes about
+ * $stack bytes of the stack. C99 or C++; link with -lm.
+ */
+#ifndef ${name}_H
+#define ${name}_H
+
+#include <math.h>
+
+#define ${name}_INPUTS $inputs
+#define ${name}_OUTPUTS $outputs
+
+static inline void ${name}_dense(const $real *a, const $real *W, const $real *b, $real *z, int m, int n) {
+    for (int j = 0; j < n; j++) z[j] = b[j];
+    for (int i = 0; i < m; i++, W += n)
+        for (int j = 0; j < n; j++) z[j] += a[i] * W[j];
+}
+"""
+
+
+def to_c(params: Params[Any], name: str = "network") -> str:
+    """The network as C source: one header, with the weights in it, that allocates nothing.
+
+    Parameters
+    ----------
+    params
+        float32 becomes ``float``, float64 ``double``. Built-in activations and finite numbers only.
+    name
+        What all names in the header start with; the function is ``name_forward``.
+
+    Returns
+    -------
+    str
+        The header, in C99 that is C++ as well. Its first lines say how to use it.
+
+    Raises
+    ------
+    ValueError
+        An activation of your own; a number that isn't finite; a name that isn't one in C.
+    TypeError
+        params isn't `Params`.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> source = fnn.to_c(fnn.init((2, 3, 1), seed=0), name="xor")
+    >>> "static inline void xor_forward(const double *x, double *y) {" in source
+    True
+    """
+    require_params("params", params)
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        raise ValueError(f"name: must be a name as in C, got {name!r}")
+    require_finite(params)
+    functions = {f: (f"f{i}", kind) for i, (f, kind) in enumerate(kinds_of(params, "C").items(), start=1)}
+    numbers = {key: lines_of(leaf, "$f, ") for key, leaf in params.items()}
+    parts = [
+        _HEAD,
+        *(_function(f, function, kind, 8 * params.dtype.itemsize) for f, (function, kind) in functions.items()),
+        *(f"static const $real ${{name}}_{key}[] = {{\n    {text}$f\n}};\n" for key, text in numbers.items()),
+        _forward(params, {f: function for f, (function, _) in functions.items()}),
+        "#endif\n",
+    ]
+    single = params.dtype == np.float32
+    words = {
+        "name": name, "title": title_of(params), "real": "float" if single else "double", "f": "f" if single else "",
+        "inputs": params.sizes[0], "outputs": params.sizes[-1], "stack": 2 * _width(params) * params.dtype.itemsize,
+    }  # fmt: skip
+
+    return Template("\n".join(parts)).substitute(words)
+
+
+def _width(params: Params[Any]) -> int:
+    """Units of the widest hidden layer."""
+    return max(params.sizes[1:-1], default=0)
+
+
+def _function(f: Activation, function: str, kind: str, bits: int) -> str:
+    """An activation that overwrites n weighted inputs."""
+    body = _BODIES.get(kind)
+    if body is None:
+        value = translated(
+            f, kind, "z", lambda number: f"{literal(number, bits)}$f", lambda name, of: _OPERATIONS[name].format(*of)
+        )
+        body = f"    for (int j = 0; j < n; j++) {{\n        const $real z = a[j];\n        a[j] = {value};\n    }}\n"
+
+    return f"/* {f.name} */\nstatic inline void ${{name}}_{function}($real *a, int n) {{\n{body}}}\n"
+
+
+def _forward(params: Params[Any], functions: dict[Activation, str]) -> str:
+    """All layers, which write to u and v in turn, the last one to y."""
+    source, lines = "x", []
+    if width := _width(params):
+        lines.append(f"    $real u[{width}]{f', v[{width}]' if len(params.activations) > 2 else ''};")
+    for layer, f in enumerate(params.activations, start=1):
+        m, n = params.sizes[layer - 1 : layer + 1]
+        target = "y" if layer == len(params.activations) else "uv"[1 - layer % 2]
+        lines.append(f"    ${{name}}_dense({source}, ${{name}}_W{layer}, ${{name}}_b{layer}, {target}, {m}, {n});")
+        lines.append(f"    ${{name}}_{functions[f]}({target}, {n});")
+        source = target
+    body = "\n".join(lines)
+
+    return f"static inline void ${{name}}_forward(const $real *x, $real *y) {{\n{body}\n}}\n"

@@ -1,0 +1,109 @@
+"""What each activation is, in terms that every target language has.
+
+To export another one: a line in `FORMULAS`. A formula is an expression in z and, where there is one, the parameter p,
+made of numbers, + − * /, >, and the functions of `ONE_ARGUMENT` and `MORE_ARGUMENTS`; `translated` puts it into a
+language. The targets have the activations that take a row as a whole, `ROWWISE`, in their own words.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from numpy.typing import NDArray
+
+from fnn.activation import Activation, named
+from fnn.params import Params
+
+T = TypeVar("T")
+
+_SOFTPLUS = "max(z, 0) + log1p(exp(-abs(z)))"
+FORMULAS: Final = {
+    "identity": "z",
+    "sigmoid": "1 / (1 + exp(-z))",
+    "tanh": "tanh(z)",
+    "relu": "max(z, 0)",
+    "leaky_relu": "where(z > 0, z, p * z)",
+    "elu": "where(z > 0, z, p * expm1(min(z, 0)))",
+    "selu": "1.0507009873554805 * where(z > 0, z, 1.6732632423543772 * expm1(min(z, 0)))",
+    "gelu": "z * cdf(z)",
+    "gelu_tanh": "0.5 * z * (1 + tanh(0.7978845608028654 * (z + 0.044715 * z * z * z)))",
+    "silu": "z / (1 + exp(-z))",
+    "softplus": _SOFTPLUS,
+    "softsign": "z / (1 + abs(z))",
+    "mish": f"z * tanh({_SOFTPLUS})",
+    "hard_tanh": "min(max(z, -1), 1)",
+    "hard_sigmoid": "min(max(z / 6 + 0.5, 0), 1)",
+    "relu6": "min(max(z, 0), 6)",
+    "exp": "exp(z)",
+    "sin": "sin(z)",
+    "gaussian": "exp(-(z * z))",
+}
+ROWWISE: Final = ("softmax", "log_softmax")
+ONE_ARGUMENT: Final = ("exp", "expm1", "log1p", "tanh", "cdf", "sin", "abs")
+MORE_ARGUMENTS: Final = ("max", "min", "where")
+
+_OPERATORS: Final[dict[type[ast.AST], str]] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Gt: ">", ast.USub: "negative",
+}  # fmt: skip
+
+
+def kinds_of(params: Params[Any], target: str) -> dict[Activation, str]:
+    """Each activation that a network has, with its name less the parameter; ValueError if one can't be exported."""
+    kinds = {}
+    for layer, f in enumerate(params.activations, start=1):
+        kind = f.name.partition("(")[0]
+        if named(f.name) is not f:
+            raise ValueError(f"params: layer {layer} has {f!r}; only fnn's own activations can be written as {target}")
+        if kind not in FORMULAS and kind not in ROWWISE:
+            raise ValueError(f"params: layer {layer} has {f!r}, which can't be written as {target}")
+        kinds[f] = kind
+
+    return kinds
+
+
+def translated(f: Activation, kind: str, z: T, number: Callable[[float], T], apply: Callable[[str, list[T]], T]) -> T:
+    """The formula of an elementwise activation in a language, by its words for z, numbers and what a function gives."""
+
+    def fold(node: ast.expr) -> T:
+        match node:
+            case ast.Name(id="z"):
+                return z
+            case ast.Name(id="p"):
+                return number(float(f.name.partition("(")[2].removesuffix(")")))
+            case ast.Constant(value=int() | float() as value):
+                return number(float(value))
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+                return number(-float(value))
+            case ast.UnaryOp(op=op, operand=operand):
+                return apply(_OPERATORS[type(op)], [fold(operand)])
+            case ast.BinOp(left=left, op=op, right=right) | ast.Compare(left=left, ops=[op], comparators=[right]):
+                return apply(_OPERATORS[type(op)], [fold(left), fold(right)])
+            case ast.Call(func=ast.Name(id=function), args=arguments):
+                return apply(function, [fold(argument) for argument in arguments])
+        raise AssertionError(ast.unparse(node))
+
+    return fold(ast.parse(FORMULAS[kind], mode="eval").body)
+
+
+def literal(number: float, bits: int) -> str:
+    """A number in digits that give it back, even where they are read as float64 before they are rounded to float32."""
+    text = f"{number:.9g}" if bits == 32 else repr(number)
+
+    return text if any(c in text for c in ".e") else f"{text}.0"
+
+
+def lines_of(numbers: NDArray[Any], separator: str) -> str:
+    """Many numbers, eight to a line, in row-major order."""
+    every = [literal(number, 8 * numbers.itemsize) for number in numbers.ravel().tolist()]
+    lines = [separator.join(every[start : start + 8]) for start in range(0, len(every), 8)]
+
+    return f"{separator.rstrip()}\n    ".join(lines)
+
+
+def title_of(params: Params[Any]) -> str:
+    """A network in a line."""
+    sizes = "-".join(map(str, params.sizes))
+
+    return f"{sizes}, {', '.join(f.name for f in params.activations)}; {params.dtype}"

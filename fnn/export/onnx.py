@@ -1,0 +1,144 @@
+"""A network as an ONNX model."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.activation import Activation
+from fnn.export.formulas import kinds_of, title_of, translated
+from fnn.extras import extra
+from fnn.kernels.special import CDF
+from fnn.params import Params, require_finite, require_params
+
+_OPSET, _IR_VERSION = 17, 8  # what runtimes since 2022 know
+
+# Those that ONNX Runtime has, in both dtypes and without a parameter (which would be a float32 even for float64).
+_NODES: Final = {
+    "identity": "Identity", "sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "exp": "Exp",
+    "sin": "Sin", "softmax": "Softmax", "log_softmax": "LogSoftmax",
+}  # fmt: skip
+_OPERATIONS: Final = {
+    "+": "Add", "-": "Sub", "*": "Mul", "/": "Div", ">": "Greater", "negative": "Neg", "max": "Max", "min": "Min",
+    "where": "Where", "abs": "Abs", "exp": "Exp", "tanh": "Tanh", "sin": "Sin",
+}  # fmt: skip
+
+
+def to_onnx(params: Params[Any]) -> bytes:
+    """The network as an ONNX model, for ONNX Runtime among others.
+
+    Its input ``x`` is (N, n_0) and its output ``y`` (N, n_L), in the dtype of the parameters.
+
+    Parameters
+    ----------
+    params
+        Built-in activations and finite numbers only; at most 2 GB, which is ONNX's limit.
+
+    Returns
+    -------
+    bytes
+        The contents of an ``.onnx`` file.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        The package onnx is missing, which the extra ``fnn[onnx]`` brings.
+    ValueError
+        An activation of your own; a number that isn't finite.
+    TypeError
+        params isn't `Params`.
+    """
+    require_params("params", params)
+    require_finite(params)
+    kinds = kinds_of(params, "ONNX")
+    graph = _Graph(extra("onnx", "to_onnx"), params.dtype)
+    for key, leaf in params.items():
+        graph.initializer(key, leaf)
+    a = "x"
+    for layer, f in enumerate(params.activations, start=1):
+        z = graph.node("Gemm", [a, f"W{layer}", f"b{layer}"])
+        a = graph.activation(f, kinds[f], z)
+
+    return graph.model(title_of(params), params.sizes[0], params.sizes[-1])
+
+
+class _Graph:
+    """Nodes and constants while they are collected."""
+
+    def __init__(self, onnx: Any, dtype: np.dtype[Any]) -> None:
+        self._onnx = onnx
+        self._dtype = dtype
+        self._nodes: list[Any] = []
+        self._initializers: list[Any] = []
+        self._constants: dict[float, str] = {}
+
+    def model(self, title: str, inputs: int, outputs: int) -> bytes:
+        """The whole, whose output is that of the last node."""
+        helper = self._onnx.helper
+        kind = helper.np_dtype_to_tensor_dtype(self._dtype)
+        x = helper.make_tensor_value_info("x", kind, ["N", inputs])
+        y = helper.make_tensor_value_info("y", kind, ["N", outputs])
+        self._nodes[-1].output[0] = "y"
+        graph = helper.make_graph(self._nodes, "fnn", [x], [y], self._initializers, doc_string=title)
+        opsets = [helper.make_opsetid("", _OPSET)]
+        model = helper.make_model(graph, producer_name="fnn", opset_imports=opsets, ir_version=_IR_VERSION)
+        contents: bytes = model.SerializeToString()
+
+        return contents
+
+    def node(self, operation: str, inputs: list[str]) -> str:
+        """Another node; the name of its output."""
+        name = f"{operation.lower()}{len(self._nodes)}"
+        self._nodes.append(self._onnx.helper.make_node(operation, inputs, [name]))
+
+        return name
+
+    def initializer(self, name: str, value: NDArray[Any]) -> None:
+        """An array that belongs to the model."""
+        self._initializers.append(self._onnx.numpy_helper.from_array(np.array(value), name))
+
+    def constant(self, number: float) -> str:
+        """The name of a number."""
+        if number not in self._constants:
+            name = self._constants[number] = f"constant{len(self._constants)}"
+            self.initializer(name, np.array(number, self._dtype))
+
+        return self._constants[number]
+
+    def activation(self, f: Activation, kind: str, z: str) -> str:
+        """The nodes of an activation; the name of their output."""
+        if kind in _NODES:
+            return self.node(_NODES[kind], [z])
+
+        return translated(f, kind, z, self.constant, self._apply)
+
+    def _apply(self, function: str, of: list[str]) -> str:
+        """A function's nodes: those that ONNX lacks are made of others."""
+        match function:
+            case "expm1":
+                return self.node("Sub", [self.node("Exp", of), self.constant(1)])
+            case "log1p":
+                return self.node("Log", [self.node("Add", [self.constant(1), *of])])
+            case "cdf" if self._dtype == np.float32:
+                scaled = self.node("Mul", [*of, self.constant(0.5**0.5)])
+                doubled = self.node("Add", [self.constant(1), self.node("Erf", [scaled])])
+                return self.node("Mul", [self.constant(0.5), doubled])
+            case "cdf":
+                return self._cdf(*of)
+
+        return self.node(_OPERATIONS[function], of)
+
+    def _cdf(self, z: str) -> str:
+        """Φ(z) without Erf, which ONNX Runtime lacks for float64: fnn's own polynomial for Φ(−u) e^(u²/2) (1 + u)."""
+        one, four, u = self.constant(1), self.constant(4), self.node("Abs", [z])
+        t = self.node("Div", [self.node("Sub", [u, four]), self.node("Add", [u, four])])
+        value = self.constant(CDF[-1])
+        for coefficient in CDF[-2::-1]:
+            value = self.node("Add", [self.node("Mul", [value, t]), self.constant(coefficient)])
+        bell = self.node("Exp", [self.node("Mul", [self.node("Mul", [u, u]), self.constant(-0.5)])])
+        tail = self.node("Mul", [bell, self.node("Div", [value, self.node("Add", [one, u])])])
+        is_positive = self.node("Greater", [z, self.constant(0)])
+
+        return self.node("Where", [is_positive, self.node("Sub", [one, tail]), tail])

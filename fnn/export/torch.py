@@ -1,0 +1,95 @@
+"""Parameters in the names and the layout of PyTorch, without PyTorch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.activation import Activation
+from fnn.params import DT, Params, params_of, require_params
+
+
+def to_torch(params: Params[DT]) -> dict[str, NDArray[DT]]:
+    """The parameters as a ``state_dict`` for ``Sequential(Linear, activation, Linear, activation, ..)``.
+
+    Returns
+    -------
+    dict
+        ``0.weight, 0.bias, 2.weight, ..``: W_lᵀ of shape (n_l, n_{l−1}), b_l of shape (n_l,); all are copies.
+
+    Raises
+    ------
+    TypeError
+        params isn't `Params`.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> state = fnn.to_torch(fnn.init((2, 3, 1), seed=0))
+    >>> {key: array.shape for key, array in state.items()}
+    {'0.weight': (3, 2), '0.bias': (3,), '2.weight': (1, 3), '2.bias': (1,)}
+
+    ``model.load_state_dict({key: torch.from_numpy(array) for key, array in state.items()})`` takes them over.
+    """
+    require_params("params", params)
+    state = {}
+    for layer in range(1, len(params.sizes)):
+        state[f"{2 * layer - 2}.weight"] = np.array(params[f"W{layer}"].T, order="C")
+        state[f"{2 * layer - 2}.bias"] = np.array(params[f"b{layer}"])
+
+    return state
+
+
+def from_torch(
+    state: Mapping[str, Any], *, hidden: Activation | Sequence[Activation], output: Activation
+) -> Params[np.float32 | np.float64]:
+    """Parameters from the ``state_dict`` of a stack of ``Linear`` layers, which doesn't tell its activations.
+
+    Parameters
+    ----------
+    state
+        ``*.weight`` and ``*.bias`` of each layer, whatever is before the dot, in the order of the layers: tensors or
+        arrays.
+    hidden
+        The activation of the hidden layers, or a sequence with one for each.
+    output
+        The activation of the output layer.
+
+    Raises
+    ------
+    ValueError
+        Anything but weights and biases, a layer without one of them, shapes that don't fit together.
+    TypeError
+        state isn't a mapping from names to real numbers; activations that aren't `Activation`.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> params = fnn.init((2, 3, 1), seed=0, hidden=fnn.tanh)
+    >>> fnn.from_torch(fnn.to_torch(params), hidden=fnn.tanh, output=fnn.sigmoid) == params
+    True
+    """
+    if not isinstance(state, Mapping):
+        raise TypeError(f"state: needs a mapping such as model.state_dict(), got {type(state).__name__}")
+    layers: dict[str, dict[str, Any]] = {}
+    for key, value in state.items():
+        match = re.fullmatch(r"(?:(.*)\.)?(weight|bias)", str(key))
+        if match is None:
+            raise ValueError(f"state: {key!r} is neither the weight nor the bias of a linear layer")
+        layers.setdefault(match[1] or "", {})[match[2]] = value
+    leaves: dict[str, NDArray[Any]] = {}
+    for layer, (name, pair) in enumerate(layers.items(), start=1):
+        if len(pair) < 2:
+            raise ValueError(f"state: layer {name!r} needs a weight and a bias, it has only a {min(pair)}")
+        leaves |= {f"W{layer}": _array(pair["weight"]).T, f"b{layer}": _array(pair["bias"])}
+
+    return params_of(leaves, hidden, output)
+
+
+def _array(value: Any) -> NDArray[Any]:
+    """A tensor, wherever it is, or an array."""
+    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)

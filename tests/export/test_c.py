@@ -1,0 +1,102 @@
+"""The C header through a C compiler."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fnn
+from tests.export.networks import DTYPES, assert_agrees, cases, networks
+
+C = next(filter(None, map(shutil.which, [os.environ.get("CC", "cc"), "gcc", "clang"])), None)
+CXX = next(filter(None, map(shutil.which, [os.environ.get("CXX", "c++"), "g++", "clang++"])), None)
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wdouble-promotion", "-Wconversion", "-Wshadow", "-Werror"]
+needs_c = pytest.mark.skipif(C is None, reason="there is no C compiler")
+
+
+def run(compiler: str | None, *arguments: str, folder: Path) -> None:
+    assert compiler is not None
+    done = subprocess.run([compiler, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def program(folder: Path, params: list[fnn.Params[Any]], real: str) -> Path:
+    """All networks in one file, with a loop over the cases around each."""
+    lines = []
+    for i, network in enumerate(params):
+        (folder / f"net{i}.h").write_text(fnn.to_c(network, f"net{i}"))
+        lines += [
+            f'#include "net{i}.h"',
+            f"void run{i}(const {real} *x, {real} *y, int count);",
+            f"void run{i}(const {real} *x, {real} *y, int count) {{",
+            f"    for (; count; count--, x += net{i}_INPUTS, y += net{i}_OUTPUTS) net{i}_forward(x, y);",
+            "}",
+        ]
+    source = folder / "nets.c"
+    source.write_text("\n".join(lines) + "\n")
+
+    return source
+
+
+@needs_c
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("level", ["-O0", "-O3"])
+def test_it_computes_what_fnn_computes(tmp_path: Path, dtype: type[Any], level: str) -> None:
+    every = networks(dtype)
+    source = program(tmp_path, every, "float" if dtype is np.float32 else "double")
+    run(C, "-std=c99", level, *WARNINGS, "-fPIC", "-shared", str(source), "-o", "nets.so", "-lm", folder=tmp_path)
+    library = ctypes.CDLL(str(tmp_path / "nets.so"))
+    for i, params in enumerate(every):
+        x = cases(params)
+        y = np.full((len(x), params.sizes[-1]), np.nan, dtype)
+        library[f"run{i}"](ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data), len(x))
+        assert_agrees(params, y)
+
+
+@pytest.mark.skipif(CXX is None, reason="there is no C++ compiler")
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_it_is_cpp_as_well(tmp_path: Path, dtype: type[Any]) -> None:
+    source = program(tmp_path, networks(dtype), "float" if dtype is np.float32 else "double")
+
+    run(CXX, "-x", "c++", "-std=c++11", "-fsyntax-only", *WARNINGS, str(source), folder=tmp_path)
+
+
+@needs_c
+def test_every_bit_of_the_weights_comes_over(tmp_path: Path) -> None:
+    for dtype, real in ((np.float32, "float"), (np.float64, "double")):
+        info, random = np.finfo(dtype), np.random.default_rng(0)
+        bits = random.integers(0, 2**info.bits, 3000, np.uint64).astype(f"u{info.bits // 8}").view(dtype)
+        numbers = np.concatenate([bits[np.isfinite(bits)], [-0.0, info.max, info.tiny, info.smallest_subnormal, 1e22]])
+        leaves = {"W1": np.ones((1, len(numbers)), dtype), "b1": numbers.astype(dtype)}
+        params: fnn.Params[Any] = fnn.Params(leaves, hidden=(), output=fnn.identity)
+        source = tmp_path / f"{real}.c"
+        source.write_text(
+            f"{fnn.to_c(params, 'net')}const {real} *b(void);\nconst {real} *b(void) {{ return net_b1; }}"
+        )
+        run(C, "-std=c99", "-fPIC", "-shared", str(source), "-o", f"{real}.so", "-lm", folder=tmp_path)
+        function = ctypes.CDLL(str(tmp_path / f"{real}.so")).b
+        function.restype = ctypes.c_void_p
+        assert ctypes.string_at(function(), params["b1"].nbytes) == params["b1"].tobytes()
+
+
+@pytest.mark.parametrize("name", ["", "1st", "a-b", "naïve", "a b", "a;b", "_a", 3])
+def test_names_that_c_does_not_have(name: Any) -> None:
+    with pytest.raises(ValueError, match="name: must be a name as in C, got"):
+        fnn.to_c(fnn.init((2, 1), seed=0), name)
+
+
+def test_a_header_for_one_network_is_a_header_for_another() -> None:
+    source = fnn.to_c(fnn.init((2, 3, 3, 1), seed=0, hidden=(fnn.tanh, fnn.leaky_relu(0.1)), dtype=np.float32), "xor")
+
+    assert source.startswith("/* xor: 2-3-3-1, tanh, leaky_relu(0.1), sigmoid; float32. Written by fnn.")
+    assert "float u[3], v[3];" in source
+    assert "about\n * 24 bytes" in source
+    assert "alloc" not in source.replace("allocates nothing", "")
+    assert "$" not in source

@@ -1,0 +1,65 @@
+"""The Python module in a Python that has NumPy and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fnn
+from tests.export.networks import DTYPES, assert_agrees, cases, networks
+
+PROGRAM = """
+import importlib.util, sys
+import numpy as np
+for i in range(int(sys.argv[1])):
+    spec = importlib.util.spec_from_file_location(f"net{i}", f"net{i}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    x = np.load(f"x{i}.npy")
+    y = module.forward(x)
+    assert np.allclose(module.forward(x[3].tolist()), y[3], rtol=1e-5, atol=1e-5)
+    np.save(f"y{i}.npy", y)
+assert not {"fnn", "numba"} & set(sys.modules)
+"""
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_it_computes_what_fnn_computes(tmp_path: Path, dtype: type[Any]) -> None:
+    every = networks(dtype)
+    for i, params in enumerate(every):
+        (tmp_path / f"net{i}.py").write_text(fnn.to_python(params))
+        np.save(tmp_path / f"x{i}.npy", cases(params))
+    command = [sys.executable, "-W", "error", "-c", PROGRAM, str(len(every))]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for i, params in enumerate(every):
+        assert_agrees(params, np.load(tmp_path / f"y{i}.npy"))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_it_imports_nothing_but_numpy(dtype: type[Any]) -> None:
+    for params in networks(dtype):
+        tree = ast.parse(fnn.to_python(params))
+        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        assert "numpy" in imported
+        assert imported <= {"numpy", "math"}
+        assert ("math" in imported) == (fnn.gelu in params.activations)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_bit_of_the_weights_comes_over(dtype: type[Any]) -> None:
+    info, random = np.finfo(dtype), np.random.default_rng(0)
+    bits = random.integers(0, 2**info.bits, 3000, np.uint64).astype(f"u{info.bits // 8}").view(dtype)
+    numbers = np.concatenate([bits[np.isfinite(bits)], [-0.0, info.max, info.tiny, info.smallest_subnormal]])
+    leaves = {"W1": np.ones((1, len(numbers)), dtype), "b1": numbers.astype(dtype)}
+    module: dict[str, Any] = {}
+    exec(fnn.to_python(fnn.Params(leaves, hidden=(), output=fnn.identity)), module)
+
+    assert module["b1"].dtype == dtype
+    assert module["b1"].tobytes() == leaves["b1"].tobytes()

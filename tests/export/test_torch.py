@@ -1,0 +1,71 @@
+"""A state_dict there and back, with PyTorch where it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fnn
+from tests.export.networks import DTYPES, assert_agrees, cases
+
+OPTIONS: dict[str, Any] = {"hidden": fnn.tanh, "output": fnn.sigmoid}
+
+
+def network(dtype: type[Any]) -> fnn.Params[Any]:
+    made: fnn.Params[Any] = fnn.init((3, 6, 5, 4), seed=0, initializer=fnn.standard_normal, dtype=dtype, **OPTIONS)
+
+    return made
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_names_and_layout(dtype: type[Any]) -> None:
+    params = network(dtype)
+    state = fnn.to_torch(params)
+
+    assert list(state) == ["0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"]
+    for layer in (1, 2, 3):
+        weight, bias = state[f"{2 * layer - 2}.weight"], state[f"{2 * layer - 2}.bias"]
+        np.testing.assert_array_equal(weight, params[f"W{layer}"].T, strict=True)
+        np.testing.assert_array_equal(bias, params[f"b{layer}"], strict=True)
+        assert weight.flags.c_contiguous
+        assert weight.flags.writeable
+        assert not np.shares_memory(weight, params.flat)
+        assert not np.shares_memory(bias, params.flat)
+    assert fnn.from_torch(state, **OPTIONS) == params
+    renamed = {f"net.layers.{key}": value for key, value in state.items()}
+    assert fnn.from_torch(renamed, **OPTIONS) == params
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_with_torch(dtype: type[Any]) -> None:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    modules = [nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 4), nn.Sigmoid()]
+    model = nn.Sequential(*modules).to(torch.float32 if dtype is np.float32 else torch.float64)
+    theirs = fnn.from_torch(model.state_dict(), **OPTIONS)
+    assert theirs == fnn.from_torch(dict(model.named_parameters()), **OPTIONS)
+    assert_agrees(theirs, model(torch.from_numpy(cases(theirs))).detach().numpy())
+
+    params = network(dtype)
+    model.load_state_dict({key: torch.from_numpy(array) for key, array in fnn.to_torch(params).items()})
+    assert_agrees(params, model(torch.from_numpy(cases(params))).detach().numpy())
+    assert fnn.from_torch(model.state_dict(), **OPTIONS) == params
+
+
+@pytest.mark.parametrize(
+    "state, error, message",
+    [
+        ([], TypeError, r"state: needs a mapping such as model\.state_dict\(\), got list"),
+        ({"1.running_mean": np.ones(3)}, ValueError, "'1.running_mean' is neither the weight nor the bias of a linear"),
+        ({"0.weight": np.ones((3, 2))}, ValueError, "state: layer '0' needs a weight and a bias, it has only a weight"),
+        ({"0.weight": np.ones(2), "0.bias": np.ones(2)}, ValueError, r"W1: needs shape \(n_in, n_out\), got \(2,\)"),
+        ({"weight": np.ones((3, 2)), "bias": np.ones(2)}, ValueError, r"b1: needs shape \(3,\)"),
+        ({"weight": [["a"]], "bias": np.ones(1)}, TypeError, "W1: needs real numbers"),
+        ({}, ValueError, "'W1' is missing"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(state: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        fnn.from_torch(state, **OPTIONS)
