@@ -2,7 +2,10 @@
 
 import os
 
+import pytest
 from hypothesis import settings
+
+from tests.paces import train_by_exactly
 
 collect_ignore = ["typing"]  # read by mypy (test_types.py), not imported
 
@@ -10,3 +13,9 @@ collect_ignore = ["typing"]  # read by mypy (test_types.py), not imported
 settings.register_profile("gate", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("gate")
+
+
+@pytest.fixture
+def exact_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`train` takes as many threads as it is told to."""
+    train_by_exactly(monkeypatch)

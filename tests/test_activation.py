@@ -74,6 +74,7 @@ def test_gradients(hidden: fnn.Activation, output: fnn.Activation, depth: int) -
     assert fnn.check_grad(params, x, y) <= 1e-7
 
 
+@pytest.mark.usefixtures("exact_threads")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("units", [1, 3, 16, 17, 70])
 def test_what_is_undefined_at_the_padding_of_rows(units: int, dtype: type[Any]) -> None:
@@ -89,6 +90,7 @@ def test_what_is_undefined_at_the_padding_of_rows(units: int, dtype: type[Any]) 
         assert_array_equal(run.params["b1"], np.full(units, 4 + 70 / 256))
 
 
+@pytest.mark.usefixtures("exact_threads")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sizes", [(2, 3, 1), (4, 33, 70, 5)])
 def test_the_bits_do_not_depend_on_the_threads_nor_on_who_calls(sizes: tuple[int, ...], dtype: type[Any]) -> None:

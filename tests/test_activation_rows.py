@@ -177,6 +177,7 @@ def test_gradients_of_rows(output: fnn.Activation, count: int) -> None:
     assert fnn.check_grad(params, x, y) <= 1e-7
 
 
+@pytest.mark.usefixtures("exact_threads")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_any_mix_has_the_same_bits_from_everywhere(dtype: type[Any]) -> None:
     order = list(ROWS)

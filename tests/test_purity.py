@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 import fnn
 
+pytestmark = pytest.mark.usefixtures("exact_threads")
 DTYPES = [np.float32, np.float64]
 CALLS: list[Callable[..., Any]] = [
     lambda p, x, y, w: fnn.forward(p, x),

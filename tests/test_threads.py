@@ -13,6 +13,8 @@ import fnn
 from fnn.threads import available, run_parts
 from tests.problems import problem
 
+pytestmark = pytest.mark.usefixtures("exact_threads")
+
 PROBLEMS = [
     problem(seed, (5, 20, 3), (fnn.tanh,), fnn.identity, fnn.squared_error, count, dtype=dtype)
     for seed, (count, dtype) in enumerate([(10, np.float32), (100, np.float64), (300, np.float32), (600, np.float64)])
@@ -62,7 +64,7 @@ def run_python(code: str) -> None:
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_forked_child(threads: int) -> None:
     wanted = [work(i, 1) for i in range(4)]
-    work(3, 3)  # the parent has had threads of its own, which are gone by now
+    work(3, threads)  # the parent has had threads of its own, which are gone by now
     assert threading.active_count() == 1
     child = os.fork()
     if child == 0:

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 
 import fnn
 from tests import reference
+from tests.paces import train_by_exactly
 from tests.problems import Problem, assert_near, problem, problems
 
 BATCHES = st.sampled_from([None, 1, 2, 5, 64, 100, 255, 256, 400, 513, 10_000])
@@ -117,10 +118,29 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(p: Problem, batch_size:
     }
     wanted = trained(p, **options)
 
-    for threads in (1, 2, 3, 4, None):
-        run = fnn.train(p.params, p.x, p.y, threads=threads, **options)
-        assert run.params.flat.tobytes() == wanted.params.flat.tobytes()
-        assert run.history.error.tobytes() == wanted.history.error.tobytes()
+    with pytest.MonkeyPatch.context() as patch:
+        train_by_exactly(patch)
+        for threads in (1, 2, 3, 4):
+            run = fnn.train(p.params, p.x, p.y, threads=threads, **options)
+            assert run.params.flat.tobytes() == wanted.params.flat.tobytes()
+            assert run.history.error.tobytes() == wanted.history.error.tobytes()
+
+
+@pytest.mark.usefixtures("exact_threads")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("batch_size", [96, 300, 601])  # the last is more than the workspace has room for
+def test_the_bits_do_not_depend_on_who_takes_which_piece(batch_size: int, dtype: type[Any]) -> None:
+    # Large enough for each thread's share to be cut, into other numbers of pieces in the two phases and the last batch.
+    p = problem(4, (300, 130, 70, 5), (fnn.relu, fnn.tanh), fnn.softmax, fnn.cross_entropy, 700, dtype=dtype)
+    runs = [
+        fnn.train(p.params, p.x, p.y, eta=1e-3, epochs=3, batch_size=batch_size, loss=p.loss, threads=threads)
+        for threads in (1, 2, 3, 4, 7)
+    ]
+
+    assert runs[0].params != p.params
+    for run in runs:
+        assert run.params == runs[0].params
+        assert run.history.error.tobytes() == runs[0].history.error.tobytes()
 
 
 @given(
@@ -154,6 +174,7 @@ def test_the_bits_do_not_depend_on_how_the_run_is_cut(p: Problem, batch_size: in
     assert run.history.error.tobytes() == wanted.history.error.tobytes()
 
 
+@pytest.mark.usefixtures("exact_threads")
 def test_two_runs_give_the_same_bits() -> None:
     p = problem(3, (20, 70, 40, 5), (fnn.relu, fnn.tanh), fnn.softmax, fnn.cross_entropy, 700, dtype=np.float32)
     for threads in (1, 4):
@@ -410,6 +431,7 @@ def test_the_error_with_the_last_good_parameters_is_finite(seed: int) -> None:
     assert np.isfinite(fnn.error(error.params, x, y))
 
 
+@pytest.mark.usefixtures("exact_threads")
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_diverged_alike_with_any_number_of_threads(threads: int) -> None:
     p = problem(13, (5, 30, 3), (fnn.relu,), fnn.identity, fnn.squared_error, 300)

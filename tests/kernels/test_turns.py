@@ -21,49 +21,47 @@ def work(
     crew, busy = Crew(part, parts, pointer(gate)), 0.0
     for turn in range(done.shape[0]):
         for phase in (CASES, ROWS):
-            piece = next_piece(crew, phase, each[phase], -1)
+            piece = next_piece(crew, phase, each[turn, phase], -1)
             while piece >= 0:
                 done[turn, phase, part, piece] += 1
                 for _ in range(pause):
                     busy = busy * 0.5 + 1.0
-                piece = next_piece(crew, phase, each[phase], piece)
+                piece = next_piece(crew, phase, each[turn, phase], piece)
             wait_for_all(crew.gate, parts)
     return busy
 
 
-def run(parts: int, each: tuple[int, int], rounds: int, pause: int = 0) -> NDArray[np.int64]:
-    """What was done, the first thread pausing at each piece."""
-    gate, cut = np.zeros(gate_size(parts), np.int64), np.array(each)
-    done = np.zeros((rounds, 2, parts, parts * max(each)), np.int64)
-    work(0, 1, np.zeros(gate_size(1), np.int64), np.ones(2, np.int64), np.zeros((1, 2, 1, 1), np.int64), 0)
+def run(parts: int, each: NDArray[np.int64], pause: int = 0) -> NDArray[np.int64]:
+    """What was done, the first thread pausing at each piece; `each` has a row a round."""
+    gate = np.zeros(gate_size(parts), np.int64)
+    done = np.zeros((*each.shape, parts, parts * each.max()), np.int64)
+    work(0, 1, np.zeros(gate_size(1), np.int64), np.ones((1, 2), np.int64), np.zeros((1, 2, 1, 1), np.int64), 0)
 
     def part(number: int, of: int) -> None:
-        work(number, of, gate, cut, done, pause if number == 0 else 0)
+        work(number, of, gate, each, done, pause if number == 0 else 0)
 
     run_parts(part, parts)
 
     return done
 
 
-@pytest.mark.parametrize("parts", [2, 3, 4])
-@pytest.mark.parametrize("each", [(1, 1), (1, 8), (3, 1), (4, 5)])
-def test_each_piece_is_done_once(parts: int, each: tuple[int, int]) -> None:
-    done = run(parts, each, rounds=2000).sum(axis=2)
+@pytest.mark.parametrize("parts, rounds", [(2, 2000), (3, 2000), (4, 2000), (8, 300)])
+@pytest.mark.parametrize("choice", [[(1, 1)], [(1, 8)], [(3, 1)], [(4, 5)], [(1, 8), (8, 1), (2, 2), (1, 1), (3, 5)]])
+def test_each_piece_is_done_once(parts: int, rounds: int, choice: list[tuple[int, int]]) -> None:
+    each = np.random.default_rng(0).choice(np.array(choice), rounds)  # the cut may change from round to round
+    done = run(parts, each).sum(axis=2)
 
-    for phase in (CASES, ROWS):
-        count = parts * each[phase]
-        assert (done[:, phase, :count] == 1).all()
-        assert (done[:, phase, count:] == 0).all()
+    assert (done == (np.arange(done.shape[-1]) < parts * each[..., None])).all()
 
 
 def test_a_share_that_is_not_cut_stays_with_its_thread() -> None:
-    done = run(3, (1, 1), rounds=50)
+    done = run(3, np.ones((50, 2), np.int64))
 
     assert (done == np.eye(3, dtype=np.int64)).all()
 
 
 def test_others_do_what_a_slow_thread_has_left() -> None:
-    done = run(3, (8, 8), rounds=4, pause=3_000_000)  # some 10 ms
+    done = run(3, np.full((4, 2), 8), pause=3_000_000)  # some 10 ms
 
     assert (done.sum(axis=2) == 1).all()
     by_the_slow = done[:, :, 0].sum(axis=-1)

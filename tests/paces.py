@@ -1,0 +1,22 @@
+"""Training by a given number of threads: `train` gives small work, such as a test's, to one, whatever is wished for."""
+
+import pytest
+
+
+class Exactly:
+    """In the place of `fnn.pace.Pace`: as many threads as are wished for, in calls of a few steps."""
+
+    def __init__(self, work: float, threads: int | None) -> None:
+        self._threads = threads or 1
+
+    def next(self) -> tuple[int, int]:
+        """Steps and threads for the next call."""
+        return 7, self._threads
+
+    def saw(self, steps: int, threads: int, seconds: float) -> None:
+        """It doesn't matter."""
+
+
+def train_by_exactly(patch: pytest.MonkeyPatch) -> None:
+    """From now on ``fnn.train(threads=n)`` runs n threads."""
+    patch.setattr("fnn.training.Pace", Exactly)
