@@ -94,7 +94,7 @@ def forward(
         layout = architecture.layout(dtype, min(len(rows), BLOCK))
         bad = forward_kernel[dtype](layout.table, flat, space_for(workspace, layout.forward, dtype), rows, a)
     else:
-        bad = _forward_by_parts(params, rows, a)
+        bad = forward_by_parts(params, rows, a, available())
     if bad >= 0:
         raise_fault(params, Batch(rows, a, NO_LABELS, NO_WEIGHTS, single), None, cases.BAD_X, bad)
 
@@ -104,8 +104,8 @@ def forward(
     return a[0] if single else a
 
 
-def _forward_by_parts(params: Params[DT], rows: NDArray[DT], a: NDArray[DT]) -> int:
-    """`forward` of many cases by several threads, each with its range of them."""
+def forward_by_parts(params: Params[DT], rows: NDArray[DT], a: NDArray[DT], threads: int) -> int:
+    """`forward` of many cases by some threads, each with its range of them; the first with NaN or infinity, or −1."""
     layout, kernel = params._architecture.layout(params.dtype, BLOCK), forward_kernel[params.dtype]
     bad: dict[int, int] = {}
 
@@ -116,7 +116,7 @@ def _forward_by_parts(params: Params[DT], rows: NDArray[DT], a: NDArray[DT]) -> 
         if row >= 0:
             bad[number] = top + row
 
-    run_parts(part, min(available(), len(rows) // BLOCK) or 1)
+    run_parts(part, min(threads, len(rows) // BLOCK) or 1)
 
     return min(bad.values(), default=-1)
 
@@ -370,7 +370,8 @@ def evaluate(
     """E, its gradient (without meaning if only the error is wanted), and the workspace."""
     flat, architecture, dtype = params._flat, params._architecture, params._flat.dtype
     layout = architecture.layout(dtype, room)
-    space, gradient = space_for(workspace, layout.whole, dtype), np.empty(flat.size, dtype)
+    space = space_for(workspace, layout.whole, dtype)
+    gradient = np.empty(0 if wanted == ERROR_ONLY else flat.size, dtype)
     x, y, labels, weights, _ = batch
     value, fault, row = differentiate_kernel[dtype](
         layout.table, flat, space, room, x, y, labels, weights, loss.at(dtype), mean, wanted, gradient

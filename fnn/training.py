@@ -83,7 +83,7 @@ def train(
     ------
     ValueError, TypeError
         As `grad` does, and for eta, epochs, batch_size, seed or threads out of range; both eta and an optimizer, or
-        neither; an optimizer that needs all cases in a step, with smaller batches.
+        neither; an optimizer that needs all cases in a step, with smaller batches; a callback that is no function.
     TrainingDiverged
         The error or the parameters became NaN or infinite; it carries the last good parameters.
 
@@ -100,6 +100,8 @@ def train(
         raise ValueError("params: hold NaN or infinity")
     require_loss(params, loss)
     mean = require_reduction(reduction)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback: needs a function, got {callback!r}")
     method, total = method_of(eta, optimizer, params), whole("epochs", epochs, at_least=0)
     batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
     size = len(batch.x) if batch_size is None else min(whole("batch_size", batch_size, at_least=1), len(batch.x))
@@ -109,14 +111,15 @@ def train(
     descent = Descent(
         params, batch, loss, mean, method, size, whole("seed", seed, at_least=0, at_most=2**63 - 1), total
     )
-    watch = Watch(params, validation, loss, mean)
+    watch = Watch(params, validation, loss, mean, most)
     pace = Pace(_work(params, size), most)
     bar = Progress(total, progress)
     beginning = descent.snapshot()
     trail = [beginning, beginning]  # at the ends of the last two calls
     try:
         while descent.epoch < total:
-            until = min(descent.epoch + 1, total) if callback or watch.validates or descent.listens else total
+            is_seen = callback is not None or watch.validates or descent.listens
+            until = min(descent.epoch + 1, total) if is_seen else total
             _advance(descent, pace, until)
             if descent.step and not descent.stopped:
                 continue
@@ -129,7 +132,7 @@ def train(
             trail = [trail[1], now]
             watch.measure(flat)
             descent.saw(watch.error(descent))
-            if callback:
+            if callback is not None:
                 answer = callback(epoch, wrap(flat, params._architecture), watch.record(descent))
                 if isinstance(answer, bool | np.bool_) and answer:
                     break

@@ -7,7 +7,7 @@ from typing import Generic
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.backprop import evaluate, forward
+from fnn.backprop import WORTH_THREADS, evaluate, forward_by_parts
 from fnn.batch import Batch, batch_of
 from fnn.descent import Descent
 from fnn.history import History, Record
@@ -16,13 +16,19 @@ from fnn.kernels.equations import ERROR_ONLY
 from fnn.loss import Loss
 from fnn.metrics import classes_of
 from fnn.params import DT, Params, wrap
+from fnn.threads import available
 
 
 class Watch(Generic[DT]):
     """What a validation set says after each epoch, and the history of all."""
 
     def __init__(
-        self, params: Params[DT], validation: tuple[ArrayLike, ArrayLike] | None, loss: Loss, mean: bool
+        self,
+        params: Params[DT],
+        validation: tuple[ArrayLike, ArrayLike] | None,
+        loss: Loss,
+        mean: bool,
+        threads: int | None,
     ) -> None:
         self._measured: list[tuple[float, float | None]] = []
         self._loss, self._mean = loss, mean
@@ -34,6 +40,8 @@ class Watch(Generic[DT]):
             self._batch = batch_of(params, *validation, None, loss, "validation ")
             self._middle = sum(loss.targets.no_and_yes) / 2
             self._classes = _classes(self._batch, loss)
+            is_worth_them = len(self._batch.x) * params._flat.size >= WORTH_THREADS
+            self._threads = min(threads or available(), available()) if is_worth_them else 1
             self._measure(params)  # bad values are refused before training begins
 
     @property
@@ -75,7 +83,10 @@ class Watch(Generic[DT]):
         if self._classes is None:
             return value, None
 
-        return value, float(np.mean(classes_of(forward(params, x), self._middle) == self._classes))
+        a = np.empty((len(x), params.sizes[-1]), params.dtype)
+        forward_by_parts(params, x, a, self._threads)
+
+        return value, float(np.mean(classes_of(a, self._middle) == self._classes))
 
 
 def _classes(batch: Batch[DT], loss: Loss) -> NDArray[np.int64] | None:

@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -123,6 +124,27 @@ def test_training_where_threads_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(threading.Thread, "start", refusing)
     assert work(2, 4) == wanted
+
+
+@pytest.mark.parametrize("wish, most", [(1, 1), (2, 2), (None, 3), (9, 3)])
+def test_a_validation_set_takes_no_more_threads_than_the_rest(
+    monkeypatch: pytest.MonkeyPatch, wish: int | None, most: int
+) -> None:
+    taken: list[int] = []
+
+    def noting(part: Callable[[int, int], None], parts: int) -> None:
+        taken.append(parts)
+        run_parts(part, parts)
+
+    monkeypatch.setattr("fnn.watch.available", lambda: 3)
+    monkeypatch.setattr("fnn.watch.WORTH_THREADS", 1)
+    monkeypatch.setattr(sys.modules[fnn.forward.__module__], "run_parts", noting)
+    p = problem(8, (5, 20, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 300, labelled=True)
+    run = fnn.train(p.params, p.x, p.y, eta=1e-3, epochs=2, loss=p.loss, validation=(p.x, p.y), threads=wish)
+
+    assert taken == [most] * 3  # before the first epoch, and after both
+    assert run.history.validation_accuracy is not None
+    assert run.history.validation_accuracy[-1] == fnn.accuracy(run.params, p.x, p.y)
 
 
 def test_available_counts_what_this_process_may_use() -> None:
