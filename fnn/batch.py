@@ -82,7 +82,7 @@ def inputs_of(params: Params[DT], x: ArrayLike, name: str = "") -> tuple[NDArray
     """X as (N, n_0) in the dtype of params, and whether it was a single case."""
     array = cast_to(params._flat.dtype, x, f"{name}x")
     units = params._architecture.sizes[0]
-    if array.size == 0:
+    if array.ndim and array.shape[0] == 0:
         raise ValueError(f"{name}x: needs at least one case, got shape {array.shape}")
     if array.ndim not in (1, 2):
         raise ValueError(f"{name}x: needs shape ({units},) or (N, {units}), got {array.shape}")

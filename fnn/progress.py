@@ -6,6 +6,8 @@ import importlib
 import sys
 from typing import Any
 
+import numpy as np
+
 
 class Progress:
     """Shows epochs and the error by tqdm, after the first second; does nothing when nobody watches.
@@ -21,11 +23,15 @@ class Progress:
     ------
     ImportError
         If it is wanted and tqdm isn't installed.
+    TypeError
+        If it is none of these.
     """
 
     def __init__(self, epochs: int, wanted: bool | None) -> None:
         self._bar: Any = None
-        if wanted is False or (wanted is None and not (sys.stderr and sys.stderr.isatty())):
+        if not (wanted is None or isinstance(wanted, bool | np.bool_)):
+            raise TypeError(f"progress: must be True, False or None, got {wanted!r}")
+        if not (wanted if wanted is not None else sys.stderr and sys.stderr.isatty()):
             return
         try:
             tqdm = importlib.import_module("tqdm").tqdm

@@ -43,7 +43,7 @@ def refuses(error: type[Exception], message: str, call: Callable[..., Any], *arg
 
 BAD_X = [
     (np.zeros((4, 5)), ValueError, "x: has 5 columns, but the network has 3 inputs"),
-    (np.zeros((4, 0)), ValueError, r"x: needs at least one case, got shape \(4, 0\)"),
+    (np.zeros((4, 0)), ValueError, r"x: has 0 columns, but the network has 3 inputs"),
     ([], ValueError, r"x: needs at least one case, got shape \(0,\)"),
     (np.zeros((3, 4)), ValueError, "x: has 4 columns, but the network has 3 inputs"),
     (np.zeros(4), ValueError, "x: has 4 columns, but the network has 3 inputs"),
@@ -344,6 +344,16 @@ def test_large_seeds_work_or_are_refused_by_name(seed: int) -> None:
 @pytest.mark.parametrize("validation", [5, X, [X, Y], (X,), (X, Y, X), "xy"])
 def test_validation(validation: Any) -> None:
     refuses(TypeError, r"validation: needs a tuple \(x, y\)", train, NETWORK, X, Y, validation=validation)
+
+
+@pytest.mark.parametrize("callback", [3, "print", [print]])
+def test_callback(callback: Any) -> None:
+    refuses(TypeError, "callback: needs a function, got ", train, NETWORK, X, Y, callback=callback)
+
+
+@pytest.mark.parametrize("progress", ["no", 0, 1.0, []])
+def test_progress(progress: Any) -> None:
+    refuses(TypeError, "progress: must be True, False or None, got ", train, NETWORK, X, Y, progress=progress)
 
 
 def test_what_is_wrong_is_said_before_any_work_and_before_any_callback() -> None:

@@ -316,6 +316,18 @@ def test_an_error_in_a_callback_comes_through() -> None:
         fnn.train(p.params, p.x, p.y, eta=0.1, epochs=5, callback=callback)
 
 
+def test_a_callback_may_be_an_empty_list_of_a_kind() -> None:
+    class Kept(list[int]):
+        def __call__(self, epoch: int, params: fnn.Params[Any], record: fnn.Record) -> None:
+            if epoch > 1:
+                self.append(epoch)
+
+    p, kept = problem(9, (2, 1), (), fnn.sigmoid, fnn.squared_error, 3), Kept()
+    fnn.train(p.params, p.x, p.y, eta=0.1, epochs=3, callback=kept)
+
+    assert kept == [2, 3]
+
+
 def test_it_can_be_called_from_within_a_callback() -> None:
     p = problem(12, (2, 3, 1), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 8)
     inner: list[fnn.Params[Any]] = []
