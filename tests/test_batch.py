@@ -287,7 +287,6 @@ BAD_NUMBERS = [
     (NAN, ValueError, "must be finite and above 0, got nan"),
     (INF, ValueError, "must be finite and above 0, got inf"),
     ("0.1", TypeError, "needs a number, got '0.1'"),
-    (None, TypeError, "needs a number, got None"),
     (1j, TypeError, "needs a number, got 1j"),
     (b"1", TypeError, "needs a number, got b'1'"),
     ([0.1], TypeError, "needs a number, got "),
@@ -299,6 +298,11 @@ BAD_NUMBERS = [
 def test_eta(eta: Any, error: type[Exception], message: str) -> None:
     refuses(error, "eta: " + message, train, NETWORK, X, Y, eta=eta)
     refuses(error, "eta: " + message, fnn.update, NETWORK, NETWORK, eta)
+
+
+def test_eta_cannot_be_left_out() -> None:
+    refuses(TypeError, "eta: needs a number, got None", fnn.update, NETWORK, NETWORK, None)
+    refuses(TypeError, "eta: needs a learning rate, or optimizer= needs an optimizer", train, NETWORK, X, Y, eta=None)
 
 
 def test_eta_may_be_any_real_number() -> None:

@@ -353,6 +353,7 @@ def test_values() -> None:
             assert again is loss
 
 
+@pytest.mark.usefixtures("exact_threads")
 @pytest.mark.parametrize("loss, output", PAIRS)
 def test_training_gets_somewhere_and_threads_change_no_bit(loss: fnn.Loss, output: fnn.Activation) -> None:
     for dtype in (np.float64, np.float32):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import fnn
 from fnn.optimizers import Optimizer
 from tests import optimizer_formulas, reference
+from tests.paces import train_by_exactly
 from tests.problems import Problem, problem, problems
 
 OPTIMIZERS: list[Optimizer] = [
@@ -240,8 +241,9 @@ def test_the_bits_do_not_depend_on_threads_nor_on_how_the_run_is_cut(
 
         def saw(self, *arguments: object) -> None: ...
 
-    runs = [fnn.train(p.params, p.x, p.y, threads=threads, **options) for threads in (2, 3, 4)]
     with pytest.MonkeyPatch.context() as patch:
+        train_by_exactly(patch)
+        runs = [fnn.train(p.params, p.x, p.y, threads=threads, **options) for threads in (2, 3, 4)]
         patch.setattr("fnn.training.Pace", AnyPace)
         runs += [fnn.train(p.params, p.x, p.y, **options) for _ in range(2)]
     for run in runs:
@@ -250,6 +252,7 @@ def test_the_bits_do_not_depend_on_threads_nor_on_how_the_run_is_cut(
         assert run.history.error.tobytes() == wanted.history.error.tobytes()
 
 
+@pytest.mark.usefixtures("exact_threads")
 @pytest.mark.parametrize("optimizer", FOR_BATCHES, ids=repr)
 def test_large_layers_by_four_threads(optimizer: Optimizer) -> None:
     # Wide enough that threads take pieces over from each other.
