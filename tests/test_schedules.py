@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -39,7 +40,14 @@ FORMULAS: list[tuple[fnn.Schedule, Callable[[int], float]]] = [
         lambda s: (s + 1) / 4 if s < 4 else s - 3.0,
     ),
 ]
-each = pytest.mark.parametrize("schedule, formula", FORMULAS, ids=lambda value: repr(value)[:60])
+
+
+def named(value: object) -> str:
+    """What a test is called: the same in every process."""
+    return re.sub(" at 0x[0-9a-f]+", "", repr(value))[:60]
+
+
+each = pytest.mark.parametrize("schedule, formula", FORMULAS, ids=named)
 
 
 @each
@@ -66,7 +74,7 @@ def test_formulas(schedule: fnn.Schedule, formula: Callable[[int], float]) -> No
             {"max_lr": 0.3, "total_steps": 90, "pct_start": 0.61, "div_factor": 4, "final_div_factor": 10},
         ),
     ],
-    ids=repr,
+    ids=named,
 )
 def test_by_pytorch(ours: fnn.Schedule, name: str, options: dict[str, Any]) -> None:
     torch = pytest.importorskip("torch")
@@ -143,7 +151,7 @@ def test_plateau(errors: list[float], factor: float, patience: int, threshold: f
 
 
 @pytest.mark.parametrize("validated", [False, True])
-@pytest.mark.parametrize("inner", [0.9, fnn.inverse_time(0.9, steps=20)], ids=repr)
+@pytest.mark.parametrize("inner", [0.9, fnn.inverse_time(0.9, steps=20)], ids=named)
 def test_plateau_in_training(inner: Any, validated: bool) -> None:
     p = problem(1, (2, 3, 1), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 12)
     q = problem(2, (2, 3, 1), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 5)
