@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 
 @cache
@@ -19,12 +19,31 @@ def sources() -> str:
     return hashlib.sha256(text).hexdigest()
 
 
+class _Files(IndexDataCacheFile):
+    """The files of one function: an index, and compiled code in files that are named after what it was compiled for.
+
+    Numba numbers them, each process by the index that it has read: two that compile for float32 and float64 at the same
+    time take the same number, and the index then leads to the code of the other.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        entries = self._load_index()
+        for old in [known for known in entries if known[-1] != key[-1]]:  # of sources that are no more
+            Path(self._data_path(entries.pop(old))).unlink(missing_ok=True)
+        entries[key] = self._data_name_pattern.format(
+            number=int(hashlib.sha256(repr(key).encode()).hexdigest()[:15], 16)
+        )
+        self._save_data(entries[key], data)
+        self._save_index(entries)
+
+
 class KernelCache(FunctionCache):
     """Numba's cache on disk, with the function's name and the sources of all kernels for its key."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
         self._function_name = function.__qualname__
+        self._cache_file = _Files(self.cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return sig, codegen.magic_tuple(), self._function_name, sources()

@@ -173,9 +173,10 @@ def test_kernels_have_one_signature_a_dtype() -> None:
     modules = [module for name, module in sys.modules.items() if name.startswith("fnn.")]
     kernels = {id(v): v for module in modules for v in vars(module).values() if isinstance(v, Kernel)}.values()
 
-    assert len(kernels) >= 6
+    both = {np.dtype(np.float32), np.dtype(np.float64)}
+    assert sum(set(kernel._compiled) == both for kernel in kernels) >= 6
     for kernel in kernels:
-        assert set(kernel._compiled) == {np.dtype(np.float32), np.dtype(np.float64)}
+        assert set(kernel._compiled) <= both
         assert all(len(vars(compiled)["overloads"]) == 1 for compiled in kernel._compiled.values())
 
 
@@ -203,3 +204,35 @@ def test_the_key_covers_every_kernel_source(tmp_path: Path, monkeypatch: pytest.
 
     assert len(set(keys)) == len(keys)
     assert keys[-1] == caching.sources()
+
+
+def one_more(x: float) -> float:
+    return x + 1
+
+
+def test_processes_that_compile_at_the_same_time_do_not_overwrite_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has read the index before the other has written it; Numba would give both the same file."""
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
+    files = caching.KernelCache(one_more)._cache_file
+    before = files._load_index()
+    for dtype in ("float32", "float64"):
+        with monkeypatch.context() as patch:
+            patch.setattr(files, "_load_index", before.copy)
+            files.save((dtype, caching.sources()), f"code for {dtype}")
+
+    assert files.load(("float64", caching.sources())) == "code for float64"
+    assert files.load(("float32", caching.sources())) is None  # compiled again, by whoever wants it
+    assert len(list(tmp_path.rglob("*.nbc"))) == 2
+
+
+def test_code_of_older_sources_is_thrown_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
+    files = caching.KernelCache(one_more)._cache_file
+    files.save(("float32", "older"), "old")
+    files.save(("float64", "newer"), "new")
+
+    assert files.load(("float64", "newer")) == "new"
+    assert files.load(("float32", "older")) is None
+    assert len(list(tmp_path.rglob("*.nbc"))) == 1
