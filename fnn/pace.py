@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
+from typing import Final
+
 from fnn.threads import available
 
 CALL = 0.03  # seconds that a call should last: long beside starting threads, short beside a person's patience
@@ -24,12 +27,11 @@ class Pace:
     ----------
     work
         Floating-point operations of a step.
-    threads
-        At most so many, or None: as many as there are processors.
+    most
+        Threads, at most.
     """
 
-    def __init__(self, work: float, threads: int | None) -> None:
-        most = available() if threads is None else min(threads, available())
+    def __init__(self, work: float, most: int) -> None:
         guess = work / FLOPS
         halvings = {most >> n for n in range(most.bit_length())}
         self._choices = [1] if guess < EARNED else sorted({*halvings, max(most - 1, 1)})
@@ -72,3 +74,23 @@ class Pace:
             at = self._at - self._towards
 
         return min(max(at, 0), len(self._choices) - 1)
+
+
+_known: Final[dict[tuple[float, int], Pace]] = {}  # what the last run with as much work a step has learned
+
+
+def pace_for(work: float, threads: int | None) -> Pace:
+    """A pace that starts from what runs with as much work a step have learned, for whoever trains an epoch a call.
+
+    Parameters
+    ----------
+    work
+        Floating-point operations of a step.
+    threads
+        At most so many, or None: as many as there are processors.
+    """
+    most = available() if threads is None else min(threads, available())
+    known = _known.get((work, most))
+    pace = _known[work, most] = copy(known) if known else Pace(work, most)  # a copy: runs may go on side by side
+
+    return pace

@@ -17,7 +17,7 @@ from fnn.history import Record, Run, TrainingDiverged
 from fnn.loss import Loss
 from fnn.losses import squared_error
 from fnn.optimizers import Optimizer, gradient_descent
-from fnn.pace import Pace
+from fnn.pace import Pace, pace_for
 from fnn.params import DT, Params, require_params, wrap
 from fnn.progress import Progress
 from fnn.schedules import Rate
@@ -112,7 +112,7 @@ def train(
         params, batch, loss, mean, method, size, whole("seed", seed, at_least=0, at_most=2**63 - 1), total
     )
     watch = Watch(params, validation, loss, mean, most)
-    pace = Pace(_work(params, size), most)
+    pace = pace_for(_work(params, size), most)
     bar = Progress(total, progress)
     beginning = descent.snapshot()
     trail = [beginning, beginning]  # at the ends of the last two calls

@@ -4,7 +4,7 @@ import pytest
 
 
 class Exactly:
-    """In the place of `fnn.pace.Pace`: as many threads as are wished for, in calls of a few steps."""
+    """In the place of `fnn.pace.pace_for`: as many threads as are wished for, in calls of a few steps."""
 
     def __init__(self, work: float, threads: int | None) -> None:
         self._threads = threads or 1
@@ -19,4 +19,4 @@ class Exactly:
 
 def train_by_exactly(patch: pytest.MonkeyPatch) -> None:
     """From now on ``fnn.train(threads=n)`` runs n threads."""
-    patch.setattr("fnn.training.Pace", Exactly)
+    patch.setattr("fnn.training.pace_for", Exactly)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fnn import pace
-from fnn.pace import Pace
+from fnn.pace import Pace, pace_for
 
 
 @pytest.fixture(autouse=True)
@@ -27,13 +27,32 @@ def run(p: Pace, seconds: dict[int, float], calls: int) -> list[tuple[int, int]]
 def test_a_wish_is_a_limit() -> None:
     seconds = {1: 3.0, 2: 2.0, 3: 1.0, 4: 0.5}
 
-    assert max(threads for _, threads in run(Pace(1e12, 3), seconds, 50)) == 3
-    assert {threads for _, threads in run(Pace(1e12, 1), seconds, 50)} == {1}
-    assert max(threads for _, threads in run(Pace(1e12, 99), seconds, 50)) == 4
+    assert max(threads for _, threads in run(pace_for(1e12, 3), seconds, 50)) == 3
+    assert {threads for _, threads in run(pace_for(1e12, 1), seconds, 50)} == {1}
+    assert max(threads for _, threads in run(pace_for(1e12, 99), seconds, 50)) == 4
+    assert max(threads for _, threads in run(pace_for(1e12, None), seconds, 50)) == 4
+
+
+def test_short_runs_learn_from_each_other() -> None:
+    seconds = {1: 4e-4, 2: 2e-4, 3: 1.5e-4, 4: 1e-4}
+    chosen = [run(pace_for(1.25e8, None), seconds, 1)[0][1] for _ in range(40)]
+
+    assert chosen[0] == 1
+    assert chosen[-10:].count(4) >= 8
+
+
+def test_runs_side_by_side_do_not_share_their_state() -> None:
+    one = pace_for(1.5e8, None)
+    run(one, {1: 1e-3, 2: 2e-3, 3: 1.0, 4: 1.0}, 2)
+    other = pace_for(1.5e8, None)
+    while one.next()[1] == 1:
+        one.saw(1, 1, 1e-3)
+
+    assert other.next()[1] == 1
 
 
 def test_small_steps_are_for_one_thread() -> None:
-    chosen = run(Pace(100.0, None), {1: 1e-7}, 50)
+    chosen = run(Pace(100.0, 4), {1: 1e-7}, 50)
 
     assert {threads for _, threads in chosen} == {1}
     assert chosen[-1][0] == round(pace.CALL / 1e-7)
@@ -42,7 +61,7 @@ def test_small_steps_are_for_one_thread() -> None:
 @pytest.mark.parametrize("best", [1, 2, 3, 4])
 def test_the_fastest_is_found_and_kept(best: int) -> None:
     seconds = {threads: 1e-4 * 1.5 ** abs(threads - best) for threads in (1, 2, 3, 4)}
-    chosen = [threads for _, threads in run(Pace(1e8, None), seconds, 200)]
+    chosen = [threads for _, threads in run(Pace(1e8, 4), seconds, 200)]
 
     assert chosen[0] == 1
     assert chosen.count(best) > 150
@@ -50,7 +69,7 @@ def test_the_fastest_is_found_and_kept(best: int) -> None:
 
 @pytest.mark.parametrize("best", [1, 2, 3, 4])
 def test_it_notices_that_another_is_faster_now(best: int) -> None:
-    p = Pace(1e8, None)
+    p = Pace(1e8, 4)
     run(p, {1: 4e-4, 2: 2e-4, 3: 1.5e-4, 4: 1e-4}, 50)
     seconds = {threads: 4e-4 * 1.5 ** abs(threads - best) for threads in (1, 2, 3, 4)}
     chosen = [threads for _, threads in run(p, seconds, 300)]
@@ -62,7 +81,7 @@ def test_it_notices_that_another_is_faster_now(best: int) -> None:
 @settings(deadline=None)
 def test_threads_that_do_not_pay_cost_little(slowdown: list[float]) -> None:
     seconds = {1: 1e-4} | {threads: 1e-4 * times for threads, times in zip((2, 3, 4), slowdown, strict=True)}
-    p = Pace(1e7, None)
+    p = Pace(1e7, 4)
     spent = steps = 0.0
     while spent < 2.0:
         ((count, threads),) = run(p, seconds, 1)
@@ -73,4 +92,4 @@ def test_threads_that_do_not_pay_cost_little(slowdown: list[float]) -> None:
 
 
 def test_a_call_is_never_of_no_steps() -> None:
-    assert all(steps >= 1 for steps, _ in run(Pace(1e15, None), dict.fromkeys(range(1, 5), 100.0), 40))
+    assert all(steps >= 1 for steps, _ in run(Pace(1e15, 4), dict.fromkeys(range(1, 5), 100.0), 40))
