@@ -26,13 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Description: TypeAlias = dict[str, object]
+Spec: TypeAlias = tuple[str, tuple[int, ...], np.dtype[Any]]  # an array's name, shape and dtype
 
-MOST_TEXT = 1 << 20  # bytes of a description
 _DESCRIPTION = "fnn.json"
 _IN_EXTRA = 0xFFFFFFFF  # a size that stands, with 64 bits, in the extra field
-_COMMON = struct.Struct(
-    "<HHHHHIIIHH"
-)  # version, flags, method, time, date, crc, sizes, lengths of name and extra field
+# Version, flags, method, time, date, crc, two sizes, lengths of name and extra field.
+_COMMON = struct.Struct("<HHHHHIIIHH")
 _LOCAL_EXTRA, _CENTRAL_EXTRA = struct.Struct("<HHQQ"), struct.Struct("<HHQQQ")
 _PER_MEMBER, _END = 124, 98  # bytes beside names and contents: of each member, and at the end
 _VERSION, _FIRST_DAY = 45, 0x0021  # of ZIP with 64-bit sizes; 1 January 1980
@@ -95,19 +94,22 @@ def little_endian(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def text_of(description: Description) -> str:
-    """The description as JSON, which has only this form; ValueError if it gets too long."""
-    text = json.dumps(description)
-    if len(text) > MOST_TEXT:
-        raise ValueError(f"the description takes {len(text)} characters, but at most {MOST_TEXT} can be saved")
+    """The description as JSON, which has only this form."""
+    return json.dumps(description)
 
-    return text
+
+def require_short(text: int, length: int, what: str) -> None:
+    """Raise ValueError if a description takes far more of a file than it can need."""
+    # It is the one thing that takes more memory than file: read as JSON, up to 25 times its length.
+    if text > max(1 << 16, length // 4):
+        raise ValueError(f"{what}: a description of {text} bytes, in a file of {length}")
 
 
 def description_of(path: str, text: bytes) -> Description:
     """The description that a file holds; ValueError, which names the file, if it isn't in the form of `text_of`."""
     try:
         description = json.loads(text)
-        is_ours = isinstance(description, dict) and json.dumps(description).encode() == text
+        is_ours = isinstance(description, dict) and text_of(description).encode() == text
     except (ValueError, RecursionError):
         is_ours = False
     if not is_ours:
@@ -117,12 +119,16 @@ def description_of(path: str, text: bytes) -> Description:
 
 
 def write_archive(file: BufferedWriter, text: str, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
-    """Write an archive of a description, from `text_of`, and arrays, whose names are ASCII."""
+    """Write an archive of a description, from `text_of`, and arrays, whose names are ASCII.
+
+    Raises ValueError if the description is so long that the reader would refuse it.
+    """
     members = [_write(file, _DESCRIPTION, text.encode())]
     for name, array in arrays:
         stored = np.ascontiguousarray(array, little_endian(array.dtype))
         members.append(_write(file, f"{name}.npy", _npy(array.shape, stored.dtype), stored))
     file.write(_directory(members))
+    require_short(len(text), file.tell(), "can't be saved")
 
 
 def _write(file: BufferedWriter, name: str, head: bytes, elements: NDArray[Any] | None = None) -> _Member:
@@ -144,10 +150,10 @@ class Archive:
     _length: int
     _members: list[_Member]
 
-    def expect(self, shapes: Iterable[tuple[str, tuple[int, ...]]], dtype: np.dtype[Any]) -> None:
-        """Make sure that the file is as long as arrays of these names and shapes make it; ValueError if it isn't."""
+    def expect(self, specs: Iterable[Spec]) -> None:
+        """Make sure that the file is as long as these arrays make it; ValueError if it isn't."""
         members = list(self._members)
-        for name, shape in shapes:
+        for name, shape, dtype in specs:
             size = len(_npy(shape, little_endian(dtype))) + math.prod(shape) * dtype.itemsize
             members.append(_Member(f"{name}.npy", size, 0))
         needed = sum(2 * len(member.name) + member.size for member in members) + _PER_MEMBER * len(members) + _END
@@ -183,8 +189,7 @@ def open_archive(path: str | os.PathLike[str]) -> Iterator[Archive]:
     with open(path, "rb") as file:
         length = os.fstat(file.fileno()).st_size
         member = _read_local(file, name, _DESCRIPTION)
-        if member.size > min(length, MOST_TEXT):
-            raise ValueError(f"{name}: damaged: a description of {member.size} bytes, the file has {length}")
+        require_short(member.size, length, f"{name}: damaged")
         text = bytearray(member.size)
         _read_checked(file, f"{name}: {_DESCRIPTION}", memoryview(text), 0, member.crc)
         yield Archive(name, description_of(name, bytes(text)), file, length, [member])

@@ -16,6 +16,7 @@ from fnn.architecture import Architecture
 from fnn.archive import little_endian, open_archive, text_of, write_archive
 from fnn.atomic import replacing
 from fnn.description import by_name, describe, described
+from fnn.layout import on_line
 from fnn.params import Params, require_finite, require_params, wrap
 
 AnyParams: TypeAlias = Params[np.float32 | np.float64]
@@ -38,7 +39,8 @@ def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
     Raises
     ------
     ValueError
-        A path that ends otherwise; a parameter that isn't finite; two activations of your own with one name.
+        A path that ends otherwise; a parameter that isn't finite; two activations of your own with one name, or with
+        names so long that they take most of the file.
     TypeError
         params isn't `Params`.
     ModuleNotFoundError
@@ -116,8 +118,8 @@ def _read_npz(
 ) -> tuple[Architecture, NDArray[np.float32 | np.float64]]:
     with open_archive(path) as archive:
         architecture, dtype = described(archive.path, archive.description, own)
-        archive.expect(((key, shape) for key, _, shape in architecture.slices()), dtype)
-        flat = np.empty(architecture.count, little_endian(dtype))
+        archive.expect((key, shape, dtype) for key, _, shape in architecture.slices())
+        flat = on_line(architecture.count, little_endian(dtype))
         archive.fill((key, flat[place].reshape(shape)) for key, place, shape in architecture.slices())
 
     return architecture, flat.astype(dtype, copy=False)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from fnn.activation import Activation
 from fnn.architecture import Architecture
-from fnn.archive import MOST_TEXT, description_of
+from fnn.archive import description_of, require_short
 from fnn.description import described
 from fnn.extras import extra
+from fnn.layout import on_line
 from fnn.params import Params
 
 _WHAT = "path: a .safetensors file"
@@ -20,10 +21,11 @@ _NAMES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
 
 
 def pack(text: str, params: Params[Any]) -> bytes:
-    """The contents of a file."""
+    """The contents of a file; ValueError if the description is so long that `read` would refuse it."""
     contents: bytes = extra("safetensors.numpy", _WHAT).save(
         {key: leaf.copy() for key, leaf in params.items()}, {"fnn": text}
     )
+    require_short(len(text), len(contents), "can't be saved")
 
     return contents
 
@@ -31,13 +33,14 @@ def pack(text: str, params: Params[Any]) -> bytes:
 def read(path: str, own: dict[str, Activation]) -> tuple[Architecture, NDArray[np.float32 | np.float64]]:
     """The architecture and the vector of parameters in a file; ValueError, which names it, if it holds none."""
     package = extra("safetensors", _WHAT)
-    _check_head(path)
+    length = _checked_length(path)
     try:
         with package.safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get("fnn", "")
-            architecture, dtype = described(path, description_of(path, text.encode()), own)
+            text = (file.metadata() or {}).get("fnn", "").encode()
+            require_short(len(text), length, f"{path}: damaged")
+            architecture, dtype = described(path, description_of(path, text), own)
             _check_tensors(path, file, architecture, _NAMES[dtype])
-            flat = np.empty(architecture.count, dtype)
+            flat = on_line(architecture.count, dtype)
             for key, place, _ in architecture.slices():
                 flat[place] = file.get_tensor(key).ravel()
     except package.SafetensorError as error:
@@ -46,13 +49,15 @@ def read(path: str, own: dict[str, Activation]) -> tuple[Architecture, NDArray[n
     return architecture, flat
 
 
-def _check_head(path: str) -> None:
-    """Refuse what the package would take much memory for: it reads a head of up to 100 MB, whatever it says."""
+def _checked_length(path: str) -> int:
+    """The file's length; ValueError if its head is longer, which the package would take memory for."""
     with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        there = os.fstat(file.fileno()).st_size
-    if not 0 < length <= min(2 * MOST_TEXT, there - 8):
-        raise ValueError(f"{path}: damaged, or no safetensors file: a head of {length} bytes, the file has {there}")
+        head = int.from_bytes(file.read(8), "little")
+        length = os.fstat(file.fileno()).st_size
+    if not 0 < head <= length - 8:
+        raise ValueError(f"{path}: damaged, or no safetensors file: a head of {head} bytes, the file has {length}")
+
+    return length
 
 
 def _check_tensors(path: str, file: Any, architecture: Architecture, dtype: str) -> None:

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from numba import njit
 
 import fnn
+from fnn.archive import write_archive
 from fnn.atomic import replacing
 from tests.fuzz.seeds import ARRAYS, GOOD, archive, saved
 from tests.problems import Problem, problems
@@ -189,6 +190,34 @@ def test_memory(suffix: str, tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < (1.2 if suffix == ".npz" else 2.2) * params.flat.nbytes
     finally:
         tracemalloc.stop()
+
+
+def test_a_long_description_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "p.npz"
+    with open(path, "wb") as file, pytest.raises(ValueError, match="can't be saved: a description of 1200000 bytes"):
+        write_archive(file, json.dumps([[]] * 300_000), [])  # which says so when all is written
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"p\.npz: damaged: a description of 1200000 bytes, in a file of 1200238"):
+            fnn.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 200_000
+    finally:
+        tracemalloc.stop()
+
+
+@both
+def test_what_could_not_be_loaded_is_not_saved(suffix: str, tmp_path: Path) -> None:
+    params = fnn.init((2, 1), seed=0, output=fnn.Activation("m" * 100_000, cube, cube_prime))
+    with pytest.raises(ValueError, match="can't be saved: a description of 100"):
+        fnn.save(tmp_path / f"p{suffix}", params)
+    assert list(tmp_path.iterdir()) == []
+
+
+@both
+def test_deep_networks(suffix: str, tmp_path: Path) -> None:
+    params = fnn.init((1,) * 3000, seed=0, hidden=fnn.leaky_relu(0.010000000000000002))
+    fnn.save(tmp_path / f"p{suffix}", params)
+    assert fnn.load(tmp_path / f"p{suffix}") == params
 
 
 @both

@@ -1,7 +1,7 @@
 """What each activation is, in terms that every target language has.
 
 To export another one: a line in `FORMULAS`. A formula is an expression in z and, where there is one, the parameter p,
-made of numbers, + − * /, >, and the functions of `ONE_ARGUMENT` and `MORE_ARGUMENTS`; `translated` puts it into a
+of numbers, + - * / > and functions that every target has (its `_OPERATIONS`; Φ is ``cdf``); `translated` puts it into a
 language. The targets have the activations that take a row as a whole, `ROWWISE`, in their own words.
 """
 
@@ -41,8 +41,6 @@ FORMULAS: Final = {
     "gaussian": "exp(-(z * z))",
 }
 ROWWISE: Final = ("softmax", "log_softmax")
-ONE_ARGUMENT: Final = ("exp", "expm1", "log1p", "tanh", "cdf", "sin", "abs")
-MORE_ARGUMENTS: Final = ("max", "min", "where")
 
 _OPERATORS: Final[dict[type[ast.AST], str]] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Gt: ">", ast.USub: "negative",

@@ -14,6 +14,7 @@ from fnn.kernels.special import CDF
 from fnn.params import Params, require_finite, require_params
 
 _OPSET, _IR_VERSION = 17, 8  # what runtimes since 2022 know
+_MOST: Final = 2**31 - 2**20  # bytes of weights: protobuf's limit is 2 GiB
 
 # Those that ONNX Runtime has, in both dtypes and without a parameter (which would be a float32 even for float64).
 _NODES: Final = {
@@ -34,7 +35,7 @@ def to_onnx(params: Params[Any]) -> bytes:
     Parameters
     ----------
     params
-        Built-in activations and finite numbers only; at most 2 GB, which is ONNX's limit.
+        Built-in activations and finite numbers only; less than 2 GB, which is ONNX's limit.
 
     Returns
     -------
@@ -46,12 +47,14 @@ def to_onnx(params: Params[Any]) -> bytes:
     ModuleNotFoundError
         The package onnx is missing, which the extra ``fnn[onnx]`` brings.
     ValueError
-        An activation of your own; a number that isn't finite.
+        An activation of your own; a number that isn't finite; 2 GB or more.
     TypeError
         params isn't `Params`.
     """
     require_params("params", params)
     require_finite(params)
+    if params.flat.nbytes > _MOST:
+        raise ValueError(f"params: an ONNX model holds less than 2 GB, got {params.flat.nbytes} bytes")
     kinds = kinds_of(params, "ONNX")
     graph = _Graph(extra("onnx", "to_onnx"), params.dtype)
     for key, leaf in params.items():
