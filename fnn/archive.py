@@ -18,9 +18,8 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BufferedReader, BufferedWriter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +37,7 @@ _VERSION, _FIRST_DAY = 45, 0x0021  # of ZIP with 64-bit sizes; 1 January 1980
 _STEP = 1 << 20  # bytes read at a time
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
+class _Member(NamedTuple):
     """What a ZIP file says of a member."""
 
     name: str
@@ -140,15 +138,15 @@ def _write(file: BufferedWriter, name: str, head: bytes, elements: NDArray[Any] 
     return member
 
 
-@dataclass
 class Archive:
     """An archive that is being read, from its first byte to its last."""
 
-    path: str
-    description: Description
-    _file: BufferedReader
-    _length: int
-    _members: list[_Member]
+    def __init__(self, path: str, file: BufferedReader, length: int, first: _Member, description: Description) -> None:
+        self.path = path
+        self.description = description
+        self._file = file
+        self._length = length
+        self._members = [first]
 
     def expect(self, specs: Iterable[Spec]) -> None:
         """Make sure that the file is as long as these arrays make it; ValueError if it isn't."""
@@ -192,7 +190,7 @@ def open_archive(path: str | os.PathLike[str]) -> Iterator[Archive]:
         require_short(member.size, length, f"{name}: damaged")
         text = bytearray(member.size)
         _read_checked(file, f"{name}: {_DESCRIPTION}", memoryview(text), 0, member.crc)
-        yield Archive(name, description_of(name, bytes(text)), file, length, [member])
+        yield Archive(name, file, length, member, description_of(name, bytes(text)))
 
 
 def _read_local(file: BufferedReader, path: str, name: str, size: int | None = None) -> _Member:
