@@ -22,14 +22,17 @@ from fnn.kernels.descend import (
     relay_kernel,
 )
 from fnn.kernels.differentiate import PIECE
+from fnn.kernels.dropout import DROPOUT_PHASE
 from fnn.kernels.equations import ERROR_ONLY
-from fnn.kernels.method import MOST_STEPS, PHASE, PLACES
+from fnn.kernels.method import CASES_PHASE, MASK, MOST_STEPS, PLACES, ROWS_PHASE
 from fnn.kernels.plan import LINE
-from fnn.kernels.rule_phase import phase_address
+from fnn.kernels.restrained_phase import RESTRAINED_PHASE
+from fnn.kernels.rule_phase import RULE_PHASE
 from fnn.layout import on_line
 from fnn.loss import Loss
 from fnn.optimizers import Optimizer, OptimizerState, gradient_descent
 from fnn.params import DT, Params, wrap
+from fnn.restraints import Restraints
 from fnn.schedules import Plateau, Scaled, plateau
 from fnn.threads import run_parts
 
@@ -52,13 +55,14 @@ class Descent(Generic[DT]):
         loss: Loss,
         mean: bool,
         optimizer: Optimizer,
+        restraints: Restraints,
         batch_size: int,
         seed: int,
         epochs: int,
     ) -> None:
         self.architecture, self._dtype = params._architecture, params.dtype
         self._batch, self._loss, self._mean = batch, loss, mean
-        self._optimizer, self._batch_size, self._seed = optimizer, batch_size, seed
+        self._optimizer, self._restraints, self._batch_size, self._seed = optimizer, restraints, batch_size, seed
         x, y, labels, weights, _ = batch
         code = params.activations[-1].code
         fault, row = fault_kernel[self._dtype](x, y, labels, weights, params.sizes[-1], code, loss.at(self._dtype))
@@ -70,21 +74,35 @@ class Descent(Generic[DT]):
         self._layout = self.architecture.layout(self._dtype, self._room, packed=True)
         self._space = np.zeros(self._layout.whole, self._dtype)
         self._weights = np.zeros(self._layout.weights, self._dtype)
-        plain = isinstance(optimizer, gradient_descent)
-        vectors, line = optimizer.vectors(params), LINE // self._dtype.itemsize
-        stride = -(-self._layout.weights // line) * line
+        self._set_method(params)
+        self._seen = [Plateau()]  # by epoch
+        self._order = np.arange(len(x))
+        flat = params._flat
+        if restraints.mask is not None:
+            flat = np.where(restraints.mask, flat, self._dtype.type(0))
+        self.start(Snapshot(0, flat, self._state.copy()))
+
+    def _set_method(self, params: Params[DT]) -> None:
+        """Make what the kernels must know of the optimizer and the restraints."""
+        optimizer, restraints, stride = self._optimizer, self._restraints, self._layout.stride
+        plain = isinstance(optimizer, gradient_descent) and not restraints.touch_weights
+        self._large = np.zeros(LINE if plain and self._batch_size <= ROOM else stride, self._dtype)
+        vectors = list(optimizer.vectors(params))
+        places = np.zeros(PLACES, np.int64) if plain else optimizer.places(self._dtype, stride)
+        t = types.float32 if self._dtype == np.float32 else types.float64
+        if not plain:
+            places[ROWS_PHASE] = (RESTRAINED_PHASE if restraints.touch_weights else RULE_PHASE).address(t)
+        if restraints.touch_weights:
+            places[MASK] = len(vectors)
+            mask = np.ones(params._flat.size) if restraints.mask is None else restraints.mask
+            vectors += [mask.astype(self._dtype), np.zeros(params._flat.size, self._dtype)]  # the second: to sum in
+        if any(restraints.dropped):
+            places[CASES_PHASE] = DROPOUT_PHASE.address(t)
+        self._places = np.concatenate([places, np.array(restraints.dropped, np.int64)])
         self._state = on_line(len(vectors) * stride, self._dtype).reshape(len(vectors), stride)
         self._state[:] = 0
         for vector, packed in zip(vectors, self._state, strict=True):
             relay_kernel[self._dtype](self._layout.table, vector, packed, self._space[:0], True)
-        self._large = np.zeros(LINE if plain and batch_size <= ROOM else self._layout.weights, self._dtype)
-        self._places = np.zeros(PLACES, np.int64)
-        if not plain:
-            self._places = optimizer.places(self._dtype, stride)
-            self._places[PHASE] = phase_address(types.float32 if self._dtype == np.float32 else types.float64)
-        self._seen = [Plateau()]  # by epoch
-        self._order = np.arange(len(x))
-        self.start(Snapshot(0, params._flat, self._state))
 
     def start(self, at: Snapshot) -> None:
         """Go on from the end of an epoch."""
@@ -118,7 +136,7 @@ class Descent(Generic[DT]):
 
     def state(self) -> OptimizerState[DT]:
         """The optimizer's state as it is now."""
-        vectors = [self._unpacked(vector) for vector in self._state]
+        vectors = [self._unpacked(vector) for vector in self._state[: self._optimizer.rule.states]]
 
         return OptimizerState(self._steps, tuple(wrap(vector, self.architecture) for vector in vectors))
 
@@ -142,6 +160,7 @@ class Descent(Generic[DT]):
         while self._steps < last and not self.stopped:
             count = min(last - self._steps, MOST_STEPS)
             numbers = optimizer.table(self._steps, count, self._dtype)
+            self._restraints.fill(numbers)
             if len(numbers) == 1:
                 count = last - self._steps
             self._run(numbers, count, threads)

@@ -24,6 +24,7 @@ class Layout(NamedTuple):
     forward: int  # of workspace, for the forward pass alone
     whole: int  # of workspace
     weights: int
+    stride: int  # from one vector like the weights to the next, in whole cache lines
 
 
 def layout_of(sizes: Sequence[int], functions: Sequence[int], rows: int, dtype: np.dtype[Any], packed: bool) -> Layout:
@@ -35,7 +36,9 @@ def layout_of(sizes: Sequence[int], functions: Sequence[int], rows: int, dtype: 
     array = np.array(table, np.int64)
     array.flags.writeable = False
 
-    return Layout(array, *(count + spare for count in needed))
+    forward, whole, weights = (count + spare for count in needed)
+
+    return Layout(array, forward, whole, weights, -(-weights // spare) * spare)
 
 
 def first_aligned(space: NDArray[Any]) -> int:

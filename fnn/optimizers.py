@@ -21,7 +21,7 @@ from fnn.batch import cast_to
 from fnn.checks import whole
 from fnn.hyperparameters import AtLeast0, AtLeast1, Checked, Fraction, Positive
 from fnn.kernels import rules
-from fnn.kernels.method import ETA, KEEP, NUMBERS, OF_RULE, PLACES, RULE, STRIDE
+from fnn.kernels.method import ETA, KEEP, MASK, NUMBERS, OF_RULE, PLACES, RULE, STRIDE
 from fnn.kernels.rule_phase import apply_kernel
 from fnn.params import DT, Params, require_params, wrap
 from fnn.powers import powers
@@ -129,8 +129,9 @@ class Optimizer(Checked):
                 raise ValueError(f"state.vectors[{i}]: needs {params.dtype}, got {vector.dtype}")
 
     def places(self, dtype: np.dtype[Any], stride: int) -> NDArray[np.int64]:
-        """What the kernels must know of it, without the address of phase 2; `stride` from one vector to the next."""
+        """What the kernels must know of it in itself; `stride` from one vector of state to the next."""
         places = np.zeros(PLACES, np.int64)
+        places[MASK] = -1
         places[RULE] = self.rule.address(types.float32 if dtype == np.float32 else types.float64)
         places[STRIDE] = stride
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, SupportsIndex
+from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,7 @@ from fnn.optimizers import Optimizer, gradient_descent
 from fnn.pace import Pace, pace_for
 from fnn.params import DT, Params, require_params, wrap
 from fnn.progress import Progress
+from fnn.restraints import Mask, restraints_of
 from fnn.schedules import Rate
 from fnn.watch import Watch
 
@@ -37,6 +38,14 @@ def train(
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
     class_weights: ArrayLike | None = None,
+    l2: SupportsFloat = 0.0,
+    l1: SupportsFloat = 0.0,
+    decay: SupportsFloat = 0.0,
+    clip: SupportsFloat | None = None,
+    clip_norm: SupportsFloat | None = None,
+    max_norm: SupportsFloat | None = None,
+    dropout: SupportsFloat | Sequence[SupportsFloat] = 0.0,
+    mask: Mask | None = None,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     seed: SupportsIndex = 0,
     callback: Callable[[int, Params[DT], Record], object] | None = None,
@@ -63,6 +72,23 @@ def train(
         How often to go through all cases, at least 0.
     batch_size
         Cases a step, at least 1; the last batch of an epoch may be smaller. None: all of them. 1: online.
+    l2, l1
+        λ₂ and λ₁ ≥ 0 of the penalty ½ λ₂ Σ W² + λ₁ Σ |W| that is added to the error of every batch: λ₂ W + λ₁ sign W is
+        added to its gradient. The weights' only, not the biases'. The history tells the error without it.
+    decay
+        By which part every weight (no bias) becomes smaller after each change, from 0 on and below 1.
+    clip
+        The gradient's elements are brought to −clip .. clip, the penalty's part included.
+    clip_norm
+        Then the gradient, all of it as one vector, is made that long if it is longer.
+    max_norm
+        After each step, the weights into a unit are made that long, as a vector, if they are longer.
+    dropout
+        How probably a unit takes no part, from 0 on and below 1: for all hidden layers, or one number for the inputs
+        and one for each hidden layer. The others count for more, so that the network is used as it is afterwards.
+    mask
+        0 for connections that are removed (F4; S1), else 1: a mapping from all or some of W1, b1, .. to arrays of their
+        shapes. What is removed is 0 from the start and stays so.
     validation
         (x, y) to measure the error on after every epoch, each case weighing 1, and the accuracy if y are labels or
         one-hot.
@@ -108,9 +134,9 @@ def train(
     most = None if threads is None else whole("threads", threads, at_least=1)
     if method.needs_all_cases and size < len(batch.x):
         raise ValueError(f"batch_size: {method!r} needs all {len(batch.x)} cases in every step, got {size}")
-    descent = Descent(
-        params, batch, loss, mean, method, size, whole("seed", seed, at_least=0, at_most=2**63 - 1), total
-    )
+    restraints = restraints_of(params, l2, l1, decay, clip, clip_norm, max_norm, dropout, mask)
+    number = whole("seed", seed, at_least=0, at_most=2**63 - 1)
+    descent = Descent(params, batch, loss, mean, method, restraints, size, number, total)
     watch = Watch(params, validation, loss, mean, most)
     pace = pace_for(_work(params, size), most)
     bar = Progress(total, progress)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from hypothesis import reject
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -144,6 +145,14 @@ def problems(
         dtype=draw(st.sampled_from(dtypes)), labelled=draw(st.booleans()), weighted=draw(st.booleans()),
         reduction=draw(st.sampled_from(["sum", "mean"])), margin=margin,
     )  # fmt: skip
+
+
+def trained(p: Problem, **options: Any) -> fnn.Run[Any]:
+    """A run that doesn't diverge, as one with exponential outputs may: then hypothesis is to draw another problem."""
+    try:
+        return fnn.train(p.params, p.x, p.y, **options)
+    except fnn.TrainingDiverged:
+        reject()
 
 
 def assert_near(actual: NDArray[Any], wanted: NDArray[Any], scale: Any, name: str = "") -> None:

@@ -17,7 +17,7 @@ import fnn
 from fnn.optimizers import Optimizer
 from tests import optimizer_formulas, reference
 from tests.paces import train_by_exactly
-from tests.problems import Problem, problem, problems
+from tests.problems import Problem, problem, problems, trained
 
 OPTIMIZERS: list[Optimizer] = [
     fnn.gradient_descent(0.3),
@@ -188,7 +188,7 @@ def steps(
 @given(problems(counts=(1, 2, 7, 65, 600, 1100), widest=70), st.sampled_from(OPTIMIZERS))
 @settings(deadline=None, max_examples=60)
 def test_full_batches_are_such_updates_to_the_bit(p: Problem, optimizer: Optimizer) -> None:
-    run = fnn.train(p.params, p.x, p.y, optimizer=optimizer, epochs=3, **p.options)
+    run = trained(p, optimizer=optimizer, epochs=3, **p.options)
     params, state = steps(p, optimizer, epochs=3)
 
     assert run.params == params
@@ -202,7 +202,7 @@ def test_full_batches_are_such_updates_to_the_bit(p: Problem, optimizer: Optimiz
 @settings(deadline=None, max_examples=60)
 def test_batches_are_such_updates_to_the_bit(p: Problem, optimizer: Optimizer, batch_size: int, seed: int) -> None:
     options: dict[str, Any] = {"epochs": 1 if batch_size == 1 else 2, "batch_size": batch_size, "seed": seed}
-    run = fnn.train(p.params, p.x, p.y, optimizer=optimizer, **options, **p.options)
+    run = trained(p, optimizer=optimizer, **options, **p.options)
     params, state = steps(p, optimizer, **options)
 
     assert run.params == params
@@ -228,9 +228,9 @@ def test_the_bits_do_not_depend_on_threads_nor_on_how_the_run_is_cut(
     p: Problem, optimizer: Optimizer, batch_size: int | None
 ) -> None:
     if optimizer.rate is not None:
-        optimizer = optimizer.with_rate(fnn.warm_up(fnn.cosine(0.01, steps=9), steps=3))
+        optimizer = optimizer.with_rate(fnn.warm_up(fnn.cosine(0.01 / len(p.x), steps=9), steps=3))
     options: dict[str, Any] = {"optimizer": optimizer, "epochs": 3, "batch_size": batch_size, **p.options}
-    wanted = fnn.train(p.params, p.x, p.y, threads=1, **options)
+    wanted = trained(p, threads=1, **options)
     random = np.random.default_rng(0)
 
     class AnyPace:
@@ -244,7 +244,7 @@ def test_the_bits_do_not_depend_on_threads_nor_on_how_the_run_is_cut(
     with pytest.MonkeyPatch.context() as patch:
         train_by_exactly(patch)
         runs = [fnn.train(p.params, p.x, p.y, threads=threads, **options) for threads in (2, 3, 4)]
-        patch.setattr("fnn.training.Pace", AnyPace)
+        patch.setattr("fnn.training.pace_for", AnyPace)
         runs += [fnn.train(p.params, p.x, p.y, **options) for _ in range(2)]
     for run in runs:
         assert run.params == wanted.params

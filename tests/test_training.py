@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import fnn
 from tests import reference
 from tests.paces import train_by_exactly
-from tests.problems import Problem, assert_near, problem, problems
+from tests.problems import Problem, assert_near, problem, problems, trained
 
 BATCHES = st.sampled_from([None, 1, 2, 5, 64, 100, 255, 256, 400, 513, 10_000])
 FEW = (1, 2, 7, 64, 65, 257, 513, 700, 1100)
@@ -28,14 +28,6 @@ def steps(p: Problem, *, eta: float, epochs: int, batch_size: int | None, seed: 
             params = fnn.update(params, fnn.grad(params, q.x, q.y, **q.options), eta)
 
     return params
-
-
-def trained(p: Problem, **options: Any) -> fnn.Run[Any]:
-    """A run that doesn't diverge, as one with exponential outputs may: then hypothesis is to draw another problem."""
-    try:
-        return fnn.train(p.params, p.x, p.y, **options)
-    except fnn.TrainingDiverged:
-        reject()
 
 
 @given(problems(counts=FEW))
@@ -167,7 +159,7 @@ def test_the_bits_do_not_depend_on_how_the_run_is_cut(p: Problem, batch_size: in
         def saw(self, steps: int, threads: int, seconds: float) -> None: ...
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fnn.training.Pace", AnyPace)
+        patch.setattr("fnn.training.pace_for", AnyPace)
         run = fnn.train(p.params, p.x, p.y, **options)
 
     assert run.params.flat.tobytes() == wanted.params.flat.tobytes()

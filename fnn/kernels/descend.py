@@ -21,7 +21,7 @@ from fnn.kernels.intrinsics import Floats, Integers, aligned, like, pointer, shi
 from fnn.kernels.kernel import array, kernel, output
 from fnn.kernels.linking import linked
 from fnn.kernels.matmul import Soon
-from fnn.kernels.method import ETA, Method, call_phase, method_of, method_type
+from fnn.kernels.method import ETA, Method, call_cases_phase, call_rows_phase, method_of, method_type
 from fnn.kernels.options import inline
 from fnn.kernels.plan import COLUMNS, Net, entry, errors_of, net_type
 from fnn.kernels.shuffle import shuffle
@@ -150,7 +150,7 @@ def descend(
         of_batch = total_weight(cases, first, rows) if cases.has_weights else float(rows)
         scale = 1.0 / of_batch if mean and of_batch > 0 else 1.0
         numbers = shift(method.numbers, number * method.each)
-        error = step(crew, net, room, large, cases, loss, method, numbers, first, rows, scale, loading)
+        error = step(crew, net, room, large, cases, loss, method, numbers, first, rows, scale, loading, seed, epoch)
         loading = reshuffles or room < cases.number
         if not np.isfinite(error):
             if part == 0:
@@ -171,21 +171,24 @@ def descend(
 def step(
     crew: Crew, net: Net, room: int, large: Floats,
     cases: Cases, loss: int, method: Method, numbers: Floats, first: int, rows: int, scale: float, loading: bool,
+    seed: int, epoch: int,
 ) -> float:  # fmt: skip
     """One step on the cases first .. first + rows of the order; returns their error."""
-    plain, at_once, eta = method.phase == 0, rows <= room, numbers[ETA]
+    plain, at_once, eta = method.rows_phase == 0, rows <= room, numbers[ETA]
     into, finish = (net.weights, DESCEND) if at_once else (large, STORE)
     error = 0.0
     start = 0
     while start < rows:  # a range with a step would divide
         count = min(room, rows - start)
-        phase_1(crew, net, cases, loss, first + start, count, scale, loading)
+        phase_1(crew, net, cases, loss, first + start, count, scale, loading, method, seed, epoch)
         error = sum_in_order(errors_of(net, 0), count, error)
         begin, end = ZERO if start == 0 else KEEP, start + count
         if plain:
             phase_2(crew, net, count, into, begin, finish, eta, cases, first + end)
         else:
-            call_phase(method.phase, crew, net, count, large, begin, end == rows, method, numbers, cases, first + end)
+            call_rows_phase(
+                method.rows_phase, crew, net, count, large, begin, end == rows, method, numbers, cases, first + end
+            )
         start = end
     if at_once or not plain:
         return error
@@ -197,13 +200,21 @@ def step(
 
 
 @inline
-def phase_1(crew: Crew, net: Net, cases: Cases, loss: int, first: int, rows: int, scale: float, loading: bool) -> None:
+def phase_1(
+    crew: Crew, net: Net, cases: Cases, loss: int, first: int, rows: int, scale: float, loading: bool,
+    method: Method, seed: int, epoch: int,
+) -> None:  # fmt: skip
     """Forward and back for all cases of the batch."""
     each = pieces(crew, rows * entry(net, 0, plan.MULTIPLICATIONS), rows, LEAST_CASES)
     piece = next_piece(crew, CASES, each, -1)
     while piece >= 0:
         top, bottom = share(rows, piece, crew.parts * each)
-        through(net, cases, first, scale, loss, GRADIENT, top, bottom, loading)
+        if method.cases_phase == 0:
+            through(net, cases, first, scale, loss, GRADIENT, top, bottom, loading)
+        else:
+            call_cases_phase(
+                method.cases_phase, net, cases, first, scale, loss, top, bottom, method.places, seed, epoch
+            )
         piece = next_piece(crew, CASES, each, piece)
     wait_for_all(crew.gate, crew.parts)
 

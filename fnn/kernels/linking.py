@@ -134,6 +134,22 @@ def needed_by(function: Callable[..., Any]) -> list[Linked]:
     return list(found)
 
 
+class OnDemand:
+    """A function that kernels call through its address, which somebody hands them: compiled when it is asked for."""
+
+    def __init__(self, function: Callable[..., None], signature: NumbaSignature) -> None:
+        self._function, self._signature = function, signature
+        self._addresses: dict[types.Float, int] = {}
+
+    def address(self, dtype: types.Float) -> int:
+        """Where the compiled code starts."""
+        with global_compiler_lock:
+            if dtype not in self._addresses:
+                load_needed(self._function, dtype)
+                self._addresses[dtype] = address_of(self._function, self._signature(dtype), cached=True)
+            return self._addresses[dtype]
+
+
 _entries: list[Linked] = []
 
 

@@ -12,27 +12,30 @@ from numba import types
 from numba.extending import intrinsic
 
 from fnn.kernels.cases import Reals, cases_type
-from fnn.kernels.intrinsics import Floats, pointer
+from fnn.kernels.intrinsics import Floats, Integers, pointer
 from fnn.kernels.options import inline
 from fnn.kernels.plan import net_type
 from fnn.kernels.rules import MOST_NUMBERS, rule_type
 from fnn.kernels.turns import crew_type
 
-# The numbers of a step: η, for G1; what decay leaves of a weight; and those of the rule.
-ETA, KEEP, OF_RULE = range(3)
+# The numbers of a step: η, for G1; what decoupled decay leaves of a weight; the restraints (see `fnn.restraints`), of
+# which MOST, the clipping, is infinite, and the norms are 0, where there is none; and the numbers of the rule.
+ETA, KEEP, L2, L1, SHRINK, MOST, GRADIENT_NORM, UNIT_NORM, OF_RULE = range(9)
 NUMBERS: Final = OF_RULE + MOST_NUMBERS
 MOST_STEPS: Final = 4096  # of a call of the kernel: their numbers are worked out before it
 
-PHASE, RULE, STRIDE, PLACES = range(4)  # in the integers that stand for a method
+# In the integers that stand for a method; behind them, for each layer but the last, how often of 2⁵³ times a unit is
+# dropped.
+CASES_PHASE, ROWS_PHASE, RULE, STRIDE, MASK, PLACES = range(6)
 
 
 class Method(NamedTuple):
-    """How the gradient is used."""
+    """How the gradient is used, and what stands between it and the cases."""
 
-    phase: int  # the address of `rule_phase`, or 0 for G1 at once
-    rule: int  # the address of the optimizer's rule
-    state: Floats  # its vectors, each laid out as the weights are,
-    stride: int  # and so far apart
+    cases_phase: int  # the address of `dropout_phase`, or 0 if no unit is dropped
+    rows_phase: int  # the address of `rule_phase`, or 0 for G1 at once
+    places: Integers
+    state: Floats  # vectors, each laid out as the weights are
     numbers: Floats  # of the steps of a call,
     each: int  # from one step's to the next; 0 if all have the same
 
@@ -41,17 +44,24 @@ def method_type(t: types.Float) -> types.Type:
     """`Method` as a Numba type."""
     i, p = types.int64, types.CPointer(t)
 
-    return types.NamedTuple([i, i, p, i, p, i], Method)
+    return types.NamedTuple([i, i, types.CPointer(i), p, p, i], Method)
 
 
 @inline
 def method_of(places: npt.NDArray[np.int64], state: Reals, numbers: Reals) -> Method:
     """From what the typed layer hands over."""
     each = NUMBERS if numbers.size > NUMBERS else 0
-    return Method(places[PHASE], places[RULE], pointer(state), places[STRIDE], pointer(numbers), each)
+    return Method(places[CASES_PHASE], places[ROWS_PHASE], pointer(places), pointer(state), pointer(numbers), each)
 
 
-def phase_type(t: types.Float) -> Any:
+def cases_phase_type(t: types.Float) -> Any:
+    """What `dropout_phase` takes."""
+    i = types.int64
+
+    return types.void(net_type(t), cases_type(t), i, types.float64, i, i, i, types.CPointer(i), i, i)
+
+
+def rows_phase_type(t: types.Float) -> Any:
     """What `rule_phase` takes."""
     i, p = types.int64, types.CPointer(t)
 
@@ -79,9 +89,18 @@ def call_rule(
 
 
 @intrinsic
-def call_phase(
+def call_cases_phase(
+    typingctx: Any, phase: Any, net: Any, cases: Any, first: Any, scale: Any, loss: Any, top: Any, bottom: Any,
+    places: Any, seed: Any, epoch: Any,
+) -> Any:  # fmt: skip
+    """Phase 1 with dropout, for some rows."""
+    return _calling(cases_phase_type(net.types[2].dtype))
+
+
+@intrinsic
+def call_rows_phase(
     typingctx: Any, phase: Any, crew: Any, net: Any, rows: Any, into: Any, start: Any, last: Any, method: Any,
     numbers: Any, cases: Any, next_first: Any,
 ) -> Any:  # fmt: skip
     """Phase 2 with an optimizer."""
-    return _calling(phase_type(into.dtype))
+    return _calling(rows_phase_type(into.dtype))

@@ -209,7 +209,7 @@ def run(
         transpose(net, 2, 0, 1)
         steps = (every.number + batch - 1) // batch * epochs
         numbers[method.ETA] = like(flat, eta)
-        descent = method.Method(0, 0, flat, 0, numbers, 0)
+        descent = method.Method(0, 0, table, flat, numbers, 0)
         descend(
             0, 1, shift(clock, HANDS), net, room, aligned(large), every, problem.loss, problem.mean, descent,
             batch, seed, steps, clock, sums, history,

@@ -3,7 +3,6 @@
 import numpy as np
 import numpy.typing as npt
 from numba import types
-from numba.core.compiler_lock import global_compiler_lock
 
 from fnn.kernels import plan
 from fnn.kernels.barrier import wait_for_all
@@ -12,23 +11,12 @@ from fnn.kernels.descend import LEAST_ROWS, coming
 from fnn.kernels.equations import gradient, share, transpose_rows
 from fnn.kernels.intrinsics import Floats, like, pointer, shift
 from fnn.kernels.kernel import array, kernel, output
-from fnn.kernels.linking import address_of, load_needed
-from fnn.kernels.method import KEEP, OF_RULE, RULE, STRIDE, Method, call_rule, phase_type
+from fnn.kernels.linking import OnDemand
+from fnn.kernels.method import KEEP, OF_RULE, RULE, STRIDE, Method, call_rule, rows_phase_type
 from fnn.kernels.options import inline
 from fnn.kernels.plan import Net, entry, rounded
 from fnn.kernels.tile import STORE, panel_width
 from fnn.kernels.turns import ROWS, Crew, next_piece, pieces
-
-_addresses: dict[types.Float, int] = {}
-
-
-def phase_address(dtype: types.Float) -> int:
-    """Where the compiled code of `rule_phase` starts."""
-    with global_compiler_lock:
-        if dtype not in _addresses:
-            load_needed(rule_phase, dtype)
-            _addresses[dtype] = address_of(rule_phase, phase_type(dtype), cached=True)
-        return _addresses[dtype]
 
 
 def rule_phase(
@@ -71,7 +59,7 @@ def use(net: Net, dE_dw: Floats, method: Method, numbers: Floats, part: int, par
 def apply(net: Net, dE_dw: Floats, method: Method, numbers: Floats, keep: float, first: int, count: int) -> None:
     """The rule for `count` parameters from the first on."""
     w, g, state = shift(net.weights, first), shift(dE_dw, first), shift(method.state, first)
-    call_rule(method.rule, w, g, state, method.stride, shift(numbers, OF_RULE), keep, count)
+    call_rule(method.places[RULE], w, g, state, method.places[STRIDE], shift(numbers, OF_RULE), keep, count)
 
 
 @kernel(lambda t: types.void(array(types.int64), output(t), array(t), output(t), array(t), t))
@@ -81,3 +69,6 @@ def apply_kernel(
     """The rule for whole vectors of parameters."""
     of_rule = shift(pointer(numbers), OF_RULE)
     call_rule(places[RULE], pointer(w), pointer(dE_dw), pointer(state), places[STRIDE], of_rule, keep, w.size)
+
+
+RULE_PHASE = OnDemand(rule_phase, rows_phase_type)

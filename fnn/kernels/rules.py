@@ -11,11 +11,10 @@ from typing import Any, Final
 
 from llvmlite import ir
 from numba import types
-from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
 from fnn.kernels.intrinsics import Floats, fma, like, shift
-from fnn.kernels.linking import address_of
+from fnn.kernels.linking import OnDemand
 from fnn.kernels.options import inline
 
 MOST_NUMBERS: Final = 8  # of a rule
@@ -28,23 +27,16 @@ def rule_type(t: types.Float) -> Any:
     return types.void(p, p, p, i, p, t, i)
 
 
-class Rule:
-    """A rule, compiled for a dtype when somebody first wants its address."""
+class Rule(OnDemand):
+    """A rule for whole vectors."""
 
     def __init__(self, scalar: Callable[..., Any], states: int) -> None:
         code = scalar.__code__
         self.states = states  # vectors of state
         self.numbers = code.co_varnames[2 + states : code.co_argcount]  # their names, in order
-        self._kernel = _lifted(scalar, states, len(self.numbers))
-        self._kernel.__qualname__ = f"{scalar.__name__}.{self._kernel.__name__}"  # its name in the cache on disk
-        self._addresses: dict[types.Float, int] = {}
-
-    def address(self, dtype: types.Float) -> int:
-        """Where the compiled code starts."""
-        with global_compiler_lock:
-            if dtype not in self._addresses:
-                self._addresses[dtype] = address_of(self._kernel, rule_type(dtype), cached=True)
-            return self._addresses[dtype]
+        kernel = _lifted(scalar, states, len(self.numbers))
+        kernel.__qualname__ = f"{scalar.__name__}.{kernel.__name__}"  # its name in the cache on disk
+        super().__init__(kernel, rule_type)
 
 
 def rule(states: int) -> Callable[[Callable[..., Any]], Rule]:

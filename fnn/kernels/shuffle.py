@@ -8,7 +8,7 @@ import numpy as np
 from fnn.kernels.intrinsics import Integers
 from fnn.kernels.options import inline
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
@@ -27,9 +27,9 @@ def shuffle(order: Integers, count: int, seed: int, epoch: int) -> None:
     """Fill order with the permutation of 0 .. count − 1 that belongs to (seed, epoch): Fisher and Yates."""
     for i in range(count):
         order[i] = i
-    state = mixed(mixed(np.uint64(seed) + _GOLDEN) + np.uint64(epoch))
+    state = mixed(mixed(np.uint64(seed) + GOLDEN) + np.uint64(epoch))
     for i in range(count - 1, 0, -1):
-        state += _GOLDEN
+        state += GOLDEN
         fraction = float(mixed(state) >> _S11) * 2.0**-53
         j = int(fraction * (i + 1))
         order[i], order[j] = order[j], order[i]

@@ -121,6 +121,12 @@ def everything(dtype: type[Any], sizes: tuple[int, ...], count: int) -> None:
             fnn.update(params, fnn.grad(params, x, y, loss=loss, reduction="mean"), 0.1)
             for batch_size in (None, 50):
                 fnn.train(params, x, y, loss=loss, eta=1e-3, epochs=1, threads=1, batch_size=batch_size)
+    for optimizer in (fnn.gradient_descent(fnn.cosine(1e-3, steps=9)), fnn.momentum(1e-3), fnn.adamw(), fnn.amsgrad()):
+        optimizer.update(params, params, optimizer.init(params))
+        options: dict[str, Any] = {"optimizer": optimizer, "epochs": 1, "threads": 1, "loss": loss}
+        fnn.train(params, x, y, **options)
+        fnn.train(params, x, y, l2=1e-3, l1=1e-3, clip=1, clip_norm=1, max_norm=1, decay=1e-3, dropout=0.1, **options)
+        fnn.train(params, x, y, mask={"b1": np.zeros(sizes[1])}, **options)
 
 
 def test_one_compilation_a_dtype_serves_everything() -> None:
@@ -167,9 +173,21 @@ def test_only_activations_that_are_used_are_compiled() -> None:
     assert (done.stdout, done.stderr) == ("sigmoid float64 tanh float64\n", "")
 
 
+def derivatives(dtype: type[Any]) -> None:
+    """Those that are not for training."""
+    params: fnn.Params[Any] = fnn.init((2, 3, 2), seed=0, dtype=dtype)
+    x, y = np.ones((4, 2), dtype), np.zeros((4, 2), dtype)
+    fnn.input_grad(params, x, y)
+    fnn.hvp(params, x, y, params)
+    fnn.jacobian(params, x)
+    fnn.vjp(params, x, y)
+    fnn.jvp(params, x, v=params)
+
+
 def test_kernels_have_one_signature_a_dtype() -> None:
-    everything(np.float32, (2, 2), 1)
-    everything(np.float64, (2, 2), 1)
+    for dtype in (np.float32, np.float64):
+        everything(dtype, (2, 2), 1)
+        derivatives(dtype)
     modules = [module for name, module in sys.modules.items() if name.startswith("fnn.")]
     kernels = {id(v): v for module in modules for v in vars(module).values() if isinstance(v, Kernel)}.values()
 
