@@ -88,6 +88,7 @@ from fnn.optimizers import nesterov as nesterov
 from fnn.optimizers import rmsprop as rmsprop
 from fnn.params import Params as Params
 from fnn.restraints import connections as connections
+from fnn.restraints import penalty as penalty
 from fnn.saving import load as load
 from fnn.saving import save as save
 from fnn.schedules import Schedule as Schedule

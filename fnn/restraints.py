@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fnn.checks import positive, real, real_array, whole
 from fnn.kernels.method import GRADIENT_NORM, L1, L2, MOST, SHRINK, UNIT_NORM
-from fnn.params import Params
+from fnn.params import DT, Params, require_params, wrap
 
 Mask: TypeAlias = Mapping[str, ArrayLike]
 
@@ -42,6 +42,52 @@ class Restraints:
         """Write their numbers beside those of the optimizer."""
         table[:, [L2, L1, SHRINK]] = self.l2, self.l1, 1 - self.decay
         table[:, [MOST, GRADIENT_NORM, UNIT_NORM]] = self.clip, self.clip_norm, self.max_norm
+
+
+def penalty(params: Params[DT], *, l2: SupportsFloat = 0.0, l1: SupportsFloat = 0.0) -> tuple[float, Params[DT]]:
+    """What weights cost: the value, to add to `error`, and the gradient, to add to `grad`.
+
+        E = ½ λ₂ Σ W² + λ₁ Σ |W|,   ∂E/∂W = λ₂ W + λ₁ sign W,   ∂E/∂b = 0
+
+    `train` adds it to the error of every batch. Nielsen's λ (chapter 3) is λ₂ N with ``reduction="mean"``.
+
+    Parameters
+    ----------
+    params
+        The network; its biases cost nothing.
+    l2, l1
+        λ₂ and λ₁, at least 0.
+
+    Returns
+    -------
+    E in float64, and Params of the same architecture and dtype.
+
+    Raises
+    ------
+    ValueError
+        λ₂ or λ₁ negative or not finite.
+    TypeError
+        An argument of another type.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[3.0], [-1.0]], "b1": [2.0]}, hidden=(), output=fnn.identity)
+    >>> E, g = fnn.penalty(p, l2=0.5, l1=0.25)
+    >>> E, g.flat
+    (3.5, array([ 1.75, -0.75,  0.  ]))
+    """
+    require_params("params", params)
+    lambda_2, lambda_1 = real("l2", l2, at_least=0), real("l1", l1, at_least=0)
+    E, slope = 0.0, np.zeros_like(params._flat)
+    for key, place, _ in params._architecture.slices():
+        if key.startswith("W"):
+            W = params._flat[place]
+            E += 0.5 * lambda_2 * float(np.sum(W.astype(np.float64) ** 2))
+            E += lambda_1 * float(np.sum(np.abs(W), dtype=np.float64))
+            slope[place] = lambda_2 * W + lambda_1 * np.sign(W)
+
+    return E, wrap(slope, params._architecture)
 
 
 def restraints_of(

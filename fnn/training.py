@@ -73,8 +73,8 @@ def train(
     batch_size
         Cases a step, at least 1; the last batch of an epoch may be smaller. None: all of them. 1: online.
     l2, l1
-        λ₂ and λ₁ ≥ 0 of the penalty ½ λ₂ Σ W² + λ₁ Σ |W| that is added to the error of every batch: λ₂ W + λ₁ sign W is
-        added to its gradient. The weights' only, not the biases'. The history tells the error without it.
+        λ₂ and λ₁ ≥ 0 of the `penalty` ½ λ₂ Σ W² + λ₁ Σ |W| that is added to the error of every batch: λ₂ W + λ₁ sign W
+        is added to its gradient. Biases are free. The history tells the error without it.
     decay
         By which part every weight (no bias) becomes smaller after each change, from 0 on and below 1.
     clip

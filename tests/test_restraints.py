@@ -176,6 +176,32 @@ def test_masks_make_two_networks_of_one() -> None:
         assert_allclose(run.params["W2"][h, o], trained["W2"], rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_penalty_by_central_differences(dtype: type[Any]) -> None:
+    params = some_problem(1, dtype).params
+    E, slope = fnn.penalty(params, l2=0.7, l1=0.3)
+    w = params.flat.astype(float)
+    weight = np.concatenate([np.full(leaf.size, float(key[0] == "W")) for key, leaf in params.items()])
+
+    def cost(flat: NDArray[Any]) -> float:
+        return float(0.35 * weight @ flat**2 + 0.3 * weight @ np.abs(flat))
+
+    h = 1e-6 * np.eye(len(w))
+    assert_allclose(E, cost(w), rtol=1e-13)
+    assert slope.dtype == dtype
+    assert_allclose(slope.flat, [(cost(w + d) - cost(w - d)) / 2e-6 for d in h], rtol=1e-6, atol=1e-8)
+    assert fnn.penalty(params)[0] == 0
+    assert (fnn.penalty(params)[1].flat == 0).all()
+
+
+def test_training_goes_down_the_error_and_the_penalty() -> None:
+    p = some_problem(15)
+    run = fnn.train(p.params, p.x, p.y, eta=0.2, epochs=1, l2=0.3, l1=0.1, **p.options)
+    slope = fnn.grad(p.params, p.x, p.y, **p.options).flat + fnn.penalty(p.params, l2=0.3, l1=0.1)[1].flat
+
+    assert_allclose(run.params.flat, p.params.flat - 0.2 * slope, rtol=1e-12)
+
+
 def test_norms_are_within_their_limit() -> None:
     p = some_problem(40, np.float64, (3, 70, 2))
     run = fnn.train(p.params, p.x, p.y, eta=5.0, epochs=20, batch_size=9, max_norm=0.8)
@@ -260,6 +286,16 @@ def test_connections() -> None:
 def test_bad_arguments(restraints: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         fnn.train(fnn.init((2, 3, 1), seed=0), np.ones((4, 2)), np.ones((4, 1)), eta=1, epochs=1, **restraints)
+
+
+def test_bad_penalties() -> None:
+    params = fnn.init((2, 1), seed=0)
+    with pytest.raises(ValueError, match="l2: must be finite and at least 0, got -1"):
+        fnn.penalty(params, l2=-1)
+    with pytest.raises(ValueError, match="l1: must be finite and at least 0, got inf"):
+        fnn.penalty(params, l1=np.inf)
+    with pytest.raises(TypeError, match=r"params: needs fnn\.Params, got dict"):
+        fnn.penalty(dict(params))  # type: ignore[arg-type]
 
 
 def test_bad_connections() -> None:
