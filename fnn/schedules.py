@@ -268,8 +268,16 @@ class one_cycle(Schedule):
 
 
 def _half_wave(start: float, end: float, way: Etas) -> Etas:
-    """From start to end, as the way goes from 0 to 1."""
-    return end + (start - end) * (1 + np.cos(np.pi * way)) / 2
+    """From start to end, as the way goes from 0 to 1: end + (start − end) · cos²(way · π/2).
+
+    The cosine is its Taylor series, by products and sums alone: `np.cos` may differ from processor to processor.
+    """
+    square = (np.pi / 2 * way) ** 2
+    wave = np.ones_like(way)
+    for n in range(24, 0, -2):  # the first term that is left out is below 1e-21
+        wave = 1 - square / (n * (n - 1)) * wave
+
+    return end + (start - end) * wave**2
 
 
 class Plateau(NamedTuple):
