@@ -137,15 +137,22 @@ def take_out(net: Net, column: int, rows: int, into: Floats) -> None:
         at += rows * units
 
 
+@inline
+def is_rate(w: Floats, eta: float) -> bool:
+    """Whether η is finite and above 0 in the dtype of the parameters: float32 has neither 1e50 nor 1e-50."""
+    rate = like(w, eta)
+    return rate > 0 and rate < np.inf
+
+
 @entry_point(lambda t: types.int64(network_type(t), network_type(t), types.float64, matrix_type(t)))
 def update_all(network: Network, grads: Network, eta: float, into: Matrix[Floats]) -> int:
     """G1 for whole networks of one architecture."""
     for i in range(2 + (1 + NUMBERS) * network.spec[0]):
         if network.spec[i] != grads.spec[i]:
             return STRUCTURE
-    if not (eta > 0 and eta < np.inf):
-        return ETA
     w = network.flat
+    if not is_rate(w, eta):
+        return ETA
     descend_flat(w, grads.flat, like(w, eta), into.at, into.columns)
     return FINE
 
@@ -163,7 +170,7 @@ def train_all(
     status = unfit(problem)
     if status != FINE:
         return status
-    if not (eta > 0 and eta < np.inf):
+    if not is_rate(problem.network.flat, eta):
         return ETA
     if epochs < 0:
         return EPOCHS

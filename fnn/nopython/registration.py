@@ -96,7 +96,7 @@ def refuse(status: int, needs_output: str, needs_targets: str) -> None:
     if status == _UNSUITED:
         raise ValueError(needs_output)
     if status == _ETA:
-        raise ValueError("eta: must be finite and above 0")
+        raise ValueError("eta: must be finite and above 0, in the dtype of params too")
     if status == _STRUCTURE:
         raise ValueError("grads: needs the sizes and activations of params")
     if status == _EPOCHS:

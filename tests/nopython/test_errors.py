@@ -76,6 +76,7 @@ def test_typing_errors_are_plain_sentences(call: Any, arguments: Any, text: str)
 
 S = fnn.init((4, 3), seed=0, output=fnn.softmax)
 H = fnn.init((4, 2), seed=0, output=fnn.identity)
+F = fnn.init((4, 3, 2), seed=0, dtype=np.float32)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,9 @@ H = fnn.init((4, 2), seed=0, output=fnn.identity)
         (jitted.update, (P, fnn.init((4, 5, 2), seed=0), 0.1), "grads: needs the sizes and activations of params"),
         (jitted.update, (P, P, 0.0), "eta: must be finite and above 0"),
         (jitted.update, (P, P, np.inf), "eta: must be finite and above 0"),
+        (jitted.update, (F, F, 1e50), "eta: must be finite and above 0, in the dtype of params"),
+        (jitted.update, (F, F, 1e-50), "eta: must be finite and above 0, in the dtype of params"),
+        (jitted.train, (F, X.astype(np.float32), Y.astype(np.float32), 1e50, 1), "eta: must be finite and above 0"),
         (jitted.with_flat, (P, X[0].copy()), "flat: needs as many elements as params have"),
         (jitted.train, (P, X, Y, -1.0, 1), "eta: must be finite and above 0"),
         (jitted.train, (P, X, Y, 0.1, -1), "epochs: must be at least 0"),
