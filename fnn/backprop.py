@@ -28,6 +28,7 @@ from fnn.batch import (
     require_reduction,
 )
 from fnn.checks import positive, require_output
+from fnn.jittable import jittable
 from fnn.kernels import cases, plan
 from fnn.kernels.differentiate import PIECE, differentiate_kernel
 from fnn.kernels.equations import ERROR_ONLY, EVERYTHING, GRADIENT
@@ -43,6 +44,7 @@ from fnn.workspace import space_for
 WORTH_THREADS = 100_000_000  # cases times parameters: a millisecond's work, ten times what starting threads takes
 
 
+@jittable
 def forward(
     params: Params[DT], x: ArrayLike, out: NDArray[DT] | None = None, workspace: NDArray[DT] | None = None
 ) -> NDArray[DT]:
@@ -121,6 +123,7 @@ def forward_by_parts(params: Params[DT], rows: NDArray[DT], a: NDArray[DT], thre
     return min(bad.values(), default=-1)
 
 
+@jittable
 def error(
     params: Params[DT],
     x: ArrayLike,
@@ -152,6 +155,7 @@ def error(
     return _differentiate(params, x, y, loss, reduction, weights, class_weights, workspace, wanted=ERROR_ONLY)[0]
 
 
+@jittable
 def grad(
     params: Params[DT],
     x: ArrayLike,
@@ -213,6 +217,7 @@ def grad(
     return _differentiate(params, x, y, loss, reduction, weights, class_weights, workspace, wanted=GRADIENT)[1]
 
 
+@jittable
 def value_and_grad(
     params: Params[DT],
     x: ArrayLike,
@@ -250,6 +255,7 @@ class Backprop(Generic[DT]):
     error: float  # E1
 
 
+@jittable
 def backprop(
     params: Params[DT],
     x: ArrayLike,
@@ -302,6 +308,7 @@ def backprop(
     )
 
 
+@jittable
 def update(params: Params[DT], grads: Params[DT], eta: SupportsFloat) -> Params[DT]:
     """One step of gradient descent (G1): w(t+1) = w(t) − η ∂E/∂w(t), the same for b.
 

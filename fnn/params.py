@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, cast, overload
 
 import numpy as np
 from numba import types
+from numba.extending import typeof_impl
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.activation import Activation
@@ -218,6 +219,15 @@ def _numba_type(dtype: np.dtype[Any]) -> types.Type:
     from fnn.nopython import support  # 40 ms, which only jitted functions of others are worth
 
     return support(dtype)
+
+
+@typeof_impl.register(Params)
+def _typeof(params: Params[Any], c: Any) -> types.Type:
+    """The type of an argument; a constant would be compiled in, every number of it."""
+    if c.purpose.name == "constant":
+        raise ValueError("params: a jitted function can't hold them as a global or a default; pass them as an argument")
+
+    return params._numba_type_
 
 
 def wrap(flat: NDArray[DT], architecture: Architecture) -> Params[DT]:

@@ -14,6 +14,7 @@ from fnn.batch import Reduction, batch_of, require_loss, require_reduction
 from fnn.checks import positive, whole
 from fnn.descent import Descent, Snapshot
 from fnn.history import Record, Run, TrainingDiverged
+from fnn.jittable import jittable
 from fnn.loss import Loss
 from fnn.losses import squared_error
 from fnn.optimizers import Optimizer, gradient_descent
@@ -25,6 +26,7 @@ from fnn.schedules import Rate
 from fnn.watch import Watch
 
 
+@jittable
 def train(
     params: Params[DT],
     x: ArrayLike,

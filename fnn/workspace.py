@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.checks import require_output, whole
+from fnn.jittable import jittable
 from fnn.kernels.differentiate import PIECE
 from fnn.kernels.plan import COLUMNS, LINE, rounded
 from fnn.params import DT, Params, require_params
 
 
+@jittable
 def workspace(params: Params[DT], cases: int = 1) -> NDArray[DT]:
     """Memory in which `forward`, `error`, `grad` and `value_and_grad` can work for up to so many cases.
 

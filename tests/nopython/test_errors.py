@@ -13,6 +13,7 @@ import fnn
 from tests.nopython import jitted
 
 P = fnn.init((4, 3, 2), seed=0)
+PAIR = (P, P)
 X, Y = np.ones((5, 4)), np.ones((5, 2))
 NAN = np.where(np.arange(20).reshape(5, 4) == 7, np.nan, X)
 
@@ -35,6 +36,29 @@ def writes(params: Any) -> None:
 @njit
 def unknown_reduction(params: Any, x: Any, y: Any) -> Any:
     return fnn.error(params, x, y, reduction="max")  # type: ignore[arg-type]  # refused when compiled
+
+
+@njit
+def outputs_by_name(params: Any, x: Any) -> Any:
+    return fnn.forward(x=x, params=params)
+
+
+@njit
+def of_a_global(x: Any) -> Any:
+    return fnn.forward(P, x)
+
+
+@njit
+def of_a_tuple(x: Any) -> Any:
+    return fnn.forward(PAIR[1], x)
+
+
+@njit(parallel=True)
+def in_parallel(params: Any, x: Any) -> Any:
+    found = np.empty(x.shape[0])
+    for row in prange(x.shape[0]):
+        found[row] = fnn.forward(params, x[row])[0]
+    return found
 
 
 @njit
@@ -62,6 +86,14 @@ def validates(params: Any, x: Any, y: Any) -> Any:
         (jitted.with_flat, (P, X[0].astype(np.float32)), "flat: has dtype float32, but params have float64"),
         (jitted.with_flat, (P, 1.0), "flat: must be an array"),
         (by_variable, (P, "W1"), "the key must be a literal string"),
+        (jitted.forward, (X, X), "params: needs fnn.Params, got array(float64, 2d, C)"),
+        (outputs_by_name, (X, X), "params: needs fnn.Params, got array(float64, 2d, C)"),
+        (jitted.grad, (1, X, Y), "params: needs fnn.Params, got int64"),
+        (jitted.update, (X, P, 0.1), "params: needs fnn.Params, got array(float64, 2d, C)"),
+        (jitted.train, (None, X, Y, 0.1, 1), "params: needs fnn.Params, got none"),
+        (in_parallel, (X, X), "params: needs fnn.Params, got array(float64, 2d, C)"),
+        (of_a_global, (X,), "params: a jitted function can't hold them as a global or a default"),
+        (of_a_tuple, (X,), "params: a jitted function can't hold them as a global or a default"),
         (unknown_key, (P,), "there is no key 'w1'"),
         (unknown_reduction, (P, X, Y), 'reduction: must be the constant "sum" or "mean"'),
         (validates, (P, X, Y), "validation: fnn.train can't take it inside @njit"),
@@ -143,14 +175,6 @@ def test_a_layer_that_is_not_there() -> None:
 def test_out_from_python(out: Any, error: Any, text: str) -> None:
     with pytest.raises(error, match=text):
         fnn.forward(P, X, out)
-
-
-@njit(parallel=True)
-def in_parallel(params: Any, x: Any) -> Any:
-    found = np.empty(x.shape[0])
-    for row in prange(x.shape[0]):
-        found[row] = fnn.forward(params, x[row])[0]
-    return found
 
 
 def test_numba_garbles_or_loses_an_error_in_a_parallel_loop() -> None:

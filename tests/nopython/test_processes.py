@@ -42,6 +42,10 @@ def test_a_second_process_with_losses(tmp_path: Path) -> None:
     assert run("losses", NUMBA_CACHE_DIR=folder) == ["1 1 0", "2 2 0", "1 1 0"]
 
 
+def test_the_first_call_of_a_process_has_no_params() -> None:
+    assert run("without_params") == ["True", "True"]
+
+
 def test_calls_and_errors_leak_nothing() -> None:
     (line,) = run("leaks", "2000", NUMBA_NRT_STATS="1")
     assert line.startswith("True"), line

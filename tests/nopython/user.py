@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numba import njit, prange
+from numba.core.errors import TypingError
 
 import fnn
 from tests.scalars import BELL, CAUCHY, SOFTPLUS
@@ -204,6 +205,16 @@ def leaks() -> None:
     print(before == after and grown < 300, before, after, f"{grown} kB more")
 
 
+def without_params() -> None:
+    """Print whether what Numba says is plain, in a process that has made no `Params`."""
+    try:
+        evaluate(np.ones((3, 4)), np.ones((3, 4)))
+    except TypingError as error:
+        print("params: needs fnn.Params, got array(float64, 2d, C)" in str(error))
+    params = fnn.init((4, 8, 2), seed=0)
+    print((evaluate(params, np.ones((3, 4))) == fnn.forward(params, np.ones((3, 4)))).all())
+
+
 def forked() -> None:
     """Use a kernel, fork while another thread compiles, and use kernels in the child; print what it says."""
     params, x = fnn.init((4, 8, 2), seed=0), np.ones((3, 4))
@@ -246,5 +257,5 @@ def raced() -> None:
 
 
 if __name__ == "__main__":
-    modes = (cache, custom, losses, allocations, leaks, forked, raced)
+    modes = (cache, custom, losses, allocations, leaks, forked, raced, without_params)
     {mode.__name__: mode for mode in modes}[sys.argv[1]]()
