@@ -94,7 +94,8 @@ def architecture_of(
     before = (hidden,) * (layers - 1) if isinstance(hidden, Activation) else tuple(hidden)
     if len(before) != layers - 1:
         raise ValueError(
-            f"hidden: needs one activation, or one for each of {layers - 1} hidden layers, got {len(before)}"
+            f"hidden: needs one activation, or a sequence of as many as there are hidden layers, {layers - 1}; "
+            f"got {len(before)}"
         )
     for name, activation in [*((f"hidden[{i}]", f) for i, f in enumerate(before)), ("output", output)]:
         if not isinstance(activation, Activation):

@@ -53,7 +53,9 @@ def real(name: str, value: SupportsFloat, *, at_least: float, below: float = np.
 
 
 def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
-    """The value as an array of real numbers; TypeError if it isn't one."""
+    """The value as an array of real numbers; TypeError if it isn't one, or if some of it is masked."""
+    if np.ma.is_masked(value):
+        raise TypeError(f"{name}: some of it is masked, which fnn doesn't know; leave it out, or fill it by filled()")
     try:
         array = np.asarray(value)
     except ValueError as error:  # rows of different lengths

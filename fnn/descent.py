@@ -69,7 +69,7 @@ class Descent(Generic[DT]):
         if fault != cases.FINE:
             raise_fault(params, batch, loss, fault, row)
         self.steps_an_epoch = -(-len(x) // batch_size)
-        self.history = np.empty(epochs)
+        self.history = _history(epochs)
         self._room = min(batch_size, ROOM)
         self._layout = self.architecture.layout(self._dtype, self._room, packed=True)
         self._space = np.zeros(self._layout.whole, self._dtype)
@@ -191,3 +191,11 @@ class Descent(Generic[DT]):
         relay_kernel[self._dtype](self._layout.table, flat, packed, self._space[:0], False)
 
         return flat
+
+
+def _history(epochs: int) -> NDArray[np.float64]:
+    """Where the kernel writes the error of each epoch."""
+    try:
+        return np.empty(epochs)
+    except (MemoryError, ValueError):  # the latter beyond what an array may be
+        raise MemoryError(f"epochs: no memory for the errors of {epochs} epochs") from None

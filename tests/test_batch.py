@@ -55,6 +55,7 @@ BAD_X = [
     (None, TypeError, "x: needs real numbers, got dtype object"),
     ({1, 2, 3}, TypeError, "x: needs real numbers, got dtype object"),
     (np.zeros((4, 3), object), TypeError, "x: needs real numbers, got dtype object"),
+    (np.ma.masked_less(np.eye(4, 3), 0.5), TypeError, "x: some of it is masked"),
     (np.zeros((4, 3), complex), TypeError, "x: needs real numbers, got dtype complex128"),
     (np.zeros((4, 3), "m8[s]"), TypeError, r"x: needs real numbers, got dtype timedelta64\[s\]"),
     (with_value(X, (2, 1), NAN), ValueError, "x: NaN or infinity in row 2"),
@@ -342,6 +343,15 @@ def test_large_seeds_work_or_are_refused_by_name(seed: int) -> None:
     try:
         train(NETWORK, X, Y, seed=seed, batch_size=1)
     except ValueError as error:
+@pytest.mark.parametrize("epochs", [2**50, 2**62, 2**70])
+def test_more_epochs_than_memory_holds_are_refused_by_name(epochs: int) -> None:
+    refuses(MemoryError, f"epochs: no memory for the errors of {epochs} epochs", train, NETWORK, X, Y, epochs=epochs)
+
+
+def test_a_masked_array_without_a_mask_is_an_array() -> None:
+    np.testing.assert_array_equal(fnn.forward(NETWORK, np.ma.array(X)), fnn.forward(NETWORK, X))
+
+
         assert "seed: must be" in str(error)
 
 

@@ -271,8 +271,8 @@ def test_no_layers() -> None:
 @pytest.mark.parametrize(
     "hidden, output, error, message",
     [
-        ([], fnn.identity, ValueError, "hidden: needs one activation, or one for each of 1 hidden layers, got 0"),
-        ([fnn.tanh] * 2, fnn.identity, ValueError, "hidden: .* each of 1 hidden layers, got 2"),
+        ([], fnn.identity, ValueError, "hidden: needs one activation, or a sequence .* hidden layers, 1; got 0"),
+        ([fnn.tanh] * 2, fnn.identity, ValueError, "hidden: .* hidden layers, 1; got 2"),
         (fnn.softmax, fnn.identity, ValueError, "hidden: fnn.softmax can only stand at the output"),
         (["tanh"], fnn.identity, TypeError, r"hidden\[0\]: needs an activation such as fnn.sigmoid, got 'tanh'"),
         ([np.tanh], fnn.identity, TypeError, r"hidden\[0\]: needs an activation"),

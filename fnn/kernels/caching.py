@@ -1,6 +1,7 @@
 """Compiled code on disk."""
 
 import hashlib
+import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -55,8 +56,17 @@ def _say_uncached() -> None:
         "fnn: no folder for compiled code is writable, so every process compiles anew; "
         "set NUMBA_CACHE_DIR to a writable folder",
         RuntimeWarning,
-        stacklevel=2,
+        stacklevel=_level_of_caller(),
     )
+
+
+def _level_of_caller() -> int:
+    """The stack level, for who calls this, of the innermost line outside fnn and Numba."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] in ("fnn", "numba"):
+        level, frame = level + 1, frame.f_back
+
+    return level
 
 
 def give_cache(dispatcher: Any, function: Callable[..., Any]) -> None:

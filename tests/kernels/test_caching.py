@@ -25,7 +25,7 @@ with warnings.catch_warnings(record=True) as caught:
     import fnn, numpy as np
     leaves = {"W1": np.ones((2, 1), np.float32), "b1": np.ones(1, np.float32)}
     answer = fnn.forward(fnn.Params(leaves, hidden=(), output=fnn.identity), [2.0, 3.0]).tolist()
-print(json.dumps({"answer": answer, "warnings": [[w.category.__name__, str(w.message)] for w in caught]}))
+print(json.dumps({"answer": answer, "warnings": [[w.category.__name__, str(w.message), w.filename] for w in caught]}))
 """
 
 
@@ -97,9 +97,10 @@ def test_without_a_folder_that_can_be_written(tmp_path: Path) -> None:
     told = run(tmp_path, **below)
 
     assert told["answer"] == [6.0]
-    assert [category for category, _ in told["warnings"]] == ["RuntimeWarning"]
+    assert [category for category, _, _ in told["warnings"]] == ["RuntimeWarning"]
     assert "no folder for compiled code is writable" in told["warnings"][0][1]
     assert "NUMBA_CACHE_DIR" in told["warnings"][0][1]
+    assert told["warnings"][0][2] == "<string>"  # the program's own line
 
 
 def everything(dtype: type[Any], sizes: tuple[int, ...], count: int) -> None:
