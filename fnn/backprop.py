@@ -10,7 +10,7 @@ Here stand the arguments, their checks and the results. The equations themselves
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, SupportsFloat
+from typing import Generic, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,7 +27,7 @@ from fnn.batch import (
     require_loss,
     require_reduction,
 )
-from fnn.checks import positive, require_output
+from fnn.checks import positive, require_apart, require_output, whole
 from fnn.jittable import jittable
 from fnn.kernels import cases, plan
 from fnn.kernels.differentiate import PIECE, differentiate_kernel
@@ -46,7 +46,12 @@ WORTH_THREADS = 100_000_000  # cases times parameters: a millisecond's work, ten
 
 @jittable
 def forward(
-    params: Params[DT], x: ArrayLike, out: NDArray[DT] | None = None, workspace: NDArray[DT] | None = None
+    params: Params[DT],
+    x: ArrayLike,
+    out: NDArray[DT] | None = None,
+    workspace: NDArray[DT] | None = None,
+    *,
+    threads: SupportsIndex | None = None,
 ) -> NDArray[DT]:
     """The network's outputs a^L (F1, F2).
 
@@ -59,10 +64,16 @@ def forward(
     x
         One case, (n_0,), or a batch, (N, n_0). Cast to the dtype of params.
     out
-        Where to write the result, instead of a new array: C-contiguous, of the result's shape and dtype.
+        Where to write the result, instead of a new array: C-contiguous, of the result's shape and dtype. It may be x
+        itself; otherwise it must not overlap a batch x.
     workspace
-        Memory to work in, from `workspace`; the call then runs in one thread. Inside ``@njit`` a call with `out`
-        allocates nothing if it has a workspace, nor does one for a single case if no layer has more than 1000 units.
+        Memory to work in, from `workspace`, apart from x and out; the call then runs in one thread. Inside ``@njit``
+        a call with `out` allocates nothing if it has a workspace, nor does one for a single case if no layer has more
+        than 1000 units.
+    threads
+        At most so many threads for a large batch (from 100 million cases times parameters on, a millisecond's work);
+        by default all processors that the process may run on. It changes no bit of the result. Inside ``@njit``, where
+        the calling thread does it all, there is no such argument.
 
     Returns
     -------
@@ -72,7 +83,7 @@ def forward(
     ------
     ValueError
         x has another width, is empty, or holds NaN or infinity; out has another shape, workspace is too small, or one
-        of them isn't contiguous or writable.
+        of them isn't contiguous or writable, or overlaps what it must not; threads is below 1.
     TypeError
         params isn't `Params`, x isn't made of real numbers, or out or workspace isn't an array of the dtype of params.
 
@@ -87,16 +98,23 @@ def forward(
     rows, single = inputs_of(params, x)
     flat, architecture, dtype = params._flat, params._architecture, params._flat.dtype
     units = architecture.sizes[-1]
+    most = None if threads is None else whole("threads", threads, at_least=1)
     if out is None:
         a = np.empty((len(rows), units), dtype)
     else:
         require_output("out", out, dtype, (units,) if single else (len(rows), units))
         a = out.reshape(len(rows), units)
+        if not single:
+            require_apart("out", a, "x", rows, or_equal=True)
     if len(rows) * flat.size < WORTH_THREADS or workspace is not None:
         layout = architecture.layout(dtype, min(len(rows), BLOCK))
-        bad = forward_kernel[dtype](layout.table, flat, space_for(workspace, layout.forward, dtype), rows, a)
+        space = space_for(workspace, layout.forward, dtype)
+        if workspace is not None:
+            require_apart("workspace", workspace, "x", rows)
+            require_apart("out", a, "workspace", workspace)
+        bad = forward_kernel[dtype](layout.table, flat, space, rows, a)
     else:
-        bad = forward_by_parts(params, rows, a, available())
+        bad = forward_by_parts(params, rows, a, most or available())
     if bad >= 0:
         raise_fault(params, Batch(rows, a, NO_LABELS, NO_WEIGHTS, single), None, cases.BAD_X, bad)
 

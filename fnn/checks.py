@@ -75,3 +75,14 @@ def require_output(name: str, array: NDArray[Any], dtype: np.dtype[Any], shape: 
         raise ValueError(f"{name}: needs shape {shape}, got {array.shape}")
     if not array.flags.carray:
         raise ValueError(f"{name}: needs to be C-contiguous and writable")
+
+
+def require_apart(
+    name: str, array: NDArray[Any], other_name: str, other: NDArray[Any], *, or_equal: bool = False
+) -> None:
+    """Raise ValueError if two contiguous arrays overlap, unless they are allowed to be the very same numbers."""
+    if not np.may_share_memory(array, other):
+        return
+    start, other_start = (a.__array_interface__["data"] for a in (array, other))
+    if not (or_equal and array.shape == other.shape and start == other_start):
+        raise ValueError(f"{name}: overlaps {other_name} in memory")

@@ -328,6 +328,11 @@ def test_whole_numbers(name: str, least: int, value: Any) -> None:
         refuses(TypeError, message, train, NETWORK, X, Y, **{name: value})
 
 
+@pytest.mark.parametrize("value, error", [(0, ValueError), (-5, ValueError), (1.5, TypeError), (True, TypeError)])
+def test_threads_of_forward(value: Any, error: type[Exception]) -> None:
+    refuses(error, "threads: ", fnn.forward, NETWORK, X, threads=value)
+
+
 def test_numpy_integers_are_whole_numbers() -> None:
     options = {"epochs": np.int64(2), "batch_size": np.uint8(2), "seed": np.int32(1), "threads": np.int8(1)}
 
@@ -338,11 +343,6 @@ def test_epochs_cannot_be_left_to_chance() -> None:
     refuses(TypeError, "epochs: needs a whole number, got None", train, NETWORK, X, Y, epochs=None)
 
 
-@pytest.mark.parametrize("seed", [2**63 - 1, 2**63, 2**64 - 1, 2**64, 2**100])
-def test_large_seeds_work_or_are_refused_by_name(seed: int) -> None:
-    try:
-        train(NETWORK, X, Y, seed=seed, batch_size=1)
-    except ValueError as error:
 @pytest.mark.parametrize("epochs", [2**50, 2**62, 2**70])
 def test_more_epochs_than_memory_holds_are_refused_by_name(epochs: int) -> None:
     refuses(MemoryError, f"epochs: no memory for the errors of {epochs} epochs", train, NETWORK, X, Y, epochs=epochs)
@@ -352,6 +352,11 @@ def test_a_masked_array_without_a_mask_is_an_array() -> None:
     np.testing.assert_array_equal(fnn.forward(NETWORK, np.ma.array(X)), fnn.forward(NETWORK, X))
 
 
+@pytest.mark.parametrize("seed", [2**63 - 1, 2**63, 2**64 - 1, 2**64, 2**100])
+def test_large_seeds_work_or_are_refused_by_name(seed: int) -> None:
+    try:
+        train(NETWORK, X, Y, seed=seed, batch_size=1)
+    except ValueError as error:
         assert "seed: must be" in str(error)
 
 

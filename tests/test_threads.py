@@ -147,6 +147,26 @@ def test_a_validation_set_takes_no_more_threads_than_the_rest(
     assert run.history.validation_accuracy[-1] == fnn.accuracy(run.params, p.x, p.y)
 
 
+@pytest.mark.parametrize("wish, taken", [(None, [3]), (1, [1]), (2, [2]), (np.int8(9), [9])])
+def test_forward_takes_no_more_threads_than_it_may(
+    monkeypatch: pytest.MonkeyPatch, wish: int | None, taken: list[int]
+) -> None:
+    found: list[int] = []
+
+    def noting(part: Callable[[int, int], None], parts: int) -> None:
+        found.append(parts)
+        run_parts(part, parts)
+
+    module = sys.modules[fnn.forward.__module__]
+    p = problem(8, (5, 20, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 600)
+    wanted = fnn.forward(p.params, p.x)
+    for name, value in (("available", lambda: 3), ("WORTH_THREADS", 1), ("run_parts", noting)):
+        monkeypatch.setattr(module, name, value)
+
+    np.testing.assert_array_equal(fnn.forward(p.params, p.x, threads=wish), wanted)
+    assert found == taken
+
+
 def test_available_counts_what_this_process_may_use() -> None:
     assert 1 <= available() <= (os.cpu_count() or 1)
 

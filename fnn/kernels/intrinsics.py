@@ -70,6 +70,16 @@ def aligned(typingctx: Any, p: Any) -> Any:
 
 
 @intrinsic
+def address(typingctx: Any, p: Any) -> Any:
+    """Where p points to, as a number."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ptrtoint(arguments[0], ir.IntType(64))
+
+    return types.int64(p), codegen
+
+
+@intrinsic
 def like(typingctx: Any, x: Any, value: Any) -> Any:
     """`value` in the dtype of x (a float, or a pointer to floats); float32 · 2.0 would be float64 in Numba."""
     dtype = x.dtype if isinstance(x, types.CPointer) else x

@@ -16,12 +16,13 @@ from fnn.kernels.differentiate import PIECE, differentiate
 from fnn.kernels.equations import EVERYTHING, transpose
 from fnn.kernels.evaluate import BLOCK, descend_flat, outputs
 from fnn.kernels.functions import CODE, NUMBERS
-from fnn.kernels.intrinsics import Floats, Integers, aligned, like, shift
+from fnn.kernels.intrinsics import Floats, Integers, address, aligned, like, shift
 from fnn.kernels.linking import entry_point
 from fnn.kernels.memory import allocate, is_null, release
 from fnn.kernels.options import inline
 from fnn.kernels.plan import COLUMNS, LINE, Net, block, entry
 from fnn.kernels.problem import (
+    BAD_PARAMS,
     BATCH,
     DIVERGED,
     EPOCHS,
@@ -29,9 +30,11 @@ from fnn.kernels.problem import (
     FINE,
     MEMORY,
     NO_CASES,
+    OUT_OVERLAPS,
     OUT_SHAPE,
     SEED,
     STRUCTURE,
+    WORKSPACE_OVERLAPS,
     X_COLUMNS,
     Matrix,
     Network,
@@ -44,6 +47,7 @@ from fnn.kernels.problem import (
     laid_out,
     matrix_type,
     network_type,
+    overlap,
     problem_type,
     size_of,
     unfit,
@@ -71,6 +75,12 @@ def forward_many(network: Network, x: Matrix[Floats], into: Matrix[Floats], work
         return NO_CASES
     if into.rows != x.rows or into.columns != size_of(spec, spec[0]):
         return OUT_SHAPE
+    # Of x itself a block is read before its outputs are written.
+    is_in_place = into.columns == x.columns and address(into.at) == address(x.at)
+    if overlap(into, workspace) or (overlap(into, x) and not is_in_place):
+        return OUT_OVERLAPS
+    if overlap(workspace, x):
+        return WORKSPACE_OVERLAPS
     work = claim(network, min(x.rows, BLOCK), True, workspace)
     status = work.status
     if status == FINE and outputs(work.net, x.at, x.rows, into.at) >= 0:
@@ -172,6 +182,8 @@ def train_all(
         return status
     if not is_rate(problem.network.flat, eta):
         return ETA
+    if not is_finite(problem.network.flat, into.columns):
+        return BAD_PARAMS
     if epochs < 0:
         return EPOCHS
     if batch < 1:

@@ -18,14 +18,17 @@ from fnn.kernels.plan import LINE, rounded
 from fnn.kernels.problem import (
     FINE,
     MEMORY,
+    OUT_OVERLAPS,
     OUT_SHAPE,
     WORKSPACE,
+    WORKSPACE_OVERLAPS,
     X_COLUMNS,
     Matrix,
     Network,
     activation_of,
     matrix_type,
     network_type,
+    overlap,
     size_of,
 )
 from fnn.kernels.tile import BIAS, STORE, machine, panel_width, tile
@@ -129,6 +132,10 @@ def forward_one(network: Network, x: Matrix[Floats], into: Matrix[Floats], works
     if 3 * stride <= STACK:
         through_layers(network, x, into, on_stack(x.at), stride)
     elif workspace.rows > 0:
+        if overlap(into, workspace):
+            return OUT_OVERLAPS
+        if overlap(workspace, x):
+            return WORKSPACE_OVERLAPS
         if workspace.columns < 3 * stride + LINE:
             return WORKSPACE
         through_layers(network, x, into, aligned(workspace.at), stride)

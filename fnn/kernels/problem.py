@@ -10,7 +10,7 @@ from numba import types
 from fnn.kernels import cases
 from fnn.kernels.cases import Cases
 from fnn.kernels.functions import CODE, NUMBERS
-from fnn.kernels.intrinsics import Floats, Integers, aligned, shift
+from fnn.kernels.intrinsics import Floats, Integers, address, aligned, shift
 from fnn.kernels.losses import suits
 from fnn.kernels.memory import allocate, integers, is_null, release
 from fnn.kernels.options import inline
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 # Statuses: those of `fnn.kernels.cases`, and
 X_COLUMNS, NO_CASES, Y_SHAPE, WEIGHTS_SHAPE, OUT_SHAPE, UNSUITED, STRUCTURE = range(20, 27)
-ETA, EPOCHS, BATCH, SEED, DIVERGED, MEMORY, WORKSPACE = range(30, 37)
+ETA, EPOCHS, BATCH, SEED, DIVERGED, MEMORY, WORKSPACE, OUT_OVERLAPS, WORKSPACE_OVERLAPS, BAD_PARAMS = range(30, 40)
 FINE: Final = cases.FINE
 
 
@@ -111,6 +111,13 @@ def cases_in(problem: Problem, order: Integers, has_order: bool) -> Cases:
         problem.x.rows, problem.x.at, problem.y.at, problem.labels.at, problem.weights.at, order, problem.labelled,
         problem.weighted, has_order,
     )  # fmt: skip
+
+
+@inline
+def overlap(one: Matrix[Floats], other: Matrix[Floats]) -> bool:
+    """Whether two arrays share memory."""
+    ends = shift(one.at, one.rows * one.columns), shift(other.at, other.rows * other.columns)
+    return address(one.at) < address(ends[1]) and address(other.at) < address(ends[0])
 
 
 _fill = inline(fill)

@@ -24,7 +24,8 @@ _Y_SHAPE, _BAD_Y, _BAD_LABEL = problem.Y_SHAPE, cases.BAD_Y, cases.BAD_LABEL
 _WEIGHTS_SHAPE, _BAD_WEIGHT, _NO_WEIGHT = problem.WEIGHTS_SHAPE, cases.BAD_WEIGHT, cases.NO_WEIGHT
 _OUTSIDE, _NOT_A_DISTRIBUTION, _UNSUITED = cases.OUTSIDE, cases.NOT_A_DISTRIBUTION, problem.UNSUITED
 _ETA, _STRUCTURE, _EPOCHS, _BATCH, _SEED = problem.ETA, problem.STRUCTURE, problem.EPOCHS, problem.BATCH, problem.SEED
-_DIVERGED, _WORKSPACE = problem.DIVERGED, problem.WORKSPACE
+_DIVERGED, _WORKSPACE, _BAD_PARAMS = problem.DIVERGED, problem.WORKSPACE, problem.BAD_PARAMS
+_OUT_OVERLAPS, _WORKSPACE_OVERLAPS = problem.OUT_OVERLAPS, problem.WORKSPACE_OVERLAPS
 
 
 def in_nopython(function: Callable[..., Any], **options: Any) -> Callable[[Body], Body]:
@@ -63,6 +64,10 @@ def refuse_inputs(status: int) -> None:
         raise ValueError("x: NaN or infinity")
     if status == _OUT_SHAPE:
         raise ValueError("out: needs the shape of the result")
+    if status == _OUT_OVERLAPS:
+        raise ValueError("out: overlaps x or workspace in memory")
+    if status == _WORKSPACE_OVERLAPS:
+        raise ValueError("workspace: overlaps x in memory")
     if status == _WORKSPACE:
         raise ValueError("workspace: is too small; fnn.workspace makes one for so many cases")
     raise MemoryError("fnn: no memory for the workspace")
@@ -99,6 +104,8 @@ def refuse(status: int, needs_output: str, needs_targets: str) -> None:
         raise ValueError("eta: must be finite and above 0, in the dtype of params too")
     if status == _STRUCTURE:
         raise ValueError("grads: needs the sizes and activations of params")
+    if status == _BAD_PARAMS:
+        raise ValueError("params: hold NaN or infinity")
     if status == _EPOCHS:
         raise ValueError("epochs: must be at least 0")
     if status == _BATCH:

@@ -31,6 +31,11 @@ def forward(params: Any, x: Any, workspace: Any) -> Any:
 
 
 @njit
+def forward_into(params: Any, x: Any, out: Any, workspace: Any) -> Any:
+    return fnn.forward(params, x, out, workspace)
+
+
+@njit
 def size(params: Any, cases: Any) -> Any:
     return fnn.workspace(params, cases).size
 
@@ -97,3 +102,36 @@ def test_of_another_kind() -> None:
 
 def test_nothing_is_allocated() -> None:
     assert run("allocations", NUMBA_NRT_STATS="1") == ["one 0", "many 0", "error 0"]
+
+
+@pytest.mark.parametrize("call", [fnn.forward, forward_into])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_out_may_be_x_or_beside_it_but_not_overlap_it(call: Any, dtype: Any) -> None:
+    params = fnn.init((5, 8, 5), seed=0, dtype=dtype)
+    memory = np.random.default_rng(0).normal(size=(301, 5)).astype(dtype)
+    x, wanted = memory.copy(), fnn.forward(params, memory)
+
+    for places in ((slice(300), slice(1, 301)), (slice(1, 301), slice(300)), (slice(150), slice(149, 299))):
+        with pytest.raises(ValueError, match="out: overlaps x"):
+            call(params, memory[places[0]], memory[places[1]], None)
+    np.testing.assert_array_equal(memory, x)
+    call(params, memory[:150], memory[150:300], None)
+    np.testing.assert_array_equal(memory[150:300], wanted[:150])
+    call(params, memory[:150], memory[:150], None)
+    np.testing.assert_array_equal(memory[:150], wanted[:150])
+    call(params, memory[300], memory.reshape(-1)[1497:1502], None)  # one case
+    np.testing.assert_array_equal(memory.reshape(-1)[1497:1502], wanted[300])
+
+
+@pytest.mark.parametrize("call", [fnn.forward, forward_into])
+@pytest.mark.parametrize("place", [(), 0])
+def test_a_workspace_must_be_apart(call: Any, place: Any) -> None:
+    params = fnn.init((5, 1100, 5), seed=0)
+    memory, other = fnn.workspace(params, 4), np.ones((4, 5))
+    inside = memory[-20:].reshape(4, 5)
+    inside[:] = 0.5
+    with pytest.raises(ValueError, match="workspace: overlaps x"):
+        call(params, inside[place], other[place], memory)
+    with pytest.raises(ValueError, match="out: overlaps"):
+        call(params, other[place], inside[place], memory)
+    np.testing.assert_array_equal(inside, 0.5)
