@@ -63,7 +63,10 @@ def measure(params: ParamsType, x: Any, y: Any, loss: Any, reduction: Any, weigh
     loss = loss.loss if isinstance(loss, LossType) else loss
     if reduction not in ("sum", "mean"):
         raise TypingError(f'reduction: must be the constant "sum" or "mean" inside @njit, got {reduction}')
-    labelled = loss.targets.labels and _is_labels(y, x.ndim - 1)
+    is_labels = _is_labels(y, x.ndim - 1)
+    labelled = loss.targets.labels and is_labels
+    if is_labels and not labelled:
+        raise TypingError(f"y: {loss!r} takes no labels; use loss=fnn.cross_entropy, or fnn.one_hot before the call")
     if not labelled:
         require_floats("y", params, y, (x.ndim,))
     _require_weights(weights, x.ndim - 1)
@@ -95,7 +98,7 @@ def _require_weights(weights: Any, dimensions: int) -> None:
 def require_number(name: str, value: Any) -> None:
     """Raise unless it is a real number."""
     value = unwrapped(value)
-    if not isinstance(value, types.Integer | types.Float | int | float):
+    if isinstance(value, bool) or not isinstance(value, types.Integer | types.Float | int | float):
         raise TypingError(f"{name}: needs a number, got {value}")
 
 

@@ -1,9 +1,10 @@
-"""`fnn.train` in nopython mode: a fixed number of epochs, in the calling thread."""
+"""`fnn.train` in nopython mode: a fixed number of epochs, in the calling thread, whatever number it may use."""
 
 from typing import Any
 
 import numpy as np
 from numba.core.errors import TypingError
+from numba.extending import register_jitable
 
 from fnn.kernels.problem import FINE
 from fnn.losses import squared_error
@@ -15,6 +16,16 @@ from fnn.nopython.types import NativeHistory, NativeRun, ParamsType
 from fnn.training import train
 
 _ALL_CASES = 2**62
+
+
+@register_jitable
+def _never(threads: Any) -> bool:
+    return False
+
+
+@register_jitable
+def _is_below_1(threads: Any) -> bool:
+    return int(threads) < 1
 
 
 @in_nopython(train, prefer_literal=True)
@@ -30,9 +41,15 @@ def _train(
     require_number("eta", eta)
     for name, value in (("epochs", epochs), ("seed", seed)):
         require_whole(name, value)
-    for name, value in (("validation", validation), ("callback", callback)):
+    is_silent = unwrapped(progress) is None or unwrapped(progress) is False
+    others = (("validation", validation), ("callback", callback), ("progress", None if is_silent else progress))
+    for name, value in others:
         if unwrapped(value) is not None:
             raise TypingError(f"{name}: fnn.train can't take it inside @njit")
+    is_too_few: Body = _never
+    if unwrapped(threads) is not None:
+        require_whole("threads", threads)
+        is_too_few = _is_below_1
     arrange_y, arrange_weights = arrangements(y, weights)
     whole = unwrapped(batch_size) is None
     if not whole:
@@ -43,6 +60,8 @@ def _train(
         reduction: Any = "sum", weights: Any = None, validation: Any = None, seed: Any = 0, callback: Any = None,
         progress: Any = None, threads: Any = None,
     ) -> Any:  # fmt: skip
+        if is_too_few(threads):
+            raise ValueError("threads: must be at least 1")
         into, history = np.empty(params.flat.size, x.dtype), np.empty(max(epochs, 0))
         status = train_all(
             params, x, y, weights, loss_at(params, loss), mean, eta, _ALL_CASES, seed, epochs, history, into
@@ -56,6 +75,8 @@ def _train(
         reduction: Any = "sum", weights: Any = None, validation: Any = None, seed: Any = 0, callback: Any = None,
         progress: Any = None, threads: Any = None,
     ) -> Any:  # fmt: skip
+        if is_too_few(threads):
+            raise ValueError("threads: must be at least 1")
         into, history = np.empty(params.flat.size, x.dtype), np.empty(max(epochs, 0))
         status = train_all(
             params, x, y, weights, loss_at(params, loss), mean, eta, batch_size, seed, epochs, history, into
@@ -72,7 +93,7 @@ def _train(
         shares = arrange_weights(weights)
         return train(
             params, np.ascontiguousarray(x), arrange_y(y), eta=eta, epochs=epochs, batch_size=batch_size, loss=loss,
-            reduction=reduction, weights=shares, seed=seed,
+            reduction=reduction, weights=shares, seed=seed, threads=threads,
         )  # fmt: skip
 
     if not known.ready:

@@ -73,6 +73,11 @@ def train(params: Any, x: Any, y: Any, eta: Any, epochs: Any) -> Any:
 
 
 @njit
+def train_by_threads(params: Any, x: Any, y: Any, threads: Any) -> Any:
+    return fnn.train(params, x, y, eta=0.1, epochs=2, progress=False, threads=threads)
+
+
+@njit
 def train_in_batches(params: Any, x: Any, y: Any, eta: Any, epochs: Any, batch: Any, seed: Any, weights: Any) -> Any:
     return fnn.train(
         params, x, y, eta=eta, epochs=epochs, batch_size=batch, seed=seed, loss=fnn.cross_entropy, reduction="mean",

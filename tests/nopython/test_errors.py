@@ -39,6 +39,16 @@ def unknown_reduction(params: Any, x: Any, y: Any) -> Any:
 
 
 @njit
+def literal_eta(params: Any, x: Any, y: Any) -> Any:
+    return fnn.train(params, x, y, eta=True, epochs=1)
+
+
+@njit
+def shows_progress(params: Any, x: Any, y: Any) -> Any:
+    return fnn.train(params, x, y, eta=0.1, epochs=1, progress=True)
+
+
+@njit
 def outputs_by_name(params: Any, x: Any) -> Any:
     return fnn.forward(x=x, params=params)
 
@@ -76,7 +86,13 @@ def validates(params: Any, x: Any, y: Any) -> Any:
         (jitted.forward_out, (P, X, np.ones(2)), "out: needs 2 dimensions, got an array with 1"),
         (jitted.forward_out, (P, X, Y.T), "out: needs a C-contiguous, writable array"),
         (jitted.error, (P, X, Y[0]), "y: needs 2 dimensions, got an array with 1"),
-        (jitted.error, (P, X, np.ones(5, np.int64)), "y: has dtype int64, but params have float64"),
+        (jitted.error, (P, X, np.ones(5, np.int64)), "y: fnn.squared_error takes no labels; use loss=fnn."),
+        (jitted.error, (P, X[0], 1), "y: fnn.squared_error takes no labels; use loss=fnn."),
+        (jitted.error, (P, X, np.ones((5, 2), np.int64)), "y: has dtype int64, but params have float64"),
+        (jitted.update, (P, P, True), "eta: needs a number, got bool"),
+        (literal_eta, (P, X, Y), "eta: needs a number, got True"),
+        (shows_progress, (P, X, Y), "progress: fnn.train can't take it inside @njit"),
+        (jitted.train_by_threads, (P, X, Y, 1.5), "threads: needs a whole number"),
         (jitted.value_and_grad, (P, X, Y, 1.0), "weights: needs one number a case"),
         (jitted.any_loss, (P, X, Y, 3), "loss: must be a constant such as fnn.cross_entropy"),
         (jitted.update, (P, X, 0.1), "grads: needs fnn.Params of float64"),
@@ -143,6 +159,9 @@ F = fnn.init((4, 3, 2), seed=0, dtype=np.float32)
         (jitted.with_flat, (P, X[0].copy()), "flat: needs as many elements as params have"),
         (jitted.train, (P, X, Y, -1.0, 1), "eta: must be finite and above 0"),
         (jitted.train, (P, X, Y, 0.1, -1), "epochs: must be at least 0"),
+        (jitted.train, (P.with_flat(P.flat * np.nan), X, Y, 0.1, 1), "params: hold NaN or infinity"),
+        (jitted.train_by_threads, (P, X, Y, 0), "threads: must be at least 1"),
+        (jitted.train_by_threads, (P, X[::-1], Y, -5), "threads: must be at least 1"),
         (jitted.train_in_batches, (S, X, np.ones(5, np.int64), 0.1, 1, 0, 0, None), "batch_size: must be at least 1"),
         (jitted.train_in_batches, (S, X, np.ones(5, np.int64), 0.1, 1, 2, -1, None), "seed: must be at least 0"),
     ],
@@ -150,6 +169,13 @@ F = fnn.init((4, 3, 2), seed=0, dtype=np.float32)
 def test_wrong_numbers_raise(call: Any, arguments: Any, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         call(*arguments)
+
+
+def test_train_takes_any_number_of_threads_that_there_may_be() -> None:
+    wanted = fnn.train(P, X, Y, eta=0.1, epochs=2).params
+    for threads in (1, 3, None):
+        assert jitted.train_by_threads(P, X, Y, threads).params == wanted
+    assert jitted.train_by_threads(P, X[::-1], Y, 3).params == fnn.train(P, X[::-1], Y, eta=0.1, epochs=2).params
 
 
 def test_divergence_raises() -> None:
