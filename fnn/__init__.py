@@ -1,5 +1,9 @@
 """Dense feed-forward networks on the CPU: the backpropagation equations as pure, compiled functions."""
 
+from importlib import import_module as _import_module
+from types import ModuleType as _Module
+from typing import TYPE_CHECKING
+
 from fnn.activation import Activation as Activation
 from fnn.activations import elu as elu
 from fnn.activations import exp as exp
@@ -29,22 +33,10 @@ from fnn.backprop import forward as forward
 from fnn.backprop import grad as grad
 from fnn.backprop import update as update
 from fnn.backprop import value_and_grad as value_and_grad
-from fnn.derivatives import hvp as hvp
-from fnn.derivatives import input_grad as input_grad
-from fnn.export.c import to_c as to_c
-from fnn.export.onnx import to_onnx as to_onnx
-from fnn.export.python import to_python as to_python
-from fnn.export.sklearn import from_sklearn as from_sklearn
-from fnn.export.sklearn import to_sklearn as to_sklearn
-from fnn.export.torch import from_torch as from_torch
-from fnn.export.torch import to_torch as to_torch
-from fnn.gradcheck import check_grad as check_grad
 from fnn.history import History as History
 from fnn.history import Record as Record
 from fnn.history import Run as Run
 from fnn.history import TrainingDiverged as TrainingDiverged
-from fnn.idx import read_idx as read_idx
-from fnn.idx import read_images_and_labels as read_images_and_labels
 from fnn.initializers import Initializer as Initializer
 from fnn.initializers import glorot_normal as glorot_normal
 from fnn.initializers import glorot_uniform as glorot_uniform
@@ -55,9 +47,6 @@ from fnn.initializers import lecun_normal as lecun_normal
 from fnn.initializers import lecun_uniform as lecun_uniform
 from fnn.initializers import standard_normal as standard_normal
 from fnn.initializers import uniform as uniform
-from fnn.jacobians import jacobian as jacobian
-from fnn.jacobians import jvp as jvp
-from fnn.jacobians import vjp as vjp
 from fnn.loss import Loss as Loss
 from fnn.losses import absolute_error as absolute_error
 from fnn.losses import cross_entropy as cross_entropy
@@ -89,8 +78,6 @@ from fnn.optimizers import rmsprop as rmsprop
 from fnn.params import Params as Params
 from fnn.restraints import connections as connections
 from fnn.restraints import penalty as penalty
-from fnn.saving import load as load
-from fnn.saving import save as save
 from fnn.schedules import Schedule as Schedule
 from fnn.schedules import cosine as cosine
 from fnn.schedules import exponential as exponential
@@ -102,3 +89,55 @@ from fnn.schedules import warm_up as warm_up
 from fnn.training import train as train
 from fnn.tree import tree_map as tree_map
 from fnn.workspace import workspace as workspace
+
+if TYPE_CHECKING:
+    from fnn.derivatives import hvp as hvp
+    from fnn.derivatives import input_grad as input_grad
+    from fnn.export.c import to_c as to_c
+    from fnn.export.onnx import to_onnx as to_onnx
+    from fnn.export.python import to_python as to_python
+    from fnn.export.sklearn import from_sklearn as from_sklearn
+    from fnn.export.sklearn import to_sklearn as to_sklearn
+    from fnn.export.torch import from_torch as from_torch
+    from fnn.export.torch import to_torch as to_torch
+    from fnn.gradcheck import check_grad as check_grad
+    from fnn.idx import read_idx as read_idx
+    from fnn.idx import read_images_and_labels as read_images_and_labels
+    from fnn.jacobians import jacobian as jacobian
+    from fnn.jacobians import jvp as jvp
+    from fnn.jacobians import vjp as vjp
+    from fnn.saving import load as load
+    from fnn.saving import save as save
+else:
+    # What few programs use is imported when it is first asked for, which takes a sixth off `import fnn`.
+    _LATER = {
+        "hvp": "fnn.derivatives",
+        "input_grad": "fnn.derivatives",
+        "to_c": "fnn.export.c",
+        "to_onnx": "fnn.export.onnx",
+        "to_python": "fnn.export.python",
+        "from_sklearn": "fnn.export.sklearn",
+        "to_sklearn": "fnn.export.sklearn",
+        "from_torch": "fnn.export.torch",
+        "to_torch": "fnn.export.torch",
+        "check_grad": "fnn.gradcheck",
+        "read_idx": "fnn.idx",
+        "read_images_and_labels": "fnn.idx",
+        "jacobian": "fnn.jacobians",
+        "jvp": "fnn.jacobians",
+        "vjp": "fnn.jacobians",
+        "load": "fnn.saving",
+        "save": "fnn.saving",
+    }
+    __all__ = [name for name, value in globals().items() if name[0] != "_" and not isinstance(value, _Module | bool)]
+    __all__ += _LATER
+
+    def __getattr__(name):
+        if name not in _LATER:
+            raise AttributeError(f"module 'fnn' has no attribute {name!r}")
+        globals()[name] = found = getattr(_import_module(_LATER[name]), name)
+
+        return found
+
+    def __dir__():
+        return sorted({*globals(), *_LATER})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, TypeAlias
 
 import numpy as np
@@ -42,7 +42,6 @@ class OptimizerState(Generic[DT]):
     vectors: tuple[Params[DT], ...]
 
 
-@dataclass(frozen=True, repr=False)
 class Optimizer(Checked):
     """The base of all optimizers.
 
@@ -105,7 +104,7 @@ class Optimizer(Checked):
 
     def with_rate(self, eta: Rate) -> Self:
         """The same with another learning rate."""
-        return replace(self, **{"eta": eta})
+        return self.__replace__(eta=eta)
 
     def vectors(self, params: Params[DT]) -> NDArray[DT]:
         """The vectors of state before the first step, a row each."""
@@ -153,7 +152,6 @@ class Optimizer(Checked):
         return cast
 
 
-@dataclass(frozen=True, repr=False)
 class gradient_descent(Optimizer):
     """Gradient descent (G1; S1).
 
@@ -187,7 +185,6 @@ class gradient_descent(Optimizer):
         return {"eta": etas(self.eta, steps)}
 
 
-@dataclass(frozen=True, repr=False)
 class momentum(Optimizer):
     """Gradient descent with momentum (Rumelhart, Hinton, Williams 1986).
 
@@ -213,7 +210,6 @@ class momentum(Optimizer):
         return {"eta": etas(self.eta, steps), "alpha": self.alpha}
 
 
-@dataclass(frozen=True, repr=False)
 class nesterov(Optimizer):
     """Nesterov's accelerated gradient (Sutskever, Martens, Dahl, Hinton 2013), in terms of the looked-ahead parameters.
 
@@ -239,7 +235,6 @@ class nesterov(Optimizer):
         return {"eta": etas(self.eta, steps), "alpha": self.alpha}
 
 
-@dataclass(frozen=True, repr=False)
 class adam(Optimizer):
     """Adam (Kingma, Ba 2015).
 
@@ -272,7 +267,6 @@ class adam(Optimizer):
         }
 
 
-@dataclass(frozen=True, repr=False)
 class adamw(adam):
     """Adam with decoupled weight decay (Loshchilov, Hutter 2019).
 
@@ -295,7 +289,6 @@ class adamw(adam):
         return {**adam.numbers(self, steps), "keep": 1 - etas(self.eta, steps) * self.decay}
 
 
-@dataclass(frozen=True, repr=False)
 class nadam(adam):
     """Adam with Nesterov's momentum (Dozat 2016), its β₁ the same in all steps.
 
@@ -323,7 +316,6 @@ class nadam(adam):
         }
 
 
-@dataclass(frozen=True, repr=False)
 class amsgrad(adam):
     """AMSGrad (Reddi, Kale, Kumar 2018): Adam with the greatest v that there has been.
 
@@ -342,7 +334,6 @@ class amsgrad(adam):
     rule = rules.amsgrad
 
 
-@dataclass(frozen=True, repr=False)
 class rmsprop(Optimizer):
     """RMSprop (Tieleman, Hinton 2012).
 
@@ -370,7 +361,6 @@ class rmsprop(Optimizer):
         return {"eta": etas(self.eta, steps), "rho": self.rho, "rest": 1 - self.rho, "epsilon": self.epsilon}
 
 
-@dataclass(frozen=True, repr=False)
 class adagrad(Optimizer):
     """Adagrad (Duchi, Hazan, Singer 2011), its diagonal form.
 
@@ -395,7 +385,6 @@ class adagrad(Optimizer):
         return {"eta": etas(self.eta, steps), "epsilon": self.epsilon}
 
 
-@dataclass(frozen=True, repr=False)
 class adadelta(Optimizer):
     """Adadelta (Zeiler 2012).
 
@@ -421,7 +410,6 @@ class adadelta(Optimizer):
         return {"eta": etas(self.eta, steps), "rho": self.rho, "rest": 1 - self.rho, "epsilon": self.epsilon}
 
 
-@dataclass(frozen=True, repr=False)
 class lion(Optimizer):
     """Lion (Chen et al. 2023).
 
@@ -456,7 +444,6 @@ class lion(Optimizer):
         }
 
 
-@dataclass(frozen=True, repr=False)
 class irprop(Optimizer):
     """iRPROP− (Igel, Hüsken 2000): only the signs of the gradient count, and every parameter has a step of its own.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import Annotated, NamedTuple, SupportsFloat, SupportsIndex, TypeAlias
 
 import numpy as np
@@ -22,7 +22,6 @@ Steps: TypeAlias = NDArray[np.int64]
 Etas: TypeAlias = NDArray[np.float64]
 
 
-@dataclass(frozen=True, repr=False)
 class Schedule(Checked):
     """A learning rate for each step, which is called with it: ``fnn.cosine(1.0, steps=10)(5)``."""
 
@@ -58,7 +57,6 @@ def etas(rate: Rate, steps: Steps) -> Etas | float:
     return found
 
 
-@dataclass(frozen=True, repr=False)
 class step_decay(Schedule):
     """Smaller at once, every so many steps.
 
@@ -96,7 +94,6 @@ class step_decay(Schedule):
         return self.eta * powers(self.factor, steps // self.every)
 
 
-@dataclass(frozen=True, repr=False)
 class exponential(Schedule):
     """Smaller by the same factor from step to step.
 
@@ -128,7 +125,6 @@ class exponential(Schedule):
         return self.eta * powers(self.factor ** (1 / self.every), steps)
 
 
-@dataclass(frozen=True, repr=False)
 class inverse_time(Schedule):
     """Half after so many steps, a third after twice as many.
 
@@ -157,7 +153,6 @@ class inverse_time(Schedule):
         return self.eta / (1 + steps / self.steps)
 
 
-@dataclass(frozen=True, repr=False)
 class cosine(Schedule):
     """Half a wave down, and there it stays (Loshchilov, Hutter 2017, without restarts).
 
@@ -190,7 +185,6 @@ class cosine(Schedule):
         return _half_wave(self.eta, self.end, np.minimum(steps / self.steps, 1))
 
 
-@dataclass(frozen=True, repr=False)
 class warm_up(Schedule):
     """Up in a straight line, then another schedule from its beginning.
 
@@ -220,7 +214,6 @@ class warm_up(Schedule):
         return etas(self.rate, np.maximum(steps - self.steps, 0)) * np.minimum((steps + 1) / self.steps, 1)
 
 
-@dataclass(frozen=True, repr=False)
 class one_cycle(Schedule):
     """Half a wave up, then half a wave down to nearly nothing (Smith, Topin 2019).
 
@@ -288,7 +281,6 @@ class Plateau(NamedTuple):
     scale: float = 1.0
 
 
-@dataclass(frozen=True, repr=False)
 class plateau(Schedule):
     """Smaller whenever the error has stopped to fall; in `train` only.
 
@@ -338,7 +330,6 @@ class plateau(Schedule):
         return Plateau(seen.best, 0, max(seen.scale * self.factor, self.least))
 
 
-@dataclass(frozen=True, repr=False)
 class Scaled(Schedule):
     """Another schedule times a number."""
 
