@@ -10,10 +10,9 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from fnn.kernels.intrinsics import Integers, shift
-from fnn.kernels.options import inline
+from fnn.kernels.options import inline, intrinsic
 
 SIZE = 64  # int64s that a barrier takes
 _ARRIVED, _ROUND = 0, 32  # on cache lines of their own

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.extending import intrinsic
 
 from fnn.kernels.intrinsics import Floats, doubles, like, shift
 from fnn.kernels.losses import PARAMETER, LossKernel, calling, counted, words_at
-from fnn.kernels.options import inline
+from fnn.kernels.options import inline, intrinsic
 
 
 def curve_type(t: types.Float) -> Any:

@@ -14,10 +14,10 @@ from typing import Any, Final
 from llvmlite import ir
 from numba import types
 from numba.core.compiler_lock import global_compiler_lock
-from numba.extending import intrinsic
 
 from fnn.kernels.intrinsics import Floats
 from fnn.kernels.linking import NumbaSignature, address_of
+from fnn.kernels.options import intrinsic
 
 CODE, ACTIVATE, MULTIPLY, PARAMETER = range(4)  # the parameter: the bits of a float64
 NUMBERS: Final = 4

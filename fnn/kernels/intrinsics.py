@@ -6,7 +6,8 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
-from numba.extending import intrinsic
+
+from fnn.kernels.options import intrinsic
 
 _WIDTH = {types.float32: 32, types.float64: 64}
 

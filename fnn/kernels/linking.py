@@ -18,10 +18,9 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import njit, types
 from numba.core.compiler_lock import global_compiler_lock
-from numba.extending import intrinsic
 
 from fnn.kernels.caching import give_cache
-from fnn.kernels.options import OPTIONS, Inline
+from fnn.kernels.options import OPTIONS, Inline, intrinsic
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -16,11 +16,10 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core.compiler_lock import global_compiler_lock
-from numba.extending import intrinsic
 
 from fnn.kernels.intrinsics import Floats, doubles, like, shift
 from fnn.kernels.linking import NumbaSignature, compiled, start_of
-from fnn.kernels.options import inline
+from fnn.kernels.options import inline, intrinsic
 
 # The words of a loss: integers, and float64 by their bits.
 KERNEL: Final = 0  # where its code starts; 0: squared error

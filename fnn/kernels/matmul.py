@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from fnn.kernels.intrinsics import Floats, Integers, shift
 from fnn.kernels.linking import linked
-from fnn.kernels.options import inline
+from fnn.kernels.options import inline, intrinsic
 from fnn.kernels.tile import line_width, machine, panel_width, require_pointer, tile, tile_rows
 
 

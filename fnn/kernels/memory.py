@@ -5,8 +5,8 @@ from typing import Any, Final
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
+from fnn.kernels.options import intrinsic
 from fnn.kernels.plan import LINE
 
 STACK: Final = 3072  # elements

@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from fnn.kernels.cases import Reals, cases_type
 from fnn.kernels.intrinsics import Floats, Integers, pointer
-from fnn.kernels.options import inline
+from fnn.kernels.options import inline, intrinsic
 from fnn.kernels.plan import net_type
 from fnn.kernels.rules import MOST_NUMBERS, rule_type
 from fnn.kernels.turns import crew_type

@@ -5,7 +5,6 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from fnn.kernels import cases
 from fnn.kernels.cases import copy, is_finite
@@ -13,7 +12,7 @@ from fnn.kernels.functions import activate
 from fnn.kernels.intrinsics import Floats, Integers, aligned, like, shift
 from fnn.kernels.linking import entry_point
 from fnn.kernels.memory import STACK, allocate, is_null, on_stack, release
-from fnn.kernels.options import inline
+from fnn.kernels.options import inline, intrinsic
 from fnn.kernels.plan import LINE, rounded
 from fnn.kernels.problem import (
     FINE,

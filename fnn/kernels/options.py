@@ -20,6 +20,7 @@ from functools import cached_property
 from typing import Any, Final, Literal, ParamSpec, TypedDict, TypeVar, cast
 
 from numba import njit, types
+from numba.core.typing.templates import make_intrinsic_template
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,6 +64,22 @@ class Inline:
     @property
     def _numba_type_(self) -> types.Type:
         return self._dispatcher._numba_type_
+
+
+class Intrinsic:
+    """Instructions for LLVM that become Numba's own only when a kernel that has them is compiled, as `Inline` does."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    @cached_property
+    def _numba_type_(self) -> types.Type:
+        return types.Function(make_intrinsic_template(self, self.function, self.function.__name__))
+
+
+def intrinsic(function: Callable[P, R]) -> Callable[..., Any]:
+    """Make a function of types that returns a signature and what writes the instructions."""
+    return cast(Callable[..., Any], Intrinsic(function))
 
 
 def inline(function: Callable[P, R]) -> Callable[P, R]:

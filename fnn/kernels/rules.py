@@ -11,11 +11,10 @@ from typing import Any, Final
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from fnn.kernels.intrinsics import Floats, fma, like, shift
 from fnn.kernels.linking import OnDemand
-from fnn.kernels.options import inline
+from fnn.kernels.options import inline, intrinsic
 
 MOST_NUMBERS: Final = 8  # of a rule
 

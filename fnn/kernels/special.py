@@ -8,10 +8,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numba import typeof, types
-from numba.extending import intrinsic
 
 from fnn.kernels.intrinsics import fma
-from fnn.kernels.options import forced, inline
+from fnn.kernels.options import forced, inline, intrinsic
 from fnn.kernels.vecmath import constants, polynomial, power_of_two, reduced, require_float
 
 

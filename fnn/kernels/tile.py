@@ -16,10 +16,10 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
-from numba.extending import intrinsic
 
 from fnn.kernels.intrinsics import Floats
 from fnn.kernels.linking import Linked, reached_through
+from fnn.kernels.options import intrinsic
 
 ZERO: Final = 0  # a chain starts from 0,
 BIAS: Final = 1  # from bias[j],

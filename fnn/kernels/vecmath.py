@@ -15,10 +15,9 @@ from llvmlite import ir
 from numba import typeof, types
 from numba.core import cgutils
 from numba.core.errors import TypingError
-from numba.extending import intrinsic
 
 from fnn.kernels.intrinsics import fma
-from fnn.kernels.options import inline
+from fnn.kernels.options import inline, intrinsic
 
 
 class _Constants(NamedTuple):

@@ -1,0 +1,4 @@
+from collections.abc import Callable
+from typing import Any
+
+def make_intrinsic_template(handle: Any, defn: Callable[..., Any], name: str) -> Any: ...
