@@ -133,7 +133,7 @@ def everything(dtype: type[Any], sizes: tuple[int, ...], count: int) -> None:
 def test_one_compilation_a_dtype_serves_everything() -> None:
     event = pytest.importorskip("numba.core.event")
     for dtype in (np.float32, np.float64):
-        everything(dtype, (2, 2), 1)
+        everything(dtype, (2, 2, 2), 1)
     with event.install_recorder("numba:compile") as recorder:
         for dtype in (np.float32, np.float64):
             for sizes in [(1, 1), (3, 5, 2), (2, 40, 33, 17, 4), (300, 2)]:
@@ -154,7 +154,7 @@ def test_an_activation_of_ones_own_is_compiled_once_a_dtype() -> None:
         assert own(x).sum() == 6 * sizes[0]
 
     for dtype in (np.float32, np.float64):
-        everything(dtype, (2, 2), 1)
+        everything(dtype, (2, 2, 2), 1)
         with event.install_recorder("numba:compile") as first:
             use(dtype, (2, 2))
         assert len({e.data["dispatcher"] for _, e in first.buffer}) == 4  # f, f′, and the kernels around them
@@ -187,7 +187,7 @@ def derivatives(dtype: type[Any]) -> None:
 
 def test_kernels_have_one_signature_a_dtype() -> None:
     for dtype in (np.float32, np.float64):
-        everything(dtype, (2, 2), 1)
+        everything(dtype, (2, 2, 2), 1)
         derivatives(dtype)
     modules = [module for name, module in sys.modules.items() if name.startswith("fnn.")]
     kernels = {id(v): v for module in modules for v in vars(module).values() if isinstance(v, Kernel)}.values()
