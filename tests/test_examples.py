@@ -498,3 +498,121 @@ class TestSurrogate:
         message = "surrogate.py: error: --steps: must be at least 4000, got 10"
         assert refusal("surrogate.py", "--steps", "10") == message
         assert refusal("surrogate.py", "--seed", "-1") == "surrogate.py: error: --seed: must be at least 0, got -1"
+
+
+RELATIVES = {
+    ("Colin", "father"): {"James"},
+    ("Colin", "mother"): {"Victoria"},
+    ("Colin", "sister"): {"Charlotte"},
+    ("Colin", "uncle"): {"Arthur", "Charles"},
+    ("Charlotte", "aunt"): {"Jennifer", "Margaret"},
+    ("Christopher", "wife"): {"Penelope"},
+    ("Margaret", "husband"): {"Arthur"},
+    ("Margaret", "nephew"): {"Colin"},
+    ("Jennifer", "brother"): {"James"},
+    ("Christine", "son"): {"James"},
+    ("Roberto", "daughter"): {"Lucia"},
+    ("Alfonso", "uncle"): {"Emilio", "Tomaso"},
+    ("Sophia", "aunt"): {"Angela", "Gina"},
+    ("Tomaso", "niece"): {"Sophia"},
+    ("Maria", "son"): {"Emilio"},
+}
+
+
+class TestFamilyTree:
+    def test_the_relatives(self) -> None:
+        answers = program("family_tree").answers()
+        assert {question: answers[question] for question in RELATIVES} == RELATIVES
+        for question in [("Colin", "wife"), ("Christopher", "father"), ("Arthur", "son"), ("Margaret", "brother")]:
+            assert question not in answers
+        # Six have parents in the tree, five couples, six have a son, two uncles, three a brother, four a nephew.
+        assert len(answers) == 2 * 2 * (6 + 5 + 6 + 2 + 3 + 4) == 104
+        assert sum(len(who) == 2 for who in answers.values()) == 8
+
+    def test_the_questions_are_the_answers_as_numbers(self) -> None:
+        tree = program("family_tree")
+        x, y = tree.questions()
+        read = {}
+        for case, targets in zip(x, y, strict=True):
+            assert case[:24].sum() == case[24:].sum() == 1
+            question = tree.PERSONS[case[:24].argmax()], tree.RELATIONSHIPS[case[24:].argmax()]
+            read[question] = {tree.PERSONS[d] for d in np.flatnonzero(targets)}
+        assert len(tree.PERSONS) == 24
+        assert read == tree.answers()
+
+    def test_training_is_what_the_paper_says(self) -> None:
+        tree = program("family_tree")
+        settings, sweeps = tree.LARGER, 30
+        net = tree.learn(settings, 3, sweeps)
+
+        params = fnn.init((36, 12, 12, 6, 24), seed=3, initializer=fnn.uniform(-1.5, 1.5))
+        leaves = {key: np.array(leaf) for key, leaf in params.items()}
+        absent = np.ones((36, 12), bool)
+        absent[:24, :6] = absent[24:, 6:] = False
+        leaves["W1"][absent] = 0
+        delta = {key: np.zeros_like(leaf) for key, leaf in leaves.items()}
+        for sweep in range(sweeps):
+            epsilon, alpha = (0.025, 0.5) if sweep < 20 else (0.05, 0.9)
+            a = [net.learnt.x]
+            for i in range(1, 5):
+                a.append(1 / (1 + np.exp(-(a[-1] @ leaves[f"W{i}"] + leaves[f"b{i}"]))))
+            back = a[4] - net.learnt.y
+            back[np.abs(back) < 0.2] = 0
+            gradient = {}
+            for i in range(4, 0, -1):
+                back = back * a[i] * (1 - a[i])
+                gradient[f"W{i}"], gradient[f"b{i}"] = a[i - 1].T @ back, back.sum(axis=0)
+                back = back @ leaves[f"W{i}"].T
+            for key in leaves:
+                delta[key] = -epsilon * gradient[key] + alpha * delta[key]
+                leaves[key] = (leaves[key] + delta[key]) * (0.998 if key.startswith("W") else 1)
+            leaves["W1"][absent] = 0
+
+        assert (net.params["W1"][absent] == 0).all()
+        assert (net.params["W1"][~absent] != 0).all()
+        for key, leaf in leaves.items():
+            np.testing.assert_allclose(net.params[key], leaf, rtol=1e-9, atol=1e-9)
+
+    def test_the_questions_held_out_are_not_learnt(self) -> None:
+        tree = program("family_tree")
+        everything = {tuple(case) for case in tree.questions().x}
+        sets = []
+        for seed in range(3):
+            net = tree.learn(tree.PAPER, seed, 0)
+            learnt, held_out = ({tuple(case) for case in part.x} for part in net[1:])
+            assert (len(learnt), len(held_out)) == (100, 4)
+            assert learnt | held_out == everything
+            sets.append(held_out)
+        assert sets[0] != sets[1] != sets[2]
+
+    def test_every_output_must_be_right(self) -> None:
+        tree = program("family_tree")
+        at = np.log(0.81 / 0.19)  # of the sigmoid: 0.81
+        for z, right in ((at, 1), (0.9 * at, 0)):
+            W = {f"W{i}": np.zeros(shape) for i, shape in enumerate([(36, 12), (12, 12), (12, 6), (6, 24)], start=1)}
+            b = {f"b{i}": np.zeros(n) for i, n in enumerate([12, 12, 6], start=1)} | {"b4": np.full(24, -3.0)}
+            b["b4"][5] = z
+            params: fnn.Params[np.float64] = fnn.Params(W | b, hidden=fnn.sigmoid, output=fnn.sigmoid)
+            asked = tree.Questions(np.eye(36)[:2], np.eye(24)[[5, 6]])
+            assert tree.right(params, asked) == right
+            assert tree.right(params, asked, 0.5) == 1
+
+    def test_a_run_with_few_networks(self, tmp_path: Path) -> None:
+        text = output("family_tree.py", "--seeds", "3", "--out", tmp_path)
+
+        assert text.startswith("3 networks, 1500 sweeps each")
+        found = re.findall(r"^  (learnt|held out) +(\d+) of +(\d+) right; .*: (\d+)$", text, re.MULTILINE)
+        assert [(part, int(total)) for part, _, total, _ in found] == [("learnt", 300), ("held out", 12)] * 2
+        counts = [(int(strict), int(loose)) for _, strict, _, loose in found]
+        assert counts[:2] == [(0, 0), (0, 0)]  # nothing is learnt from weights so small
+        assert counts[2][1] > 200
+        assert counts[2][0] > 30
+        picture = tmp_path / "family_tree.png"
+        assert str(picture) in text
+        assert png_size(picture.read_bytes()) == (1800, 900)
+
+    def test_values_out_of_range(self, tmp_path: Path) -> None:
+        nowhere = tmp_path / "no" / "such.png"
+        assert str(nowhere) in refusal("family_tree.py", "--seeds", "1", "--sweeps", "1", "--out", nowhere)
+        assert refusal("family_tree.py", "--seeds", "0") == "family_tree.py: error: --seeds: must be at least 1, got 0"
+        assert refusal("family_tree.py", "--sweeps", "-1").startswith("family_tree.py: error: epochs: must be")
