@@ -113,11 +113,11 @@ LIBERAL = fnn.Loss("liberal", liberal, liberal_prime)
 
 
 def parents(person: str) -> set[str]:
-    return {parent for couple, children in COUPLES.items() if person in children for parent in couple}
+    return {parent for couple, born in COUPLES.items() if person in born for parent in couple}
 
 
 def children(person: str) -> set[str]:
-    return {child for couple, children in COUPLES.items() if person in couple for child in children}
+    return {child for couple, born in COUPLES.items() if person in couple for child in born}
 
 
 def spouses(persons: set[str]) -> set[str]:
