@@ -76,7 +76,7 @@ class Settings(NamedTuple):
     largest: float
 
 
-PAPER = Settings("as in the paper, first weights within ±0.3", 1, 0.3)
+PAPER = Settings("rates and decay of the paper, first weights within ±0.3", 1, 0.3)
 # Of five factors up to 20 and six ranges up to ±3, those with the least error on the learnt questions.
 LARGER = Settings("five times its ε, first weights within ±1.5", 5, 1.5)
 
