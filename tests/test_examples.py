@@ -249,6 +249,67 @@ class TestDigits:
         assert "Traceback" not in done.stderr
 
 
+def right_after(seed: int, sweeps: int) -> tuple[int | None, NDArray[np.float64]]:
+    """The first sweep after which the symmetry network is right, and its last weights: by plain NumPy."""
+    x = np.array(list(itertools.product((0.0, 1.0), repeat=6)))
+    y = np.array([[float((*bits,) == (*bits[::-1],))] for bits in x])
+    w = [np.array(leaf) for leaf in fnn.init((6, 2, 1), seed=seed, initializer=fnn.uniform(-0.3, 0.3)).values()]
+    changes, first = [np.zeros_like(leaf) for leaf in w], None
+    for sweep in range(sweeps + 1):
+        hidden = 1 / (1 + np.exp(-(x @ w[0] + w[1])))
+        a = 1 / (1 + np.exp(-(hidden @ w[2] + w[3])))
+        if first is None and ((a > 0.5) == (y > 0.5)).all():
+            first = sweep
+        if sweep == sweeps:
+            break
+        delta = (a - y) * a * (1 - a)
+        below = delta @ w[2].T * hidden * (1 - hidden)
+        for i, g in enumerate((x.T @ below, below.sum(axis=0), hidden.T @ delta, delta.sum(axis=0))):
+            changes[i] = -0.1 * g + 0.9 * changes[i]
+            w[i] = w[i] + changes[i]
+    return first, w[0]
+
+
+class TestSymmetry:
+    def test_the_report_and_the_picture(self, tmp_path: Path) -> None:
+        text = output("symmetry.py", "--seeds", "4", "--sweeps", "2500", "--out", tmp_path)
+
+        runs = [right_after(seed, 2500) for seed in range(4)]
+        firsts = [first for first, _ in runs if first is not None]
+        assert 0 < len(firsts) < 4
+        assert f"solved: {len(firsts)} of 4 seeds within 2,500 sweeps" in text
+        (median,) = re.findall(r"^first right after ([\d,]+) sweeps", text, re.MULTILINE)
+        assert int(median.replace(",", "")) == pytest.approx(np.median(firsts), abs=1)
+        pairs = np.array([np.sort(abs(W[:3]), axis=0) for first, W in runs if first is not None])
+        _, two, four = np.median(pairs / pairs[:, :1], axis=(0, 2))
+        (found,) = re.findall(r"^their magnitudes: (.*) \(", text, re.MULTILINE)
+        np.testing.assert_allclose(numbers(found), [two, four], atol=0.011)
+        assert [round(two), round(four)] == [2, 4]
+        assert f"within 5% of 1 : 2 : 4: {len(firsts)} of {len(firsts)} networks" in text
+        assert png_size((tmp_path / "symmetry.png").read_bytes()) == (1200, 900)
+
+    def test_opposite_weights_and_their_ratio(self) -> None:
+        W = np.array([[2.0, 4.0], [1.0, -8.0], [-4.0, 16.0], [4.0, -16.0], [-1.0, 8.0], [-2.2, -4.0]])
+        params = fnn.Params(
+            {"W1": W, "b1": [0.0, 0.0], "W2": [[1.0], [1.0]], "b2": [0.0]}, hidden=fnn.sigmoid, output=fnn.sigmoid
+        )
+
+        assert program("symmetry").asymmetry(params) == pytest.approx(0.2 / 16)
+        np.testing.assert_allclose(program("symmetry").ratios(params), [[1.0, 1.0], [2.1, 2.0], [4.0, 4.0]])
+
+    def test_none_that_solves_it(self, tmp_path: Path) -> None:
+        text = output("symmetry.py", "--seeds", "2", "--sweeps", "50", "--out", tmp_path)
+
+        assert text == "solved: 0 of 2 seeds within 50 sweeps\n"
+        assert not list(tmp_path.iterdir())
+
+    def test_values_out_of_range(self, tmp_path: Path) -> None:
+        nowhere = tmp_path / "no" / "such.png"
+        assert str(nowhere) in refusal("symmetry.py", "--seeds", "2", "--out", nowhere)
+        assert refusal("symmetry.py", "--seeds", "0") == "symmetry.py: error: --seeds: must be at least 1, got 0"
+        assert refusal("symmetry.py", "--sweeps", "0") == "symmetry.py: error: --sweeps: must be at least 1, got 0"
+
+
 def write_idx(path: Path, elements: NDArray[np.uint8]) -> None:
     path.write_bytes(struct.pack(f">2x2B{elements.ndim}I", 8, elements.ndim, *elements.shape) + elements.tobytes())
 
@@ -263,9 +324,13 @@ class TestMnist:
             write_idx(tmp_path / f"{name}-images.idx3-ubyte", images)
             write_idx(tmp_path / f"{name}-labels.idx1-ubyte", labels)
 
-        for options in ([], ["--float64"]):
+        recipes = [
+            ["--recipe", "chapter3", "--eta", "2"],
+            ["--recipe", "dropout", "--hidden", "64", "--batch-size", "10"],
+        ]
+        for options in ([], ["--float64"], *recipes):
             text = output("mnist.py", "--data", tmp_path, "--epochs", "30", *options)
-            assert len(re.findall(r"^ +\d+ +0\.\d{5} +\d+\.\d\d%$", text, re.MULTILINE)) == 30
+            assert len(re.findall(r"^ +\d+ +\d\.\d{5} +\d+\.\d\d%$", text, re.MULTILINE)) == 30
             assert "best: 100.00% of the 300 test images" in text
 
     @pytest.mark.skipif(MNIST is None, reason="FNN_MNIST doesn't say where MNIST's files are")
@@ -277,6 +342,48 @@ class TestMnist:
         found = re.search(r"^best: (\S+)% of the 10,000 test images, after epoch 2$", done.stdout, re.MULTILINE)
         assert found
         assert 91 <= float(found[1]) < 96
+
+    @pytest.mark.skipif(MNIST is None, reason="FNN_MNIST doesn't say where MNIST's files are")
+    @pytest.mark.parametrize(
+        ("recipe", "hidden", "least"),
+        [("chapter3", "100", 95.5), ("dropout", "128", 92.5)],
+        ids=["chapter3", "dropout"],
+    )
+    def test_two_epochs_of_the_other_recipes(self, recipe: str, hidden: str, least: float) -> None:
+        assert MNIST is not None
+        done = start("mnist.py", "--recipe", recipe, "--hidden", hidden, "--epochs", "2", FNN_MNIST=MNIST)
+
+        assert done.returncode == 0, done.stderr
+        found = re.search(r"^best: (\S+)% of the 10,000 test images, after epoch 2$", done.stdout, re.MULTILINE)
+        assert found
+        assert least <= float(found[1]) < 97.5
+
+    def test_the_step_of_chapter_3(self) -> None:
+        mnist = program("mnist")
+        random = np.random.default_rng(0)
+        images = mnist.Images(random.random((20, 4)), np.eye(10)[random.integers(0, 10, 20)])
+        recipe = mnist.RECIPES["chapter3"]
+        plan = mnist.plan_of(mnist.arguments(["--data", ".", "--hidden", "3", "--epochs", "1"])[1], recipe, 20)
+        W1, b1, W2, b2 = recipe.start((4, 3, 10), 0, np.float64).values()
+        run = mnist.experiment(recipe, plan._replace(batch_size=20), images, images)
+
+        hidden = 1 / (1 + np.exp(-(images.x @ W1 + b1)))
+        delta = 1 / (1 + np.exp(-(hidden @ W2 + b2))) - images.y
+        below = delta @ W2.T * hidden * (1 - hidden)
+        gradients = images.x.T @ below, below.sum(axis=0), hidden.T @ delta, delta.sum(axis=0)
+        # the book's: w ← (1 − ηλ/n) w − η/m Σ ∂C/∂w,  b ← b − η/m Σ ∂C/∂b
+        for old, new, g in zip((W1, b1, W2, b2), run.params.values(), gradients, strict=True):
+            shrunk = (1 - 0.5 * 5 / 20) * old if old.ndim == 2 else old
+            np.testing.assert_allclose(new, shrunk - 0.5 / 20 * g, rtol=1e-12, atol=1e-14)
+
+    def test_values_out_of_range(self, tmp_path: Path) -> None:
+        for name in ("train", "t10k"):
+            write_idx(tmp_path / f"{name}-images.idx3-ubyte", np.zeros((2, 3, 3), np.uint8))
+            write_idx(tmp_path / f"{name}-labels.idx1-ubyte", np.arange(2, dtype=np.uint8))
+        for option in ("batch-size", "hidden", "eta"):
+            line = refusal("mnist.py", "--data", tmp_path, "--recipe", "dropout", f"--{option}", "0")
+            assert re.search(r"must be|above 0", line)
+        assert "invalid choice" in refusal("mnist.py", "--recipe", "chapter2")
 
     def test_no_data_given(self) -> None:
         message = "mnist.py: error: say where MNIST's files are: --data DIR, or FNN_MNIST=DIR in the environment"

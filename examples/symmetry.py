@@ -1,0 +1,151 @@
+"""Rumelhart, Hinton and Williams's symmetry network (Nature 323, 1986): is a string of six bits its own mirror image?
+
+Two hidden units are enough. As in the paper: 6-2-1 sigmoid units; all 64 strings in every sweep, one update a sweep;
+squared error, summed; ε = 0.1 and α = 0.9; weights and biases uniform in ±0.3. The paper's network learned it in 1,425
+sweeps. Here every seed gets --sweeps sweeps and has solved it if all 64 outputs are then on the right side of 0.5; the
+sweep that is told is the first after which they were.
+
+Into either unit the weights end as the paper's did: equal in magnitude and opposite in sign about the middle, so that a
+symmetric string leaves the unit off, and in the ratio 1:2:4, so that nothing else does. The picture shows one of the
+networks as the paper shows its own: weights on the arcs, biases in the units. Run it as::
+
+    python examples/symmetry.py
+    python examples/symmetry.py --seeds 10 --out /tmp
+"""
+
+import argparse
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fnn
+
+try:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+except ImportError as error:
+    raise SystemExit(f"This example needs matplotlib ({error}): pip install 'fnn[examples]'") from None
+
+Doubles = NDArray[np.float64]
+Network = fnn.Params[np.float64]
+
+X: Doubles = np.array(list(product((0.0, 1.0), repeat=6)))
+Y: Doubles = (X[:, ::-1] == X).all(axis=1, keepdims=True).astype(np.float64)
+
+
+class Solution(NamedTuple):
+    """A network that solves it, from which seed, and after how many sweeps it first did."""
+
+    seed: int
+    sweep: int
+    params: Network
+
+
+def is_solved(params: Network) -> bool:
+    return bool(((fnn.forward(params, X) > 0.5) == (Y > 0.5)).all())
+
+
+def learn(seed: int, sweeps: int, **options: Any) -> fnn.Run[np.float64]:
+    params = fnn.init((6, 2, 1), seed=seed, initializer=fnn.uniform(-0.3, 0.3))
+
+    return fnn.train(params, X, Y, optimizer=fnn.momentum(0.1, alpha=0.9), epochs=sweeps, progress=False, **options)
+
+
+def solve(seed: int, sweeps: int) -> Solution | None:
+    """The network from this seed, if it has learned; a second run finds the first sweep that was right."""
+    params = learn(seed, sweeps).params
+    if not is_solved(params):
+        return None
+    until = learn(seed, sweeps, callback=lambda sweep, params, record: is_solved(params))
+
+    return Solution(seed, len(until.history), params)
+
+
+def asymmetry(params: Network) -> float:
+    """How far the weights about the middle are from opposite, relative to the largest."""
+    W = params["W1"]
+
+    return float(np.abs(W + W[::-1]).max() / np.abs(W).max())
+
+
+def ratios(params: Network) -> Doubles:
+    """Magnitudes of the three pairs of weights into each hidden unit, as multiples of the smallest: (3, 2)."""
+    pairs = np.sort((np.abs(params["W1"][:3]) + np.abs(params["W1"][:2:-1])) / 2, axis=0)
+
+    return np.asarray(pairs / pairs[0])
+
+
+def report(solutions: Sequence[Solution], seeds: int, sweeps: int) -> None:
+    print(f"solved: {len(solutions)} of {seeds} seeds within {sweeps:,} sweeps")
+    if not solutions:
+        return
+    least, low, median, high, most = np.percentile([s.sweep for s in solutions], [0, 25, 50, 75, 100])
+    print(f"first right after {median:,.0f} sweeps (median; quartiles {low:,.0f} and {high:,.0f}, ", end="")
+    print(f"from {least:,.0f} to {most:,.0f}; the paper: 1,425)")
+    _, two, four = np.median([ratios(s.params) for s in solutions], axis=(0, 2))
+    print(f"weights about the middle: opposite to within {max(asymmetry(s.params) for s in solutions):.2%}")
+    print(f"their magnitudes: 1 : {two:.2f} : {four:.2f} (median of all hidden units)")
+    near = sum(bool(np.allclose(ratios(s.params), [[1], [2], [4]], rtol=0.05)) for s in solutions)
+    print(f"within 5% of 1 : 2 : 4: {near} of {len(solutions)} networks")
+
+
+def draw_arc(axes: Axes, start: tuple[float, float], end: tuple[float, float], weight: float, way: float) -> None:
+    """A weight on the way from one unit to another: red if positive, blue if negative."""
+    colour = "#b2182b" if weight > 0 else "#2166ac"
+    (x, y), (to_x, to_y) = start, end
+    axes.plot([x, to_x], [y, to_y], color=colour, linewidth=0.5 + 0.3 * abs(weight), zorder=1)
+    axes.text(
+        x + way * (to_x - x), y + way * (to_y - y), f"{weight:.1f}", color=colour, ha="center", va="center",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1}, zorder=2,
+    )  # fmt: skip
+
+
+def draw(axes: Axes, solution: Solution) -> None:
+    """The inputs in a row, a hidden unit above it and one below, the output to the right: so no arcs cross."""
+    params = solution.params
+    inputs, hidden, output = [(float(i), 0.0) for i in range(6)], [(2.5, 2.0), (2.5, -2.0)], (6.5, 0.0)
+    for j, unit in enumerate(hidden):
+        for i, start in enumerate(inputs):
+            draw_arc(axes, start, unit, params["W1"][i, j], way=0.35)
+        draw_arc(axes, unit, output, params["W2"][j, 0], way=0.5)
+    biases = [f"{b:.1f}" for b in (*params["b1"], *params["b2"])]
+    for (x, y), bias in zip([*inputs, *hidden, output], [""] * 6 + biases, strict=True):
+        axes.scatter(x, y, s=900 if bias else 200, facecolor="white", edgecolor="black", zorder=3)
+        axes.text(x, y, bias, ha="center", va="center", zorder=4)
+    axes.set_title(f"seed {solution.seed}: weights on the arcs, biases in the units", loc="left")
+    axes.set_ylim(-2.4, 2.4)
+    axes.axis("off")
+
+
+def save_picture(path: Path, solution: Solution) -> None:
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    draw(figure.subplots(), solution)
+    figure.savefig(path, dpi=150)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Repeat Rumelhart, Hinton and Williams's symmetry network.")
+    parser.add_argument("--seeds", type=int, default=100, help="how many, from 0 on (default: %(default)s)")
+    parser.add_argument("--sweeps", type=int, default=5000, help="through the 64 strings (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("symmetry.png"), help="file or folder (default: %(default)s)")
+    args = parser.parse_args(argv)
+    for option in ("seeds", "sweeps"):
+        if getattr(args, option) < 1:
+            parser.error(f"--{option}: must be at least 1, got {getattr(args, option)}")
+    out = args.out / "symmetry.png" if args.out.is_dir() else args.out
+    solutions = [found for seed in range(args.seeds) if (found := solve(seed, args.sweeps))]
+    report(solutions, args.seeds, args.sweeps)
+    if solutions:
+        try:
+            save_picture(out, solutions[0])
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
+        print(f"picture: {out}, of seed {solutions[0].seed}")
+
+
+if __name__ == "__main__":
+    main()
