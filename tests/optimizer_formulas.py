@@ -7,7 +7,6 @@ function of the step, which counts from 0; `decayed` is 1 where decoupled decay 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import fields
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -143,7 +142,7 @@ FORMULAS: dict[str, Callable[..., Steps]] = {
 
 def begin(optimizer: Any, w: Vector, decayed: Vector) -> Steps:
     """The formula for an optimizer, ready for the first gradient."""
-    settings = {name: getattr(optimizer, name) for name in [f.name for f in fields(optimizer)]}
+    settings = dict(vars(optimizer))
     eta = settings.pop("eta", 0.0)
     steps = FORMULAS[type(optimizer).__name__](w, decayed, eta if callable(eta) else lambda step: eta, **settings)
     next(steps)
