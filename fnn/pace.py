@@ -8,12 +8,14 @@ from typing import Final
 from fnn.threads import available
 
 CALL = 0.03  # seconds that a call should last: long beside starting threads, short beside a person's patience
-TRIAL = 0.003  # that a call should last whose number of threads is on trial, if it goes as well as the present one
+TRIAL = 0.008  # that a call should last whose number of threads is on trial: long beside starting them, too
+PROBE = 0.002  # that the call before a trial should last,
+HOPELESS = 2.0  # which is spared if a step takes so many times as long
 EARNED = 3e-6  # seconds of a step below which two barriers and three threads can't gain anything
 FLOPS = 1e11  # of one core, in float32, for a first guess
 GAIN = 0.95  # of the present time for a step: what a number of threads must stay below to be preferred
 SLOWER = 1.5  # times the best time seen with the present number: something has changed
-FEWEST, MOST = 2, 64  # calls from one trial to the next
+FEWEST, MOST = 2, 32  # calls from one trial to the next
 
 
 class Pace:
@@ -41,12 +43,12 @@ class Pace:
         self._towards = 1  # the next trial: one choice up, or down
         self._wait = FEWEST  # calls from one trial to the next
         self._calls = -1  # since the last trial; the first call only measures
-        self._trying = False
+        self._trying = self._probed = False
 
     def next(self) -> tuple[int, int]:
         """Steps and threads for the next call."""
         self._trying = self._calls >= self._wait and self._candidate() != self._at
-        seconds = TRIAL if self._trying or self._calls < 0 else CALL
+        seconds = CALL if not self._trying and self._calls >= 0 else TRIAL if self._probed else PROBE
 
         return max(1, round(seconds / self._seconds)), self._choices[self._candidate() if self._trying else self._at]
 
@@ -59,7 +61,10 @@ class Pace:
             if each > SLOWER * self._best:
                 self._best, self._wait = each, FEWEST
             return
-        self._calls = 0
+        if not self._probed and each < HOPELESS * self._seconds:
+            self._probed = True
+            return
+        self._calls, self._probed = 0, False
         if each < GAIN * self._seconds:
             self._at, self._seconds, self._best = self._candidate(), each, each
             self._wait = FEWEST

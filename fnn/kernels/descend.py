@@ -32,7 +32,7 @@ from fnn.kernels.turns import CASES, ROWS, Crew, next_piece, pieces
 # and whether an error was not finite.
 EPOCH, CASE, LOADED, STOPPED, HANDS = range(5)
 
-LEAST_CASES, LEAST_ROWS = 16, 24  # of a piece: two tiles high
+LEAST_CASES, LEAST_ROWS = 32, 24  # of a piece: for fewer cases, the weights come too slowly from the caches
 _NEAR: Final = 250_000  # elements of x that stay in the second-level cache anyway
 
 ROOM: Final = 512  # cases of a batch that the workspace holds; larger batches add up their gradient
