@@ -13,7 +13,7 @@ from fnn.kernels.problem import FINE
 from fnn.losses import squared_error
 from fnn.nopython.calls import differentiate_all, loss_at, update_all, with_flat
 from fnn.nopython.checks import measure, require_number, require_written, unwrapped
-from fnn.nopython.registration import Body, in_nopython, refuse
+from fnn.nopython.registration import OUTSIDE, UNSUITED, Body, in_nopython, refuse
 from fnn.nopython.types import ParamsType
 
 
@@ -79,8 +79,12 @@ def _error(
         workspace: Any = None,
     ) -> Any:  # fmt: skip
         value, status = differentiate_all(params, x, y, weights, loss_at(params, loss), mean, ERROR_ONLY, x, workspace)
+        if status == OUTSIDE:
+            raise ValueError(needs_targets)
+        if status == UNSUITED:
+            raise ValueError(needs_output)
         if status != FINE:
-            refuse(status, needs_output, needs_targets)
+            refuse(status)
         return value
 
     return body if known.ready else _rearranged(error, y, weights)
@@ -103,8 +107,12 @@ def _value_and_grad(
     ) -> Any:  # fmt: skip
         into = np.empty(params.flat.size, x.dtype)
         value, status = differentiate_all(params, x, y, weights, loss_at(params, loss), mean, GRADIENT, into, workspace)
+        if status == OUTSIDE:
+            raise ValueError(needs_targets)
+        if status == UNSUITED:
+            raise ValueError(needs_output)
         if status != FINE:
-            refuse(status, needs_output, needs_targets)
+            refuse(status)
         return value, with_flat(params, into)
 
     return body if known.ready else _rearranged(value_and_grad, y, weights)
@@ -127,8 +135,12 @@ def _grad(
     ) -> Any:  # fmt: skip
         into = np.empty(params.flat.size, x.dtype)
         _, status = differentiate_all(params, x, y, weights, loss_at(params, loss), mean, GRADIENT, into, workspace)
+        if status == OUTSIDE:
+            raise ValueError(needs_targets)
+        if status == UNSUITED:
+            raise ValueError(needs_output)
         if status != FINE:
-            refuse(status, needs_output, needs_targets)
+            refuse(status)
         return with_flat(params, into)
 
     return body if known.ready else _rearranged(grad, y, weights)
@@ -146,7 +158,7 @@ def _update(params: Any, grads: Any, eta: Any) -> Body | None:
         into = np.empty(params.flat.size, params.flat.dtype)
         status = update_all(params, grads, eta, into)
         if status != FINE:
-            refuse(status, "", "")
+            refuse(status)
         return with_flat(params, into)
 
     return body

@@ -15,7 +15,7 @@ from fnn.losses import squared_error
 from fnn.nopython.calls import backpropagate_all, from_first_layer, from_input, loss_at, with_flat
 from fnn.nopython.checks import measure
 from fnn.nopython.gradients import arrangements
-from fnn.nopython.registration import Body, in_nopython, refuse
+from fnn.nopython.registration import OUTSIDE, UNSUITED, Body, in_nopython, refuse
 from fnn.nopython.types import ByLayerType, NativeBackprop, ParamsType
 
 for _member in ("values", "spec", "cases"):
@@ -51,8 +51,12 @@ def _backprop(
         cases = _rows(x)
         into, found = np.empty(params.flat.size, x.dtype), np.empty((4, cases * _sum(params.sizes)), x.dtype)
         value, status = backpropagate_all(params, x, y, weights, loss_at(params, loss), mean, into, found, None)
+        if status == OUTSIDE:
+            raise ValueError(needs_targets)
+        if status == UNSUITED:
+            raise ValueError(needs_output)
         if status != FINE:
-            refuse(status, needs_output, needs_targets)
+            refuse(status)
         return NativeBackprop(
             from_first_layer(params, x, found[0], cases),
             from_input(params, x, found[1], cases),

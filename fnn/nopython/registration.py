@@ -22,7 +22,7 @@ Body = Callable[..., Any]
 _X_COLUMNS, _NO_CASES, _BAD_X, _OUT_SHAPE = problem.X_COLUMNS, problem.NO_CASES, cases.BAD_X, problem.OUT_SHAPE
 _Y_SHAPE, _BAD_Y, _BAD_LABEL = problem.Y_SHAPE, cases.BAD_Y, cases.BAD_LABEL
 _WEIGHTS_SHAPE, _BAD_WEIGHT, _NO_WEIGHT = problem.WEIGHTS_SHAPE, cases.BAD_WEIGHT, cases.NO_WEIGHT
-_OUTSIDE, _NOT_A_DISTRIBUTION, _UNSUITED = cases.OUTSIDE, cases.NOT_A_DISTRIBUTION, problem.UNSUITED
+OUTSIDE, _NOT_A_DISTRIBUTION, UNSUITED = cases.OUTSIDE, cases.NOT_A_DISTRIBUTION, problem.UNSUITED
 _ETA, _STRUCTURE, _EPOCHS, _BATCH, _SEED = problem.ETA, problem.STRUCTURE, problem.EPOCHS, problem.BATCH, problem.SEED
 _DIVERGED, _WORKSPACE, _BAD_PARAMS = problem.DIVERGED, problem.WORKSPACE, problem.BAD_PARAMS
 _OUT_OVERLAPS, _WORKSPACE_OVERLAPS = problem.OUT_OVERLAPS, problem.WORKSPACE_OVERLAPS
@@ -74,8 +74,12 @@ def refuse_inputs(status: int) -> None:
 
 
 @register_jitable(inline="always")
-def refuse(status: int, needs_output: str, needs_targets: str) -> None:
-    """Raise what a status stands for; the texts are what the loss says."""
+def refuse(status: int) -> None:
+    """Raise what a status stands for.
+
+    But OUTSIDE and UNSUITED, for which the loss has the words: whoever calls this raises those before. Only words that
+    are constants of the function that raises them don't leak; Numba leaks half a kilobyte for others.
+    """
     if status == _X_COLUMNS:
         raise ValueError("x: has another number of columns than the network has inputs")
     if status == _NO_CASES:
@@ -94,12 +98,8 @@ def refuse(status: int, needs_output: str, needs_targets: str) -> None:
         raise ValueError("weights: must be finite and at least 0")
     if status == _NO_WEIGHT:
         raise ValueError("weights: their sum must be finite and above 0")
-    if status == _OUTSIDE:
-        raise ValueError(needs_targets)
     if status == _NOT_A_DISTRIBUTION:
         raise ValueError("y: the loss needs values that sum to 1 with these outputs")
-    if status == _UNSUITED:
-        raise ValueError(needs_output)
     if status == _ETA:
         raise ValueError("eta: must be finite and above 0, in the dtype of params too")
     if status == _STRUCTURE:

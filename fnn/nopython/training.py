@@ -11,7 +11,7 @@ from fnn.losses import squared_error
 from fnn.nopython.calls import loss_at, train_all, with_flat
 from fnn.nopython.checks import measure, require_number, require_whole, unwrapped
 from fnn.nopython.gradients import arrangements
-from fnn.nopython.registration import Body, in_nopython, refuse
+from fnn.nopython.registration import OUTSIDE, UNSUITED, Body, in_nopython, refuse
 from fnn.nopython.types import NativeHistory, NativeRun, ParamsType
 from fnn.training import train
 
@@ -66,8 +66,12 @@ def _train(
         status = train_all(
             params, x, y, weights, loss_at(params, loss), mean, eta, _ALL_CASES, seed, epochs, history, into
         )
+        if status == OUTSIDE:
+            raise ValueError(needs_targets)
+        if status == UNSUITED:
+            raise ValueError(needs_output)
         if status != FINE:
-            refuse(status, needs_output, needs_targets)
+            refuse(status)
         return NativeRun(with_flat(params, into), NativeHistory(history))
 
     def in_batches(
@@ -81,8 +85,12 @@ def _train(
         status = train_all(
             params, x, y, weights, loss_at(params, loss), mean, eta, batch_size, seed, epochs, history, into
         )
+        if status == OUTSIDE:
+            raise ValueError(needs_targets)
+        if status == UNSUITED:
+            raise ValueError(needs_output)
         if status != FINE:
-            refuse(status, needs_output, needs_targets)
+            refuse(status)
         return NativeRun(with_flat(params, into), NativeHistory(history))
 
     def rearranged(
