@@ -109,7 +109,7 @@ if TYPE_CHECKING:
     from fnn.saving import load as load
     from fnn.saving import save as save
 else:
-    # What few programs use is imported when it is first asked for, which takes a sixth off `import fnn`.
+    # What few programs use is imported when it is first asked for, to keep `import fnn` short.
     _LATER = {
         "hvp": "fnn.derivatives",
         "input_grad": "fnn.derivatives",

@@ -202,7 +202,7 @@ def leaks() -> None:
     through_tuples((params, params), x, y, 50 * times)
     after, grown = state(), memory() - size
     assert rtsys.get_allocation_stats().alloc > times
-    print(before == after and grown < 1000, before, after, f"{grown} kB more")
+    print(before == after and grown < 300, before, after, f"{grown} kB more")
 
 
 def without_params() -> None:
