@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fnn.batch import Reduction, batch_of, require_loss, require_reduction
 from fnn.checks import positive, whole
-from fnn.descent import Descent, Snapshot
-from fnn.history import Record, Run, TrainingDiverged
+from fnn.descent import Descent
+from fnn.history import Record, Run
 from fnn.jittable import jittable
+from fnn.loop import Loop
 from fnn.loss import Loss
 from fnn.losses import squared_error
 from fnn.optimizers import Optimizer, gradient_descent
-from fnn.pace import Pace, pace_for
-from fnn.params import DT, Params, require_params, wrap
+from fnn.pace import pace_for
+from fnn.params import DT, Params, require_params
 from fnn.progress import Progress
 from fnn.restraints import Mask, restraints_of
 from fnn.schedules import Rate
@@ -139,37 +139,16 @@ def train(
     restraints = restraints_of(params, l2, l1, decay, clip, clip_norm, max_norm, dropout, mask)
     number = whole("seed", seed, at_least=0, at_most=2**63 - 1)
     descent = Descent(params, batch, loss, mean, method, restraints, size, number, total)
-    watch = Watch(params, validation, loss, mean, most)
-    pace = pace_for(_work(params, size), most)
-    bar = Progress(total, progress)
-    beginning = descent.snapshot()
-    trail = [beginning, beginning]  # at the ends of the last two calls
-    try:
-        while descent.epoch < total:
-            is_seen = callback is not None or watch.validates or descent.listens
-            until = min(descent.epoch + 1, total) if is_seen else total
-            _advance(descent, pace, until)
-            if descent.step and not descent.stopped:
-                continue
-            now = descent.snapshot()
-            epoch, flat = now.epoch, now.flat
-            if descent.stopped or not np.isfinite(flat).all():
-                wrong, good, epochs_good = last_good(descent, beginning, trail[0])
-                raise TrainingDiverged(wrong, wrap(good, params._architecture), watch.history(descent, epochs_good))
-            bar.advance(epoch - trail[1].epoch, float(descent.history[epoch - 1]))
-            trail = [trail[1], now]
-            watch.measure(flat)
-            descent.saw(watch.error(descent))
-            if callback is not None:
-                answer = callback(epoch, wrap(flat, params._architecture), watch.record(descent))
-                if isinstance(answer, bool | np.bool_) and answer:
-                    break
-    finally:
-        bar.close()
+    loop = Loop(
+        descent,
+        total,
+        Watch(params, validation, loss, mean, most),
+        pace_for(_work(params, size), most),
+        Progress(total, progress),
+        callback,
+    )
 
-    flat, history = descent.flat(), watch.history(descent, descent.epoch)
-
-    return Run(wrap(flat, params._architecture), history, descent.state())
+    return loop.run()
 
 
 def method_of(eta: Rate | None, optimizer: Optimizer | None, params: Params[Any]) -> Optimizer:
@@ -184,37 +163,6 @@ def method_of(eta: Rate | None, optimizer: Optimizer | None, params: Params[Any]
         raise TypeError(f"eta: {optimizer!r} has its own, so it can't be given too; got {eta!r}")
 
     return optimizer
-
-
-def last_good(descent: Descent[DT], beginning: Snapshot, at: Snapshot) -> tuple[int, NDArray[DT], int]:
-    """Go over a run that went wrong again, from a snapshot before it did, an epoch at a time.
-
-    Returns the epoch, from 1, in which it went wrong, the last parameters with which all is finite, and after how many
-    epochs they were. If there are none from the snapshot on, the run is gone over from its beginning.
-    """
-    good = (at.flat, at.epoch) if descent.is_fine(at.flat) else None
-    if good is None and at.epoch > 0:
-        return last_good(descent, beginning, beginning)
-    descent.start(at)
-    while True:
-        descent.run(descent.steps_an_epoch, 1)
-        flat = descent.flat()
-        if descent.stopped or not np.isfinite(flat).all():
-            return descent.epoch + descent.stopped, *(good or (beginning.flat, 0))
-        if descent.is_fine(flat):
-            good = flat, descent.epoch
-
-
-def _advance(descent: Descent[DT], pace: Pace, until: int) -> None:
-    """One call of the kernel: part of an epoch, or whole epochs to their end."""
-    steps, threads = pace.next()
-    left = descent.steps_an_epoch - descent.step
-    if steps >= left:
-        more = min((steps - left) // descent.steps_an_epoch, until - descent.epoch - 1)
-        steps = left + more * descent.steps_an_epoch
-    began = time.perf_counter()
-    descent.run(steps, threads)
-    pace.saw(steps, threads, time.perf_counter() - began)
 
 
 def _work(params: Params[DT], batch_size: int) -> float:
