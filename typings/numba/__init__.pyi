@@ -47,6 +47,7 @@ def njit(
     locals: dict[str, types.Type] = ...,
     no_cfunc_wrapper: bool = False,
     no_cpython_wrapper: bool = False,
+    no_rewrites: bool = False,
     nogil: bool = False,
     parallel: bool = False,
 ) -> _Decorator: ...
