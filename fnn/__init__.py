@@ -86,6 +86,7 @@ from fnn.schedules import one_cycle as one_cycle
 from fnn.schedules import plateau as plateau
 from fnn.schedules import step_decay as step_decay
 from fnn.schedules import warm_up as warm_up
+from fnn.stopping import stopping as stopping
 from fnn.training import train as train
 from fnn.tree import tree_map as tree_map
 from fnn.workspace import workspace as workspace

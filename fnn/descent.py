@@ -33,7 +33,7 @@ from fnn.loss import Loss
 from fnn.optimizers import Optimizer, OptimizerState, gradient_descent
 from fnn.params import DT, Params, wrap
 from fnn.restraints import Restraints
-from fnn.schedules import Plateau, Scaled, plateau
+from fnn.schedules import Plateau, Scaled, etas, plateau
 from fnn.threads import run_parts
 
 
@@ -124,6 +124,32 @@ class Descent(Generic[DT]):
     def step(self) -> int:
         """Steps of the current epoch that are done."""
         return int(self._clock[CASE]) // self._batch_size
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run that are done."""
+        return self._steps
+
+    @property
+    def error(self) -> float:
+        """Of the current epoch's cases so far or, at its end, of all of them, each measured before its step."""
+        if self.step == 0:
+            return float(self.history[self.epoch - 1])
+        total, weight = self._sums.tolist()
+
+        return float(total / weight if self._mean else total)
+
+    def etas(self, epochs: int) -> NDArray[np.float64] | None:
+        """The learning rate at the beginning of each of the first epochs; None if the optimizer has none."""
+        rate = self._optimizer.rate
+        if rate is None:
+            return None
+        firsts = np.arange(epochs) * self.steps_an_epoch
+        if isinstance(rate, plateau):
+            scales = np.array([seen.scale for seen in self._seen[:epochs]])
+            return scales * etas(rate.rate, firsts)
+
+        return np.broadcast_to(etas(rate, firsts), epochs).copy()
 
     @property
     def stopped(self) -> bool:

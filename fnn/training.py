@@ -14,7 +14,7 @@ from fnn.checks import positive, whole
 from fnn.descent import Descent
 from fnn.history import Record, Run
 from fnn.jittable import jittable
-from fnn.loop import Loop
+from fnn.loop import Calls, Loop
 from fnn.loss import Loss
 from fnn.losses import squared_error
 from fnn.optimizers import Optimizer, gradient_descent
@@ -23,6 +23,9 @@ from fnn.params import DT, Params, require_params
 from fnn.progress import Progress
 from fnn.restraints import Mask, restraints_of
 from fnn.schedules import Rate
+from fnn.stopping import Stopper
+from fnn.stopping import stopping as Stopping
+from fnn.validation import Validation, split_off
 from fnn.watch import Watch
 
 
@@ -48,15 +51,17 @@ def train(
     max_norm: SupportsFloat | None = None,
     dropout: SupportsFloat | Sequence[SupportsFloat] = 0.0,
     mask: Mask | None = None,
-    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    validation: tuple[ArrayLike, ArrayLike] | SupportsFloat | None = None,
+    stopping: Stopping | None = None,
     seed: SupportsIndex = 0,
     callback: Callable[[int, Params[DT], Record], object] | None = None,
+    on_step: tuple[SupportsIndex, Callable[[int, Params[DT], float], object]] | None = None,
     progress: bool | None = None,
     threads: SupportsIndex | None = None,
 ) -> Run[DT]:
     """Train by gradient descent (G1), or with another optimizer, over mini-batches; the loop is compiled.
 
-    The same arguments give the same bits, whatever the number of threads.
+    The same arguments give the same bits, whatever the number of threads, unless the time ends the run.
 
     Parameters
     ----------
@@ -92,14 +97,20 @@ def train(
         0 for connections that are removed (F4; S1), else 1: a mapping from all or some of W1, b1, .. to arrays of their
         shapes. What is removed is 0 from the start and stays so.
     validation
-        (x, y) to measure the error on after every epoch, each case weighing 1, and the accuracy if y are labels or
-        one-hot.
+        What to measure the error on after every epoch, and the accuracy if y are labels or one-hot: (x, y), each case
+        weighing 1; or which part of the cases, above 0 and below 1, is drawn by the seed, with their weights, and not
+        trained on.
+    stopping
+        When to end before the last epoch, and whether to return the best params: an `fnn.stopping`.
     seed
         Of the order of the cases, which changes every epoch. A batch of all cases keeps their order.
     callback
         Called as ``callback(epoch, params, record)`` after every epoch, counted from 1; returning True ends it.
+    on_step
+        (k, function): after every k steps of the run it is called as ``function(step, params, error)``, with the steps
+        so far and the error of those of this epoch; returning True ends the run.
     progress
-        Whether to show a progress bar (extra `progress`); by default on a terminal, after a second.
+        Whether to show a progress bar (extra `progress`); by default if standard error is a terminal, after a second.
     threads
         At most so many threads; by default as many as the work is worth. It changes no bit of the result.
 
@@ -111,7 +122,8 @@ def train(
     ------
     ValueError, TypeError
         As `grad` does, and for eta, epochs, batch_size, seed or threads out of range; both eta and an optimizer, or
-        neither; an optimizer that needs all cases in a step, with smaller batches; a callback that is no function.
+        neither; an optimizer that needs all cases in a step, with smaller batches; a callback that is no function;
+        a part of the cases that leaves none to validate or to train on.
     TrainingDiverged
         The error or the parameters became NaN or infinite; it carries the last good parameters.
 
@@ -128,27 +140,47 @@ def train(
         raise ValueError("params: hold NaN or infinity")
     require_loss(params, loss)
     mean = require_reduction(reduction)
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback: needs a function, got {callback!r}")
+    calls = calls_of(callback, on_step)
     method, total = method_of(eta, optimizer, params), whole("epochs", epochs, at_least=0)
-    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
+    number = whole("seed", seed, at_least=0, at_most=2**63 - 1)
+    batch, held_out = split_off(
+        params, batch_of(params, x, y, weights, loss, class_weights=class_weights), validation, loss, number
+    )
     size = len(batch.x) if batch_size is None else min(whole("batch_size", batch_size, at_least=1), len(batch.x))
     most = None if threads is None else whole("threads", threads, at_least=1)
     if method.needs_all_cases and size < len(batch.x):
         raise ValueError(f"batch_size: {method!r} needs all {len(batch.x)} cases in every step, got {size}")
     restraints = restraints_of(params, l2, l1, decay, clip, clip_norm, max_norm, dropout, mask)
-    number = whole("seed", seed, at_least=0, at_most=2**63 - 1)
     descent = Descent(params, batch, loss, mean, method, restraints, size, number, total)
     loop = Loop(
         descent,
         total,
-        Watch(params, validation, loss, mean, most),
+        Watch(None if held_out is None else Validation(params, held_out, loss, mean, most)),
+        Stopper(stopping, params._architecture),
         pace_for(_work(params, size), most),
         Progress(total, progress),
-        callback,
+        calls,
     )
 
     return loop.run()
+
+
+def calls_of(
+    callback: Callable[[int, Params[DT], Record], object] | None,
+    on_step: tuple[SupportsIndex, Callable[[int, Params[DT], float], object]] | None,
+) -> Calls[DT]:
+    """The caller's functions, and how often to call the one after steps."""
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback: needs a function, got {callback!r}")
+    if on_step is None:
+        return Calls(callback, 0, None)
+    if not isinstance(on_step, tuple) or len(on_step) != 2:
+        raise TypeError(f"on_step: needs a tuple (k, function), got {on_step!r}")
+    every, function = on_step
+    if not callable(function):
+        raise TypeError(f"on_step: needs a function after k, got {function!r}")
+
+    return Calls(callback, whole("on_step: k", every, at_least=1), function)
 
 
 def method_of(eta: Rate | None, optimizer: Optimizer | None, params: Params[Any]) -> Optimizer:
