@@ -60,7 +60,10 @@ from fnn.losses import poisson as poisson
 from fnn.losses import quantile as quantile
 from fnn.losses import squared_error as squared_error
 from fnn.metrics import accuracy as accuracy
+from fnn.metrics import confusion_matrix as confusion_matrix
 from fnn.metrics import one_hot as one_hot
+from fnn.metrics import r2_score as r2_score
+from fnn.metrics import top_k_accuracy as top_k_accuracy
 from fnn.optimizers import Optimizer as Optimizer
 from fnn.optimizers import OptimizerState as OptimizerState
 from fnn.optimizers import adadelta as adadelta
