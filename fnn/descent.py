@@ -63,12 +63,8 @@ class Descent(Generic[DT]):
         self.architecture, self._dtype = params._architecture, params.dtype
         self._batch, self._loss, self._mean = batch, loss, mean
         self._optimizer, self._restraints, self._batch_size, self._seed = optimizer, restraints, batch_size, seed
-        x, y, labels, weights, _ = batch
-        code = params.activations[-1].code
-        fault, row = fault_kernel[self._dtype](x, y, labels, weights, params.sizes[-1], code, loss.at(self._dtype))
-        if fault != cases.FINE:
-            raise_fault(params, batch, loss, fault, row)
-        self.steps_an_epoch = -(-len(x) // batch_size)
+        require_sound(params, batch, loss)
+        self.steps_an_epoch = -(-len(batch.x) // batch_size)
         self.history = _history(epochs)
         self._room = min(batch_size, ROOM)
         self._layout = self.architecture.layout(self._dtype, self._room, packed=True)
@@ -76,7 +72,7 @@ class Descent(Generic[DT]):
         self._weights = np.zeros(self._layout.weights, self._dtype)
         self._set_method(params)
         self._seen = [Plateau()]  # by epoch
-        self._order = np.arange(len(x))
+        self._order = np.arange(len(batch.x))
         flat = params._flat
         if restraints.mask is not None:
             flat = np.where(restraints.mask, flat, self._dtype.type(0))
@@ -217,6 +213,15 @@ class Descent(Generic[DT]):
         relay_kernel[self._dtype](self._layout.table, flat, packed, self._space[:0], False)
 
         return flat
+
+
+def require_sound(params: Params[DT], batch: Batch[DT], loss: Loss, name: str = "") -> None:
+    """Raise ValueError if there is something in the cases that can't be computed with."""
+    x, y, labels, weights, _ = batch
+    code, dtype = params.activations[-1].code, params.dtype
+    fault, row = fault_kernel[dtype](x, y, labels, weights, params.sizes[-1], code, loss.at(dtype))
+    if fault != cases.FINE:
+        raise_fault(params, batch, loss, fault, row, name)
 
 
 def _history(epochs: int) -> NDArray[np.float64]:

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.backprop import WORTH_THREADS
-from fnn.batch import NO_LABELS, Batch, batch_of, raise_fault
+from fnn.batch import NO_LABELS, Batch, batch_of
 from fnn.checks import number
-from fnn.kernels import cases
+from fnn.descent import require_sound
 from fnn.kernels.assess import assess_kernel
-from fnn.kernels.descend import fault_kernel
 from fnn.kernels.evaluate import BLOCK
 from fnn.loss import Loss
 from fnn.metrics import classes_of
@@ -32,21 +31,18 @@ class Validation(Generic[DT]):
     """
 
     def __init__(self, params: Params[DT], batch: Batch[DT], loss: Loss, mean: bool, threads: int | None) -> None:
-        x, y, labels, weights, _ = self._batch = batch
-        dtype, self._loss, self._mean = params.dtype, loss, mean
-        code = params.activations[-1].code
-        fault, row = fault_kernel[dtype](x, y, labels, weights, params.sizes[-1], code, loss.at(dtype))
-        if fault != cases.FINE:
-            raise_fault(params, batch, loss, fault, row, "validation ")
-        self._layout = params._architecture.layout(dtype, BLOCK)
+        require_sound(params, batch, loss, "validation ")
+        self._batch, self._loss, self._mean = batch, loss, mean
+        count, self._layout = len(batch.x), params._architecture.layout(params.dtype, BLOCK)
         self._middle = sum(loss.targets.no_and_yes) / 2
         self._classes = _classes(batch, loss)
-        self._errors = np.empty(len(x))
-        is_worth_them = len(x) * params._flat.size >= WORTH_THREADS
+        self._errors = np.empty(count)
+        is_worth_them = count * params._flat.size >= WORTH_THREADS
         wish = min(threads or available(), available()) if is_worth_them else 1
-        self._threads = min(wish, len(x) // BLOCK) or 1
-        self._piece = BLOCK * -(-len(x) // (BLOCK * (1 if self._threads == 1 else PIECES * self._threads)))
-        self._spaces = [np.zeros(self._layout.whole, dtype) for _ in range(self._threads)]
+        self._threads = min(wish, count // BLOCK) or 1
+        pieces = 1 if self._threads == 1 else PIECES * self._threads
+        self._piece = BLOCK * -(-count // (BLOCK * pieces))
+        self._spaces = [np.zeros(self._layout.whole, params.dtype) for _ in range(self._threads)]
 
     @property
     def names_classes(self) -> bool:
@@ -106,6 +102,7 @@ def split_off(
     held_out = round(fraction * count)
     if not 0 < held_out < count:
         raise ValueError(f"validation: {fraction} of {count} cases leaves none to validate or to train on")
+    require_sound(params, batch, loss)  # here, as its rows are the caller's
     is_held_out = drawn(held_out, count, seed)
 
     return _taken(batch, ~is_held_out), _taken(batch, is_held_out)

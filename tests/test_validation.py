@@ -149,3 +149,11 @@ def test_weights_must_be_left_on_both_sides() -> None:
         fnn.train(fnn.init((2, 1), seed=0), x, y, eta=1, epochs=1, validation=0.3, weights=~out * 1.0)
     with pytest.raises(ValueError, match=r"^weights: their sum must be above 0"):
         fnn.train(fnn.init((2, 1), seed=0), x, y, eta=1, epochs=1, validation=0.3, weights=out * 1.0)
+
+
+@pytest.mark.parametrize("row", range(10))
+def test_a_bad_case_has_the_number_that_it_has_for_the_caller(row: int) -> None:
+    x, y = np.zeros((10, 2)), np.zeros((10, 1))
+    x[row, 1] = np.nan
+    with pytest.raises(ValueError, match=f"^x: NaN or infinity in row {row}$"):
+        fnn.train(fnn.init((2, 1), seed=0), x, y, eta=1, epochs=1, validation=0.3)
