@@ -9,8 +9,9 @@ from numba import types
 from numpy.typing import NDArray
 
 from fnn.backprop import evaluate
-from fnn.batch import Batch, raise_fault
-from fnn.kernels import barrier, cases, turns
+from fnn.batch import require_no_fault
+from fnn.data import Batch, expect_no_order
+from fnn.kernels import barrier, turns
 from fnn.kernels.descend import (
     CASE,
     EPOCH,
@@ -18,7 +19,6 @@ from fnn.kernels.descend import (
     ROOM,
     STOPPED,
     descend_kernel,
-    fault_kernel,
     relay_kernel,
 )
 from fnn.kernels.differentiate import PIECE
@@ -63,12 +63,12 @@ class Descent(Generic[DT]):
         self.architecture, self._dtype = params._architecture, params.dtype
         self._batch, self._loss, self._mean = batch, loss, mean
         self._optimizer, self._restraints, self._batch_size, self._seed = optimizer, restraints, batch_size, seed
-        x, y, labels, weights, _ = batch
-        code = params.activations[-1].code
-        fault, row = fault_kernel[self._dtype](x, y, labels, weights, params.sizes[-1], code, loss.at(self._dtype))
-        if fault != cases.FINE:
-            raise_fault(params, batch, loss, fault, row)
-        self.steps_an_epoch = -(-len(x) // batch_size)
+        if batch.sources is None:  # those are looked through already
+            require_no_fault(params, batch, loss)
+        if batch_size < len(batch.x):
+            for array in batch[:3]:
+                expect_no_order(array, self)
+        self.steps_an_epoch = -(-len(batch.x) // batch_size)
         self.history = _history(epochs)
         self._room = min(batch_size, ROOM)
         self._layout = self.architecture.layout(self._dtype, self._room, packed=True)
@@ -76,7 +76,7 @@ class Descent(Generic[DT]):
         self._weights = np.zeros(self._layout.weights, self._dtype)
         self._set_method(params)
         self._seen = [Plateau()]  # by epoch
-        self._order = np.arange(len(x))
+        self._order = np.arange(len(batch.x))
         flat = params._flat
         if restraints.mask is not None:
             flat = np.where(restraints.mask, flat, self._dtype.type(0))
@@ -168,12 +168,12 @@ class Descent(Generic[DT]):
 
     def _run(self, numbers: NDArray[DT], steps: int, threads: int) -> None:
         gate, kernel = np.zeros(turns.gate_size(threads), np.int64), descend_kernel[self._dtype]
-        x, y, labels, weights, _ = self._batch
+        x, y, labels, weights, sources = self._batch.taken
 
         def part(number: int, parts: int) -> None:
             kernel(
                 number, parts, gate, self._layout.table, self._weights, self._space, self._room, self._large,
-                x, y, labels, weights, self._order, self._loss.at(self._dtype), self._mean, self._places,
+                x, y, labels, weights, sources, self._order, self._loss.at(self._dtype), self._mean, self._places,
                 self._state, numbers, self._batch_size, self._seed, steps, self._clock, self._sums, self.history,
             )  # fmt: skip
 

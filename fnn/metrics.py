@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,7 +53,7 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
     return rows
 
 
-def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> float:
+def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike, *, scale: SupportsFloat = 1.0) -> float:
     """The fraction of cases whose label the network gives: the greatest output, or for a single output whether a > ½.
 
     Parameters
@@ -64,6 +64,8 @@ def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> float:
         (N, n_0), or one case.
     labels
         Integers, (N,) or a single one: 0 .. n_L − 1, or with a single output unit 0 and 1.
+    scale
+        What x is multiplied by once it is cast, as for `train`.
 
     Returns
     -------
@@ -74,7 +76,7 @@ def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> float:
     ValueError, TypeError
         As `forward` and `one_hot` do, and if the lengths differ.
     """
-    a = np.atleast_2d(forward(params, x))
+    a = np.atleast_2d(forward(params, x, scale=scale))
     wanted = np.atleast_1d(_labels("labels", labels, max(params.sizes[-1], 2)))
     if len(wanted) != len(a):
         raise ValueError(f"labels: has {len(wanted)} cases, but x has {len(a)}")

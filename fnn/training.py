@@ -50,6 +50,7 @@ def train(
     mask: Mask | None = None,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     seed: SupportsIndex = 0,
+    scale: SupportsFloat = 1.0,
     callback: Callable[[int, Params[DT], Record], object] | None = None,
     progress: bool | None = None,
     threads: SupportsIndex | None = None,
@@ -63,8 +64,11 @@ def train(
     params
         Where to start.
     x, y, loss, reduction, weights, class_weights
-        The cases, as for `grad`. With "mean" a step follows the mean gradient of its batch: the sum over its cases,
-        however many they are, divided by the sum of their weights.
+        The cases, as for `grad`. Arrays of any real dtype (but long double), byte order and strides, such as
+        ``np.memmap``, are read where they lie, and must stay as they are meanwhile: each case is cast when its batch
+        comes, and nothing of more than a megabyte is copied. The bits are those of ``x.astype(dtype)``. With "mean" a
+        step follows the mean gradient of its batch: the sum over its cases, however many they are, divided by the sum
+        of their weights.
     eta
         The learning rate η of gradient descent: a number, finite and above 0, a schedule such as
         ``fnn.cosine(3.0, steps=1000)``, or any function of the step, which counts from 0.
@@ -96,6 +100,9 @@ def train(
         one-hot.
     seed
         Of the order of the cases, which changes every epoch. A batch of all cases keeps their order.
+    scale
+        Finite and above 0: x, and that of `validation`, is multiplied by it once it is cast to the dtype of params, as
+        ``x.astype(dtype) * dtype(scale)`` is. ``scale=1 / 255`` makes bytes into numbers from 0 to 1.
     callback
         Called as ``callback(epoch, params, record)`` after every epoch, counted from 1; returning True ends it.
     progress
@@ -131,7 +138,7 @@ def train(
     if callback is not None and not callable(callback):
         raise TypeError(f"callback: needs a function, got {callback!r}")
     method, total = method_of(eta, optimizer, params), whole("epochs", epochs, at_least=0)
-    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
+    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights, scale=scale, whole=False)
     size = len(batch.x) if batch_size is None else min(whole("batch_size", batch_size, at_least=1), len(batch.x))
     most = None if threads is None else whole("threads", threads, at_least=1)
     if method.needs_all_cases and size < len(batch.x):
@@ -142,7 +149,7 @@ def train(
     loop = Loop(
         descent,
         total,
-        Watch(params, validation, loss, mean, most),
+        Watch(params, validation, loss, mean, most, scale),
         pace_for(_work(params, size), most),
         Progress(total, progress),
         callback,

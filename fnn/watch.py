@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Generic
+from typing import Final, Generic, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.backprop import WORTH_THREADS, evaluate, forward_by_parts
-from fnn.batch import Batch, batch_of
+from fnn.batch import batch_of
+from fnn.data import Batch
 from fnn.descent import Descent
 from fnn.history import History, Record
 from fnn.kernels.differentiate import PIECE
@@ -17,6 +18,8 @@ from fnn.loss import Loss
 from fnn.metrics import classes_of
 from fnn.params import DT, Params, wrap
 from fnn.threads import available
+
+MOST_OUTPUTS: Final = 2**22  # that are held at once
 
 
 class Watch(Generic[DT]):
@@ -29,6 +32,7 @@ class Watch(Generic[DT]):
         loss: Loss,
         mean: bool,
         threads: int | None,
+        scale: SupportsFloat,
     ) -> None:
         self._measured: list[tuple[float, float | None]] = []
         self._loss, self._mean = loss, mean
@@ -37,7 +41,7 @@ class Watch(Generic[DT]):
         if validation is not None:
             if not isinstance(validation, tuple) or len(validation) != 2:
                 raise TypeError("validation: needs a tuple (x, y)")
-            self._batch = batch_of(params, *validation, None, loss, "validation ")
+            self._batch = batch_of(params, *validation, None, loss, "validation ", scale=scale, whole=False)
             self._middle = sum(loss.targets.no_and_yes) / 2
             self._classes = _classes(self._batch, loss)
             is_worth_them = len(self._batch.x) * params._flat.size >= WORTH_THREADS
@@ -83,10 +87,15 @@ class Watch(Generic[DT]):
         if self._classes is None:
             return value, None
 
-        a = np.empty((len(x), params.sizes[-1]), params.dtype)
-        forward_by_parts(params, x, a, self._threads)
+        scale = self._batch.sources.scale if self._batch.sources else None
+        right, step = 0, max(MOST_OUTPUTS // params.sizes[-1], 1)
+        for top in range(0, len(x), step):
+            rows, wanted = x[top : top + step], self._classes[top : top + step]
+            a = np.empty((len(rows), params.sizes[-1]), params.dtype)
+            forward_by_parts(params, rows, a, self._threads, scale)
+            right += int(np.sum(classes_of(a, self._middle) == wanted))
 
-        return value, float(np.mean(classes_of(a, self._middle) == self._classes))
+        return value, right / len(x)
 
 
 def _classes(batch: Batch[DT], loss: Loss) -> NDArray[np.int64] | None:
@@ -94,7 +103,11 @@ def _classes(batch: Batch[DT], loss: Loss) -> NDArray[np.int64] | None:
     if batch.labels.size:
         return batch.labels
     no, yes = loss.targets.no_and_yes
-    y = batch.y
-    is_one_hot = np.isin(y, (no, yes)).all() and (y.shape[1] == 1 or ((y == yes).sum(axis=1) == 1).all())
+    found = []
+    for _, piece in batch.pieces():
+        y = piece.y
+        if not (np.isin(y, (no, yes)).all() and (y.shape[1] == 1 or ((y == yes).sum(axis=1) == 1).all())):
+            return None
+        found.append(classes_of(y, (no + yes) / 2))
 
-    return classes_of(y, (no + yes) / 2) if is_one_hot else None
+    return np.concatenate(found)
