@@ -8,9 +8,10 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from fnn.backprop import evaluate
-from fnn.batch import Batch, raise_fault
-from fnn.kernels import barrier, cases, turns
+from fnn.batch import require_no_fault, require_weight
+from fnn.data import Batch, expect_no_order
+from fnn.judge import Judge
+from fnn.kernels import barrier, turns
 from fnn.kernels.descend import (
     CASE,
     EPOCH,
@@ -18,12 +19,9 @@ from fnn.kernels.descend import (
     ROOM,
     STOPPED,
     descend_kernel,
-    fault_kernel,
     relay_kernel,
 )
-from fnn.kernels.differentiate import PIECE
 from fnn.kernels.dropout import DROPOUT_PHASE
-from fnn.kernels.equations import ERROR_ONLY
 from fnn.kernels.method import CASES_PHASE, MASK, MOST_STEPS, PLACES, ROWS_PHASE
 from fnn.kernels.plan import LINE
 from fnn.kernels.restrained_phase import RESTRAINED_PHASE
@@ -63,8 +61,13 @@ class Descent(Generic[DT]):
         self.architecture, self._dtype = params._architecture, params.dtype
         self._batch, self._loss, self._mean = batch, loss, mean
         self._optimizer, self._restraints, self._batch_size, self._seed = optimizer, restraints, batch_size, seed
-        require_sound(params, batch, loss)
-        self.steps_an_epoch = -(-len(batch.x) // batch_size)
+        if batch.sources is None:  # those are looked through already
+            require_no_fault(params, batch, loss)
+        require_weight(params, batch)
+        if batch_size < batch.number:
+            for array in batch[:3]:
+                expect_no_order(array, self)
+        self.steps_an_epoch = -(-batch.number // batch_size)
         self.history = _history(epochs)
         self._room = min(batch_size, ROOM)
         self._layout = self.architecture.layout(self._dtype, self._room, packed=True)
@@ -72,7 +75,8 @@ class Descent(Generic[DT]):
         self._weights = np.zeros(self._layout.weights, self._dtype)
         self._set_method(params)
         self._seen = [Plateau()]  # by epoch
-        self._order = np.arange(len(batch.x))
+        self._judge: Judge[DT] | None = None  # once it is needed
+        self._order = batch.chosen.copy() if batch.chosen.size else np.arange(batch.number)
         flat = params._flat
         if restraints.mask is not None:
             flat = np.where(restraints.mask, flat, self._dtype.type(0))
@@ -190,38 +194,31 @@ class Descent(Generic[DT]):
 
     def _run(self, numbers: NDArray[DT], steps: int, threads: int) -> None:
         gate, kernel = np.zeros(turns.gate_size(threads), np.int64), descend_kernel[self._dtype]
-        x, y, labels, weights, _ = self._batch
+        x, y, labels, weights, sources = self._batch.taken
 
         def part(number: int, parts: int) -> None:
             kernel(
                 number, parts, gate, self._layout.table, self._weights, self._space, self._room, self._large,
-                x, y, labels, weights, self._order, self._loss.at(self._dtype), self._mean, self._places,
-                self._state, numbers, self._batch_size, self._seed, steps, self._clock, self._sums, self.history,
+                x, y, labels, weights, sources, self._order, self._batch.chosen, self._loss.at(self._dtype), self._mean,
+                self._places, self._state, numbers, self._batch_size, self._seed, steps, self._clock, self._sums,
+                self.history,
             )  # fmt: skip
 
         run_parts(part, threads, lambda: gate.__setitem__(barrier.ABANDONED, 1))
 
     def is_fine(self, flat: NDArray[DT]) -> bool:
         """Whether parameters and the error of all cases with them are finite."""
-        params, count = wrap(flat, self.architecture), len(self._batch.x)
-        value = evaluate(params, self._batch, self._loss, self._mean, ERROR_ONLY, min(count, PIECE))[0]
+        if self._judge is None:
+            self._judge = Judge(self.architecture, self._dtype, self._batch, self._loss, self._mean, 1)
+        error, _ = self._judge.measure(flat)
 
-        return bool(np.isfinite(value) and np.isfinite(flat).all())
+        return bool(np.isfinite(error) and np.isfinite(flat).all())
 
     def _unpacked(self, packed: NDArray[DT]) -> NDArray[DT]:
         flat = on_line(self.architecture.count, self._dtype)
         relay_kernel[self._dtype](self._layout.table, flat, packed, self._space[:0], False)
 
         return flat
-
-
-def require_sound(params: Params[DT], batch: Batch[DT], loss: Loss, name: str = "") -> None:
-    """Raise ValueError if there is something in the cases that can't be computed with."""
-    x, y, labels, weights, _ = batch
-    code, dtype = params.activations[-1].code, params.dtype
-    fault, row = fault_kernel[dtype](x, y, labels, weights, params.sizes[-1], code, loss.at(dtype))
-    if fault != cases.FINE:
-        raise_fault(params, batch, loss, fault, row, name)
 
 
 def _history(epochs: int) -> NDArray[np.float64]:

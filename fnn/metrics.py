@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, SupportsIndex
+from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,7 +56,7 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
     return rows
 
 
-def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> float:
+def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike, *, scale: SupportsFloat = 1.0) -> float:
     """The fraction of cases whose label the network gives: the greatest output, or for a single output whether a > ½.
 
     Parameters
@@ -67,6 +67,8 @@ def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> float:
         (N, n_0), or one case.
     labels
         Integers, (N,) or a single one: 0 .. n_L − 1, or with a single output unit 0 and 1.
+    scale
+        What x is multiplied by once it is cast, as for `train`.
 
     Returns
     -------
@@ -77,19 +79,21 @@ def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> float:
     ValueError, TypeError
         As `forward` and `one_hot` do, and if the lengths differ.
     """
-    a, wanted = _outputs_and_labels(params, x, labels)
+    a, wanted = _outputs_and_labels(params, x, labels, scale)
 
     return float(np.mean(classes_of(a) == wanted))
 
 
-def top_k_accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike, k: SupportsIndex) -> float:
+def top_k_accuracy(
+    params: Params[DT], x: ArrayLike, labels: ArrayLike, k: SupportsIndex, *, scale: SupportsFloat = 1.0
+) -> float:
     """The fraction of cases whose label is among the k that the network finds most likely: its greatest outputs.
 
     Of equal outputs the first counts as the greatest, so that k = 1 is `accuracy`.
 
     Parameters
     ----------
-    params, x, labels
+    params, x, labels, scale
         As for `accuracy`, but the network needs two outputs or more.
     k
         From 1 to n_L.
@@ -110,7 +114,7 @@ def top_k_accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike, k: Suppo
     >>> fnn.top_k_accuracy(p, [[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]], [1, 0], k=2)
     0.5
     """
-    a, wanted = _outputs_and_labels(params, x, labels)
+    a, wanted = _outputs_and_labels(params, x, labels, scale)
     units = a.shape[1]
     if units == 1:
         raise ValueError("params: needs two outputs or more, has 1; fnn.accuracy knows what a single one stands for")
@@ -122,12 +126,14 @@ def top_k_accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike, k: Suppo
     return float(np.mean(before.sum(axis=1) < most))
 
 
-def confusion_matrix(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
+def confusion_matrix(
+    params: Params[DT], x: ArrayLike, labels: ArrayLike, *, scale: SupportsFloat = 1.0
+) -> NDArray[np.int64]:
     """How many cases of each class the network gives each label, which is found as `accuracy` does.
 
     Parameters
     ----------
-    params, x, labels
+    params, x, labels, scale
         As for `accuracy`.
 
     Returns
@@ -147,14 +153,14 @@ def confusion_matrix(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> NDA
     array([[1, 0],
            [1, 1]])
     """
-    a, wanted = _outputs_and_labels(params, x, labels)
+    a, wanted = _outputs_and_labels(params, x, labels, scale)
     classes = max(a.shape[1], 2)
     pairs = wanted * classes + classes_of(a)
 
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
-def r2_score(params: Params[DT], x: ArrayLike, y: ArrayLike) -> float:
+def r2_score(params: Params[DT], x: ArrayLike, y: ArrayLike, *, scale: SupportsFloat = 1.0) -> float:
     """The part of the targets' variance that the network explains, R²: the mean of that of all output units.
 
         R²_d = 1 − Σ_c (a_dᴸ − y_d)² / Σ_c (y_d − mean of y_d)²
@@ -169,6 +175,8 @@ def r2_score(params: Params[DT], x: ArrayLike, y: ArrayLike) -> float:
         (N, n_0), N at least 2.
     y
         Targets, (N, n_L).
+    scale
+        What x is multiplied by once it is cast, as for `train`.
 
     Returns
     -------
@@ -187,10 +195,10 @@ def r2_score(params: Params[DT], x: ArrayLike, y: ArrayLike) -> float:
     0.7857142857142857
     """
     require_params("params", params)
-    batch = batch_of(params, x, y, None, squared_error)
+    batch = batch_of(params, x, y, None, squared_error, scale=scale, whole=False)
     if len(batch.x) < 2:
         raise ValueError("x: needs at least two cases, got one")
-    a, wanted = forward(params, batch.x).astype(np.float64), batch.y.astype(np.float64)
+    a, wanted = forward(params, x, scale=scale).astype(np.float64), batch.y.astype(np.float64)
     bad = np.flatnonzero(~np.isfinite(wanted).all(axis=1))
     if bad.size:
         raise_fault(params, batch, squared_error, BAD_Y, int(bad[0]))
@@ -202,9 +210,11 @@ def r2_score(params: Params[DT], x: ArrayLike, y: ArrayLike) -> float:
     return float(np.mean(1 - missed))
 
 
-def _outputs_and_labels(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> tuple[NDArray[DT], NDArray[np.int64]]:
+def _outputs_and_labels(
+    params: Params[DT], x: ArrayLike, labels: ArrayLike, scale: SupportsFloat
+) -> tuple[NDArray[DT], NDArray[np.int64]]:
     """Outputs (N, n_L), and as many labels that are in range."""
-    a = np.atleast_2d(forward(params, x))
+    a = np.atleast_2d(forward(params, x, scale=scale))
     wanted = np.atleast_1d(_labels("labels", labels, max(params.sizes[-1], 2))).astype(np.int64)
     if len(wanted) != len(a):
         raise ValueError(f"labels: has {len(wanted)} cases, but x has {len(a)}")

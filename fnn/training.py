@@ -25,7 +25,7 @@ from fnn.restraints import Mask, restraints_of
 from fnn.schedules import Rate
 from fnn.stopping import Stopper
 from fnn.stopping import stopping as Stopping
-from fnn.validation import Validation, split_off
+from fnn.validation import judge_of, split_off
 from fnn.watch import Watch
 
 
@@ -54,6 +54,7 @@ def train(
     validation: tuple[ArrayLike, ArrayLike] | SupportsFloat | None = None,
     stopping: Stopping | None = None,
     seed: SupportsIndex = 0,
+    scale: SupportsFloat = 1.0,
     callback: Callable[[int, Params[DT], Record], object] | None = None,
     on_step: tuple[SupportsIndex, Callable[[int, Params[DT], float], object]] | None = None,
     progress: bool | None = None,
@@ -68,8 +69,11 @@ def train(
     params
         Where to start.
     x, y, loss, reduction, weights, class_weights
-        The cases, as for `grad`. With "mean" a step follows the mean gradient of its batch: the sum over its cases,
-        however many they are, divided by the sum of their weights.
+        The cases, as for `grad`. Arrays of any real dtype (but long double), byte order and strides, such as
+        ``np.memmap``, are read where they lie, and must stay as they are meanwhile: each case is cast when its batch
+        comes, and nothing of more than a megabyte is copied. The bits are those of ``x.astype(dtype)``. With "mean" a
+        step follows the mean gradient of its batch: the sum over its cases, however many they are, divided by the sum
+        of their weights.
     eta
         The learning rate η of gradient descent: a number, finite and above 0, a schedule such as
         ``fnn.cosine(3.0, steps=1000)``, or any function of the step, which counts from 0.
@@ -104,6 +108,9 @@ def train(
         When to end before the last epoch, and whether to return the best params: an `fnn.stopping`.
     seed
         Of the order of the cases, which changes every epoch. A batch of all cases keeps their order.
+    scale
+        Finite and above 0: x, and that of `validation`, is multiplied by it once it is cast to the dtype of params, as
+        ``x.astype(dtype) * dtype(scale)`` is. ``scale=1 / 255`` makes bytes into numbers from 0 to 1.
     callback
         Called as ``callback(epoch, params, record)`` after every epoch, counted from 1; returning True ends it.
     on_step
@@ -143,19 +150,18 @@ def train(
     calls = calls_of(callback, on_step)
     method, total = method_of(eta, optimizer, params), whole("epochs", epochs, at_least=0)
     number = whole("seed", seed, at_least=0, at_most=2**63 - 1)
-    batch, held_out = split_off(
-        params, batch_of(params, x, y, weights, loss, class_weights=class_weights), validation, loss, number
-    )
-    size = len(batch.x) if batch_size is None else min(whole("batch_size", batch_size, at_least=1), len(batch.x))
+    everything = batch_of(params, x, y, weights, loss, class_weights=class_weights, scale=scale, whole=False)
+    batch, held_out = split_off(params, everything, validation, loss, number, scale)
+    size = batch.number if batch_size is None else min(whole("batch_size", batch_size, at_least=1), batch.number)
     most = None if threads is None else whole("threads", threads, at_least=1)
-    if method.needs_all_cases and size < len(batch.x):
-        raise ValueError(f"batch_size: {method!r} needs all {len(batch.x)} cases in every step, got {size}")
+    if method.needs_all_cases and size < batch.number:
+        raise ValueError(f"batch_size: {method!r} needs all {batch.number} cases in every step, got {size}")
     restraints = restraints_of(params, l2, l1, decay, clip, clip_norm, max_norm, dropout, mask)
     descent = Descent(params, batch, loss, mean, method, restraints, size, number, total)
     loop = Loop(
         descent,
         total,
-        Watch(None if held_out is None else Validation(params, held_out, loss, mean, most)),
+        Watch(judge_of(params, held_out, loss, mean, most)),
         Stopper(stopping, params._architecture),
         pace_for(_work(params, size), most),
         Progress(total, progress),

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from fnn.descent import Descent
 from fnn.history import History, Record
+from fnn.judge import Judge
 from fnn.params import DT
-from fnn.validation import Validation
 
 
 class Watch(Generic[DT]):
     """What a validation set says after each epoch, how long all has taken, and the history of that."""
 
-    def __init__(self, validation: Validation[DT] | None) -> None:
-        self._validation = validation
+    def __init__(self, judge: Judge[DT] | None) -> None:
+        self._judge = judge
         self._measured: list[tuple[float, float | None]] = []  # an epoch each, if there is a validation set
         self._seen: list[tuple[int, float]] = []  # so many epochs were over after so many seconds
         self._spent, self._began = 0.0, time.perf_counter()
@@ -36,7 +36,7 @@ class Watch(Generic[DT]):
     @property
     def validates(self) -> bool:
         """Whether there is a validation set, so that every epoch must be seen."""
-        return self._validation is not None
+        return self._judge is not None
 
     def note(self, epochs: int) -> None:
         """Remember that so many epochs are over by now."""
@@ -45,8 +45,8 @@ class Watch(Generic[DT]):
 
     def measure(self, flat: NDArray[DT]) -> None:
         """Take the measure of the parameters after an epoch."""
-        if self._validation is not None:
-            self._measured.append(self._validation.measure(flat))
+        if self._judge is not None:
+            self._measured.append(self._judge.measure(flat))
 
     def error(self, descent: Descent[DT]) -> float:
         """After the last epoch: of the validation set or, if there is none, of the epoch."""
@@ -62,13 +62,13 @@ class Watch(Generic[DT]):
 
     def history(self, descent: Descent[DT], epochs: int) -> History:
         """Of the first epochs."""
-        errors, validation = descent.history[:epochs].copy(), self._validation
+        errors, judge = descent.history[:epochs].copy(), self._judge
         ends, seconds = self._times()
         seen = seconds[np.searchsorted(ends, np.arange(1, epochs + 1))]
-        if validation is None:
+        if judge is None:
             return History(errors, None, None, descent.etas(epochs), seen)
         found = self._found()[:epochs]
-        accuracy = found[:, 1].copy() if validation.names_classes else None
+        accuracy = found[:, 1].copy() if judge.names_classes else None
 
         return History(errors, found[:, 0].copy(), accuracy, descent.etas(epochs), seen)
 
@@ -80,7 +80,7 @@ class Watch(Generic[DT]):
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on from what `arrays` returned."""
-        names_classes = self._validation is not None and self._validation.names_classes
+        names_classes = self._judge is not None and self._judge.names_classes
         rows = arrays["measured"].tolist()
         self._measured = [(error, accuracy if names_classes else None) for error, accuracy in rows]
         self._seen = list(zip(arrays["ends"].tolist(), arrays["seconds"].tolist(), strict=True))

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fnn
 from fnn.batch import batch_of
-from fnn.validation import Validation
+from fnn.judge import Judge
 from fnn.watch import Watch
 from tests.paces import train_by_exactly
 from tests.problems import problem
@@ -112,7 +112,8 @@ def test_the_best_epoch() -> None:
 @pytest.mark.parametrize("loss, targets", [(fnn.cross_entropy, P.y), (fnn.squared_error, np.full((30, 3), 0.3))])
 def test_a_watch_goes_on_from_its_arrays(loss: fnn.Loss, targets: Any) -> None:
     def watch() -> Watch[Any]:
-        return Watch(Validation(P.params, batch_of(P.params, P.x, targets, None, loss), loss, True, None))
+        batch = batch_of(P.params, P.x, targets, None, loss)
+        return Watch(Judge(P.params._architecture, P.params.dtype, batch, loss, True, 1))
 
     class Descent:
         history, epoch = np.arange(4.0), 4

@@ -136,9 +136,9 @@ def test_a_validation_set_takes_no_more_threads_than_the_rest(
         taken.append(parts)
         run_parts(part, parts)
 
-    monkeypatch.setattr("fnn.validation.available", lambda: 3)
-    monkeypatch.setattr("fnn.validation.WORTH_THREADS", 1)
-    monkeypatch.setattr("fnn.validation.run_parts", noting)
+    monkeypatch.setattr("fnn.judge.available", lambda: 3)
+    monkeypatch.setattr("fnn.judge.WORTH_THREADS", 1)
+    monkeypatch.setattr("fnn.judge.run_parts", noting)
     p = problem(8, (5, 20, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 300, labelled=True)
     run = fnn.train(p.params, p.x, p.y, eta=1e-3, epochs=2, loss=p.loss, validation=(p.x, p.y), threads=wish)
 

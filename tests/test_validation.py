@@ -1,5 +1,6 @@
 """The validation set of a run: what is measured on it, and how a part of the cases is held out."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.testing import assert_array_equal
 
 import fnn
 from fnn.batch import batch_of
-from fnn.validation import Validation, drawn
+from fnn.judge import Judge
+from fnn.validation import drawn
 from tests.problems import Problem, problem, problems, trained
 
 COUNTS = (1, 2, 63, 64, 65, 128, 300, 700)
@@ -18,17 +20,17 @@ COUNTS = (1, 2, 63, 64, 65, 128, 300, 700)
 
 def measured(p: Problem, threads: int, weights: Any = None) -> tuple[float, float | None]:
     batch = batch_of(p.params, p.x, p.y, weights, p.loss)
-    validation = Validation(p.params, batch, p.loss, p.reduction == "mean", threads)
+    judge = Judge(p.params._architecture, p.params.dtype, batch, p.loss, p.reduction == "mean", threads)
 
-    return validation.measure(p.params.flat)
+    return judge.measure(p.params.flat)
 
 
 @given(problems(counts=COUNTS), st.integers(1, 4))
 @settings(deadline=None, max_examples=100)
 def test_the_error_is_that_of_error_to_the_bit(p: Problem, threads: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fnn.validation.WORTH_THREADS", 1)
-        patch.setattr("fnn.validation.available", lambda: 4)
+        patch.setattr("fnn.judge.WORTH_THREADS", 1)
+        patch.setattr("fnn.judge.available", lambda: 4)
         for weights in (None, p.weights):
             error, accuracy = measured(p, threads, weights)
             wanted = fnn.error(p.params, p.x, p.y, loss=p.loss, reduction=p.reduction, weights=weights)
@@ -44,16 +46,16 @@ def test_the_error_is_that_of_error_to_the_bit(p: Problem, threads: int) -> None
 def test_large_sets_are_shared_by_threads(
     monkeypatch: pytest.MonkeyPatch, units: int, threads: int, dtype: type[Any]
 ) -> None:
-    monkeypatch.setattr("fnn.validation.WORTH_THREADS", 1)
+    monkeypatch.setattr("fnn.judge.WORTH_THREADS", 1)
     random = np.random.default_rng(units)
     params = fnn.init((20, 30, units), seed=0, dtype=dtype)
     x, labels = random.normal(size=(2999, 20)).astype(dtype), random.integers(0, max(units, 2), 2999)
     y = fnn.one_hot(labels, units, dtype=dtype) if units > 1 else labels[:, None].astype(dtype)
     batch = batch_of(params, x, y, None, fnn.squared_error)
-    validation = Validation(params, batch, fnn.squared_error, False, threads)
+    judge = Judge(params._architecture, params.dtype, batch, fnn.squared_error, False, threads)
 
     for _ in range(3):
-        assert validation.measure(params.flat) == (fnn.error(params, x, y), fnn.accuracy(params, x, labels))
+        assert judge.measure(params.flat) == (fnn.error(params, x, y), fnn.accuracy(params, x, labels))
 
 
 def test_equal_outputs_and_the_middle() -> None:
@@ -157,3 +159,62 @@ def test_a_bad_case_has_the_number_that_it_has_for_the_caller(row: int) -> None:
     x[row, 1] = np.nan
     with pytest.raises(ValueError, match=f"^x: NaN or infinity in row {row}$"):
         fnn.train(fnn.init((2, 1), seed=0), x, y, eta=1, epochs=1, validation=0.3)
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+@pytest.mark.parametrize("batch_size", [16, None])
+def test_a_part_of_data_that_are_read_where_they_lie(
+    monkeypatch: pytest.MonkeyPatch, batch_size: int | None, labelled: bool
+) -> None:
+    monkeypatch.setattr("fnn.data.CAST", 1)  # every array is large enough not to be copied
+    random = np.random.default_rng(0)
+    x, labels = random.integers(0, 256, (90, 12), np.uint8)[:, ::2], random.integers(0, 3, 90, np.int16)
+    y = labels if labelled else np.eye(3, dtype=np.float32)[labels]
+    params = fnn.init((6, 5, 3), seed=0, output=fnn.softmax)
+    options: dict[str, Any] = {"eta": 0.1, "epochs": 4, "batch_size": batch_size, "loss": fnn.cross_entropy, "seed": 3}
+    options |= {"weights": np.linspace(1, 2, 90), "reduction": "mean", "validation": 0.3}
+    run = fnn.train(params, x, y, scale=1 / 255, **options)
+    monkeypatch.undo()
+    plain = fnn.train(params, x * (1 / 255), labels if labelled else np.eye(3)[labels], **options)
+
+    assert run.params == plain.params
+    assert run.history.validation_error is not None
+    assert plain.history.validation_error is not None
+    assert run.history.validation_accuracy is not None
+    assert plain.history.validation_accuracy is not None
+    assert run.history.error.tobytes() == plain.history.error.tobytes()
+    assert run.history.validation_error.tobytes() == plain.history.validation_error.tobytes()
+    assert run.history.validation_accuracy.tobytes() == plain.history.validation_accuracy.tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.uint8])
+def test_holding_out_copies_no_data(dtype: type[Any]) -> None:
+    x, y = np.ones((20_000, 100), dtype), np.zeros((20_000, 1), dtype)
+    params = fnn.init((100, 2, 1), seed=0)
+    options: dict[str, Any] = {"eta": 1e-3, "epochs": 1, "batch_size": 100, "reduction": "mean", "validation": 0.3}
+    fnn.train(params, x, y, **options)  # what is compiled stays
+    tracemalloc.start()
+    try:
+        fnn.train(params, x, y, **options)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 8 * x.size / 5  # beside numbers for cases; targets are looked through by pieces
+
+
+def test_a_run_that_diverges_looks_at_what_it_trains_on_only() -> None:
+    # The case that is held out overflows with any b but 0; the others don't until b is large.
+    out = int(np.flatnonzero(drawn(1, 4, 0))[0])
+    x = np.zeros((4, 1))
+    y = np.ones((4, 1))
+    y[out] = 1e155
+    params = fnn.Params({"W1": [[0.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
+    with pytest.raises(fnn.TrainingDiverged) as info:
+        fnn.train(params, x, y, eta=3.0, epochs=9_999, validation=0.25)
+    rest = np.delete(y, out, axis=0)
+    with pytest.raises(fnn.TrainingDiverged) as alone:
+        fnn.train(params, x[:3], rest, eta=3.0, epochs=9_999)
+
+    assert info.value.epoch == alone.value.epoch > 100
+    assert info.value.params == alone.value.params

@@ -18,7 +18,8 @@ from fnn.kernels.plan import COLUMNS, Net, block, entry, errors_of
 @kernel(
     lambda t: types.int64(
         array(types.int64), array(t), output(t), array(t, 2), array(t, 2), array(types.int64), array(types.float64),
-        types.int64, types.boolean, types.int64, types.int64, array(types.int64), types.float64, output(types.float64),
+        types.int64, array(types.int64), types.int64, types.boolean, types.int64, types.int64, array(types.int64),
+        types.float64, output(types.float64),
     )
 )  # fmt: skip
 def assess_kernel(
@@ -29,6 +30,8 @@ def assess_kernel(
     y: Reals,
     labels: Labels,
     weights: Weights,
+    sources: int,
+    chosen: Labels,
     loss: int,
     mean: bool,
     top: int,
@@ -39,10 +42,11 @@ def assess_kernel(
 ) -> int:
     """What each of the cases top .. bottom adds to E, into `errors`; returns how many are given their class.
 
-    The workspace has room for BLOCK cases. No fault is looked for. Classes may be empty: then none is right.
+    If some are chosen, those count, and no others. The workspace has room for BLOCK cases. No fault is looked for.
+    Classes may be empty: then none is right.
     """
     net = Net(table.size // COLUMNS - 1, pointer(table), pointer(flat), aligned(pointer(space)))
-    cases = cases_of(x, y, labels, weights, labels[:0])
+    cases = cases_of(x, y, labels, weights, chosen, sources, chosen.size)
     outputs = entry(net, net.layers, plan.UNITS)
     net.space[plan.ONE] = like(net.space, 1.0)
     scale = share_of_each(cases, mean)
