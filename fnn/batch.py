@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from fnn.checks import real_array
 from fnn.class_weights import shares_of_classes
 from fnn.kernels import cases
+from fnn.kernels.descend import fault_kernel
 from fnn.loss import Loss
 from fnn.params import DT, Params
 
@@ -117,6 +118,15 @@ def cast_to(dtype: np.dtype[DT], value: ArrayLike, name: str) -> NDArray[DT]:
     array = real_array(name, value)
     with np.errstate(over="ignore"):  # a float64 too large for float32 becomes infinite, and is then refused
         return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def require_no_fault(params: Params[DT], batch: Batch[DT], loss: Loss, name: str = "") -> None:
+    """Raise ValueError if something in the cases can't be computed with."""
+    x, y, labels, weights, _ = batch
+    code = params.activations[-1].code
+    fault, row = fault_kernel[params.dtype](x, y, labels, weights, params.sizes[-1], code, loss.at(params.dtype))
+    if fault != cases.FINE:
+        raise_fault(params, batch, loss, fault, row, name)
 
 
 def raise_fault(

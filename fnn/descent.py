@@ -9,8 +9,8 @@ from numba import types
 from numpy.typing import NDArray
 
 from fnn.backprop import evaluate
-from fnn.batch import Batch, raise_fault
-from fnn.kernels import barrier, cases, turns
+from fnn.batch import Batch
+from fnn.kernels import barrier, turns
 from fnn.kernels.descend import (
     CASE,
     EPOCH,
@@ -18,7 +18,6 @@ from fnn.kernels.descend import (
     ROOM,
     STOPPED,
     descend_kernel,
-    fault_kernel,
     relay_kernel,
 )
 from fnn.kernels.differentiate import PIECE
@@ -46,7 +45,10 @@ class Snapshot(NamedTuple):
 
 
 class Descent(Generic[DT]):
-    """Steps of an optimizer, any number of them at a time by any number of threads, always with the same bits."""
+    """Steps of an optimizer, any number of them at a time by any number of threads, always with the same bits.
+
+    The batch must be free from faults.
+    """
 
     def __init__(
         self,
@@ -63,12 +65,7 @@ class Descent(Generic[DT]):
         self.architecture, self._dtype = params._architecture, params.dtype
         self._batch, self._loss, self._mean = batch, loss, mean
         self._optimizer, self._restraints, self._batch_size, self._seed = optimizer, restraints, batch_size, seed
-        x, y, labels, weights, _ = batch
-        code = params.activations[-1].code
-        fault, row = fault_kernel[self._dtype](x, y, labels, weights, params.sizes[-1], code, loss.at(self._dtype))
-        if fault != cases.FINE:
-            raise_fault(params, batch, loss, fault, row)
-        self.steps_an_epoch = -(-len(x) // batch_size)
+        self.steps_an_epoch = -(-len(batch.x) // batch_size)
         self.history = _history(epochs)
         self._room = min(batch_size, ROOM)
         self._layout = self.architecture.layout(self._dtype, self._room, packed=True)
@@ -76,7 +73,7 @@ class Descent(Generic[DT]):
         self._weights = np.zeros(self._layout.weights, self._dtype)
         self._set_method(params)
         self._seen = [Plateau()]  # by epoch
-        self._order = np.arange(len(x))
+        self._order = np.arange(len(batch.x))
         flat = params._flat
         if restraints.mask is not None:
             flat = np.where(restraints.mask, flat, self._dtype.type(0))

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, SupportsFloat, SupportsIndex
+from typing import Generic, NamedTuple, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fnn.batch import Reduction, batch_of, require_loss, require_reduction
-from fnn.checks import positive, whole
+from fnn.batch import Batch, Reduction, require_loss, require_reduction
+from fnn.checks import whole
 from fnn.descent import Descent
 from fnn.history import Record, Run
 from fnn.jittable import jittable
 from fnn.loop import Loop
 from fnn.loss import Loss
 from fnn.losses import squared_error
-from fnn.optimizers import Optimizer, gradient_descent
-from fnn.pace import pace_for
+from fnn.optimizers import Optimizer
+from fnn.pace import Pace, pace_for
 from fnn.params import DT, Params, require_params
 from fnn.progress import Progress
-from fnn.restraints import Mask, restraints_of
+from fnn.restraints import Mask, Restraints, restraints_of
 from fnn.schedules import Rate
+from fnn.sharing import Shared
 from fnn.watch import Watch
 
 
@@ -123,6 +124,68 @@ def train(
     >>> fnn.forward(run.params, x).round(1).ravel()
     array([0., 1., 1., 0.])
     """
+    task = task_of(
+        params, x, y, Shared(), eta=eta, optimizer=optimizer, epochs=epochs, batch_size=batch_size, loss=loss,
+        reduction=reduction, weights=weights, class_weights=class_weights, l2=l2, l1=l1, decay=decay, clip=clip,
+        clip_norm=clip_norm, max_norm=max_norm, dropout=dropout, mask=mask, validation=validation, seed=seed,
+        callback=callback, progress=progress, threads=threads,
+    )  # fmt: skip
+
+    return task.begin(pace_for(task.work, task.threads)).run()
+
+
+class Task(NamedTuple, Generic[DT]):
+    """A run whose arguments are checked; it takes memory when it begins."""
+
+    params: Params[DT]
+    batch: Batch[DT]
+    loss: Loss
+    mean: bool
+    method: Optimizer
+    restraints: Restraints
+    size: int  # of a batch
+    seed: int
+    epochs: int
+    watch: Watch[DT]
+    callback: Callable[[int, Params[DT], Record], object] | None
+    progress: bool | None
+    threads: int | None  # at most
+
+    @property
+    def work(self) -> float:
+        """Operations of a step: three products a layer, but no B4 in the first."""
+        sizes = self.params.sizes
+        products = 3 * sum(m * n for m, n in pairwise(sizes)) - sizes[0] * sizes[1]
+
+        return 2.0 * self.size * products * (2 if self.params.dtype == np.float64 else 1)
+
+    @property
+    def steps(self) -> int:
+        """Of the whole run."""
+        return self.epochs * -(-len(self.batch.x) // self.size)
+
+    def begin(self, pace: Pace) -> Loop[DT]:
+        """Make what the run needs."""
+        descent = Descent(
+            self.params, self.batch, self.loss, self.mean, self.method, self.restraints, self.size, self.seed,
+            self.epochs,
+        )  # fmt: skip
+
+        return Loop(descent, self.epochs, self.watch, pace, Progress(self.epochs, self.progress), self.callback)
+
+
+def task_of(
+    params: Params[DT], x: ArrayLike, y: ArrayLike, shared: Shared, *,
+    eta: Rate | None, optimizer: Optimizer | None, epochs: SupportsIndex, batch_size: SupportsIndex | None,
+    loss: Loss, reduction: Reduction, weights: ArrayLike | None, class_weights: ArrayLike | None,
+    l2: SupportsFloat, l1: SupportsFloat, decay: SupportsFloat, clip: SupportsFloat | None,
+    clip_norm: SupportsFloat | None, max_norm: SupportsFloat | None,
+    dropout: SupportsFloat | Sequence[SupportsFloat], mask: Mask | None,
+    validation: tuple[ArrayLike, ArrayLike] | None, seed: SupportsIndex,
+    callback: Callable[[int, Params[DT], Record], object] | None, progress: bool | None,
+    threads: SupportsIndex | None,
+) -> Task[DT]:  # fmt: skip
+    """Check the arguments of `train`; what it has in common with others is worked out once."""
     require_params("params", params)
     if not np.isfinite(params._flat).all():
         raise ValueError("params: hold NaN or infinity")
@@ -130,44 +193,16 @@ def train(
     mean = require_reduction(reduction)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback: needs a function, got {callback!r}")
-    method, total = method_of(eta, optimizer, params), whole("epochs", epochs, at_least=0)
-    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
+    method, total = shared.method(params, eta, optimizer), whole("epochs", epochs, at_least=0)
+    batch = shared.batch(params, x, y, weights, loss, class_weights)
     size = len(batch.x) if batch_size is None else min(whole("batch_size", batch_size, at_least=1), len(batch.x))
     most = None if threads is None else whole("threads", threads, at_least=1)
     if method.needs_all_cases and size < len(batch.x):
         raise ValueError(f"batch_size: {method!r} needs all {len(batch.x)} cases in every step, got {size}")
     restraints = restraints_of(params, l2, l1, decay, clip, clip_norm, max_norm, dropout, mask)
     number = whole("seed", seed, at_least=0, at_most=2**63 - 1)
-    descent = Descent(params, batch, loss, mean, method, restraints, size, number, total)
-    loop = Loop(
-        descent,
-        total,
-        Watch(params, validation, loss, mean, most),
-        pace_for(_work(params, size), most),
-        Progress(total, progress),
-        callback,
-    )
+    watch = Watch(params, validation, loss, mean, most)
 
-    return loop.run()
-
-
-def method_of(eta: Rate | None, optimizer: Optimizer | None, params: Params[Any]) -> Optimizer:
-    """The optimizer that is meant by the two arguments, one of which must be given."""
-    if optimizer is None:
-        if eta is None:
-            raise TypeError("eta: needs a learning rate, or optimizer= needs an optimizer such as fnn.adam(1e-3)")
-        return gradient_descent(eta if callable(eta) else positive("eta", eta, params.dtype))
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer: needs an optimizer such as fnn.adam(1e-3), got {optimizer!r}")
-    if eta is not None:
-        raise TypeError(f"eta: {optimizer!r} has its own, so it can't be given too; got {eta!r}")
-
-    return optimizer
-
-
-def _work(params: Params[DT], batch_size: int) -> float:
-    """Operations of a step: three products a layer, but no B4 in the first."""
-    sizes = params.sizes
-    products = 3 * sum(m * n for m, n in pairwise(sizes)) - sizes[0] * sizes[1]
-
-    return 2.0 * batch_size * products * (2 if params.dtype == np.float64 else 1)
+    return Task(
+        params, batch, loss, mean, method, restraints, size, number, total, watch, callback, progress, most
+    )  # fmt: skip
