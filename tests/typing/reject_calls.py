@@ -35,6 +35,13 @@ fnn.train(params, x, y, 0.1)  # expect: call-arg
 fnn.train(params, x, y, eta=0.1, epochs=2.5)  # expect: arg-type
 fnn.train(params, x, y, eta=0.1, epochs=2, batch_size=0.5)  # expect: arg-type
 
+# Of several networks each has one value or its own.
+fnn.train_many(params, x, y, eta=0.1, epochs=2)  # expect: arg-type
+fnn.train_many([params], x, y, eta=[0.1], epochs=2)  # expect: arg-type
+fnn.train_many([params], x, y, eta=fnn.each(["0.1"]), epochs=2)  # expect: list-item
+fnn.train_many([params], x, y, eta=fnn.each(0.1), epochs=2)  # expect: arg-type
+fnn.train_many([params], x, y, eta=0.1, epochs=2).sum()  # expect: attr-defined
+
 # Memory is an array of the dtype of params.
 fnn.forward(params, x, workspace=4)  # expect: arg-type
 fnn.workspace(params, 2.5)  # expect: arg-type
