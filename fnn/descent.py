@@ -77,7 +77,8 @@ class Descent(Generic[DT]):
         flat = params._flat
         if restraints.mask is not None:
             flat = np.where(restraints.mask, flat, self._dtype.type(0))
-        self.start(Snapshot(0, flat, self._state.copy()))
+        self.beginning = Snapshot(0, flat, self._state.copy())
+        self.start(self.beginning)
 
     def _set_method(self, params: Params[DT]) -> None:
         """Make what the kernels must know of the optimizer and the restraints."""

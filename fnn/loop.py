@@ -31,7 +31,7 @@ class Loop(Generic[DT]):
     ) -> None:
         self._descent, self._epochs = descent, epochs
         self._watch, self._pace, self._progress, self._callback = watch, pace, progress, callback
-        self._beginning = descent.snapshot()
+        self._beginning = descent.beginning
         self._trail = [self._beginning, self._beginning]  # at the last two ends of epochs where somebody looked
         self._is_over = False
 

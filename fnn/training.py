@@ -189,6 +189,7 @@ def task_of(
     require_params("params", params)
     if not np.isfinite(params._flat).all():
         raise ValueError("params: hold NaN or infinity")
+    params = shared.params(params)
     require_loss(params, loss)
     mean = require_reduction(reduction)
     if callback is not None and not callable(callback):
