@@ -28,7 +28,7 @@ class Crew(Generic[DT]):
         self._paces = {work: pace_for(work, 1) for work in set(self._works)}  # of all that are trained by one thread
         self._outcomes: dict[int, Outcome[DT]] = {}
         self._busy = 0  # how many are with a network
-        self._lock, self._all_left = threading.Lock(), threading.Event()
+        self._lock = threading.Lock()
         self._failure: BaseException | None = None
         self._is_over = False
 
@@ -36,7 +36,7 @@ class Crew(Generic[DT]):
         """Train them all; what came of each, in their order."""
         self._busy = min(self._threads, len(self._tasks))
         if self._busy == 1:
-            self._work()
+            self._work(threading.Event())
         elif self._busy > 1:
             self._work_together(self._busy)
         if self._failure is not None:
@@ -53,33 +53,33 @@ class Crew(Generic[DT]):
 
     def _work_together(self, count: int) -> None:
         """The caller only waits, so that an interrupt from the keyboard is its own, and ends the others soon."""
-        started: list[threading.Thread] = []
+        # An event for each: joining a thread that is interrupted takes the thread for dead (Python 3.11 and 3.12).
+        started: list[tuple[threading.Thread, threading.Event]] = []
         try:
-            for _ in range(count):
-                worker = threading.Thread(target=self._work, daemon=True)
-                worker.start()
-                started.append(worker)
-        except RuntimeError:  # can't start new thread
-            for _ in range(count - len(started) - (not started)):
-                self._leave()
+            while len(started) < count:
+                ended = threading.Event()
+                worker = threading.Thread(target=self._work, args=(ended,), daemon=True)
+                try:
+                    worker.start()
+                except RuntimeError:  # can't start new thread
+                    break
+                started.append((worker, ended))
+            with self._lock:
+                self._busy -= count - max(len(started), 1)
             if not started:
-                self._work()
-        try:
-            self._all_left.wait()  # joining a thread that is interrupted takes the thread for dead (Python 3.11, 3.12)
+                self._work(threading.Event())
+            for _, ended in started:
+                ended.wait()
         finally:
             self._is_over = True
-            self._all_left.wait()
-            for worker in started:
+            for worker, ended in started:
+                ended.wait()
                 worker.join()
 
-    def _work(self) -> None:
+    def _work(self, ended: threading.Event) -> None:
         """Train one network after another, as long as there are any."""
         try:
-            while not self._is_over:
-                with self._lock:
-                    number = self._left.pop() if self._left else None
-                if number is None:
-                    break
+            while (number := self._next()) is not None:
                 self._outcomes[number] = self._train(number)
         except Abandoned:
             pass
@@ -87,13 +87,15 @@ class Crew(Generic[DT]):
             self._failure = self._failure or failure
             self._is_over = True
         finally:
-            self._leave()
+            ended.set()
 
-    def _leave(self) -> None:
+    def _next(self) -> int | None:
         with self._lock:
+            if self._left and not self._is_over:
+                return self._left.pop()
             self._busy -= 1
-            if self._busy == 0:
-                self._all_left.set()
+
+        return None
 
     def _train(self, number: int) -> Outcome[DT]:
         task = self._tasks[number]
@@ -101,7 +103,7 @@ class Crew(Generic[DT]):
             work = self._works[number]
             return task.begin(_Beside(self, work, self._paces[work])).run()
         except TrainingDiverged as error:
-            return error
+            return error.with_traceback(None)  # which would keep the run's memory
         except Abandoned:
             raise
         except BaseException as failure:
