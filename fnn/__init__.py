@@ -97,6 +97,9 @@ from fnn.workspace import workspace as workspace
 if TYPE_CHECKING:
     from fnn.derivatives import hvp as hvp
     from fnn.derivatives import input_grad as input_grad
+    from fnn.ensembles import SomeDiverged as SomeDiverged
+    from fnn.ensembles import each as each
+    from fnn.ensembles import train_many as train_many
     from fnn.export.c import to_c as to_c
     from fnn.export.onnx import to_onnx as to_onnx
     from fnn.export.python import to_python as to_python
@@ -117,6 +120,9 @@ else:
     _LATER = {
         "hvp": "fnn.derivatives",
         "input_grad": "fnn.derivatives",
+        "SomeDiverged": "fnn.ensembles",
+        "each": "fnn.ensembles",
+        "train_many": "fnn.ensembles",
         "to_c": "fnn.export.c",
         "to_onnx": "fnn.export.onnx",
         "to_python": "fnn.export.python",

@@ -8,7 +8,6 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from fnn.batch import require_no_fault, require_weight
 from fnn.data import Batch, expect_no_order
 from fnn.judge import Judge
 from fnn.kernels import barrier, turns
@@ -44,7 +43,10 @@ class Snapshot(NamedTuple):
 
 
 class Descent(Generic[DT]):
-    """Steps of an optimizer, any number of them at a time by any number of threads, always with the same bits."""
+    """Steps of an optimizer, any number of them at a time by any number of threads, always with the same bits.
+
+    The batch must be free from faults.
+    """
 
     def __init__(
         self,
@@ -61,9 +63,6 @@ class Descent(Generic[DT]):
         self.architecture, self._dtype = params._architecture, params.dtype
         self._batch, self._loss, self._mean = batch, loss, mean
         self._optimizer, self._restraints, self._batch_size, self._seed = optimizer, restraints, batch_size, seed
-        if batch.sources is None:  # those are looked through already
-            require_no_fault(params, batch, loss)
-        require_weight(params, batch)
         if batch_size < batch.number:
             for array in batch[:3]:
                 expect_no_order(array, self)
@@ -80,7 +79,8 @@ class Descent(Generic[DT]):
         flat = params._flat
         if restraints.mask is not None:
             flat = np.where(restraints.mask, flat, self._dtype.type(0))
-        self.start(Snapshot(0, flat, self._state.copy()))
+        self.beginning = Snapshot(0, flat, self._state.copy())
+        self.start(self.beginning)
 
     def _set_method(self, params: Params[DT]) -> None:
         """Make what the kernels must know of the optimizer and the restraints."""

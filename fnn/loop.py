@@ -41,7 +41,7 @@ class Loop(Generic[DT]):
     ) -> None:
         self._descent, self._epochs = descent, epochs
         self._watch, self._stopper, self._pace, self._progress, self._calls = watch, stopper, pace, progress, calls
-        self._beginning = descent.snapshot()
+        self._beginning = descent.beginning
         self._trail = [self._beginning, self._beginning]  # at the last two ends of epochs where somebody looked
         self._ended_by: Ending | None = None
 

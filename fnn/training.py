@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, SupportsFloat, SupportsIndex
+from typing import Generic, NamedTuple, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fnn.batch import Reduction, batch_of, require_loss, require_reduction
-from fnn.checks import positive, whole
+from fnn.batch import Reduction, require_loss, require_reduction
+from fnn.checks import whole
+from fnn.data import Batch
 from fnn.descent import Descent
 from fnn.history import Record, Run
 from fnn.jittable import jittable
 from fnn.loop import Calls, Loop
 from fnn.loss import Loss
 from fnn.losses import squared_error
-from fnn.optimizers import Optimizer, gradient_descent
-from fnn.pace import pace_for
+from fnn.optimizers import Optimizer
+from fnn.pace import Pace, pace_for
 from fnn.params import DT, Params, require_params
 from fnn.progress import Progress
-from fnn.restraints import Mask, restraints_of
+from fnn.restraints import Mask, Restraints, restraints_of
 from fnn.schedules import Rate
+from fnn.sharing import Shared
 from fnn.stopping import Stopper
 from fnn.stopping import stopping as Stopping
 from fnn.validation import judge_of, split_off
@@ -142,33 +144,94 @@ def train(
     >>> fnn.forward(run.params, x).round(1).ravel()
     array([0., 1., 1., 0.])
     """
+    task = task_of(
+        params, x, y, Shared(), eta=eta, optimizer=optimizer, epochs=epochs, batch_size=batch_size, loss=loss,
+        reduction=reduction, weights=weights, class_weights=class_weights, l2=l2, l1=l1, decay=decay, clip=clip,
+        clip_norm=clip_norm, max_norm=max_norm, dropout=dropout, mask=mask, validation=validation, seed=seed,
+        stopping=stopping, scale=scale, callback=callback, on_step=on_step, progress=progress, threads=threads,
+    )  # fmt: skip
+
+    return task.begin(pace_for(task.work, task.threads)).run()
+
+
+class Task(NamedTuple, Generic[DT]):
+    """A run whose arguments are checked; it takes memory when it begins."""
+
+    params: Params[DT]
+    batch: Batch[DT]
+    held_out: Batch[DT] | None
+    loss: Loss
+    mean: bool
+    method: Optimizer
+    restraints: Restraints
+    size: int  # of a batch
+    seed: int
+    epochs: int
+    stopper: Stopper[DT]
+    calls: Calls[DT]
+    progress: bool | None
+    threads: int | None  # at most
+
+    @property
+    def work(self) -> float:
+        """Operations of a step: three products a layer, but no B4 in the first."""
+        sizes = self.params.sizes
+        products = 3 * sum(m * n for m, n in pairwise(sizes)) - sizes[0] * sizes[1]
+
+        return 2.0 * self.size * products * (2 if self.params.dtype == np.float64 else 1)
+
+    @property
+    def steps(self) -> int:
+        """Of the whole run."""
+        return self.epochs * -(-self.batch.number // self.size)
+
+    def begin(self, pace: Pace) -> Loop[DT]:
+        """Make what the run needs."""
+        descent = Descent(
+            self.params, self.batch, self.loss, self.mean, self.method, self.restraints, self.size, self.seed,
+            self.epochs,
+        )  # fmt: skip
+        watch = Watch(judge_of(self.params, self.held_out, self.loss, self.mean, self.threads))
+
+        return Loop(
+            descent, self.epochs, watch, self.stopper, pace, Progress(self.epochs, self.progress), self.calls
+        )  # fmt: skip
+
+
+def task_of(
+    params: Params[DT], x: ArrayLike, y: ArrayLike, shared: Shared, *,
+    eta: Rate | None, optimizer: Optimizer | None, epochs: SupportsIndex, batch_size: SupportsIndex | None,
+    loss: Loss, reduction: Reduction, weights: ArrayLike | None, class_weights: ArrayLike | None,
+    l2: SupportsFloat, l1: SupportsFloat, decay: SupportsFloat, clip: SupportsFloat | None,
+    clip_norm: SupportsFloat | None, max_norm: SupportsFloat | None,
+    dropout: SupportsFloat | Sequence[SupportsFloat], mask: Mask | None,
+    validation: tuple[ArrayLike, ArrayLike] | SupportsFloat | None, stopping: Stopping | None, seed: SupportsIndex,
+    scale: SupportsFloat, callback: Callable[[int, Params[DT], Record], object] | None,
+    on_step: tuple[SupportsIndex, Callable[[int, Params[DT], float], object]] | None, progress: bool | None,
+    threads: SupportsIndex | None,
+) -> Task[DT]:  # fmt: skip
+    """Check the arguments of `train`; what it has in common with others is worked out once."""
     require_params("params", params)
     if not np.isfinite(params._flat).all():
         raise ValueError("params: hold NaN or infinity")
+    params = shared.params(params)
     require_loss(params, loss)
     mean = require_reduction(reduction)
     calls = calls_of(callback, on_step)
-    method, total = method_of(eta, optimizer, params), whole("epochs", epochs, at_least=0)
+    method, total = shared.method(params, eta, optimizer), whole("epochs", epochs, at_least=0)
     number = whole("seed", seed, at_least=0, at_most=2**63 - 1)
-    everything = batch_of(params, x, y, weights, loss, class_weights=class_weights, scale=scale, whole=False)
-    batch, held_out = split_off(params, everything, validation, loss, number, scale)
+    everything = shared.batch(params, x, y, weights, loss, class_weights, scale)
+    batch, held_out = split_off(params, everything, validation, loss, number, scale, shared)
     size = batch.number if batch_size is None else min(whole("batch_size", batch_size, at_least=1), batch.number)
     most = None if threads is None else whole("threads", threads, at_least=1)
     if method.needs_all_cases and size < batch.number:
         raise ValueError(f"batch_size: {method!r} needs all {batch.number} cases in every step, got {size}")
     restraints = restraints_of(params, l2, l1, decay, clip, clip_norm, max_norm, dropout, mask)
-    descent = Descent(params, batch, loss, mean, method, restraints, size, number, total)
-    loop = Loop(
-        descent,
-        total,
-        Watch(judge_of(params, held_out, loss, mean, most)),
-        Stopper(stopping, params._architecture),
-        pace_for(_work(params, size), most),
-        Progress(total, progress),
-        calls,
-    )
+    stopper: Stopper[DT] = Stopper(stopping, params._architecture)
 
-    return loop.run()
+    return Task(
+        params, batch, held_out, loss, mean, method, restraints, size, number, total, stopper, calls, progress, most
+    )
 
 
 def calls_of(
@@ -187,25 +250,3 @@ def calls_of(
         raise TypeError(f"on_step: needs a function after k, got {function!r}")
 
     return Calls(callback, whole("on_step: k", every, at_least=1), function)
-
-
-def method_of(eta: Rate | None, optimizer: Optimizer | None, params: Params[Any]) -> Optimizer:
-    """The optimizer that is meant by the two arguments, one of which must be given."""
-    if optimizer is None:
-        if eta is None:
-            raise TypeError("eta: needs a learning rate, or optimizer= needs an optimizer such as fnn.adam(1e-3)")
-        return gradient_descent(eta if callable(eta) else positive("eta", eta, params.dtype))
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer: needs an optimizer such as fnn.adam(1e-3), got {optimizer!r}")
-    if eta is not None:
-        raise TypeError(f"eta: {optimizer!r} has its own, so it can't be given too; got {eta!r}")
-
-    return optimizer
-
-
-def _work(params: Params[DT], batch_size: int) -> float:
-    """Operations of a step: three products a layer, but no B4 in the first."""
-    sizes = params.sizes
-    products = 3 * sum(m * n for m, n in pairwise(sizes)) - sizes[0] * sizes[1]
-
-    return 2.0 * batch_size * products * (2 if params.dtype == np.float64 else 1)

@@ -7,12 +7,13 @@ from typing import SupportsFloat
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.batch import batch_of, require_no_fault, require_weight
+from fnn.batch import require_weight
 from fnn.checks import number
 from fnn.data import Batch
 from fnn.judge import Judge
 from fnn.loss import Loss
 from fnn.params import DT, Params
+from fnn.sharing import Shared
 from fnn.threads import available
 
 
@@ -23,15 +24,13 @@ def split_off(
     loss: Loss,
     seed: int,
     scale: SupportsFloat,
+    shared: Shared,
 ) -> tuple[Batch[DT], Batch[DT] | None]:
     """The cases to train on, and those to validate on; no case is copied."""
     if validation is None:
         return batch, None
     if isinstance(validation, tuple) and len(validation) == 2:
-        own = batch_of(params, *validation, None, loss, "validation ", scale=scale, whole=False)
-        if own.sources is None:  # those are looked through already
-            require_no_fault(params, own, loss, "validation ")
-        return batch, own
+        return batch, shared.batch(params, *validation, None, loss, None, scale, "validation ")
     if not isinstance(validation, SupportsFloat) or isinstance(validation, bool | np.bool_ | np.ndarray):
         raise TypeError(f"validation: needs a tuple (x, y), or which part of the cases, got {validation!r:.60}")
     fraction, count = number("validation", validation), len(batch.x)
@@ -42,6 +41,8 @@ def split_off(
         raise ValueError(f"validation: {fraction} of {count} cases leaves none to validate or to train on")
     is_held_out = drawn(some, count, seed)
     rest, held_out = (batch._replace(chosen=np.flatnonzero(part)) for part in (~is_held_out, is_held_out))
+    require_weight(params, rest)
+    require_weight(params, held_out, "validation ")
 
     return rest, held_out
 
@@ -61,6 +62,5 @@ def judge_of(
     """Who measures the network on the validation set, if there is one."""
     if held_out is None:
         return None
-    require_weight(params, held_out, "validation ")
 
     return Judge(params._architecture, params.dtype, held_out, loss, mean, threads or available())

@@ -83,6 +83,14 @@ two_classes = fnn.init((2, 2), seed=0, dtype=np.float32)
 assert_type(fnn.top_k_accuracy(two_classes, x32, [0, 1, 1, 0], k=2), float)
 assert_type(fnn.confusion_matrix(params32, x32, [0, 1, 1, 0]), NDArray[np.int64])
 assert_type(fnn.r2_score(params32, x32, y32), float)
+runs = assert_type(
+    fnn.train_many([params32] * 2, x32, y32, eta=fnn.each([0.5, 1]), epochs=2), list[fnn.Run[np.float32]]
+)
+fnn.train_many(
+    [params64, params64], fnn.each([x64, x64.tolist()]), y64, epochs=fnn.each(range(2)), dropout=[0.0, 0.5],
+    optimizer=fnn.each([None, fnn.adam()]), eta=fnn.each([fnn.cosine(1.0, steps=9), None]), mask=fnn.each([{}, None]),
+    loss=fnn.each([fnn.squared_error, fnn.huber(2.0)]), validation=fnn.each([None, (x64, y64)]), seed=fnn.each([1, 2]),
+)  # fmt: skip
 
 # Memory of the caller's, and calls inside jitted functions.
 workspace32 = assert_type(fnn.workspace(params32, 4), NDArray[np.float32])
