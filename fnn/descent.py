@@ -22,10 +22,13 @@ from fnn.kernels.descend import (
 )
 from fnn.kernels.dropout import DROPOUT_PHASE
 from fnn.kernels.method import CASES_PHASE, MASK, MOST_STEPS, PLACES, ROWS_PHASE
+from fnn.kernels.narrow_descent import narrow_kernel
+from fnn.kernels.narrow_outputs import OUTPUTS_BY_CASES
+from fnn.kernels.narrow_plan import is_narrow
 from fnn.kernels.plan import LINE
 from fnn.kernels.restrained_phase import RESTRAINED_PHASE
 from fnn.kernels.rule_phase import RULE_PHASE
-from fnn.layout import on_line
+from fnn.layout import Layout, lanes_of, on_line
 from fnn.loss import Loss
 from fnn.optimizers import Optimizer, OptimizerState, gradient_descent
 from fnn.params import DT, Params, wrap
@@ -69,10 +72,15 @@ class Descent(Generic[DT]):
         self.steps_an_epoch = -(-batch.number // batch_size)
         self.history = _history(epochs)
         self._room = min(batch_size, ROOM)
-        self._layout = self.architecture.layout(self._dtype, self._room, packed=True)
+        plain = isinstance(optimizer, gradient_descent) and not restraints.touch_weights
+        self._is_narrow = (
+            plain and not any(restraints.dropped) and batch.sources is None
+            and is_narrow(params.sizes, batch_size, lanes_of(self._dtype))
+        )  # fmt: skip
+        self._layout = self._layout_for(params)
         self._space = np.zeros(self._layout.whole, self._dtype)
         self._weights = np.zeros(self._layout.weights, self._dtype)
-        self._set_method(params)
+        self._set_method(params, plain)
         self._seen = [Plateau()]  # by epoch
         self._judge: Judge[DT] | None = None  # once it is needed
         self._order = batch.chosen.copy() if batch.chosen.size else np.arange(batch.number)
@@ -82,10 +90,19 @@ class Descent(Generic[DT]):
         self.beginning = Snapshot(0, flat, self._state.copy())
         self.start(self.beginning)
 
-    def _set_method(self, params: Params[DT]) -> None:
+    def _layout_for(self, params: Params[DT]) -> Layout:
+        """Where the kernels find everything."""
+        if not self._is_narrow:
+            return self.architecture.layout(self._dtype, self._room, packed=True)
+        code = 0
+        if self._loss.kernel is not None or params.activations[-1].is_rowwise:
+            code = OUTPUTS_BY_CASES.address(types.float32 if self._dtype == np.float32 else types.float64)
+
+        return self.architecture.narrow_layout(self._dtype, self._batch_size, code)
+
+    def _set_method(self, params: Params[DT], plain: bool) -> None:
         """Make what the kernels must know of the optimizer and the restraints."""
         optimizer, restraints, stride = self._optimizer, self._restraints, self._layout.stride
-        plain = isinstance(optimizer, gradient_descent) and not restraints.touch_weights
         self._large = np.zeros(LINE if plain and self._batch_size <= ROOM else stride, self._dtype)
         vectors = list(optimizer.vectors(params))
         places = np.zeros(PLACES, np.int64) if plain else optimizer.places(self._dtype, stride)
@@ -109,7 +126,10 @@ class Descent(Generic[DT]):
         self._clock, self._sums, self._steps = np.zeros(HANDS, np.int64), np.zeros(2), at.epoch * self.steps_an_epoch
         self._clock[EPOCH] = at.epoch
         self._state[:] = at.state
-        relay_kernel[self._dtype](self._layout.table, at.flat.copy(), self._weights, self._space, True)
+        if self._is_narrow:
+            self._weights[:] = at.flat
+        else:
+            relay_kernel[self._dtype](self._layout.table, at.flat.copy(), self._weights, self._space, True)
 
     def snapshot(self) -> Snapshot:
         """The run as it is now, at the end of an epoch."""
@@ -193,8 +213,15 @@ class Descent(Generic[DT]):
             self._steps += count
 
     def _run(self, numbers: NDArray[DT], steps: int, threads: int) -> None:
-        gate, kernel = np.zeros(turns.gate_size(threads), np.int64), descend_kernel[self._dtype]
         x, y, labels, weights, sources = self._batch.taken
+        if self._is_narrow:
+            narrow_kernel[self._dtype](
+                self._layout.table, self._weights, self._space, x, y, labels, weights, self._order, self._batch.chosen,
+                self._loss.at(self._dtype), self._mean, numbers, self._batch_size, self._seed, steps, self._clock,
+                self._sums, self.history,
+            )  # fmt: skip
+            return
+        gate, kernel = np.zeros(turns.gate_size(threads), np.int64), descend_kernel[self._dtype]
 
         def part(number: int, parts: int) -> None:
             kernel(
@@ -216,7 +243,10 @@ class Descent(Generic[DT]):
 
     def _unpacked(self, packed: NDArray[DT]) -> NDArray[DT]:
         flat = on_line(self.architecture.count, self._dtype)
-        relay_kernel[self._dtype](self._layout.table, flat, packed, self._space[:0], False)
+        if self._is_narrow:
+            flat[:] = packed
+        else:
+            relay_kernel[self._dtype](self._layout.table, flat, packed, self._space[:0], False)
 
         return flat
 
