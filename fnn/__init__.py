@@ -60,7 +60,10 @@ from fnn.losses import poisson as poisson
 from fnn.losses import quantile as quantile
 from fnn.losses import squared_error as squared_error
 from fnn.metrics import accuracy as accuracy
+from fnn.metrics import confusion_matrix as confusion_matrix
 from fnn.metrics import one_hot as one_hot
+from fnn.metrics import r2_score as r2_score
+from fnn.metrics import top_k_accuracy as top_k_accuracy
 from fnn.optimizers import Optimizer as Optimizer
 from fnn.optimizers import OptimizerState as OptimizerState
 from fnn.optimizers import adadelta as adadelta
@@ -86,6 +89,7 @@ from fnn.schedules import one_cycle as one_cycle
 from fnn.schedules import plateau as plateau
 from fnn.schedules import step_decay as step_decay
 from fnn.schedules import warm_up as warm_up
+from fnn.stopping import stopping as stopping
 from fnn.training import train as train
 from fnn.tree import tree_map as tree_map
 from fnn.workspace import workspace as workspace
@@ -93,6 +97,9 @@ from fnn.workspace import workspace as workspace
 if TYPE_CHECKING:
     from fnn.derivatives import hvp as hvp
     from fnn.derivatives import input_grad as input_grad
+    from fnn.ensembles import SomeDiverged as SomeDiverged
+    from fnn.ensembles import each as each
+    from fnn.ensembles import train_many as train_many
     from fnn.export.c import to_c as to_c
     from fnn.export.onnx import to_onnx as to_onnx
     from fnn.export.python import to_python as to_python
@@ -113,6 +120,9 @@ else:
     _LATER = {
         "hvp": "fnn.derivatives",
         "input_grad": "fnn.derivatives",
+        "SomeDiverged": "fnn.ensembles",
+        "each": "fnn.ensembles",
+        "train_many": "fnn.ensembles",
         "to_c": "fnn.export.c",
         "to_onnx": "fnn.export.onnx",
         "to_python": "fnn.export.python",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fnn.activation import Activation
 from fnn.checks import whole
-from fnn.layout import Layout, layout_of
+from fnn.layout import Layout, layout_of, narrow_layout_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Architecture:
     sizes: tuple[int, ...]
     activations: tuple[Activation, ...]
     _layouts: dict[tuple[type, int, bool], Layout] = field(default_factory=dict, repr=False, compare=False)
+    _narrow: dict[tuple[type, int, int], Layout] = field(default_factory=dict, repr=False, compare=False)
     _directions: dict[tuple[type, int, bool], Layout] = field(default_factory=dict, repr=False, compare=False)
     # All of it for jitted functions, by dtype: made when they first ask.
     _spec_float32: NDArray[np.int64] = field(init=False, repr=False, compare=False)
@@ -49,6 +50,18 @@ class Architecture:
             if len(self._layouts) > 100:
                 self._layouts.clear()
             found = self._layouts[key] = layout_of(self.sizes, self._functions(dtype), rows, dtype, packed)
+
+        return found
+
+    def narrow_layout(self, dtype: np.dtype[Any], batch: int, outputs_code: int) -> Layout:
+        """The layout for training it as a narrow network, in batches of so many cases; remembered as well."""
+        key = (dtype.type, batch, outputs_code)
+        found = self._narrow.get(key)
+        if found is None:
+            if len(self._narrow) > 100:
+                self._narrow.clear()
+            found = narrow_layout_of(self.sizes, self._functions(dtype), outputs_code, batch, dtype)
+            self._narrow[key] = found
 
         return found
 

@@ -10,24 +10,23 @@ Here stand the arguments, their checks and the results. The equations themselves
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, SupportsFloat, SupportsIndex
+from typing import Any, Generic, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.batch import (
-    NO_LABELS,
-    NO_WEIGHTS,
-    Batch,
     Reduction,
     batch_of,
     cast_to,
-    inputs_of,
+    inputs_by_pieces,
     raise_fault,
     require_loss,
     require_reduction,
+    scale_of,
 )
 from fnn.checks import positive, require_apart, require_output, whole
+from fnn.data import CAST, NO_LABELS, NO_WEIGHTS, Batch, cast
 from fnn.jittable import jittable
 from fnn.kernels import cases, plan
 from fnn.kernels.differentiate import PIECE, differentiate_kernel
@@ -51,6 +50,7 @@ def forward(
     out: NDArray[DT] | None = None,
     workspace: NDArray[DT] | None = None,
     *,
+    scale: SupportsFloat = 1.0,
     threads: SupportsIndex | None = None,
 ) -> NDArray[DT]:
     """The network's outputs a^L (F1, F2).
@@ -62,7 +62,7 @@ def forward(
     params
         The network.
     x
-        One case, (n_0,), or a batch, (N, n_0). Cast to the dtype of params.
+        One case, (n_0,), or a batch, (N, n_0). Cast to the dtype of params; a large batch a piece at a time.
     out
         Where to write the result, instead of a new array: C-contiguous, of the result's shape and dtype. It may be x
         itself; otherwise it must not overlap a batch x.
@@ -70,6 +70,8 @@ def forward(
         Memory to work in, from `workspace`, apart from x and out; the call then runs in one thread. Inside ``@njit``
         a call with `out` allocates nothing if it has a workspace, nor does one for a single case if no layer has more
         than 1000 units.
+    scale
+        What x is multiplied by once it is cast, as for `train`. Inside ``@njit`` there is no such argument.
     threads
         At most so many threads for a large batch (from 100 million cases times parameters on, a millisecond's work);
         by default all processors that the process may run on. It changes no bit of the result. Inside ``@njit``, where
@@ -95,7 +97,8 @@ def forward(
     array([11.5])
     """
     require_params("params", params)
-    rows, single = inputs_of(params, x)
+    factor = scale_of(params, scale)
+    rows, single, is_source = inputs_by_pieces(params, x, factor)
     flat, architecture, dtype = params._flat, params._architecture, params._flat.dtype
     units = architecture.sizes[-1]
     most = None if threads is None else whole("threads", threads, at_least=1)
@@ -112,9 +115,9 @@ def forward(
         if workspace is not None:
             require_apart("workspace", workspace, "x", rows)
             require_apart("out", a, "workspace", workspace)
-        bad = forward_kernel[dtype](layout.table, flat, space, rows, a)
+        bad = _forward(params, layout.table, space, rows, a, factor if is_source else None)
     else:
-        bad = forward_by_parts(params, rows, a, most or available())
+        bad = forward_by_parts(params, rows, a, most or available(), factor if is_source else None)
     if bad >= 0:
         raise_fault(params, Batch(rows, a, NO_LABELS, NO_WEIGHTS, single), None, cases.BAD_X, bad)
 
@@ -124,21 +127,42 @@ def forward(
     return a[0] if single else a
 
 
-def forward_by_parts(params: Params[DT], rows: NDArray[DT], a: NDArray[DT], threads: int) -> int:
-    """`forward` of many cases by some threads, each with its range of them; the first with NaN or infinity, or −1."""
-    layout, kernel = params._architecture.layout(params.dtype, BLOCK), forward_kernel[params.dtype]
+def forward_by_parts(
+    params: Params[DT], rows: NDArray[Any], a: NDArray[DT], threads: int, scale: float | None = None
+) -> int:
+    """`forward` of many cases by some threads, each with its range of them; the first with NaN or infinity, or −1.
+
+    With a scale the rows are cast and scaled on the way, otherwise they are as the kernels take them.
+    """
+    layout = params._architecture.layout(params.dtype, BLOCK)
     bad: dict[int, int] = {}
 
     def part(number: int, parts: int) -> None:
         top, bottom = (len(rows) * n // parts for n in (number, number + 1))
         space = np.zeros(layout.forward, params.dtype)
-        row = kernel(layout.table, params._flat, space, rows[top:bottom], a[top:bottom])
+        row = _forward(params, layout.table, space, rows[top:bottom], a[top:bottom], scale)
         if row >= 0:
             bad[number] = top + row
 
     run_parts(part, min(threads, len(rows) // BLOCK) or 1)
 
     return min(bad.values(), default=-1)
+
+
+def _forward(
+    params: Params[DT], table: NDArray[np.int64], space: NDArray[DT], rows: NDArray[Any], a: NDArray[DT],
+    scale: float | None,
+) -> int:  # fmt: skip
+    kernel, step = forward_kernel[params.dtype], max(CAST // (8 * rows.shape[1]), BLOCK)
+    if scale is None:
+        return kernel(table, params._flat, space, rows, a)
+    for top in range(0, len(rows), step):
+        piece = slice(top, top + step)
+        row = kernel(table, params._flat, space, cast(params.dtype, rows[piece], scale), a[piece])
+        if row >= 0:
+            return top + row
+
+    return -1
 
 
 @jittable
@@ -151,6 +175,7 @@ def error(
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
     class_weights: ArrayLike | None = None,
+    scale: SupportsFloat = 1.0,
     workspace: NDArray[DT] | None = None,
 ) -> float:
     """The error E of the network on the cases (E1).
@@ -170,7 +195,7 @@ def error(
     >>> fnn.error(p, [3.0, 4.0], [10.0])
     1.125
     """
-    return _differentiate(params, x, y, loss, reduction, weights, class_weights, workspace, wanted=ERROR_ONLY)[0]
+    return _differentiate(params, x, y, loss, reduction, weights, class_weights, scale, workspace, wanted=ERROR_ONLY)[0]
 
 
 @jittable
@@ -183,6 +208,7 @@ def grad(
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
     class_weights: ArrayLike | None = None,
+    scale: SupportsFloat = 1.0,
     workspace: NDArray[DT] | None = None,
 ) -> Params[DT]:
     """The gradient of the error with respect to every weight and bias (B1 to B4).
@@ -208,6 +234,8 @@ def grad(
         k_d ≥ 0 for each class, (n_L,), or (2,) with a single output unit: a case of class d weighs k_d times as much,
         which "mean" divides by, too. The targets must name classes, by labels, one-hot or by probabilities; with
         these it is Σ_d k_d y_d times as much. (Inside ``@njit`` give ``weights=class_weights[labels]``.)
+    scale
+        What x is multiplied by once it is cast, as for `train`. Inside ``@njit`` there is no such argument.
     workspace
         Memory to work in, from `workspace`.
 
@@ -232,7 +260,7 @@ def grad(
     array([[4.5],
            [6. ]])
     """
-    return _differentiate(params, x, y, loss, reduction, weights, class_weights, workspace, wanted=GRADIENT)[1]
+    return _differentiate(params, x, y, loss, reduction, weights, class_weights, scale, workspace, wanted=GRADIENT)[1]
 
 
 @jittable
@@ -245,6 +273,7 @@ def value_and_grad(
     reduction: Reduction = "sum",
     weights: ArrayLike | None = None,
     class_weights: ArrayLike | None = None,
+    scale: SupportsFloat = 1.0,
     workspace: NDArray[DT] | None = None,
 ) -> tuple[float, Params[DT]]:
     """The error and its gradient in one pass.
@@ -255,7 +284,7 @@ def value_and_grad(
     -------
     What `error` and what `grad` return, to the bit.
     """
-    return _differentiate(params, x, y, loss, reduction, weights, class_weights, workspace, wanted=GRADIENT)
+    return _differentiate(params, x, y, loss, reduction, weights, class_weights, scale, workspace, wanted=GRADIENT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -376,6 +405,7 @@ def _differentiate(
     reduction: Reduction,
     weights: ArrayLike | None,
     class_weights: ArrayLike | None,
+    scale: SupportsFloat,
     workspace: NDArray[DT] | None,
     *,
     wanted: int,
@@ -383,7 +413,7 @@ def _differentiate(
     require_params("params", params)
     require_loss(params, loss)
     mean = require_reduction(reduction)
-    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
+    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights, scale=scale, whole=False)
 
     return evaluate(params, batch, loss, mean, wanted, min(len(batch.x), PIECE), workspace=workspace)[:2]
 
@@ -397,9 +427,9 @@ def evaluate(
     layout = architecture.layout(dtype, room)
     space = space_for(workspace, layout.whole, dtype)
     gradient = np.empty(0 if wanted == ERROR_ONLY else flat.size, dtype)
-    x, y, labels, weights, _ = batch
+    x, y, labels, weights, sources = batch.taken
     value, fault, row = differentiate_kernel[dtype](
-        layout.table, flat, space, room, x, y, labels, weights, loss.at(dtype), mean, wanted, gradient
+        layout.table, flat, space, room, x, y, labels, weights, sources, loss.at(dtype), mean, wanted, gradient
     )
     if fault != cases.FINE:
         raise_fault(params, batch, loss, fault, row, name)

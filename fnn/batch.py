@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Generic, Literal, NamedTuple, NoReturn
+from typing import Any, Final, Literal, NoReturn, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.checks import real_array
+from fnn.checks import positive, real_array
 from fnn.class_weights import shares_of_classes
+from fnn.data import NO_LABELS, NO_WEIGHTS, Batch, Sources, as_labels, cast, is_to_fetch, sources_of
 from fnn.kernels import cases
+from fnn.kernels.descend import fault_kernel
 from fnn.loss import Loss
+from fnn.losses import squared_error
 from fnn.params import DT, Params
 
 Reduction = Literal["sum", "mean"]
 
-NO_LABELS: Final[NDArray[np.int64]] = np.empty(0, np.int64)
-NO_WEIGHTS: Final[NDArray[np.float64]] = np.empty(0)
-
-
-class Batch(NamedTuple, Generic[DT]):
-    """What the kernels take; of `y` and `labels` one is empty, and `weights` is if each case weighs 1."""
-
-    x: NDArray[DT]  # (N, n_0)
-    y: NDArray[DT]  # (N, n_L)
-    labels: NDArray[np.int64]  # (N,)
-    weights: NDArray[np.float64]  # (N,)
-    single: bool  # the caller gave one case, without the axis of cases
+# What is told first if there is more than one fault.
+_RANKS: Final = {
+    fault: rank
+    for rank, faults in enumerate([
+        [cases.BAD_X], [cases.BAD_Y, cases.BAD_LABEL], [cases.OUTSIDE, cases.NOT_A_DISTRIBUTION],
+        [cases.BAD_WEIGHT, cases.NO_WEIGHT],
+    ])
+    for fault in faults
+}  # fmt: skip
 
 
 def batch_of(
@@ -37,21 +37,41 @@ def batch_of(
     loss: Loss,
     name: str = "",
     class_weights: ArrayLike | None = None,
+    *,
+    scale: SupportsFloat = 1.0,
+    whole: bool = True,
 ) -> Batch[DT]:
-    """Check and convert the cases of a call; `name` prefixes the arguments' names in errors."""
-    batch = _batch_of(params, x, y, weights, loss, name)
-    if class_weights is None:
-        return batch
-    shares = shares_of_classes(class_weights, batch.y, batch.labels, params._architecture.sizes[-1], loss, name)
+    """Check and convert the cases of a call; `name` prefixes the arguments' names in errors.
 
-    with np.errstate(over="ignore", invalid="ignore"):  # what isn't finite is refused
-        return batch._replace(weights=batch.weights * shares if batch.weights.size else shares)
+    Unless they are wanted as a whole, large arrays that kernels can't take as they are aren't converted: the batch has
+    sources, and what is in them is checked here, a piece at a time.
+    """
+    batch = _batch_of(params, x, y, weights, loss, name, scale_of(params, scale), whole)
+    if class_weights is not None:
+        outputs = params._architecture.sizes[-1]
+        of_pieces = [
+            shares_of_classes(class_weights, piece.y, piece.labels, outputs, loss, name, top)
+            for top, piece in batch.pieces()
+        ]
+        shares = np.concatenate(of_pieces)
+        with np.errstate(over="ignore", invalid="ignore"):  # what isn't finite is refused
+            batch = batch._replace(weights=batch.weights * shares if batch.weights.size else shares)
+    if batch.sources is None:
+        return batch
+    batch = batch._replace(sources=sources_of(batch, params.dtype, batch.sources.scale))
+    require_no_fault(params, batch, loss, name)
+
+    return batch
 
 
 def _batch_of(
-    params: Params[DT], x: ArrayLike, y: ArrayLike, weights: ArrayLike | None, loss: Loss, name: str
-) -> Batch[DT]:
-    rows, single = inputs_of(params, x, name)
+    params: Params[DT], x: ArrayLike, y: ArrayLike, weights: ArrayLike | None, loss: Loss, name: str, scale: float,
+    whole: bool,
+) -> Batch[DT]:  # fmt: skip
+    dtype = params._flat.dtype
+    inputs, is_source = _taken(dtype, x, f"{name}x", scale, whole)
+    sources = Sources(dtype, scale, NO_LABELS) if is_source else None
+    rows, single = _rows(params, inputs, name)
     count, outputs = len(rows), params._architecture.sizes[-1]
     case_weights = NO_WEIGHTS if weights is None else weights_of(weights, count, single, name)
     wanted = (outputs,) if single else (count, outputs)
@@ -60,10 +80,11 @@ def _batch_of(
         is_labels = target.dtype.kind in "iub" and target.ndim == len(wanted) - 1
         if loss.targets.labels and is_labels:
             require_count(f"{name}y", target.reshape(-1), count)
-            if target.dtype == np.uint64:
-                target = np.minimum(target, np.uint64(2**63 - 1))  # or it might become negative
-            labels = target.reshape(-1).astype(np.int64)
-            return Batch(rows, np.empty((0, outputs), params.dtype), labels, case_weights, single)
+            if not whole and is_to_fetch(target, NO_LABELS.dtype):
+                labels, sources = target, sources or Sources(dtype, 1.0, NO_LABELS)
+            else:
+                labels = as_labels(target.reshape(-1))
+            return Batch(rows, np.empty((0, outputs), params.dtype), labels, case_weights, single, sources)
         if target.shape != wanted:
             hint = ""
             if outputs == 1 and target.shape == wanted[:-1]:
@@ -73,14 +94,27 @@ def _batch_of(
             elif is_labels:
                 hint = f"; for labels, use loss=fnn.cross_entropy or fnn.one_hot(labels, {outputs})"
             raise ValueError(f"{name}y: needs shape {wanted}, got {target.shape}{hint}")
-    y_rows = cast_to(params._flat.dtype, y, f"{name}y")
+    y_rows, is_source = _taken(dtype, y, f"{name}y", 1.0, whole)
+    if is_source:
+        sources = sources or Sources(dtype, 1.0, NO_LABELS)
 
-    return Batch(rows, y_rows.reshape(1, outputs) if single else y_rows, NO_LABELS, case_weights, single)
+    return Batch(rows, y_rows.reshape(1, outputs) if single else y_rows, NO_LABELS, case_weights, single, sources)
 
 
 def inputs_of(params: Params[DT], x: ArrayLike, name: str = "") -> tuple[NDArray[DT], bool]:
     """X as (N, n_0) in the dtype of params, and whether it was a single case."""
-    array = cast_to(params._flat.dtype, x, f"{name}x")
+    return _rows(params, cast_to(params._flat.dtype, x, f"{name}x"), name)
+
+
+def inputs_by_pieces(params: Params[DT], x: ArrayLike, scale: float) -> tuple[NDArray[DT], bool, bool]:
+    """X as (N, n_0), whether it was a single case, and whether it still has to be cast and scaled, piece by piece."""
+    array, is_source = _taken(params._flat.dtype, x, "x", scale, False)
+
+    return *_rows(params, array, ""), is_source
+
+
+def _rows(params: Params[DT], array: NDArray[DT], name: str) -> tuple[NDArray[DT], bool]:
+    """X as (N, n_0), and whether it was a single case."""
     units = params._architecture.sizes[0]
     if array.ndim and array.shape[0] == 0:
         raise ValueError(f"{name}x: needs at least one case, got shape {array.shape}")
@@ -114,9 +148,56 @@ def cast_to(dtype: np.dtype[DT], value: ArrayLike, name: str) -> NDArray[DT]:
     """The value as a C-contiguous, aligned array of the dtype; itself if it is one already, which takes 0.2 µs."""
     if type(value) is np.ndarray and value.dtype is dtype and value.flags.carray:
         return value
-    array = real_array(name, value)
-    with np.errstate(over="ignore"):  # a float64 too large for float32 becomes infinite, and is then refused
-        return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+    return cast(dtype, real_array(name, value))
+
+
+def scale_of(params: Params[Any], scale: SupportsFloat) -> float:
+    """What x is multiplied by, as the dtype of params has it."""
+    if type(scale) is float and scale == 1.0:
+        return 1.0
+
+    return float(params.dtype.type(positive("scale", scale, params.dtype)))
+
+
+def _taken(dtype: np.dtype[DT], value: ArrayLike, name: str, scale: float, whole: bool) -> tuple[NDArray[DT], bool]:
+    """The value cast and scaled or, if it is for a source, as an array of what it was; and whether it is that."""
+    if not (whole or (type(value) is np.ndarray and value.dtype is dtype and value.flags.carray and scale == 1)):
+        array = real_array(name, value)
+        if is_to_fetch(array, dtype, scale):
+            return array, True
+    plain = cast_to(dtype, value, name)
+
+    return plain if scale == 1 else cast(dtype, plain, scale), False
+
+
+def require_no_fault(params: Params[DT], batch: Batch[DT], loss: Loss, name: str = "") -> None:
+    """Raise ValueError if something in the cases can't be computed with, whichever way the kernels take them."""
+    find, code, words = fault_kernel[params.dtype], params.activations[-1].code, loss.at(params.dtype)
+    found: list[tuple[int, int, int]] = []
+    for top, piece in [(0, batch)] if batch.sources is None else batch.pieces():
+        weights = piece.weights if batch.sources is None else NO_WEIGHTS
+        fault, row = find(piece.x, piece.y, piece.labels, weights, params.sizes[-1], code, words)
+        if fault != cases.FINE:
+            found.append((_RANKS[fault], top + row, fault))
+    if batch.sources is not None:  # the weights at once, for the sake of their sum
+        none = np.empty((len(batch.x), 0), params.dtype)
+        fault, row = find(none, none, NO_LABELS, batch.weights, 0, 0, squared_error.at(params.dtype))
+        if fault != cases.FINE:
+            found.append((_RANKS[fault], row, fault))
+    if found:
+        _, row, fault = min(found)
+        raise_fault(params, batch, loss, fault, row, name)
+
+
+def require_weight(params: Params[DT], batch: Batch[DT], name: str = "") -> None:
+    """Raise ValueError if a part of the cases that is chosen has no weight."""
+    if batch.chosen.size and batch.weights.size:
+        part = batch.weights[batch.chosen]
+        none = np.empty((len(part), 0), params.dtype)
+        fault, row = fault_kernel[params.dtype](none, none, NO_LABELS, part, 0, 0, squared_error.at(params.dtype))
+        if fault != cases.FINE:
+            raise_fault(params, batch, None, fault, row, name)
 
 
 def raise_fault(

@@ -13,8 +13,9 @@ from fnn.loss import Loss
 
 
 def shares_of_classes(
-    class_weights: ArrayLike, y: NDArray[Any], labels: NDArray[np.int64], outputs: int, loss: Loss, name: str
-) -> NDArray[np.float64]:
+    class_weights: ArrayLike, y: NDArray[Any], labels: NDArray[np.int64], outputs: int, loss: Loss, name: str,
+    first: int = 0,
+) -> NDArray[np.float64]:  # fmt: skip
     """Σ_d k_d p_d for each case, where p_d is the probability of class d by its target: k of its label, usually."""
     k = class_weights_of(class_weights, max(outputs, 2), name)
     if labels.size:
@@ -30,7 +31,7 @@ def shares_of_classes(
     if bad.size:
         raise ValueError(
             f"{name}class_weights: need targets that name a class, by a label, one-hot or by probabilities; "
-            f"got {y[bad[0]]} in row {bad[0]} of y"
+            f"got {y[bad[0]]} in row {first + bad[0]} of y"
         )
 
     return np.asarray(p @ k)

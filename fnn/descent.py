@@ -8,9 +8,9 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from fnn.backprop import evaluate
-from fnn.batch import Batch, raise_fault
-from fnn.kernels import barrier, cases, turns
+from fnn.data import Batch, expect_no_order
+from fnn.judge import Judge
+from fnn.kernels import barrier, turns
 from fnn.kernels.descend import (
     CASE,
     EPOCH,
@@ -18,22 +18,22 @@ from fnn.kernels.descend import (
     ROOM,
     STOPPED,
     descend_kernel,
-    fault_kernel,
     relay_kernel,
 )
-from fnn.kernels.differentiate import PIECE
 from fnn.kernels.dropout import DROPOUT_PHASE
-from fnn.kernels.equations import ERROR_ONLY
 from fnn.kernels.method import CASES_PHASE, MASK, MOST_STEPS, PLACES, ROWS_PHASE
+from fnn.kernels.narrow_descent import narrow_kernel
+from fnn.kernels.narrow_outputs import OUTPUTS_BY_CASES
+from fnn.kernels.narrow_plan import is_narrow
 from fnn.kernels.plan import LINE
 from fnn.kernels.restrained_phase import RESTRAINED_PHASE
 from fnn.kernels.rule_phase import RULE_PHASE
-from fnn.layout import on_line
+from fnn.layout import Layout, lanes_of, on_line
 from fnn.loss import Loss
 from fnn.optimizers import Optimizer, OptimizerState, gradient_descent
 from fnn.params import DT, Params, wrap
 from fnn.restraints import Restraints
-from fnn.schedules import Plateau, Scaled, plateau
+from fnn.schedules import Plateau, Scaled, etas, plateau
 from fnn.threads import run_parts
 
 
@@ -46,7 +46,10 @@ class Snapshot(NamedTuple):
 
 
 class Descent(Generic[DT]):
-    """Steps of an optimizer, any number of them at a time by any number of threads, always with the same bits."""
+    """Steps of an optimizer, any number of them at a time by any number of threads, always with the same bits.
+
+    The batch must be free from faults.
+    """
 
     def __init__(
         self,
@@ -63,29 +66,43 @@ class Descent(Generic[DT]):
         self.architecture, self._dtype = params._architecture, params.dtype
         self._batch, self._loss, self._mean = batch, loss, mean
         self._optimizer, self._restraints, self._batch_size, self._seed = optimizer, restraints, batch_size, seed
-        x, y, labels, weights, _ = batch
-        code = params.activations[-1].code
-        fault, row = fault_kernel[self._dtype](x, y, labels, weights, params.sizes[-1], code, loss.at(self._dtype))
-        if fault != cases.FINE:
-            raise_fault(params, batch, loss, fault, row)
-        self.steps_an_epoch = -(-len(x) // batch_size)
+        if batch_size < batch.number:
+            for array in batch[:3]:
+                expect_no_order(array, self)
+        self.steps_an_epoch = -(-batch.number // batch_size)
         self.history = _history(epochs)
         self._room = min(batch_size, ROOM)
-        self._layout = self.architecture.layout(self._dtype, self._room, packed=True)
+        plain = isinstance(optimizer, gradient_descent) and not restraints.touch_weights
+        self._is_narrow = (
+            plain and not any(restraints.dropped) and batch.sources is None
+            and is_narrow(params.sizes, batch_size, lanes_of(self._dtype))
+        )  # fmt: skip
+        self._layout = self._layout_for(params)
         self._space = np.zeros(self._layout.whole, self._dtype)
         self._weights = np.zeros(self._layout.weights, self._dtype)
-        self._set_method(params)
+        self._set_method(params, plain)
         self._seen = [Plateau()]  # by epoch
-        self._order = np.arange(len(x))
+        self._judge: Judge[DT] | None = None  # once it is needed
+        self._order = batch.chosen.copy() if batch.chosen.size else np.arange(batch.number)
         flat = params._flat
         if restraints.mask is not None:
             flat = np.where(restraints.mask, flat, self._dtype.type(0))
-        self.start(Snapshot(0, flat, self._state.copy()))
+        self.beginning = Snapshot(0, flat, self._state.copy())
+        self.start(self.beginning)
 
-    def _set_method(self, params: Params[DT]) -> None:
+    def _layout_for(self, params: Params[DT]) -> Layout:
+        """Where the kernels find everything."""
+        if not self._is_narrow:
+            return self.architecture.layout(self._dtype, self._room, packed=True)
+        code = 0
+        if self._loss.kernel is not None or params.activations[-1].is_rowwise:
+            code = OUTPUTS_BY_CASES.address(types.float32 if self._dtype == np.float32 else types.float64)
+
+        return self.architecture.narrow_layout(self._dtype, self._batch_size, code)
+
+    def _set_method(self, params: Params[DT], plain: bool) -> None:
         """Make what the kernels must know of the optimizer and the restraints."""
         optimizer, restraints, stride = self._optimizer, self._restraints, self._layout.stride
-        plain = isinstance(optimizer, gradient_descent) and not restraints.touch_weights
         self._large = np.zeros(LINE if plain and self._batch_size <= ROOM else stride, self._dtype)
         vectors = list(optimizer.vectors(params))
         places = np.zeros(PLACES, np.int64) if plain else optimizer.places(self._dtype, stride)
@@ -109,7 +126,10 @@ class Descent(Generic[DT]):
         self._clock, self._sums, self._steps = np.zeros(HANDS, np.int64), np.zeros(2), at.epoch * self.steps_an_epoch
         self._clock[EPOCH] = at.epoch
         self._state[:] = at.state
-        relay_kernel[self._dtype](self._layout.table, at.flat.copy(), self._weights, self._space, True)
+        if self._is_narrow:
+            self._weights[:] = at.flat
+        else:
+            relay_kernel[self._dtype](self._layout.table, at.flat.copy(), self._weights, self._space, True)
 
     def snapshot(self) -> Snapshot:
         """The run as it is now, at the end of an epoch."""
@@ -124,6 +144,32 @@ class Descent(Generic[DT]):
     def step(self) -> int:
         """Steps of the current epoch that are done."""
         return int(self._clock[CASE]) // self._batch_size
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run that are done."""
+        return self._steps
+
+    @property
+    def error(self) -> float:
+        """Of the current epoch's cases so far or, at its end, of all of them, each measured before its step."""
+        if self.step == 0:
+            return float(self.history[self.epoch - 1])
+        total, weight = self._sums.tolist()
+
+        return float(total / weight if self._mean else total)
+
+    def etas(self, epochs: int) -> NDArray[np.float64] | None:
+        """The learning rate at the beginning of each of the first epochs; None if the optimizer has none."""
+        rate = self._optimizer.rate
+        if rate is None:
+            return None
+        firsts = np.arange(epochs) * self.steps_an_epoch
+        if isinstance(rate, plateau):
+            scales = np.array([seen.scale for seen in self._seen[:epochs]])
+            return scales * etas(rate.rate, firsts)
+
+        return np.broadcast_to(etas(rate, firsts), epochs).copy()
 
     @property
     def stopped(self) -> bool:
@@ -167,28 +213,40 @@ class Descent(Generic[DT]):
             self._steps += count
 
     def _run(self, numbers: NDArray[DT], steps: int, threads: int) -> None:
+        x, y, labels, weights, sources = self._batch.taken
+        if self._is_narrow:
+            narrow_kernel[self._dtype](
+                self._layout.table, self._weights, self._space, x, y, labels, weights, self._order, self._batch.chosen,
+                self._loss.at(self._dtype), self._mean, numbers, self._batch_size, self._seed, steps, self._clock,
+                self._sums, self.history,
+            )  # fmt: skip
+            return
         gate, kernel = np.zeros(turns.gate_size(threads), np.int64), descend_kernel[self._dtype]
-        x, y, labels, weights, _ = self._batch
 
         def part(number: int, parts: int) -> None:
             kernel(
                 number, parts, gate, self._layout.table, self._weights, self._space, self._room, self._large,
-                x, y, labels, weights, self._order, self._loss.at(self._dtype), self._mean, self._places,
-                self._state, numbers, self._batch_size, self._seed, steps, self._clock, self._sums, self.history,
+                x, y, labels, weights, sources, self._order, self._batch.chosen, self._loss.at(self._dtype), self._mean,
+                self._places, self._state, numbers, self._batch_size, self._seed, steps, self._clock, self._sums,
+                self.history,
             )  # fmt: skip
 
         run_parts(part, threads, lambda: gate.__setitem__(barrier.ABANDONED, 1))
 
     def is_fine(self, flat: NDArray[DT]) -> bool:
         """Whether parameters and the error of all cases with them are finite."""
-        params, count = wrap(flat, self.architecture), len(self._batch.x)
-        value = evaluate(params, self._batch, self._loss, self._mean, ERROR_ONLY, min(count, PIECE))[0]
+        if self._judge is None:
+            self._judge = Judge(self.architecture, self._dtype, self._batch, self._loss, self._mean, 1)
+        error, _ = self._judge.measure(flat)
 
-        return bool(np.isfinite(value) and np.isfinite(flat).all())
+        return bool(np.isfinite(error) and np.isfinite(flat).all())
 
     def _unpacked(self, packed: NDArray[DT]) -> NDArray[DT]:
         flat = on_line(self.architecture.count, self._dtype)
-        relay_kernel[self._dtype](self._layout.table, flat, packed, self._space[:0], False)
+        if self._is_narrow:
+            flat[:] = packed
+        else:
+            relay_kernel[self._dtype](self._layout.table, flat, packed, self._space[:0], False)
 
         return flat
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, Generic, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fnn.optimizers import OptimizerState
 from fnn.params import DT, Params
+
+Ending: TypeAlias = Literal["epochs", "callback", "on_step", "patience", "target_error", "seconds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +29,48 @@ class Record:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """The records of all epochs as arrays of shape (epochs,); what wasn't measured is None."""
+    """The records of all epochs as arrays of shape (epochs,); what wasn't measured is None.
+
+    `eta` is the learning rate of an epoch's first step. `seconds` is how long the run had lasted when the epoch was
+    seen to be over; short epochs in which nobody takes an interest are seen several at a time.
+    """
 
     error: NDArray[np.float64]
     validation_error: NDArray[np.float64] | None
     validation_accuracy: NDArray[np.float64] | None
+    eta: NDArray[np.float64] | None
+    seconds: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.error)
 
+    @property
+    def best_epoch(self) -> int | None:
+        """The first epoch, counted from 1, whose error was least: the validation error, if there is one."""
+        errors = self.error if self.validation_error is None else self.validation_error
+
+        return None if np.isnan(errors).all() else int(np.nanargmin(errors)) + 1
+
+    def as_dict(self) -> dict[str, NDArray[Any]]:
+        """What was measured by name, and first the epochs, counted from 1: ``pandas.DataFrame(history.as_dict())``."""
+        columns = {"epoch": np.arange(1, len(self) + 1), **{name: getattr(self, name) for name in self.__slots__}}
+
+        return {name: column for name, column in columns.items() if column is not None}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run(Generic[DT]):
-    """What `train` returns; `state` is the optimizer's, with which its `update` goes on."""
+    """What `train` returns.
+
+    `state` is the optimizer's, with which its `update` goes on. `ended_by` says why there was no further epoch: there
+    were to be no more ("epochs"), a function answered True ("callback", "on_step"), or a rule of `stopping` was met
+    ("patience", "target_error", "seconds").
+    """
 
     params: Params[DT]
     history: History
     state: OptimizerState[DT]
+    ended_by: Ending
 
 
 class TrainingDiverged(ArithmeticError):

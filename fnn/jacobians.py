@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.batch import (
-    NO_LABELS,
-    NO_WEIGHTS,
-    Batch,
     cast_to,
     inputs_of,
     raise_fault,
 )
+from fnn.data import NO_LABELS, NO_WEIGHTS, Batch
 from fnn.kernels import cases
 from fnn.kernels.derivatives import jacobian_kernel, jvp_kernel, vjp_kernel
 from fnn.kernels.differentiate import PIECE

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
+from functools import cache
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from numba import types
 from numba.core.registry import cpu_target
 from numpy.typing import NDArray
 
+from fnn.kernels.narrow_plan import lay_out_narrow
 from fnn.kernels.plan import COLUMNS, LINE, lay_out
 from fnn.kernels.tile import machine
 
@@ -31,14 +33,36 @@ def layout_of(sizes: Sequence[int], functions: Sequence[int], rows: int, dtype: 
     """The layout of a network for so many cases; `functions` are the numbers of its activations."""
     table = [0] * (COLUMNS * len(sizes))
     spare = LINE // dtype.itemsize  # kernels start at a whole cache line
-    lanes = machine(cpu_target.target_context, types.float32 if dtype == np.float32 else types.float64).lanes
-    needed = lay_out(sizes, functions, rows, lanes, packed, table)
-    array = np.array(table, np.int64)
-    array.flags.writeable = False
+    needed = lay_out(sizes, functions, rows, lanes_of(dtype), packed, table)
+    array = _fixed(table)
 
     forward, whole, weights = (count + spare for count in needed)
 
     return Layout(array, forward, whole, weights, -(-weights // spare) * spare)
+
+
+def narrow_layout_of(
+    sizes: Sequence[int], functions: Sequence[int], outputs_code: int, batch: int, dtype: np.dtype[Any]
+) -> Layout:
+    """The layout for training a narrow network (see `fnn.kernels.narrow`), its weights as in `Params`."""
+    table, whole = lay_out_narrow(sizes, functions, outputs_code, batch, lanes_of(dtype))
+    weights = sum((m + 1) * n for m, n in pairwise(sizes))
+
+    return Layout(_fixed(table), 0, whole + LINE // dtype.itemsize, weights, weights)
+
+
+def _fixed(table: Sequence[int]) -> NDArray[np.int64]:
+    """The table as the kernels take it; nobody may write to it."""
+    array = np.array(table, np.int64)
+    array.flags.writeable = False
+
+    return array
+
+
+@cache
+def lanes_of(dtype: np.dtype[Any]) -> int:
+    """Elements of a vector: looking at the processor's features takes 0.1 ms."""
+    return machine(cpu_target.target_context, types.float32 if dtype == np.float32 else types.float64).lanes
 
 
 def first_aligned(space: NDArray[Any]) -> int:

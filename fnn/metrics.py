@@ -1,15 +1,18 @@
-"""Labels and how well they are met."""
+"""Labels and targets, and how well they are met."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.backprop import forward
+from fnn.batch import batch_of, raise_fault
 from fnn.checks import real_array, whole
-from fnn.params import DT, Params
+from fnn.kernels.cases import BAD_Y
+from fnn.losses import squared_error
+from fnn.params import DT, Params, require_params
 
 
 def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDArray[Any]:
@@ -53,7 +56,7 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
     return rows
 
 
-def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> float:
+def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike, *, scale: SupportsFloat = 1.0) -> float:
     """The fraction of cases whose label the network gives: the greatest output, or for a single output whether a > ½.
 
     Parameters
@@ -64,6 +67,8 @@ def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> float:
         (N, n_0), or one case.
     labels
         Integers, (N,) or a single one: 0 .. n_L − 1, or with a single output unit 0 and 1.
+    scale
+        What x is multiplied by once it is cast, as for `train`.
 
     Returns
     -------
@@ -74,12 +79,147 @@ def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> float:
     ValueError, TypeError
         As `forward` and `one_hot` do, and if the lengths differ.
     """
-    a = np.atleast_2d(forward(params, x))
-    wanted = np.atleast_1d(_labels("labels", labels, max(params.sizes[-1], 2)))
+    a, wanted = _outputs_and_labels(params, x, labels, scale)
+
+    return float(np.mean(classes_of(a) == wanted))
+
+
+def top_k_accuracy(
+    params: Params[DT], x: ArrayLike, labels: ArrayLike, k: SupportsIndex, *, scale: SupportsFloat = 1.0
+) -> float:
+    """The fraction of cases whose label is among the k that the network finds most likely: its greatest outputs.
+
+    Of equal outputs the first counts as the greatest, so that k = 1 is `accuracy`.
+
+    Parameters
+    ----------
+    params, x, labels, scale
+        As for `accuracy`, but the network needs two outputs or more.
+    k
+        From 1 to n_L.
+
+    Returns
+    -------
+    0 to 1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `accuracy` does; a single output; k out of range.
+
+    Examples
+    --------
+    >>> import numpy as np, fnn
+    >>> p = fnn.Params({"W1": np.eye(3), "b1": np.zeros(3)}, hidden=(), output=fnn.softmax)
+    >>> fnn.top_k_accuracy(p, [[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]], [1, 0], k=2)
+    0.5
+    """
+    a, wanted = _outputs_and_labels(params, x, labels, scale)
+    units = a.shape[1]
+    if units == 1:
+        raise ValueError("params: needs two outputs or more, has 1; fnn.accuracy knows what a single one stands for")
+    most = whole("k", k, at_least=1, at_most=units)
+
+    own = np.take_along_axis(a, wanted[:, None], axis=1)
+    before = (a > own) | ((a == own) & (np.arange(units) < wanted[:, None]))
+
+    return float(np.mean(before.sum(axis=1) < most))
+
+
+def confusion_matrix(
+    params: Params[DT], x: ArrayLike, labels: ArrayLike, *, scale: SupportsFloat = 1.0
+) -> NDArray[np.int64]:
+    """How many cases of each class the network gives each label, which is found as `accuracy` does.
+
+    Parameters
+    ----------
+    params, x, labels, scale
+        As for `accuracy`.
+
+    Returns
+    -------
+    (n_L, n_L), or (2, 2) with a single output unit; row: the case's own label, column: the one that the network gives.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `accuracy` does.
+
+    Examples
+    --------
+    >>> import numpy as np, fnn
+    >>> p = fnn.Params({"W1": np.eye(2), "b1": np.zeros(2)}, hidden=(), output=fnn.softmax)
+    >>> fnn.confusion_matrix(p, [[3.0, 2.0], [1.0, 2.0], [4.0, 3.0]], [0, 1, 1])
+    array([[1, 0],
+           [1, 1]])
+    """
+    a, wanted = _outputs_and_labels(params, x, labels, scale)
+    classes = max(a.shape[1], 2)
+    pairs = wanted * classes + classes_of(a)
+
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def r2_score(params: Params[DT], x: ArrayLike, y: ArrayLike, *, scale: SupportsFloat = 1.0) -> float:
+    """The part of the targets' variance that the network explains, R²: the mean of that of all output units.
+
+        R²_d = 1 − Σ_c (a_dᴸ − y_d)² / Σ_c (y_d − mean of y_d)²
+
+    As in scikit-learn, a unit whose target never changes counts 1 if it is always met, and else 0.
+
+    Parameters
+    ----------
+    params
+        The network.
+    x
+        (N, n_0), N at least 2.
+    y
+        Targets, (N, n_L).
+    scale
+        What x is multiplied by once it is cast, as for `train`.
+
+    Returns
+    -------
+    At most 1; 0 for a network that always gives the means, and less for one that does worse.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `error` does, and for fewer than two cases.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[2.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
+    >>> fnn.r2_score(p, [[1.0], [2.0], [3.0]], [[2.0], [4.0], [8.0]])
+    0.7857142857142857
+    """
+    require_params("params", params)
+    batch = batch_of(params, x, y, None, squared_error, scale=scale, whole=False)
+    if len(batch.x) < 2:
+        raise ValueError("x: needs at least two cases, got one")
+    a, wanted = forward(params, x, scale=scale).astype(np.float64), batch.y.astype(np.float64)
+    bad = np.flatnonzero(~np.isfinite(wanted).all(axis=1))
+    if bad.size:
+        raise_fault(params, batch, squared_error, BAD_Y, int(bad[0]))
+    rest = ((a - wanted) ** 2).sum(axis=0)
+    whole_of_it = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
+    changes = whole_of_it > 0
+    missed = np.divide(rest, whole_of_it, out=(rest > 0).astype(np.float64), where=changes)
+
+    return float(np.mean(1 - missed))
+
+
+def _outputs_and_labels(
+    params: Params[DT], x: ArrayLike, labels: ArrayLike, scale: SupportsFloat
+) -> tuple[NDArray[DT], NDArray[np.int64]]:
+    """Outputs (N, n_L), and as many labels that are in range."""
+    a = np.atleast_2d(forward(params, x, scale=scale))
+    wanted = np.atleast_1d(_labels("labels", labels, max(params.sizes[-1], 2))).astype(np.int64)
     if len(wanted) != len(a):
         raise ValueError(f"labels: has {len(wanted)} cases, but x has {len(a)}")
 
-    return float(np.mean(classes_of(a) == wanted))
+    return a, wanted
 
 
 def classes_of(a: NDArray[Any], middle: float = 0.5) -> NDArray[np.int64]:

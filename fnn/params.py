@@ -248,12 +248,14 @@ def params_of(
 
 
 def _fill(params: Params[DT], flat: NDArray[DT], architecture: Architecture) -> None:
-    flat.setflags(write=False)
+    _set_writeable(flat, False)
     _set_flat(params, flat)
     _set_architecture(params, architecture)
 
 
 _new = object.__new__
+# The flag by its place: by its name, which NumPy's stubs insist on, it would take 0.06 µs more.
+_set_writeable = cast(Callable[[NDArray[Any], bool], None], np.ndarray.setflags)
 _set_flat, _set_architecture = (vars(Params)[slot].__set__ for slot in ("_flat", "_architecture"))  # past __setattr__
 
 

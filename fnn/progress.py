@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from fnn.history import Record
+
+_FORMAT = "{l_bar}{bar}| {n:.1f}/{total} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+
 
 class Progress:
-    """Shows epochs and the error by tqdm, after the first second; does nothing when nobody watches.
+    """Shows epochs, how fast they go, errors and the time left by tqdm, after a second; nothing if nobody watches.
 
     Parameters
     ----------
@@ -28,24 +32,36 @@ class Progress:
     """
 
     def __init__(self, epochs: int, wanted: bool | None) -> None:
+        self._epochs = epochs
+        self._tqdm: Any = None
         self._bar: Any = None
         if not (wanted is None or isinstance(wanted, bool | np.bool_)):
             raise TypeError(f"progress: must be True, False or None, got {wanted!r}")
         if not (wanted if wanted is not None else sys.stderr and sys.stderr.isatty()):
             return
         try:
-            tqdm = importlib.import_module("tqdm").tqdm
+            self._tqdm = importlib.import_module("tqdm").tqdm
         except ImportError:
             if wanted:
                 raise ImportError("progress=True needs tqdm: pip install 'fnn[progress]'") from None
-            return
-        self._bar = tqdm(total=epochs, unit="epoch", delay=1.0, leave=False)
 
-    def advance(self, epochs: int, error: float) -> None:
-        """Say that so many more epochs are done."""
+    def begin(self, done: int) -> None:
+        """Put up the bar, for a run that has done so many epochs."""
+        if self._tqdm is not None:
+            self._bar = self._tqdm(
+                total=self._epochs, initial=done, unit="epoch", delay=1.0, leave=False, bar_format=_FORMAT
+            )
+
+    def tell(self, record: Record) -> None:
+        """Say what is known of the last epoch."""
         if self._bar is not None:
-            self._bar.set_postfix_str(f"error {error:.6g}", refresh=False)
-            self._bar.update(epochs)
+            validation = "" if record.validation_error is None else f", validation {record.validation_error:.6g}"
+            self._bar.set_postfix_str(f"error {record.error:.6g}{validation}", refresh=False)
+
+    def show(self, done: float) -> None:
+        """Say that so many epochs are done, the last one perhaps in part."""
+        if self._bar is not None:
+            self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
         """Take the bar away."""

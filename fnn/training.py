@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, SupportsFloat, SupportsIndex
+from typing import Generic, NamedTuple, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fnn.batch import Reduction, batch_of, require_loss, require_reduction
-from fnn.checks import positive, whole
+from fnn.batch import Reduction, require_loss, require_reduction
+from fnn.checks import whole
+from fnn.data import Batch
 from fnn.descent import Descent
 from fnn.history import Record, Run
 from fnn.jittable import jittable
-from fnn.loop import Loop
+from fnn.loop import Calls, Loop
 from fnn.loss import Loss
 from fnn.losses import squared_error
-from fnn.optimizers import Optimizer, gradient_descent
-from fnn.pace import pace_for
+from fnn.optimizers import Optimizer
+from fnn.pace import Pace, pace_for
 from fnn.params import DT, Params, require_params
 from fnn.progress import Progress
-from fnn.restraints import Mask, restraints_of
+from fnn.restraints import Mask, Restraints, restraints_of
 from fnn.schedules import Rate
+from fnn.sharing import Shared
+from fnn.stopping import Stopper
+from fnn.stopping import stopping as Stopping
+from fnn.validation import judge_of, split_off
 from fnn.watch import Watch
 
 
@@ -48,23 +53,29 @@ def train(
     max_norm: SupportsFloat | None = None,
     dropout: SupportsFloat | Sequence[SupportsFloat] = 0.0,
     mask: Mask | None = None,
-    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    validation: tuple[ArrayLike, ArrayLike] | SupportsFloat | None = None,
+    stopping: Stopping | None = None,
     seed: SupportsIndex = 0,
+    scale: SupportsFloat = 1.0,
     callback: Callable[[int, Params[DT], Record], object] | None = None,
+    on_step: tuple[SupportsIndex, Callable[[int, Params[DT], float], object]] | None = None,
     progress: bool | None = None,
     threads: SupportsIndex | None = None,
 ) -> Run[DT]:
     """Train by gradient descent (G1), or with another optimizer, over mini-batches; the loop is compiled.
 
-    The same arguments give the same bits, whatever the number of threads.
+    The same arguments give the same bits, whatever the number of threads, unless the time ends the run.
 
     Parameters
     ----------
     params
         Where to start.
     x, y, loss, reduction, weights, class_weights
-        The cases, as for `grad`. With "mean" a step follows the mean gradient of its batch: the sum over its cases,
-        however many they are, divided by the sum of their weights.
+        The cases, as for `grad`. Arrays of any real dtype (but long double), byte order and strides, such as
+        ``np.memmap``, are read where they lie, and must stay as they are meanwhile: each case is cast when its batch
+        comes, and nothing of more than a megabyte is copied. The bits are those of ``x.astype(dtype)``. With "mean" a
+        step follows the mean gradient of its batch: the sum over its cases, however many they are, divided by the sum
+        of their weights.
     eta
         The learning rate η of gradient descent: a number, finite and above 0, a schedule such as
         ``fnn.cosine(3.0, steps=1000)``, or any function of the step, which counts from 0.
@@ -92,14 +103,23 @@ def train(
         0 for connections that are removed (F4; S1), else 1: a mapping from all or some of W1, b1, .. to arrays of their
         shapes. What is removed is 0 from the start and stays so.
     validation
-        (x, y) to measure the error on after every epoch, each case weighing 1, and the accuracy if y are labels or
-        one-hot.
+        What to measure the error on after every epoch, and the accuracy if y are labels or one-hot: (x, y), each case
+        weighing 1; or which part of the cases, above 0 and below 1, is drawn by the seed, with their weights, and not
+        trained on.
+    stopping
+        When to end before the last epoch, and whether to return the best params: an `fnn.stopping`.
     seed
         Of the order of the cases, which changes every epoch. A batch of all cases keeps their order.
+    scale
+        Finite and above 0: x, and that of `validation`, is multiplied by it once it is cast to the dtype of params, as
+        ``x.astype(dtype) * dtype(scale)`` is. ``scale=1 / 255`` makes bytes into numbers from 0 to 1.
     callback
         Called as ``callback(epoch, params, record)`` after every epoch, counted from 1; returning True ends it.
+    on_step
+        (k, function): after every k steps of the run it is called as ``function(step, params, error)``, with the steps
+        so far and the error of those of this epoch; returning True ends the run.
     progress
-        Whether to show a progress bar (extra `progress`); by default on a terminal, after a second.
+        Whether to show a progress bar (extra `progress`); by default if standard error is a terminal, after a second.
     threads
         At most so many threads; by default as many as the work is worth. It changes no bit of the result.
 
@@ -111,7 +131,8 @@ def train(
     ------
     ValueError, TypeError
         As `grad` does, and for eta, epochs, batch_size, seed or threads out of range; both eta and an optimizer, or
-        neither; an optimizer that needs all cases in a step, with smaller batches; a callback that is no function.
+        neither; an optimizer that needs all cases in a step, with smaller batches; a callback that is no function;
+        a part of the cases that leaves none to validate or to train on.
     TrainingDiverged
         The error or the parameters became NaN or infinite; it carries the last good parameters.
 
@@ -123,51 +144,109 @@ def train(
     >>> fnn.forward(run.params, x).round(1).ravel()
     array([0., 1., 1., 0.])
     """
+    task = task_of(
+        params, x, y, Shared(), eta=eta, optimizer=optimizer, epochs=epochs, batch_size=batch_size, loss=loss,
+        reduction=reduction, weights=weights, class_weights=class_weights, l2=l2, l1=l1, decay=decay, clip=clip,
+        clip_norm=clip_norm, max_norm=max_norm, dropout=dropout, mask=mask, validation=validation, seed=seed,
+        stopping=stopping, scale=scale, callback=callback, on_step=on_step, progress=progress, threads=threads,
+    )  # fmt: skip
+
+    return task.begin(pace_for(task.work, task.threads)).run()
+
+
+class Task(NamedTuple, Generic[DT]):
+    """A run whose arguments are checked; it takes memory when it begins."""
+
+    params: Params[DT]
+    batch: Batch[DT]
+    held_out: Batch[DT] | None
+    loss: Loss
+    mean: bool
+    method: Optimizer
+    restraints: Restraints
+    size: int  # of a batch
+    seed: int
+    epochs: int
+    stopper: Stopper[DT]
+    calls: Calls[DT]
+    progress: bool | None
+    threads: int | None  # at most
+
+    @property
+    def work(self) -> float:
+        """Operations of a step: three products a layer, but no B4 in the first."""
+        sizes = self.params.sizes
+        products = 3 * sum(m * n for m, n in pairwise(sizes)) - sizes[0] * sizes[1]
+
+        return 2.0 * self.size * products * (2 if self.params.dtype == np.float64 else 1)
+
+    @property
+    def steps(self) -> int:
+        """Of the whole run."""
+        return self.epochs * -(-self.batch.number // self.size)
+
+    def begin(self, pace: Pace) -> Loop[DT]:
+        """Make what the run needs."""
+        descent = Descent(
+            self.params, self.batch, self.loss, self.mean, self.method, self.restraints, self.size, self.seed,
+            self.epochs,
+        )  # fmt: skip
+        watch = Watch(judge_of(self.params, self.held_out, self.loss, self.mean, self.threads))
+
+        return Loop(
+            descent, self.epochs, watch, self.stopper, pace, Progress(self.epochs, self.progress), self.calls
+        )  # fmt: skip
+
+
+def task_of(
+    params: Params[DT], x: ArrayLike, y: ArrayLike, shared: Shared, *,
+    eta: Rate | None, optimizer: Optimizer | None, epochs: SupportsIndex, batch_size: SupportsIndex | None,
+    loss: Loss, reduction: Reduction, weights: ArrayLike | None, class_weights: ArrayLike | None,
+    l2: SupportsFloat, l1: SupportsFloat, decay: SupportsFloat, clip: SupportsFloat | None,
+    clip_norm: SupportsFloat | None, max_norm: SupportsFloat | None,
+    dropout: SupportsFloat | Sequence[SupportsFloat], mask: Mask | None,
+    validation: tuple[ArrayLike, ArrayLike] | SupportsFloat | None, stopping: Stopping | None, seed: SupportsIndex,
+    scale: SupportsFloat, callback: Callable[[int, Params[DT], Record], object] | None,
+    on_step: tuple[SupportsIndex, Callable[[int, Params[DT], float], object]] | None, progress: bool | None,
+    threads: SupportsIndex | None,
+) -> Task[DT]:  # fmt: skip
+    """Check the arguments of `train`; what it has in common with others is worked out once."""
     require_params("params", params)
     if not np.isfinite(params._flat).all():
         raise ValueError("params: hold NaN or infinity")
+    params = shared.params(params)
     require_loss(params, loss)
     mean = require_reduction(reduction)
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback: needs a function, got {callback!r}")
-    method, total = method_of(eta, optimizer, params), whole("epochs", epochs, at_least=0)
-    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
-    size = len(batch.x) if batch_size is None else min(whole("batch_size", batch_size, at_least=1), len(batch.x))
-    most = None if threads is None else whole("threads", threads, at_least=1)
-    if method.needs_all_cases and size < len(batch.x):
-        raise ValueError(f"batch_size: {method!r} needs all {len(batch.x)} cases in every step, got {size}")
-    restraints = restraints_of(params, l2, l1, decay, clip, clip_norm, max_norm, dropout, mask)
+    calls = calls_of(callback, on_step)
+    method, total = shared.method(params, eta, optimizer), whole("epochs", epochs, at_least=0)
     number = whole("seed", seed, at_least=0, at_most=2**63 - 1)
-    descent = Descent(params, batch, loss, mean, method, restraints, size, number, total)
-    loop = Loop(
-        descent,
-        total,
-        Watch(params, validation, loss, mean, most),
-        pace_for(_work(params, size), most),
-        Progress(total, progress),
-        callback,
+    everything = shared.batch(params, x, y, weights, loss, class_weights, scale)
+    batch, held_out = split_off(params, everything, validation, loss, number, scale, shared)
+    size = batch.number if batch_size is None else min(whole("batch_size", batch_size, at_least=1), batch.number)
+    most = None if threads is None else whole("threads", threads, at_least=1)
+    if method.needs_all_cases and size < batch.number:
+        raise ValueError(f"batch_size: {method!r} needs all {batch.number} cases in every step, got {size}")
+    restraints = restraints_of(params, l2, l1, decay, clip, clip_norm, max_norm, dropout, mask)
+    stopper: Stopper[DT] = Stopper(stopping, params._architecture)
+
+    return Task(
+        params, batch, held_out, loss, mean, method, restraints, size, number, total, stopper, calls, progress, most
     )
 
-    return loop.run()
 
+def calls_of(
+    callback: Callable[[int, Params[DT], Record], object] | None,
+    on_step: tuple[SupportsIndex, Callable[[int, Params[DT], float], object]] | None,
+) -> Calls[DT]:
+    """The caller's functions, and how often to call the one after steps."""
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback: needs a function, got {callback!r}")
+    if on_step is None:
+        return Calls(callback, 0, None)
+    if not isinstance(on_step, tuple) or len(on_step) != 2:
+        raise TypeError(f"on_step: needs a tuple (k, function), got {on_step!r}")
+    every, function = on_step
+    if not callable(function):
+        raise TypeError(f"on_step: needs a function after k, got {function!r}")
 
-def method_of(eta: Rate | None, optimizer: Optimizer | None, params: Params[Any]) -> Optimizer:
-    """The optimizer that is meant by the two arguments, one of which must be given."""
-    if optimizer is None:
-        if eta is None:
-            raise TypeError("eta: needs a learning rate, or optimizer= needs an optimizer such as fnn.adam(1e-3)")
-        return gradient_descent(eta if callable(eta) else positive("eta", eta, params.dtype))
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer: needs an optimizer such as fnn.adam(1e-3), got {optimizer!r}")
-    if eta is not None:
-        raise TypeError(f"eta: {optimizer!r} has its own, so it can't be given too; got {eta!r}")
-
-    return optimizer
-
-
-def _work(params: Params[DT], batch_size: int) -> float:
-    """Operations of a step: three products a layer, but no B4 in the first."""
-    sizes = params.sizes
-    products = 3 * sum(m * n for m, n in pairwise(sizes)) - sizes[0] * sizes[1]
-
-    return 2.0 * batch_size * products * (2 if params.dtype == np.float64 else 1)
+    return Calls(callback, whole("on_step: k", every, at_least=1), function)

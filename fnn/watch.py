@@ -1,58 +1,52 @@
-"""Measuring on a validation set, and collecting the history."""
+"""What is measured as a run goes on, and its history."""
 
 from __future__ import annotations
 
-from typing import Generic
+import time
+from collections.abc import Mapping
+from typing import Any, Generic
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from fnn.backprop import WORTH_THREADS, evaluate, forward_by_parts
-from fnn.batch import Batch, batch_of
 from fnn.descent import Descent
 from fnn.history import History, Record
-from fnn.kernels.differentiate import PIECE
-from fnn.kernels.equations import ERROR_ONLY
-from fnn.loss import Loss
-from fnn.metrics import classes_of
-from fnn.params import DT, Params, wrap
-from fnn.threads import available
+from fnn.judge import Judge
+from fnn.params import DT
 
 
 class Watch(Generic[DT]):
-    """What a validation set says after each epoch, and the history of all."""
+    """What a validation set says after each epoch, how long all has taken, and the history of that."""
 
-    def __init__(
-        self,
-        params: Params[DT],
-        validation: tuple[ArrayLike, ArrayLike] | None,
-        loss: Loss,
-        mean: bool,
-        threads: int | None,
-    ) -> None:
-        self._measured: list[tuple[float, float | None]] = []
-        self._loss, self._mean = loss, mean
-        self._architecture = params._architecture
-        self._batch: Batch[DT] | None = None
-        if validation is not None:
-            if not isinstance(validation, tuple) or len(validation) != 2:
-                raise TypeError("validation: needs a tuple (x, y)")
-            self._batch = batch_of(params, *validation, None, loss, "validation ")
-            self._middle = sum(loss.targets.no_and_yes) / 2
-            self._classes = _classes(self._batch, loss)
-            is_worth_them = len(self._batch.x) * params._flat.size >= WORTH_THREADS
-            self._threads = min(threads or available(), available()) if is_worth_them else 1
-            self._measure(params)  # bad values are refused before training begins
+    def __init__(self, judge: Judge[DT] | None) -> None:
+        self._judge = judge
+        self._measured: list[tuple[float, float | None]] = []  # an epoch each, if there is a validation set
+        self._seen: list[tuple[int, float]] = []  # so many epochs were over after so many seconds
+        self._spent, self._began = 0.0, time.perf_counter()
+
+    def begin(self) -> None:
+        """From now on the time of the run counts."""
+        self._began = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has lasted, with what came before it was resumed."""
+        return self._spent + time.perf_counter() - self._began
 
     @property
     def validates(self) -> bool:
         """Whether there is a validation set, so that every epoch must be seen."""
-        return self._batch is not None
+        return self._judge is not None
+
+    def note(self, epochs: int) -> None:
+        """Remember that so many epochs are over by now."""
+        if epochs > (self._seen[-1][0] if self._seen else 0):
+            self._seen.append((epochs, self.seconds))
 
     def measure(self, flat: NDArray[DT]) -> None:
-        """Take the measure of the parameters at the end of an epoch."""
-        if self._batch is not None:
-            self._measured.append(self._measure(wrap(flat, self._architecture)))
+        """Take the measure of the parameters after an epoch."""
+        if self._judge is not None:
+            self._measured.append(self._judge.measure(flat))
 
     def error(self, descent: Descent[DT]) -> float:
         """After the last epoch: of the validation set or, if there is none, of the epoch."""
@@ -68,33 +62,34 @@ class Watch(Generic[DT]):
 
     def history(self, descent: Descent[DT], epochs: int) -> History:
         """Of the first epochs."""
-        errors = descent.history[:epochs].copy()
-        if self._batch is None:
-            return History(errors, None, None)
-        measured = self._measured[:epochs]
-        accuracy = None if self._classes is None else np.array([a for _, a in measured], np.float64)
+        errors, judge = descent.history[:epochs].copy(), self._judge
+        ends, seconds = self._times()
+        seen = seconds[np.searchsorted(ends, np.arange(1, epochs + 1))]
+        if judge is None:
+            return History(errors, None, None, descent.etas(epochs), seen)
+        found = self._found()[:epochs]
+        accuracy = found[:, 1].copy() if judge.names_classes else None
 
-        return History(errors, np.array([e for e, _ in measured], np.float64), accuracy)
+        return History(errors, found[:, 0].copy(), accuracy, descent.etas(epochs), seen)
 
-    def _measure(self, params: Params[DT]) -> tuple[float, float | None]:
-        assert self._batch is not None
-        x = self._batch.x
-        value = evaluate(params, self._batch, self._loss, self._mean, ERROR_ONLY, min(len(x), PIECE), "validation ")[0]
-        if self._classes is None:
-            return value, None
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that must survive until the run is resumed."""
+        ends, seconds = self._times()
 
-        a = np.empty((len(x), params.sizes[-1]), params.dtype)
-        forward_by_parts(params, x, a, self._threads)
+        return {"measured": self._found(), "ends": ends, "seconds": seconds, "spent": np.array(self.seconds)}
 
-        return value, float(np.mean(classes_of(a, self._middle) == self._classes))
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `arrays` returned."""
+        names_classes = self._judge is not None and self._judge.names_classes
+        rows = arrays["measured"].tolist()
+        self._measured = [(error, accuracy if names_classes else None) for error, accuracy in rows]
+        self._seen = list(zip(arrays["ends"].tolist(), arrays["seconds"].tolist(), strict=True))
+        self._spent = float(arrays["spent"])
 
+    def _found(self) -> NDArray[np.float64]:
+        """Errors and accuracies on the validation set, an epoch a row; NaN where there is no accuracy."""
+        return np.array(self._measured, np.float64).reshape(-1, 2)
 
-def _classes(batch: Batch[DT], loss: Loss) -> NDArray[np.int64] | None:
-    """The classes that the targets stand for, if they are labels or one-hot."""
-    if batch.labels.size:
-        return batch.labels
-    no, yes = loss.targets.no_and_yes
-    y = batch.y
-    is_one_hot = np.isin(y, (no, yes)).all() and (y.shape[1] == 1 or ((y == yes).sum(axis=1) == 1).all())
-
-    return classes_of(y, (no + yes) / 2) if is_one_hot else None
+    def _times(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """When the run was looked at: after so many epochs, and so many seconds."""
+        return np.array([e for e, _ in self._seen], np.int64), np.array([s for _, s in self._seen], np.float64)

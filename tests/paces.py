@@ -20,3 +20,9 @@ class Exactly:
 def train_by_exactly(patch: pytest.MonkeyPatch) -> None:
     """From now on ``fnn.train(threads=n)`` runs n threads."""
     patch.setattr("fnn.training.pace_for", Exactly)
+
+
+def train_many_by(patch: pytest.MonkeyPatch, threads: int) -> None:
+    """From now on `fnn.train_many` has so many processors, and trains each network by as many threads as are free."""
+    patch.setattr("fnn.crew.pace_for", Exactly)
+    patch.setattr("fnn.ensembles.available", lambda: threads)

@@ -360,9 +360,17 @@ def test_large_seeds_work_or_are_refused_by_name(seed: int) -> None:
         assert "seed: must be" in str(error)
 
 
-@pytest.mark.parametrize("validation", [5, X, [X, Y], (X,), (X, Y, X), "xy"])
+@pytest.mark.parametrize("validation", [True, X, [X, Y], (X,), (X, Y, X), "xy"])
 def test_validation(validation: Any) -> None:
-    refuses(TypeError, r"validation: needs a tuple \(x, y\)", train, NETWORK, X, Y, validation=validation)
+    refuses(
+        TypeError,
+        r"validation: needs a tuple \(x, y\), or which part of the cases, got",
+        train,
+        NETWORK,
+        X,
+        Y,
+        validation=validation,
+    )
 
 
 @pytest.mark.parametrize("callback", [3, "print", [print]])

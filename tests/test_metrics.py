@@ -1,9 +1,13 @@
-"""accuracy and one_hot."""
+"""one_hot, accuracy, and what else says how well a network does."""
 
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 import fnn
@@ -103,3 +107,86 @@ def test_one_hot_of_no_labels_and_of_strange_dtypes() -> None:
     assert fnn.one_hot([], 3).shape == (0, 3)
     with pytest.raises(TypeError, match=r"dtype: needs np\.float32 or np\.float64"):
         fnn.one_hot([0], 3, dtype=object)
+
+
+# More of them, by scikit-learn.
+
+
+def classifier(seed: int, units: int, count: int) -> tuple[fnn.Params[Any], Any, Any]:
+    """A network, inputs with few values, so that some outputs are equal, and labels."""
+    random = np.random.default_rng(seed)
+    w = random.integers(-1, 2, (3, units)).astype(float)
+    params = fnn.Params({"W1": w, "b1": np.zeros(units)}, hidden=(), output=fnn.identity)
+
+    return params, random.integers(-2, 3, (count, 3)).astype(float), random.integers(0, max(units, 2), count)
+
+
+@given(st.integers(0, 2**32), st.integers(2, 6), st.integers(1, 40))
+@settings(deadline=None)
+def test_top_k_accuracy_by_scikit_learn(seed: int, units: int, count: int) -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    params, x, labels = classifier(seed, units, count)
+    # Scikit-learn takes the last of equals, and two classes as one score: so no ties, and from three classes on.
+    a = fnn.forward(params, x) - 1e-6 * np.arange(units)
+    for k in range(1, units + 1):
+        found = fnn.top_k_accuracy(params, x, labels, k)
+        if units > 2:
+            with warnings.catch_warnings(action="ignore"):  # that k = n is always right
+                wanted = metrics.top_k_accuracy_score(labels, a, k=k, labels=range(units))
+            assert found == pytest.approx(wanted, abs=1e-15)
+    assert fnn.top_k_accuracy(params, x, labels, 1) == fnn.accuracy(params, x, labels)
+    assert fnn.top_k_accuracy(params, x, labels.astype(np.uint64), np.int8(units)) == 1
+
+
+@given(st.integers(0, 2**32), st.integers(1, 6), st.integers(1, 40))
+@settings(deadline=None)
+def test_confusion_matrix_by_scikit_learn(seed: int, units: int, count: int) -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    params, x, labels = classifier(seed, units, count)
+    a = fnn.forward(params, x)
+    given_labels = a.argmax(axis=1) if units > 1 else (a[:, 0] > 0.5).astype(int)
+    found = fnn.confusion_matrix(params, x, labels)
+
+    assert_array_equal(found, metrics.confusion_matrix(labels, given_labels, labels=range(max(units, 2))))
+    assert found.dtype == np.int64
+    assert found.trace() / count == fnn.accuracy(params, x, labels)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("units", [1, 3])
+def test_r2_score_by_scikit_learn(units: int, dtype: type[Any]) -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(units)
+    params = fnn.init((4, units), seed=1, output=fnn.identity, dtype=dtype)
+    x = random.normal(size=(50, 4)).astype(dtype)
+    a = fnn.forward(params, x)
+    y = (a + random.normal(size=(50, units))).astype(dtype)
+    constant, met = y.copy(), y.copy()
+    constant[:, 0], met[:, 0] = 2.0, 0.0
+    silent = params.replace({"W1": params["W1"] * (np.arange(units) > 0)})
+
+    for network, targets in ((params, y), (params, 100 * y), (params, a), (params, constant), (silent, met)):
+        wanted = metrics.r2_score(targets.astype(float), fnn.forward(network, x).astype(float))
+        assert fnn.r2_score(network, x, targets) == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: fnn.top_k_accuracy(PASS, [[1, 2, 3]], [0], 0), ValueError, "k: must be at least 1, got 0"),
+        (lambda: fnn.top_k_accuracy(PASS, [[1, 2, 3]], [0], 4), ValueError, "k: must be at most 3, got 4"),
+        (lambda: fnn.top_k_accuracy(PASS, [[1, 2, 3]], [0], 1.0), TypeError, "k: needs a whole number"),  # type: ignore[arg-type]  # what bad input gets
+        (lambda: fnn.top_k_accuracy(PASS, [[1, 2, 3]], [0, 1], 1), ValueError, "labels: has 2 cases, but x has 1"),
+        (lambda: fnn.top_k_accuracy(SINGLE, [[1]], [0], 1), ValueError, "params: needs two outputs or more, has 1"),
+        (lambda: fnn.confusion_matrix(PASS, [[1, 2, 3]], [3]), ValueError, "labels: must be 0 to 2, got 3 in row 0"),
+        (lambda: fnn.confusion_matrix(PASS, [[1, 2]], [1]), ValueError, "x: has 2 columns"),
+        (lambda: fnn.r2_score(SINGLE, [[1.0]], [[1.0]]), ValueError, "x: needs at least two cases, got one"),
+        (lambda: fnn.r2_score(SINGLE, [[1.0], [2.0]], [1.0, 2.0]), ValueError, r"y: needs shape \(2, 1\), got \(2,\)"),
+        (lambda: fnn.r2_score(SINGLE, [[1.0], [2.0]], [[1.0], [np.nan]]), ValueError, "y: NaN or infinity in row 1"),
+        (lambda: fnn.r2_score(SINGLE, [[1.0], [np.inf]], [[1.0], [2.0]]), ValueError, "x: NaN or infinity in row 1"),
+        (lambda: fnn.r2_score({}, [[1.0], [2.0]], [[1.0], [2.0]]), TypeError, "params: needs fnn.Params"),  # type: ignore[arg-type]  # what bad input gets
+    ],
+)
+def test_the_others_refuse(call: Callable[[], object], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()

@@ -1,13 +1,17 @@
 """The progress bar: on a terminal only, and only where tqdm is. Each run is a process of its own."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 import fnn
+from fnn.progress import Progress
 
 pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
 
@@ -17,15 +21,19 @@ import sys
 {before}
 import fnn, time
 params = fnn.init((1, 1), seed=0)
-run = fnn.train(params, [[1.0]], [[0.5]], eta=0.1, epochs={epochs}, progress={progress},
-                callback=lambda *_: time.sleep({pause}))
+run = fnn.train(params, [[1.0]] * 4, [[0.5]] * 4, eta=0.1, epochs={epochs}, progress={progress}, batch_size=1,
+                {call}, validation=([[1.0]], [[3.0]]))
 print("error", run.history.error[-1])
 """
 WITHOUT_TQDM = "sys.modules['tqdm'] = None"
 
 
-def script(before: str = "", epochs: int = 3, progress: object = None, pause: float = 0.0) -> list[str]:
-    code = TRAIN.format(before=before, epochs=epochs, progress=progress, pause=pause)
+def script(
+    before: str = "", epochs: int = 3, progress: object = None, pause: float = 0.0, call: str = "callback"
+) -> list[str]:
+    function = f"lambda *_: time.sleep({pause})"
+    call = f"on_step=(1, {function})" if call == "on_step" else f"callback={function}"
+    code = TRAIN.format(before=before, epochs=epochs, progress=progress, call=call)
 
     return [sys.executable, "-W", "error", "-c", code]
 
@@ -69,9 +77,37 @@ def test_a_long_run_on_a_terminal_shows_a_bar() -> None:
 
     assert status == 0, seen
     assert "/8 [" in seen
-    assert "epoch" in seen
-    assert "error 0.0" in seen
+    assert re.search(r"epoch/s|s/epoch", seen)
+    assert re.search(r"\[00:0\d<00:0\d, ", seen)  # how long it has taken, and how long it will
+    assert re.search(r"error 0\.\d+, validation [23]\.\d+", seen)
     assert seen.endswith("\r")  # and takes it away
+
+
+def test_the_bar_moves_within_an_epoch() -> None:
+    pytest.importorskip("tqdm")
+    seen, status = on_a_terminal(script(epochs=2, pause=0.4, call="on_step"))
+
+    assert status == 0, seen
+    assert {"0.8/2", "1.2/2", "1.5/2", "1.8/2"} & set(re.findall(r"\d\.\d/2", seen))
+    assert {"1.0/2", "2.0/2"} & set(re.findall(r"\d\.\d/2", seen))
+
+
+def test_the_bar_of_a_resumed_run_begins_where_it_was() -> None:
+    tqdm = pytest.importorskip("tqdm")
+    made: list[dict[str, object]] = []
+
+    def bar(**options: object) -> Any:
+        made.append(options)
+        return tqdm.tqdm(**{**options, "disable": True})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "tqdm", cast(ModuleType, SimpleNamespace(tqdm=bar)))
+        progress = Progress(10, True)
+        progress.begin(4)
+        progress.show(4.5)
+        progress.close()
+
+    assert [(options["total"], options["initial"]) for options in made] == [(10, 4)]
 
 
 def test_a_short_run_on_a_terminal_shows_none() -> None:

@@ -7,8 +7,9 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.kernels import plan
+from fnn.kernels.fetch import DATA, LABELLED, NUMBER, WEIGHTED, WEIGHTS, X, fetch_case
 from fnn.kernels.functions import CODE_OF_SIGMOID
-from fnn.kernels.intrinsics import Floats, Integers, like, pointer, shift
+from fnn.kernels.intrinsics import Floats, Integers, doubles, like, like_pointer, pointer, shift
 from fnn.kernels.linking import linked
 from fnn.kernels.losses import ANY, ENDS, PROBABILITIES, RULE, bounds, words_at
 from fnn.kernels.options import inline
@@ -35,6 +36,7 @@ class Cases(NamedTuple):
     has_labels: bool
     has_weights: bool
     has_order: bool
+    sources: int  # where the integers are that say how to fetch cases that lie otherwise (`fnn.kernels.fetch`), or 0
 
 
 def cases_type(dtype: types.Float) -> types.Type:
@@ -42,16 +44,27 @@ def cases_type(dtype: types.Float) -> types.Type:
     floats, integers, yes = types.CPointer(dtype), types.CPointer(types.int64), types.boolean
 
     return types.NamedTuple(
-        [types.int64, floats, floats, integers, types.CPointer(types.float64), integers, yes, yes, yes], Cases
+        [types.int64, floats, floats, integers, types.CPointer(types.float64), integers, yes, yes, yes, types.int64],
+        Cases,
     )
 
 
 @inline
-def cases_of(x: Reals, y: Reals, labels: Labels, weights: Weights, order: Labels) -> Cases:
-    """Empty labels, weights and order stand for none."""
+def cases_of(x: Reals, y: Reals, labels: Labels, weights: Weights, order: Labels, sources: int, number: int) -> Cases:
+    """Empty labels, weights and order stand for none; with sources, nothing but the order is read off the arrays.
+
+    The number is 0 for all cases; if it is another, only those that are so far in the order count.
+    """
+    if sources != 0:
+        words = words_at(sources)
+        return Cases(
+            number or words[NUMBER], like_pointer(pointer(x), words[X + DATA]), pointer(y), pointer(labels),
+            doubles(words_at(words[WEIGHTS])), pointer(order), words[LABELLED] != 0, words[WEIGHTED] != 0,
+            order.size > 0, sources,
+        )  # fmt: skip
     return Cases(
-        x.shape[0], pointer(x), pointer(y), pointer(labels), pointer(weights), pointer(order),
-        labels.size > 0, weights.size > 0, order.size > 0,
+        number or x.shape[0], pointer(x), pointer(y), pointer(labels), pointer(weights), pointer(order),
+        labels.size > 0, weights.size > 0, order.size > 0, 0,
     )  # fmt: skip
 
 
@@ -78,7 +91,9 @@ def first_not_finite(values: Floats, rows: int, columns: int) -> int:
 
 @linked(lambda t: types.UniTuple(types.int64, 2)(cases_type(t), *[types.int64] * 4))
 def find_fault(cases: Cases, inputs: int, outputs: int, code: int, loss: int) -> tuple[int, int]:
-    """What is wrong first, and in which row; (FINE, −1) if nothing is."""
+    """What is wrong first, and in which row; (FINE, −1) if nothing is, or if the cases must be fetched."""
+    if cases.sources != 0:  # the typed layer has looked through them piece by piece
+        return FINE, -1
     row = first_not_finite(cases.x, cases.number, inputs)
     if row >= 0:
         return BAD_X, row
@@ -153,14 +168,22 @@ def load(net: Net, cases: Cases, first: int, scale: float, loss: int, top: int, 
     shares = shift(net.space, entry(net, 0, plan.SHARES))
     low, high = bounds(loss)
     for row in range(top, bottom):
-        case = case_at(cases, first + row)
-        copy(shift(cases.x, case * inputs), block(net, 0, plan.A, row), inputs)
+        case, x = case_at(cases, first + row), block(net, 0, plan.A, row)
         y = shift(net.space, entry(net, 0, plan.TARGETS) + row * stride)
-        if not cases.has_labels:
-            copy(shift(cases.y, case * outputs), y, outputs)
-        elif outputs == 1:
-            y[0] = like(y, low if cases.labels[case] == 0 else high)
+        label = 0
+        if cases.sources != 0:
+            fetch_case(cases.sources, case, x, y)
+            label = int(y[0])
         else:
-            for d in range(outputs):
-                y[d] = like(y, high if d == cases.labels[case] else low)
+            copy(shift(cases.x, case * inputs), x, inputs)
+            if cases.has_labels:
+                label = cases.labels[case]
+            else:
+                copy(shift(cases.y, case * outputs), y, outputs)
+        if cases.has_labels:
+            if outputs == 1:
+                y[0] = like(y, low if label == 0 else high)
+            else:
+                for d in range(outputs):
+                    y[d] = like(y, high if d == label else low)
         shares[row] = like(shares, cases.weights[case] * scale if cases.has_weights else scale)

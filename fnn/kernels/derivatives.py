@@ -53,7 +53,7 @@ def input_gradient_kernel(
     mean: bool, into: Reals,
 ) -> tuple[int, int]:  # fmt: skip
     """∂E/∂A⁰ of all cases, and what fault there is, and its row. The workspace has room for BLOCK cases."""
-    net, cases = network(table, flat, space), cases_of(x, y, labels, weights, labels[:0])
+    net, cases = network(table, flat, space), cases_of(x, y, labels, weights, labels[:0], 0, 0)
     inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     fault, row = find_fault(cases, inputs, outputs, function_of(net, net.layers)[CODE], loss)
     if fault == FINE:
@@ -130,7 +130,7 @@ def hvp_kernel(
 ) -> tuple[int, int]:  # fmt: skip
     """R{∂E/∂(W, b)} over all cases, and what fault there is, and its row. The workspaces have room for so many."""
     net, r = network(table, flat, space), network(r_table, v, r_space)
-    cases = cases_of(x, y, labels, weights, labels[:0])
+    cases = cases_of(x, y, labels, weights, labels[:0], 0, 0)
     inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     fault, row = find_fault(cases, inputs, outputs, function_of(net, net.layers)[CODE], loss)
     if fault == FINE:

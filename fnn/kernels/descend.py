@@ -17,9 +17,11 @@ from fnn.kernels.cases import Cases, Labels, Reals, Weights, cases_of, cases_typ
 from fnn.kernels.differentiate import sum_in_order, through
 from fnn.kernels.equations import GRADIENT, gradient, share, transpose
 from fnn.kernels.evaluate import descend_flat
+from fnn.kernels.fetch import LENGTH
 from fnn.kernels.intrinsics import Floats, Integers, aligned, like, pointer, shift
 from fnn.kernels.kernel import array, kernel, output
 from fnn.kernels.linking import linked
+from fnn.kernels.losses import words_at
 from fnn.kernels.matmul import Soon
 from fnn.kernels.method import ETA, Method, call_cases_phase, call_rows_phase, method_of, method_type
 from fnn.kernels.options import inline
@@ -47,7 +49,7 @@ def fault_kernel(
     x: Reals, y: Reals, labels: Labels, weights: Weights, outputs: int, code: int, loss: int
 ) -> tuple[int, int]:
     """What is wrong with the cases, and in which row."""
-    return find_fault(cases_of(x, y, labels, weights, labels[:0]), x.shape[1], outputs, code, loss)
+    return find_fault(cases_of(x, y, labels, weights, labels[:0], 0, 0), x.shape[1], outputs, code, loss)
 
 
 @kernel(lambda t: types.void(array(types.int64), output(t), output(t), output(t), types.boolean))
@@ -79,9 +81,9 @@ def relay_weights(net: Net, flat: Floats, packing: bool) -> None:
 @kernel(
     lambda t: types.void(
         types.int64, types.int64, output(types.int64), array(types.int64), output(t), output(t), types.int64, output(t),
-        array(t, 2), array(t, 2), array(types.int64), array(types.float64), output(types.int64),
-        types.int64, types.boolean, array(types.int64), output(t, 2), array(t, 2), types.int64, types.int64,
-        types.int64, output(types.int64), output(types.float64), output(types.float64),
+        array(t, 2), array(t, 2), array(types.int64), array(types.float64), types.int64, output(types.int64),
+        array(types.int64), types.int64, types.boolean, array(types.int64), output(t, 2), array(t, 2), types.int64,
+        types.int64, types.int64, output(types.int64), output(types.float64), output(types.float64),
     )
 )  # fmt: skip
 def descend_kernel(
@@ -97,7 +99,9 @@ def descend_kernel(
     y: Reals,
     labels: Labels,
     case_weights: Weights,
+    sources: int,
     order: Labels,
+    chosen: Labels,
     loss: int,
     mean: bool,
     places: npt.NDArray[np.int64],
@@ -114,13 +118,15 @@ def descend_kernel(
 
     The clock and the sums say where training stands; `history` gets the error of each epoch that ends. The workspace
     has room for so many cases; `large` is a gradient, for batches of more and for optimizers, which `places` and
-    `state` stand for. `numbers` has a row for each step, or one for all.
+    `state` stand for. `numbers` has a row for each step, or one for all. If some cases are chosen, the others don't
+    count; the order has room for as many as count, and if there is but one batch, it holds them.
     """
     net = Net(table.size // COLUMNS - 1, pointer(table), aligned(pointer(weights)), aligned(pointer(space)))
-    cases = cases_of(x, y, labels, case_weights, order)
+    cases = cases_of(x, y, labels, case_weights, order, sources, chosen.size)
     descend(
         part, parts, pointer(gate), net, room, aligned(pointer(large)), cases, loss, mean,
         method_of(places, state, numbers), batch, seed, steps, pointer(clock), pointer(sums), pointer(history),
+        pointer(chosen), chosen.size > 0,
     )  # fmt: skip
 
 
@@ -129,22 +135,25 @@ def descend_kernel(
         types.int64, types.int64, types.CPointer(types.int64), net_type(t), types.int64, types.CPointer(t),
         cases_type(t), types.int64, types.boolean, method_type(t), types.int64, types.int64,
         types.int64, types.CPointer(types.int64), types.CPointer(types.float64), types.CPointer(types.float64),
+        types.CPointer(types.int64), types.boolean,
     )
 )  # fmt: skip
 def descend(
     part: int, parts: int, gate: Integers, net: Net, room: int, large: Floats,
     cases: Cases, loss: int, mean: bool, method: Method, batch: int, seed: int,
-    steps: int, clock: Integers, sums: Floats, history: Floats,
+    steps: int, clock: Integers, sums: Floats, history: Floats, chosen: Integers, is_part: bool,
 ) -> None:  # fmt: skip
     """The loop over steps; all parts keep the same time, and the first part's is the one that is told."""
     crew = Crew(part, parts, gate)
     epoch, first, total, weight = clock[EPOCH], clock[CASE], sums[0], sums[1]
-    reshuffles = batch < cases.number
+    reshuffles = cases.has_order and batch < cases.number
     loading = reshuffles or room < cases.number or clock[LOADED] == 0
     for number in range(steps):
         if first == 0 and reshuffles:
             if part == 0:
                 shuffle(cases.order, cases.number, seed, epoch)
+                for place in range(cases.number if is_part else 0):
+                    cases.order[place] = chosen[cases.order[place]]
             wait_for_all(gate, parts)
         rows = min(batch, cases.number - first)
         of_batch = total_weight(cases, first, rows) if cases.has_weights else float(rows)
@@ -240,9 +249,10 @@ def coming(cases: Cases, inputs: int, first: int, rows: int, part: int, parts: i
     From memory they come far slower than a core computes with them: 2.3 of the 8.7 µs of a step of ten digits through
     30 units, of which fetching them during phase 2 saves 0.8.
     """
-    count = min(rows, cases.number - first) if cases.has_order and cases.number * inputs > _NEAR else 0
+    length = inputs if cases.sources == 0 else words_at(cases.sources)[LENGTH]
+    count = min(rows, cases.number - first) if cases.has_order and cases.number * length > _NEAR else 0
     top, bottom = share(count, part, parts)
-    return Soon(cases.x, shift(cases.order, first + top), inputs, bottom - top)
+    return Soon(cases.x, shift(cases.order, first + top), length, bottom - top)
 
 
 @inline

@@ -35,7 +35,7 @@ PIECE: Final = 256  # cases whose activations are held at once
 @kernel(
     lambda t: types.Tuple((types.float64, types.int64, types.int64))(
         array(types.int64), array(t), output(t), types.int64,
-        array(t, 2), array(t, 2), array(types.int64), array(types.float64),
+        array(t, 2), array(t, 2), array(types.int64), array(types.float64), types.int64,
         types.int64, types.boolean, types.int64, output(t),
     )
 )  # fmt: skip
@@ -48,6 +48,7 @@ def differentiate_kernel(
     y: Reals,
     labels: Labels,
     weights: Weights,
+    sources: int,
     loss: int,
     mean: bool,
     wanted: int,
@@ -58,7 +59,7 @@ def differentiate_kernel(
     The workspace has room for so many cases. With EVERYTHING that is all of them, and every quantity is found in it.
     """
     net = Net(table.size // COLUMNS - 1, pointer(table), pointer(flat), aligned(pointer(space)))
-    cases = cases_of(x, y, labels, weights, labels[:0])
+    cases = cases_of(x, y, labels, weights, labels[:0], sources, 0)
     return differentiate(net, room, cases, loss, mean, wanted, pointer(into))
 
 

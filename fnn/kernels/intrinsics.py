@@ -102,6 +102,16 @@ def doubles(typingctx: Any, p: Any) -> Any:
     return types.CPointer(types.float64)(p), codegen
 
 
+@intrinsic
+def like_pointer(typingctx: Any, p: Any, address: Any) -> Any:
+    """An address as a pointer of the type of p."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[1], arguments[0].type)
+
+    return p(p, types.int64), codegen
+
+
 class Floats(Protocol):
     """A pointer to float32 or float64, as mypy sees it."""
 

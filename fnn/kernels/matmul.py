@@ -114,7 +114,7 @@ def matmul(
 
 
 @intrinsic
-def _transpose_block(typingctx: Any, src: Any, src_row: Any, dst: Any, dst_row: Any) -> Any:
+def transpose_block(typingctx: Any, src: Any, src_row: Any, dst: Any, dst_row: Any) -> Any:
     """dst[j,i] = src[i,j] for a square block as wide as a vector, half a panel."""
     require_pointer(dst)
 
@@ -161,7 +161,7 @@ def _transpose_by_blocks(n: int, src: Floats, src_panel: int, src_row: int, dst:
         to = i // panel * panel * n + i % panel
         for j in range(0, right, block):
             corner = shift(src, j // panel * src_panel + i * src_row + j % panel)
-            _transpose_block(corner, src_row, shift(dst, to + j * panel), panel)
+            transpose_block(corner, src_row, shift(dst, to + j * panel), panel)
     for j in range(n):
         column = shift(src, j // panel * src_panel + j % panel)
         i = k0

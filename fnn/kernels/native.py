@@ -231,7 +231,7 @@ def run(
         descent = method.Method(0, 0, table, flat, numbers, 0)
         descend(
             0, 1, shift(clock, HANDS), net, room, aligned(large), every, problem.loss, problem.mean, descent,
-            batch, seed, steps, clock, sums, history,
+            batch, seed, steps, clock, sums, history, clock, False,
         )  # fmt: skip
         relay_weights(net, into.at, False)
         status = DIVERGED if clock[STOPPED] != 0 or not is_finite(into.at, into.columns) else FINE

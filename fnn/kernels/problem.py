@@ -109,7 +109,7 @@ def cases_in(problem: Problem, order: Integers, has_order: bool) -> Cases:
     """The cases as the kernels take them."""
     return Cases(
         problem.x.rows, problem.x.at, problem.y.at, problem.labels.at, problem.weights.at, order, problem.labelled,
-        problem.weighted, has_order,
+        problem.weighted, has_order, 0,
     )  # fmt: skip
 
 

@@ -121,7 +121,9 @@ def everything(dtype: type[Any], sizes: tuple[int, ...], count: int) -> None:
             fnn.backprop(params, x, y, loss=loss, weights=np.ones(count))
             fnn.update(params, fnn.grad(params, x, y, loss=loss, reduction="mean"), 0.1)
             for batch_size in (None, 50):
-                fnn.train(params, x, y, loss=loss, eta=1e-3, epochs=1, threads=1, batch_size=batch_size)
+                fnn.train(
+                    params, x, y, loss=loss, eta=1e-3, epochs=1, threads=1, batch_size=batch_size, validation=(x, y)
+                )
     for optimizer in (fnn.gradient_descent(fnn.cosine(1e-3, steps=9)), fnn.momentum(1e-3), fnn.adamw(), fnn.amsgrad()):
         optimizer.update(params, params, optimizer.init(params))
         options: dict[str, Any] = {"optimizer": optimizer, "epochs": 1, "threads": 1, "loss": loss}

@@ -34,6 +34,21 @@ fnn.update(params, fnn.grad(params, x, y), "0.1")  # expect: arg-type
 fnn.train(params, x, y, 0.1)  # expect: call-arg
 fnn.train(params, x, y, eta=0.1, epochs=2.5)  # expect: arg-type
 fnn.train(params, x, y, eta=0.1, epochs=2, batch_size=0.5)  # expect: arg-type
+fnn.train(params, x, y, eta=0.1, epochs=2, validation="0.1")  # expect: arg-type
+fnn.train(params, x, y, eta=0.1, epochs=2, stopping=5)  # expect: arg-type
+fnn.train(params, x, y, eta=0.1, epochs=2, on_step=print)  # expect: arg-type
+fnn.train(params, x, y, eta=0.1, epochs=2, on_step=(1.5, print))  # expect: arg-type
+fnn.stopping(5)  # expect: call-arg
+fnn.stopping(patience="5")  # expect: arg-type
+fnn.stopping(patient=5)  # expect: call-arg
+fnn.top_k_accuracy(params, x, [0])  # expect: call-arg
+
+# Of several networks each has one value or its own.
+fnn.train_many(params, x, y, eta=0.1, epochs=2)  # expect: arg-type
+fnn.train_many([params], x, y, eta=[0.1], epochs=2)  # expect: arg-type
+fnn.train_many([params], x, y, eta=fnn.each(["0.1"]), epochs=2)  # expect: list-item
+fnn.train_many([params], x, y, eta=fnn.each(0.1), epochs=2)  # expect: arg-type
+fnn.train_many([params], x, y, eta=0.1, epochs=2).sum()  # expect: attr-defined
 
 # Memory is an array of the dtype of params.
 fnn.forward(params, x, workspace=4)  # expect: arg-type

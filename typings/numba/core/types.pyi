@@ -95,10 +95,13 @@ class NamedTuple(BaseTuple):
 boolean: Boolean
 float32: Float
 float64: Float
+int8: Integer
+int16: Integer
 int32: Integer
 int64: Integer
 intp: Integer
 uint8: Integer
+uint16: Integer
 uint32: Integer
 uint64: Integer
 none: NoneType

@@ -1,0 +1,1 @@
+"""Threads, processes and Numba's threading layers, all at once."""
