@@ -179,6 +179,10 @@ class Descent(Generic[DT]):
 
         run_parts(part, threads, lambda: gate.__setitem__(barrier.ABANDONED, 1))
 
+    def last_good(self) -> tuple[int, NDArray[DT], int] | None:
+        """What `fnn.loop.last_good` returns, if the run can't be gone over again."""
+        return None
+
     def is_fine(self, flat: NDArray[DT]) -> bool:
         """Whether parameters and the error of all cases with them are finite."""
         params, count = wrap(flat, self.architecture), len(self._batch.x)

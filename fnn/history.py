@@ -46,6 +46,25 @@ class Run(Generic[DT]):
     state: OptimizerState[DT]
 
 
+class BatchError(ValueError):
+    """A batch of an iterable couldn't be trained on, or the iterable raised an error, which is the cause of this one.
+
+    Attributes
+    ----------
+    epoch, batch
+        Where, both counted from 1; batch 0 if there was none.
+    run
+        What there was by the batches before: parameters, the history of whole epochs, the optimizer's state.
+    """
+
+    def __init__(self, message: str, epoch: int, batch: int, run: Run[Any]) -> None:
+        super().__init__(message)
+        self.epoch, self.batch, self.run = epoch, batch, run
+
+    def __reduce__(self) -> tuple[type[BatchError], tuple[str, int, int, Run[Any]]]:
+        return BatchError, (str(self), self.epoch, self.batch, self.run)
+
+
 class TrainingDiverged(ArithmeticError):
     """The error or the parameters became NaN or infinite.
 
@@ -63,7 +82,7 @@ class TrainingDiverged(ArithmeticError):
         super().__init__(
             f"the error or the parameters became NaN or infinite in epoch {epoch}; usually eta is too large (with "
             f'reduction="sum" the step grows with the batch) or the inputs are not scaled; .params holds the network '
-            f"after epoch {len(history)}"
+            f"after epoch {len(history)} (or some batches later, if they came one by one)"
         )
         self.epoch, self.params, self.history = epoch, params, history
 

@@ -98,6 +98,9 @@ def last_good(descent: Descent[DT], beginning: Snapshot, at: Snapshot) -> tuple[
     Returns the epoch, from 1, in which it went wrong, the last parameters with which all is finite, and after how many
     epochs they were. If there are none from the snapshot on, the run is gone over from its beginning.
     """
+    known = descent.last_good()
+    if known is not None:
+        return known
     good = (at.flat, at.epoch) if descent.is_fine(at.flat) else None
     if good is None and at.epoch > 0:
         return last_good(descent, beginning, beginning)
