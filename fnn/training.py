@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fnn.batch import Reduction, batch_of, require_loss, require_reduction
+from fnn.batch import Reduction, batch_of, require_loss, require_reduction, scale_of
 from fnn.checks import positive, whole
 from fnn.descent import Descent
-from fnn.history import Record, Run
+from fnn.history import BatchError, Record, Run
 from fnn.jittable import jittable
 from fnn.loop import Calls, Loop
 from fnn.loss import Loss
 from fnn.losses import squared_error
 from fnn.optimizers import Optimizer, gradient_descent
-from fnn.pace import pace_for
+from fnn.pace import Pace, pace_for
 from fnn.params import DT, Params, require_params
 from fnn.progress import Progress
 from fnn.restraints import Mask, restraints_of
 from fnn.schedules import Rate
 from fnn.stopping import Stopper
 from fnn.stopping import stopping as Stopping
-from fnn.validation import judge_of, split_off
+from fnn.stream import Batches, Refusal, Stream, require_arrays, stream_of
+from fnn.streaming import StreamDescent, StreamPace
+from fnn.validation import judge_of, own_set, split_off
 from fnn.watch import Watch
 
 
 @jittable
 def train(
     params: Params[DT],
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | Batches,
+    y: ArrayLike | None = None,
     *,
     eta: Rate | None = None,
     optimizer: Optimizer | None = None,
@@ -73,7 +76,9 @@ def train(
         ``np.memmap``, are read where they lie, and must stay as they are meanwhile: each case is cast when its batch
         comes, and nothing of more than a megabyte is copied. The bits are those of ``x.astype(dtype)``. With "mean" a
         step follows the mean gradient of its batch: the sum over its cases, however many they are, divided by the sum
-        of their weights.
+        of their weights. Without y, x is an iterable of batches (x, y) or (x, y, weights): each is one step, in the
+        order in which they come, and an epoch goes through the iterable from its beginning. They have the bits of the
+        same batches in one array.
     eta
         The learning rate η of gradient descent: a number, finite and above 0, a schedule such as
         ``fnn.cosine(3.0, steps=1000)``, or any function of the step, which counts from 0.
@@ -82,7 +87,8 @@ def train(
     epochs
         How often to go through all cases, at least 0.
     batch_size
-        Cases a step, at least 1; the last batch of an epoch may be smaller. None: all of them. 1: online.
+        Cases a step, at least 1; the last batch of an epoch may be smaller. None: all of them, or the batches of an
+        iterable as they come. 1: online.
     l2, l1
         λ₂ and λ₁ ≥ 0 of the `penalty` ½ λ₂ Σ W² + λ₁ Σ |W| that is added to the error of every batch: λ₂ W + λ₁ sign W
         is added to its gradient. Biases are free. The history tells the error without it.
@@ -133,6 +139,8 @@ def train(
         a part of the cases that leaves none to validate or to train on.
     TrainingDiverged
         The error or the parameters became NaN or infinite; it carries the last good parameters.
+    BatchError
+        A batch of an iterable has a fault, or the iterable raised an error; it carries what was learned until then.
 
     Examples
     --------
@@ -149,26 +157,34 @@ def train(
     mean = require_reduction(reduction)
     calls = calls_of(callback, on_step)
     method, total = method_of(eta, optimizer, params), whole("epochs", epochs, at_least=0)
-    number = whole("seed", seed, at_least=0, at_most=2**63 - 1)
-    everything = batch_of(params, x, y, weights, loss, class_weights=class_weights, scale=scale, whole=False)
-    batch, held_out = split_off(params, everything, validation, loss, number, scale)
-    size = batch.number if batch_size is None else min(whole("batch_size", batch_size, at_least=1), batch.number)
     most = None if threads is None else whole("threads", threads, at_least=1)
-    if method.needs_all_cases and size < batch.number:
-        raise ValueError(f"batch_size: {method!r} needs all {batch.number} cases in every step, got {size}")
     restraints = restraints_of(params, l2, l1, decay, clip, clip_norm, max_norm, dropout, mask)
-    descent = Descent(params, batch, loss, mean, method, restraints, size, number, total)
-    loop = Loop(
-        descent,
-        total,
-        Watch(judge_of(params, held_out, loss, mean, most)),
-        Stopper(stopping, params._architecture),
-        pace_for(_work(params, size), most),
-        Progress(total, progress),
-        calls,
-    )
-
-    return loop.run()
+    number = whole("seed", seed, at_least=0, at_most=2**63 - 1)
+    descent: Descent[DT]
+    if y is None:
+        batches = stream_of(x, total, {"batch_size": batch_size, "weights": weights})
+        if method.needs_all_cases:
+            raise ValueError(f"x: {method!r} needs all cases in every step, so x can't be an iterable of batches")
+        held_out = None if validation is None else own_set(params, validation, loss, scale)
+        stream = Stream(batches, params, loss, class_weights, scale_of(params, scale))
+        descent = streamed = StreamDescent(params, stream, loss, mean, method, restraints, number, total)
+        pace: Pace = StreamPace(streamed, partial(_work, params), most)
+    else:
+        arrays = require_arrays(x)
+        everything = batch_of(params, arrays, y, weights, loss, class_weights=class_weights, scale=scale, whole=False)
+        batch, held_out = split_off(params, everything, validation, loss, number, scale)
+        size = batch.number if batch_size is None else min(whole("batch_size", batch_size, at_least=1), batch.number)
+        if method.needs_all_cases and size < batch.number:
+            raise ValueError(f"batch_size: {method!r} needs all {batch.number} cases in every step, got {size}")
+        descent = Descent(params, batch, loss, mean, method, restraints, size, number, total)
+        pace = pace_for(_work(params, size), most)
+    watch = Watch(judge_of(params, held_out, loss, mean, most))
+    stopper: Stopper[DT] = Stopper(stopping, params._architecture)
+    loop = Loop(descent, total, watch, stopper, pace, Progress(total, progress), calls)
+    try:
+        return loop.run()
+    except Refusal as refusal:
+        raise BatchError(str(refusal), refusal.epoch, refusal.batch, loop.result()) from refusal.__cause__
 
 
 def calls_of(
