@@ -292,7 +292,7 @@ def test_a_function_for_a_rate_is_asked_for_no_step_that_is_not_taken() -> None:
     for step in range(6):
         by_hand = fnn.train(by_hand, *GOOD, eta=0.5 / (1 + step), epochs=1).params
 
-    assert (asked, run.params) == ([*range(6), 0, 3], by_hand)  # the first steps of epochs again, for the history
+    assert (set(asked), run.params) == (set(range(6)), by_hand)
 
 
 def test_digests_tell_whether_the_same_batches_came() -> None:
