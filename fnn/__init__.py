@@ -33,6 +33,7 @@ from fnn.backprop import forward as forward
 from fnn.backprop import grad as grad
 from fnn.backprop import update as update
 from fnn.backprop import value_and_grad as value_and_grad
+from fnn.history import BatchError as BatchError
 from fnn.history import History as History
 from fnn.history import Record as Record
 from fnn.history import Run as Run

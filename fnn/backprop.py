@@ -19,10 +19,10 @@ from fnn.batch import (
     Reduction,
     batch_of,
     cast_to,
-    inputs_by_pieces,
     raise_fault,
     require_loss,
     require_reduction,
+    rows_of,
     scale_of,
 )
 from fnn.checks import positive, require_apart, require_output, whole
@@ -97,8 +97,8 @@ def forward(
     array([11.5])
     """
     require_params("params", params)
-    factor = scale_of(params, scale)
-    rows, single, is_source = inputs_by_pieces(params, x, factor)
+    factor = 1.0 if type(scale) is float and scale == 1 else scale_of(params, scale)
+    rows, single, is_source = rows_of(params, x, "", factor, False)
     flat, architecture, dtype = params._flat, params._architecture, params._flat.dtype
     units = architecture.sizes[-1]
     most = None if threads is None else whole("threads", threads, at_least=1)
@@ -115,7 +115,10 @@ def forward(
         if workspace is not None:
             require_apart("workspace", workspace, "x", rows)
             require_apart("out", a, "workspace", workspace)
-        bad = _forward(params, layout.table, space, rows, a, factor if is_source else None)
+        if is_source:
+            bad = _forward_by_pieces(params, layout.table, space, rows, a, factor)
+        else:
+            bad = forward_kernel[dtype](layout.table, flat, space, rows, a)
     else:
         bad = forward_by_parts(params, rows, a, most or available(), factor if is_source else None)
     if bad >= 0:
@@ -140,7 +143,11 @@ def forward_by_parts(
     def part(number: int, parts: int) -> None:
         top, bottom = (len(rows) * n // parts for n in (number, number + 1))
         space = np.zeros(layout.forward, params.dtype)
-        row = _forward(params, layout.table, space, rows[top:bottom], a[top:bottom], scale)
+        cases, into = rows[top:bottom], a[top:bottom]
+        if scale is None:
+            row = forward_kernel[params.dtype](layout.table, params._flat, space, cases, into)
+        else:
+            row = _forward_by_pieces(params, layout.table, space, cases, into, scale)
         if row >= 0:
             bad[number] = top + row
 
@@ -149,13 +156,11 @@ def forward_by_parts(
     return min(bad.values(), default=-1)
 
 
-def _forward(
-    params: Params[DT], table: NDArray[np.int64], space: NDArray[DT], rows: NDArray[Any], a: NDArray[DT],
-    scale: float | None,
-) -> int:  # fmt: skip
+def _forward_by_pieces(
+    params: Params[DT], table: NDArray[np.int64], space: NDArray[DT], rows: NDArray[Any], a: NDArray[DT], scale: float
+) -> int:
+    """`forward` of rows that are cast and scaled a piece at a time; the first with NaN or infinity, or −1."""
     kernel, step = forward_kernel[params.dtype], max(CAST // (8 * rows.shape[1]), BLOCK)
-    if scale is None:
-        return kernel(table, params._flat, space, rows, a)
     for top in range(0, len(rows), step):
         piece = slice(top, top + step)
         row = kernel(table, params._flat, space, cast(params.dtype, rows[piece], scale), a[piece])

@@ -46,7 +46,8 @@ def batch_of(
     Unless they are wanted as a whole, large arrays that kernels can't take as they are aren't converted: the batch has
     sources, and what is in them is checked here, a piece at a time.
     """
-    batch = _batch_of(params, x, y, weights, loss, name, scale_of(params, scale), whole)
+    factor = 1.0 if type(scale) is float and scale == 1 else scale_of(params, scale)
+    batch = _batch_of(params, x, y, weights, loss, name, factor, whole)
     if class_weights is not None:
         outputs = params._architecture.sizes[-1]
         of_pieces = [
@@ -69,9 +70,8 @@ def _batch_of(
     whole: bool,
 ) -> Batch[DT]:  # fmt: skip
     dtype = params._flat.dtype
-    inputs, is_source = _taken(dtype, x, f"{name}x", scale, whole)
+    rows, single, is_source = rows_of(params, x, name, scale, whole)
     sources = Sources(dtype, scale, NO_LABELS) if is_source else None
-    rows, single = _rows(params, inputs, name)
     count, outputs = len(rows), params._architecture.sizes[-1]
     case_weights = NO_WEIGHTS if weights is None else weights_of(weights, count, single, name)
     wanted = (outputs,) if single else (count, outputs)
@@ -94,27 +94,24 @@ def _batch_of(
             elif is_labels:
                 hint = f"; for labels, use loss=fnn.cross_entropy or fnn.one_hot(labels, {outputs})"
             raise ValueError(f"{name}y: needs shape {wanted}, got {target.shape}{hint}")
-    y_rows, is_source = _taken(dtype, y, f"{name}y", 1.0, whole)
-    if is_source:
-        sources = sources or Sources(dtype, 1.0, NO_LABELS)
+    if type(y) is np.ndarray and y.dtype is dtype and y.flags.carray:
+        y_rows = y
+    else:
+        y_rows, is_source = _taken(dtype, y, f"{name}y", 1.0, whole)
+        if is_source and sources is None:
+            sources = Sources(dtype, 1.0, NO_LABELS)
 
     return Batch(rows, y_rows.reshape(1, outputs) if single else y_rows, NO_LABELS, case_weights, single, sources)
 
 
 def inputs_of(params: Params[DT], x: ArrayLike, name: str = "") -> tuple[NDArray[DT], bool]:
     """X as (N, n_0) in the dtype of params, and whether it was a single case."""
-    return _rows(params, cast_to(params._flat.dtype, x, f"{name}x"), name)
+    return rows_of(params, x, name, 1.0, True)[:2]
 
 
-def inputs_by_pieces(params: Params[DT], x: ArrayLike, scale: float) -> tuple[NDArray[DT], bool, bool]:
+def rows_of(params: Params[DT], x: ArrayLike, name: str, scale: float, whole: bool) -> tuple[NDArray[DT], bool, bool]:
     """X as (N, n_0), whether it was a single case, and whether it still has to be cast and scaled, piece by piece."""
-    array, is_source = _taken(params._flat.dtype, x, "x", scale, False)
-
-    return *_rows(params, array, ""), is_source
-
-
-def _rows(params: Params[DT], array: NDArray[DT], name: str) -> tuple[NDArray[DT], bool]:
-    """X as (N, n_0), and whether it was a single case."""
+    array, is_source = _taken(params._flat.dtype, x, f"{name}x", scale, whole)
     units = params._architecture.sizes[0]
     if array.ndim and array.shape[0] == 0:
         raise ValueError(f"{name}x: needs at least one case, got shape {array.shape}")
@@ -123,7 +120,7 @@ def _rows(params: Params[DT], array: NDArray[DT], name: str) -> tuple[NDArray[DT
     if array.shape[-1] != units:
         raise ValueError(f"{name}x: has {array.shape[-1]} columns, but the network has {units} inputs")
 
-    return (array.reshape(1, units), True) if array.ndim == 1 else (array, False)
+    return (array.reshape(1, units), True, is_source) if array.ndim == 1 else (array, False, is_source)
 
 
 def weights_of(weights: ArrayLike, count: int, single: bool, name: str) -> NDArray[np.float64]:
@@ -154,21 +151,18 @@ def cast_to(dtype: np.dtype[DT], value: ArrayLike, name: str) -> NDArray[DT]:
 
 def scale_of(params: Params[Any], scale: SupportsFloat) -> float:
     """What x is multiplied by, as the dtype of params has it."""
-    if type(scale) is float and scale == 1.0:
-        return 1.0
-
     return float(params.dtype.type(positive("scale", scale, params.dtype)))
 
 
 def _taken(dtype: np.dtype[DT], value: ArrayLike, name: str, scale: float, whole: bool) -> tuple[NDArray[DT], bool]:
     """The value cast and scaled or, if it is for a source, as an array of what it was; and whether it is that."""
-    if not (whole or (type(value) is np.ndarray and value.dtype is dtype and value.flags.carray and scale == 1)):
-        array = real_array(name, value)
-        if is_to_fetch(array, dtype, scale):
-            return array, True
-    plain = cast_to(dtype, value, name)
+    if scale == 1 and type(value) is np.ndarray and value.dtype is dtype and value.flags.carray:
+        return value, False
+    array = real_array(name, value)
+    if not whole and is_to_fetch(array, dtype, scale):
+        return array, True
 
-    return plain if scale == 1 else cast(dtype, plain, scale), False
+    return cast(dtype, array, scale), False
 
 
 def require_no_fault(params: Params[DT], batch: Batch[DT], loss: Loss, name: str = "") -> None:

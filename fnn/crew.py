@@ -22,7 +22,7 @@ class Crew(Generic[DT]):
 
     def __init__(self, tasks: list[Task[DT]], threads: int) -> None:
         self._tasks, self._threads = tasks, threads
-        self._works = [task.work for task in tasks]  # operations of a step
+        self._works = [task.work(task.size) for task in tasks]  # operations of a step
         lengths = [work * task.steps for work, task in zip(self._works, tasks, strict=True)]
         self._left = sorted(range(len(tasks)), key=lengths.__getitem__)  # the longest is the last
         self._paces = {work: pace_for(work, 1) for work in set(self._works)}  # of all that are trained by one thread

@@ -159,12 +159,16 @@ class Descent(Generic[DT]):
 
         return float(total / weight if self._mean else total)
 
+    def first_steps(self, epochs: int) -> NDArray[np.int64]:
+        """The number, from 0, of the first step of each of the first epochs."""
+        return np.arange(epochs) * self.steps_an_epoch
+
     def etas(self, epochs: int) -> NDArray[np.float64] | None:
         """The learning rate at the beginning of each of the first epochs; None if the optimizer has none."""
         rate = self._optimizer.rate
         if rate is None:
             return None
-        firsts = np.arange(epochs) * self.steps_an_epoch
+        firsts = self.first_steps(epochs)
         if isinstance(rate, plateau):
             scales = np.array([seen.scale for seen in self._seen[:epochs]])
             return scales * etas(rate.rate, firsts)
@@ -232,6 +236,10 @@ class Descent(Generic[DT]):
             )  # fmt: skip
 
         run_parts(part, threads, lambda: gate.__setitem__(barrier.ABANDONED, 1))
+
+    def last_good(self) -> tuple[int, NDArray[DT], int] | None:
+        """What `fnn.loop.last_good` returns, if the run can't be gone over again."""
+        return None
 
     def is_fine(self, flat: NDArray[DT]) -> bool:
         """Whether parameters and the error of all cases with them are finite."""

@@ -183,6 +183,8 @@ def _tasks(networks: list[Params[DT]], arguments: dict[str, object], threads: in
         for name, values in own.items():
             given[name] = values[number]
         try:
+            if given["y"] is None:
+                raise TypeError("y: needs the targets; batches that come one after the other are for `train` alone")
             tasks.append(task_of(network, shared=together, progress=False, threads=threads, **given))
         except (TypeError, ValueError) as error:
             raise type(error)(f"network {number}: {error}") from error

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fnn.optimizers import OptimizerState
 from fnn.params import DT, Params
 
-Ending: TypeAlias = Literal["epochs", "callback", "on_step", "patience", "target_error", "seconds"]
+Ending: TypeAlias = Literal["epochs", "callback", "on_step", "patience", "target_error", "seconds", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,32 @@ class Run(Generic[DT]):
 
     `state` is the optimizer's, with which its `update` goes on. `ended_by` says why there was no further epoch: there
     were to be no more ("epochs"), a function answered True ("callback", "on_step"), or a rule of `stopping` was met
-    ("patience", "target_error", "seconds").
+    ("patience", "target_error", "seconds"), or it was "interrupted" by an error that has this run.
     """
 
     params: Params[DT]
     history: History
     state: OptimizerState[DT]
     ended_by: Ending
+
+
+class BatchError(ValueError):
+    """A batch of an iterable couldn't be trained on, or the iterable raised an error, which is the cause of this one.
+
+    Attributes
+    ----------
+    epoch, batch
+        Where, both counted from 1; batch 0 if there was none.
+    run
+        What there was by the batches before: parameters, the history of whole epochs, the optimizer's state.
+    """
+
+    def __init__(self, message: str, epoch: int, batch: int, run: Run[Any]) -> None:
+        super().__init__(message)
+        self.epoch, self.batch, self.run = epoch, batch, run
+
+    def __reduce__(self) -> tuple[type[BatchError], tuple[str, int, int, Run[Any]]]:
+        return BatchError, (str(self), self.epoch, self.batch, self.run)
 
 
 class TrainingDiverged(ArithmeticError):
@@ -90,7 +109,7 @@ class TrainingDiverged(ArithmeticError):
         super().__init__(
             f"the error or the parameters became NaN or infinite in epoch {epoch}; usually eta is too large (with "
             f'reduction="sum" the step grows with the batch) or the inputs are not scaled; .params holds the network '
-            f"after epoch {len(history)}"
+            f"after epoch {len(history)} (or some batches later, if they came one by one)"
         )
         self.epoch, self.params, self.history = epoch, params, history
 

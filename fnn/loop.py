@@ -43,6 +43,7 @@ class Loop(Generic[DT]):
         self._watch, self._stopper, self._pace, self._progress, self._calls = watch, stopper, pace, progress, calls
         self._beginning = descent.beginning
         self._trail = [self._beginning, self._beginning]  # at the last two ends of epochs where somebody looked
+        self._called_after = 0  # steps
         self._ended_by: Ending | None = None
 
     def run(self) -> Run[DT]:
@@ -65,7 +66,9 @@ class Loop(Generic[DT]):
         flat, state = (self._good_flat(), descent.state()) if best is None else (best.flat, best.state)
         history = self._watch.history(descent, descent.epoch)
 
-        return Run(self._params(flat), history, state, self._ended_by or "epochs")
+        whole_way: Ending = "epochs" if descent.epoch >= self._epochs else "interrupted"
+
+        return Run(self._params(flat), history, state, self._ended_by or whole_way)
 
     def _advance(self) -> None:
         """One call of the kernel: part of an epoch, or whole epochs to their end."""
@@ -93,7 +96,7 @@ class Loop(Generic[DT]):
         """Do what is due between two calls of the kernel."""
         descent, every = self._descent, self._calls.every
         self._watch.note(descent.epoch)
-        if every and descent.steps % every == 0:
+        if every and descent.steps % every == 0 and descent.steps > self._called_after:
             self._end_step()
         if descent.stopped or descent.step == 0:
             self._end_epoch()
@@ -104,6 +107,7 @@ class Loop(Generic[DT]):
     def _end_step(self) -> None:
         """Call who wants to be called after so many steps."""
         descent = self._descent
+        self._called_after = descent.steps
         params = self._params(self._good_flat())
         assert self._calls.on_step is not None
         if is_true(self._calls.on_step(descent.steps, params, descent.error)):
@@ -147,6 +151,9 @@ def last_good(descent: Descent[DT], beginning: Snapshot, at: Snapshot) -> tuple[
     Returns the epoch, from 1, in which it went wrong, the last parameters with which all is finite, and after how many
     epochs they were. If there are none from the snapshot on, the run is gone over from its beginning.
     """
+    known = descent.last_good()
+    if known is not None:
+        return known
     good = (at.flat, at.epoch) if descent.is_fine(at.flat) else None
     if good is None and at.epoch > 0:
         return last_good(descent, beginning, beginning)

@@ -9,11 +9,11 @@ from typing import Generic, NamedTuple, SupportsFloat, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fnn.batch import Reduction, require_loss, require_reduction
+from fnn.batch import Reduction, require_loss, require_reduction, scale_of
 from fnn.checks import whole
 from fnn.data import Batch
 from fnn.descent import Descent
-from fnn.history import Record, Run
+from fnn.history import BatchError, Record, Run
 from fnn.jittable import jittable
 from fnn.loop import Calls, Loop
 from fnn.loss import Loss
@@ -27,15 +27,17 @@ from fnn.schedules import Rate
 from fnn.sharing import Shared
 from fnn.stopping import Stopper
 from fnn.stopping import stopping as Stopping
-from fnn.validation import judge_of, split_off
+from fnn.stream import Batches, Refusal, Stream, require_arrays, stream_of
+from fnn.streaming import StreamDescent, StreamPace
+from fnn.validation import judge_of, own_set, split_off
 from fnn.watch import Watch
 
 
 @jittable
 def train(
     params: Params[DT],
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | Batches,
+    y: ArrayLike | None = None,
     *,
     eta: Rate | None = None,
     optimizer: Optimizer | None = None,
@@ -75,7 +77,9 @@ def train(
         ``np.memmap``, are read where they lie, and must stay as they are meanwhile: each case is cast when its batch
         comes, and nothing of more than a megabyte is copied. The bits are those of ``x.astype(dtype)``. With "mean" a
         step follows the mean gradient of its batch: the sum over its cases, however many they are, divided by the sum
-        of their weights.
+        of their weights. Without y, x is an iterable of batches (x, y) or (x, y, weights): each is one step, in the
+        order in which they come, and an epoch goes through the iterable from its beginning. They have the bits of the
+        same batches in one array.
     eta
         The learning rate η of gradient descent: a number, finite and above 0, a schedule such as
         ``fnn.cosine(3.0, steps=1000)``, or any function of the step, which counts from 0.
@@ -84,7 +88,8 @@ def train(
     epochs
         How often to go through all cases, at least 0.
     batch_size
-        Cases a step, at least 1; the last batch of an epoch may be smaller. None: all of them. 1: online.
+        Cases a step, at least 1; the last batch of an epoch may be smaller. None: all of them, or the batches of an
+        iterable as they come. 1: online.
     l2, l1
         λ₂ and λ₁ ≥ 0 of the `penalty` ½ λ₂ Σ W² + λ₁ Σ |W| that is added to the error of every batch: λ₂ W + λ₁ sign W
         is added to its gradient. Biases are free. The history tells the error without it.
@@ -135,6 +140,8 @@ def train(
         a part of the cases that leaves none to validate or to train on.
     TrainingDiverged
         The error or the parameters became NaN or infinite; it carries the last good parameters.
+    BatchError
+        A batch of an iterable has a fault, or the iterable raised an error; it carries what was learned until then.
 
     Examples
     --------
@@ -151,20 +158,24 @@ def train(
         stopping=stopping, scale=scale, callback=callback, on_step=on_step, progress=progress, threads=threads,
     )  # fmt: skip
 
-    return task.begin(pace_for(task.work, task.threads)).run()
+    loop = task.begin()
+    try:
+        return loop.run()
+    except Refusal as refusal:
+        raise BatchError(str(refusal), refusal.epoch, refusal.batch, loop.result()) from refusal.__cause__
 
 
 class Task(NamedTuple, Generic[DT]):
     """A run whose arguments are checked; it takes memory when it begins."""
 
     params: Params[DT]
-    batch: Batch[DT]
+    cases: Batch[DT] | Stream[DT]
     held_out: Batch[DT] | None
     loss: Loss
     mean: bool
     method: Optimizer
     restraints: Restraints
-    size: int  # of a batch
+    size: int  # of a batch; a stream's are as large as they come
     seed: int
     epochs: int
     stopper: Stopper[DT]
@@ -172,34 +183,35 @@ class Task(NamedTuple, Generic[DT]):
     progress: bool | None
     threads: int | None  # at most
 
-    @property
-    def work(self) -> float:
-        """Operations of a step: three products a layer, but no B4 in the first."""
+    def work(self, size: int) -> float:
+        """Operations of a step on so many cases: three products a layer, but no B4 in the first."""
         sizes = self.params.sizes
         products = 3 * sum(m * n for m, n in pairwise(sizes)) - sizes[0] * sizes[1]
 
-        return 2.0 * self.size * products * (2 if self.params.dtype == np.float64 else 1)
+        return 2.0 * size * products * (2 if self.params.dtype == np.float64 else 1)
 
     @property
     def steps(self) -> int:
-        """Of the whole run."""
-        return self.epochs * -(-self.batch.number // self.size)
+        """Of the whole run; 0 for a stream, whose length nobody knows."""
+        return 0 if isinstance(self.cases, Stream) else self.epochs * -(-self.cases.number // self.size)
 
-    def begin(self, pace: Pace) -> Loop[DT]:
-        """Make what the run needs."""
-        descent = Descent(
-            self.params, self.batch, self.loss, self.mean, self.method, self.restraints, self.size, self.seed,
-            self.epochs,
-        )  # fmt: skip
+    def begin(self, pace: Pace | None = None) -> Loop[DT]:
+        """Make what the run needs; without a pace, one that learns from other runs with as much work a step."""
+        settings = self.loss, self.mean, self.method, self.restraints
+        descent: Descent[DT]
+        if isinstance(self.cases, Stream):
+            descent = streamed = StreamDescent(self.params, self.cases, *settings, self.seed, self.epochs)
+            pace = pace or StreamPace(streamed, self.work, self.threads)
+        else:
+            descent = Descent(self.params, self.cases, *settings, self.size, self.seed, self.epochs)
+            pace = pace or pace_for(self.work(self.size), self.threads)
         watch = Watch(judge_of(self.params, self.held_out, self.loss, self.mean, self.threads))
 
-        return Loop(
-            descent, self.epochs, watch, self.stopper, pace, Progress(self.epochs, self.progress), self.calls
-        )  # fmt: skip
+        return Loop(descent, self.epochs, watch, self.stopper, pace, Progress(self.epochs, self.progress), self.calls)
 
 
 def task_of(
-    params: Params[DT], x: ArrayLike, y: ArrayLike, shared: Shared, *,
+    params: Params[DT], x: ArrayLike | Batches, y: ArrayLike | None, shared: Shared, *,
     eta: Rate | None, optimizer: Optimizer | None, epochs: SupportsIndex, batch_size: SupportsIndex | None,
     loss: Loss, reduction: Reduction, weights: ArrayLike | None, class_weights: ArrayLike | None,
     l2: SupportsFloat, l1: SupportsFloat, decay: SupportsFloat, clip: SupportsFloat | None,
@@ -220,17 +232,25 @@ def task_of(
     calls = calls_of(callback, on_step)
     method, total = shared.method(params, eta, optimizer), whole("epochs", epochs, at_least=0)
     number = whole("seed", seed, at_least=0, at_most=2**63 - 1)
-    everything = shared.batch(params, x, y, weights, loss, class_weights, scale)
-    batch, held_out = split_off(params, everything, validation, loss, number, scale, shared)
-    size = batch.number if batch_size is None else min(whole("batch_size", batch_size, at_least=1), batch.number)
+    cases: Batch[DT] | Stream[DT]
+    if y is None:
+        batches = stream_of(x, total, {"batch_size": batch_size, "weights": weights})
+        if method.needs_all_cases:
+            raise ValueError(f"x: {method!r} needs all cases in every step, so x can't be an iterable of batches")
+        held_out = None if validation is None else own_set(params, validation, loss, scale, shared)
+        cases, size = Stream(batches, params, loss, class_weights, scale_of(params, scale)), 0
+    else:
+        everything = shared.batch(params, require_arrays(x), y, weights, loss, class_weights, scale)
+        cases, held_out = split_off(params, everything, validation, loss, number, scale, shared)
+        size = cases.number if batch_size is None else min(whole("batch_size", batch_size, at_least=1), cases.number)
+        if method.needs_all_cases and size < cases.number:
+            raise ValueError(f"batch_size: {method!r} needs all {cases.number} cases in every step, got {size}")
     most = None if threads is None else whole("threads", threads, at_least=1)
-    if method.needs_all_cases and size < batch.number:
-        raise ValueError(f"batch_size: {method!r} needs all {batch.number} cases in every step, got {size}")
     restraints = restraints_of(params, l2, l1, decay, clip, clip_norm, max_norm, dropout, mask)
     stopper: Stopper[DT] = Stopper(stopping, params._architecture)
 
     return Task(
-        params, batch, held_out, loss, mean, method, restraints, size, number, total, stopper, calls, progress, most
+        params, cases, held_out, loss, mean, method, restraints, size, number, total, stopper, calls, progress, most
     )
 
 

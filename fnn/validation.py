@@ -29,10 +29,8 @@ def split_off(
     """The cases to train on, and those to validate on; no case is copied."""
     if validation is None:
         return batch, None
-    if isinstance(validation, tuple) and len(validation) == 2:
-        return batch, shared.batch(params, *validation, None, loss, None, scale, "validation ")
     if not isinstance(validation, SupportsFloat) or isinstance(validation, bool | np.bool_ | np.ndarray):
-        raise TypeError(f"validation: needs a tuple (x, y), or which part of the cases, got {validation!r:.60}")
+        return batch, own_set(params, validation, loss, scale, shared, ", or which part of the cases")
     fraction, count = number("validation", validation), len(batch.x)
     if not 0 < fraction < 1:
         raise ValueError(f"validation: the part of the cases must be above 0 and below 1, got {fraction}")
@@ -45,6 +43,16 @@ def split_off(
     require_weight(params, held_out, "validation ")
 
     return rest, held_out
+
+
+def own_set(
+    params: Params[DT], validation: object, loss: Loss, scale: SupportsFloat, shared: Shared, otherwise: str = ""
+) -> Batch[DT]:
+    """The caller's own validation set; `otherwise` is what it might be instead, for the error if it is none."""
+    if not isinstance(validation, tuple) or len(validation) != 2:
+        raise TypeError(f"validation: needs a tuple (x, y){otherwise}, got {validation!r:.60}")
+
+    return shared.batch(params, *validation, None, loss, None, scale, "validation ")
 
 
 def drawn(some: int, count: int, seed: int) -> NDArray[np.bool_]:

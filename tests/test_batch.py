@@ -103,7 +103,7 @@ BAD_Y = [
     (np.zeros((0, 2)), ValueError, r"y: needs shape \(4, 2\), got \(0, 2\)"),
     ([0, 1, 1, 0], ValueError, r"got \(4,\); for .*labels, use loss=fnn.cross_entropy or fnn.one_hot\(labels, 2\)"),
     ([[1.0], [1.0, 2.0]], ValueError, "y: can't be made an array"),
-    (None, TypeError, "y: needs real numbers, got dtype object"),
+    (None, TypeError, "y: needs (real numbers, got dtype object|the targets)"),
     (np.zeros((4, 2), complex), TypeError, "y: needs real numbers, got dtype complex128"),
     ([["a", "b"]] * 4, TypeError, "y: needs real numbers, got dtype <U1"),
     (with_value(Y, (3, 0), NAN), ValueError, "y: NaN or infinity in row 3"),

@@ -12,15 +12,17 @@ import pytest
 from tests.beyond_memory import UNITS
 
 LIMIT = 160 * 2**20  # of which Python, NumPy, Numba and the compiled code take some 110
-ROWS = 4 * LIMIT // UNITS
+ADDRESSES = 768 * 2**20  # of which they take some 650
 
 
-def run(path: Path, rows: int, before: str = "") -> list[float]:
+def run(how: str, path: Path, rows: int, *, limit: int = 2**40, before: str = "") -> list[float]:
     """What `tests.beyond_memory` prints, in a process that a shell prepares."""
-    command = f"{before} exec {sys.executable} -m tests.beyond_memory {path} {rows}"
+    command = f"{before} exec {sys.executable} -m tests.beyond_memory {how} {path} {rows} {limit}"
+    few = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # each takes some 50 MB of addresses
     done = subprocess.run(
-        ["sh", "-c", command], cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=300, check=False
-    )
+        ["sh", "-c", command], cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=300, env=few,
+        check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
     return [float(word) for word in done.stdout.split()]
@@ -28,7 +30,8 @@ def run(path: Path, rows: int, before: str = "") -> list[float]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
-    run(tmp_path_factory.mktemp("small") / "x", 1000)  # LLVM wants more memory than the runs do
+    for how in ("mapped", "stream"):
+        run(how, tmp_path_factory.mktemp("small") / "x", 1000)  # LLVM wants more memory than the runs do
 
 
 @pytest.fixture
@@ -54,13 +57,19 @@ def group() -> Iterator[Path]:
 
 
 def test_a_file_of_four_times_the_memory_trains_to_the_end(group: Path, tmp_path: Path) -> None:
-    low, high, _ = run(tmp_path / "x", ROWS, f"echo $$ > {group}/cgroup.procs &&")
+    low, high, _ = run("mapped", tmp_path / "x", 4 * LIMIT // UNITS, before=f"echo $$ > {group}/cgroup.procs &&")
+
+    assert low < 0.1 < high
+
+
+def test_a_stream_of_four_times_the_address_space_trains_to_the_end(tmp_path: Path) -> None:
+    low, high, _ = run("stream", tmp_path / "x", 4 * ADDRESSES // UNITS, limit=ADDRESSES)
 
     assert low < 0.1 < high
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="only Linux tells the memory of a process")
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    (*_, small), (*_, large) = run(tmp_path / "small", 1000), run(tmp_path / "large", 50_000)
+    (*_, small), (*_, large) = (run("mapped", tmp_path / f"{rows}", rows) for rows in (1000, 50_000))
 
     assert large < small + 16 * 2**20 < small + 50_000 * UNITS / 8

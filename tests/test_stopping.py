@@ -388,3 +388,56 @@ def test_an_error_in_a_function_comes_through() -> None:
 
     with pytest.raises(KeyError, match="from the function"):
         train(epochs=3, on_step=(2, fail))
+
+
+# Batches that come one by one.
+
+
+def batches(p: Problem, size: int) -> list[tuple[Any, Any]]:
+    return [(p.x[top : top + size], p.y[top : top + size]) for top in range(0, len(p.x), size)]
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5, 10])
+def test_a_stream_is_watched_step_by_step(k: int) -> None:
+    seen: list[tuple[int, fnn.Params[Any], float]] = []
+    eta = fnn.exponential(0.5, factor=0.9)
+    run = fnn.train(
+        LEARN.params, batches(LEARN, 8), eta=eta, epochs=4, on_step=(k, lambda *arguments: seen.append(arguments))
+    )
+    params, after = LEARN.params, []
+    errors: list[float] = []
+    for step in range(20):
+        x, y = batches(LEARN, 8)[step % 5]
+        errors = [*(errors if step % 5 else []), fnn.error(params, x, y)]
+        params = fnn.update(params, fnn.grad(params, x, y), eta(step))
+        after.append((step + 1, params, sum(errors)))
+
+    assert [(step, params) for step, params, _ in seen] == [(step, params) for step, params, _ in after[k - 1 :: k]]
+    assert [error for *_, error in seen] == pytest.approx([error for *_, error in after[k - 1 :: k]], rel=1e-12)
+    assert run.history.eta is not None
+    assert run.history.eta.tolist() == [eta(0), eta(5), eta(10), eta(15)]
+
+
+def test_a_stream_ends_by_the_rules() -> None:
+    def stream(**options: Any) -> fnn.Run[Any]:
+        return fnn.train(LEARN.params, batches(LEARN, 8), **{"eta": 0.5, "epochs": 50, **options})
+
+    whole = stream(validation=(JUDGE.x, JUDGE.y)).history.validation_error
+    assert whole is not None
+    rules = fnn.stopping(patience=2, restore_best=True)
+    run = stream(validation=(JUDGE.x, JUDGE.y), stopping=rules)
+    assert (len(run.history), run.ended_by) == (by_hand(whole.tolist(), 2, 0.0), "patience")
+    assert run.params == stream(epochs=run.history.best_epoch).params
+    assert stream(on_step=(7, lambda *_: True)).state.step == 7
+    assert stream(epochs=10**6, stopping=fnn.stopping(seconds=0.1)).ended_by == "seconds"
+    with pytest.raises(TypeError, match=r"validation: needs a tuple \(x, y\), got 0\.1"):
+        stream(validation=0.1)
+
+
+def test_a_run_that_was_interrupted_says_so() -> None:
+    bad = [*batches(LEARN, 8), (np.full((1, 3), np.nan), LEARN.y[:1])]
+    with pytest.raises(fnn.BatchError) as info:
+        fnn.train(LEARN.params, bad, eta=0.1, epochs=3)
+
+    assert info.value.run.ended_by == "interrupted"
+    assert len(info.value.run.history) == 0

@@ -26,7 +26,6 @@ NUMBER, LABELLED, WEIGHTED, WEIGHTS, LENGTH, X = range(6)
 # many columns it has, and what they are multiplied by after the cast (the bits of a float64).
 FETCH, DATA, ROW, COLUMN, COLUMNS, SCALE = range(6)
 Y: Final = X + 6
-WORDS: Final = Y + 6
 
 HALF: Final = types.UniTuple(types.uint8, 2)  # Numba knows float16 on no CPU: two bytes
 _SOURCES: Final[dict[str, types.Type]] = {
@@ -158,16 +157,18 @@ def fetch_swapped_row(data: Any, source: Integers, case: int, into: Floats) -> N
         into[j] = swapped_at(data, start + j * step, into) * scale
 
 
-_addresses: Final[dict[tuple[str, types.Float], int]] = {}
+_addresses: Final[dict[tuple[np.dtype[Any], np.dtype[Any]], int]] = {}
 
 
-def fetch_address(dtype: np.dtype[Any], t: types.Float) -> int:
-    """Where the code starts that fetches rows of the dtype as floats t."""
+def address_for(source: np.dtype[Any], dtype: np.dtype[Any]) -> int:
+    """Where the code starts that fetches rows of one dtype as floats of another."""
+    known = _addresses.get((source, dtype))
+    if known is not None:
+        return known
     with global_compiler_lock:
-        if (dtype.str, t) not in _addresses:
-            function: Callable[..., None] = fetch_row if dtype.isnative else fetch_swapped_row
-            i = types.int64
-            data = types.CPointer(_SOURCES[dtype.str[1:]])
-            signature = types.void(data, types.CPointer(i), i, types.CPointer(t))
-            _addresses[dtype.str, t] = address_of(function, signature, cached=True)
-        return _addresses[dtype.str, t]
+        t = types.float32 if dtype == np.float32 else types.float64
+        function: Callable[..., None] = fetch_row if source.isnative else fetch_swapped_row
+        data, i = types.CPointer(_SOURCES[source.str[1:]]), types.int64
+        found = address_of(function, types.void(data, types.CPointer(i), i, types.CPointer(t)), cached=True)
+
+        return _addresses.setdefault((source, dtype), found)

@@ -1,0 +1,133 @@
+"""One run of the compiled training loop over a stream, a step a batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.data import NO_LABELS, NO_WEIGHTS, Batch, fingerprint, sources_of
+from fnn.descent import Descent
+from fnn.kernels.descend import CASE, EPOCH, LOADED, ROOM
+from fnn.loss import Loss
+from fnn.optimizers import Optimizer
+from fnn.pace import Pace, pace_for
+from fnn.params import DT, Params
+from fnn.restraints import Restraints
+from fnn.schedules import Scaled, Schedule, plateau
+from fnn.stream import Stream
+
+CALL: Final = 0.03  # seconds after which the loop sees how far training is, however long the batches take
+AHEAD: Final = 256  # steps whose numbers are worked out at once
+MANY: Final = 2**62  # steps of an epoch: nobody knows how many there are
+
+
+class StreamDescent(Descent[DT]):
+    """Steps on batches as they come; with each the kernel believes that others of the epoch follow."""
+
+    def __init__(
+        self, params: Params[DT], stream: Stream[DT], loss: Loss, mean: bool, optimizer: Optimizer,
+        restraints: Restraints, seed: int, epochs: int,
+    ) -> None:  # fmt: skip
+        inputs, outputs = (np.empty((0, units), params.dtype) for units in (params.sizes[0], params.sizes[-1]))
+        nothing = Batch(inputs, outputs, NO_LABELS, NO_WEIGHTS, False)
+        super().__init__(params, nothing, loss, mean, optimizer, restraints, ROOM + 1, seed, epochs)
+        self.steps_an_epoch = MANY
+        self.digest: int | None = None  # of all batches so far, if somebody sets it to 0 before the first
+        self.took = 0, 0.0  # steps of the last call, and their seconds without the waiting for batches
+        self._stream, self._number = stream, 0
+        self._firsts = [0]  # the number of the first step of each epoch
+        self._ahead, self._ahead_from = np.zeros((0, 0), params.dtype), 0
+        self._good = self._weights.copy()  # with these, the error of a batch was finite
+
+    @property
+    def step(self) -> int:
+        """Steps of the current epoch that are done."""
+        return self._number
+
+    @property
+    def batch_size(self) -> int:
+        """Cases of the last batch."""
+        return len(self._batch.x)
+
+    def first_steps(self, epochs: int) -> NDArray[np.int64]:
+        """The number, from 0, of the first step of each of the first epochs."""
+        return np.array(self._firsts[:epochs], np.int64)
+
+    def run(self, steps: int, threads: int) -> None:
+        """Take some steps, all of one epoch; fewer if it ends, if time is up, or if the error is no longer finite."""
+        before, began, spent, count = self._weights.copy(), time.perf_counter(), 0.0, 0
+        while count < steps and not self.stopped and (count == 0 or time.perf_counter() - began < CALL):
+            batch = self._stream.next()
+            if batch is None:
+                self._end_epoch()
+                break
+            start = time.perf_counter()
+            self._take(batch, threads)
+            spent += time.perf_counter() - start
+            count += 1
+            if count == 1 and not self.stopped and np.isfinite(before).all():
+                self._good = before
+        self.took = count, spent
+
+    def last_good(self) -> tuple[int, NDArray[DT], int] | None:
+        """The epoch that went wrong, parameters shortly before, and how many epochs were over: no batch comes again."""
+        return self.epoch + 1, self._unpacked(self._good), self.epoch
+
+    def _take(self, batch: Batch[DT], threads: int) -> None:
+        """A step on a batch."""
+        if self.digest is not None:
+            self.digest = fingerprint(batch, self.digest)
+        sources = sources_of(batch, self._dtype, 1.0, int(self._clock[CASE]), more=True)
+        self._batch, self._batch_size = batch._replace(sources=sources), len(batch.x)
+        self._clock[LOADED] = 0
+        self._run(self._numbers(), 1, threads)
+        self._steps += 1
+        self._number += 1
+
+    def _numbers(self) -> NDArray[DT]:
+        """Those of the next step: a row."""
+        at = self._steps - self._ahead_from
+        if at >= len(self._ahead) or (self._number == 0 and self.listens):
+            optimizer, rate = self._optimizer, self._optimizer.rate
+            if isinstance(rate, plateau):
+                optimizer = optimizer.with_rate(Scaled(rate.rate, self._seen[self.epoch].scale))
+            # A function of the user's may know no steps but those that are taken.
+            count = 1 if callable(rate) and not isinstance(rate, Schedule | plateau) else AHEAD
+            numbers = optimizer.table(self._steps, count, self._dtype)
+            self._restraints.fill(numbers)
+            self._ahead, self._ahead_from, at = np.broadcast_to(numbers, (count, numbers.shape[1])), self._steps, 0
+
+        return np.ascontiguousarray(self._ahead[at : at + 1])
+
+    def _end_epoch(self) -> None:
+        total, weight = self._sums.tolist()
+        self.history[self.epoch] = total / weight if self._mean else total
+        self._clock[EPOCH] += 1
+        self._clock[CASE] = self._number = 0
+        self._firsts.append(self._steps)
+        self._sums[:] = 0
+
+
+class StreamPace(Pace):
+    """The pace of steps on batches whose size is known when the first one has come."""
+
+    def __init__(self, descent: StreamDescent[Any], work: Callable[[int], float], threads: int | None) -> None:
+        super().__init__(0.0, 1)
+        self._descent, self._work, self._threads = descent, work, threads
+        self._inner: Pace | None = None
+
+    def next(self) -> tuple[int, int]:
+        """Steps and threads for the next call."""
+        return (1, 1) if self._inner is None else self._inner.next()
+
+    def saw(self, steps: int, threads: int, seconds: float) -> None:
+        """Learn how long a call took, but for what the stream took."""
+        steps, seconds = self._descent.took
+        if self._inner is None:
+            self._inner = pace_for(self._work(self._descent.batch_size), self._threads)
+        elif steps > 0:
+            self._inner.saw(steps, threads, seconds)
