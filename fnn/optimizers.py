@@ -41,6 +41,12 @@ class OptimizerState(Generic[DT]):
     step: int
     vectors: tuple[Params[DT], ...]
 
+    @property
+    def _numba_type_(self) -> types.Type:
+        from fnn.nopython.types import STATE
+
+        return STATE
+
 
 class Optimizer(Checked):
     """The base of all optimizers.
@@ -94,6 +100,16 @@ class Optimizer(Checked):
         after = OptimizerState(state.step + 1, tuple(wrap(vector, architecture) for vector in vectors))
 
         return wrap(flat, architecture), after
+
+    @property
+    def _numba_type_(self) -> types.Type:
+        """One type for all, so that another optimizer compiles nothing; ValueError if @njit can't use it."""
+        from fnn.nopython.recipes import words_of
+        from fnn.nopython.types import OPTIMIZER
+
+        words_of(self)
+
+        return OPTIMIZER
 
     @property
     def rate(self) -> Rate | None:
