@@ -12,6 +12,7 @@ from numba import float32, float64
 
 from fnn.kernels.linking import load_entries
 from fnn.nopython import boxing as boxing
+from fnn.nopython import derivatives as derivatives
 from fnn.nopython import forward as forward
 from fnn.nopython import gradients as gradients
 from fnn.nopython import mapping as mapping

@@ -14,7 +14,7 @@ from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
-from fnn.kernels import native, onecase, optimize
+from fnn.kernels import native, onecase, optimize, sensitivity
 from fnn.kernels.linking import Linked, OnDemand, embedded, with_parameters
 from fnn.kernels.losses import KERNEL
 from fnn.loss import Loss
@@ -79,6 +79,9 @@ differentiate_all = _calling(native.differentiate_all, "params x y weights loss 
 backpropagate_all = _calling(native.backpropagate_all, "params x y weights loss mean into quantities workspace")
 update_all = _calling(native.update_all, "params grads eta into")
 train_all = _calling(native.train_all, "params x y weights loss mean eta batch seed epochs history into")
+input_gradient_all = _calling(
+    sensitivity.INPUT_GRADIENT, "params x y weights loss mean into workspace"
+)  # fmt: skip
 begin_state = _calling(optimize.BEGIN, "params optimizer vectors size")
 step_all = _calling(optimize.STEP, "params grads optimizer state into vectors")
 optimize_all = _calling(

@@ -143,6 +143,11 @@ def by_a_constant_in_parallel(params: Any, x: Any, y: Any) -> Any:
 
 
 @njit
+def against(params: Any, x: Any, y: Any) -> Any:
+    return fnn.input_grad(params, x, y)
+
+
+@njit
 def through_states(optimizer: Any, params: Any, grads: Any, state: Any) -> Any:
     for _ in range(3):
         held = (params, state)
@@ -253,6 +258,8 @@ def leaks() -> None:
             # Targets, and then outputs, that don't suit the loss.
             refused(of_an_argument, params, x, 2 * y, fnn.cross_entropy)
             refused(of_an_argument, params, x, y, fnn.poisson)
+            against(params, x, y)
+            refused(against, params, x, y[:2])
             optimized(adam, params, x, y, 2)
             by_a_constant(params, x, y)
             refused(optimized, adam, params, x, y[:2], 2)
