@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.backprop import forward
-from fnn.checks import real_array, whole
+from fnn.checks import number, real_array, whole
 from fnn.params import DT, Params
 
 
@@ -53,8 +53,8 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
     return rows
 
 
-def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> float:
-    """The fraction of cases whose label the network gives: the greatest output, or for a single output whether a > ½.
+def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike, *, threshold: SupportsFloat = 0.5) -> float:
+    """The fraction of cases whose label the network gives: its greatest output; of a single one, whether a > threshold.
 
     Parameters
     ----------
@@ -64,6 +64,8 @@ def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> float:
         (N, n_0), or one case.
     labels
         Integers, (N,) or a single one: 0 .. n_L − 1, or with a single output unit 0 and 1.
+    threshold
+        What a single output must be above to mean 1: 0 if its targets were −1 and 1, as for `hinge`.
 
     Returns
     -------
@@ -72,17 +74,27 @@ def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike) -> float:
     Raises
     ------
     ValueError, TypeError
-        As `forward` and `one_hot` do, and if the lengths differ.
+        As `forward` and `one_hot` do; the lengths differ, or the threshold is NaN.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
+    >>> fnn.accuracy(p, [[-2.0], [0.1]], [0, 1]), fnn.accuracy(p, [[-2.0], [0.1]], [0, 1], threshold=0)
+    (0.5, 1.0)
     """
+    middle = number("threshold", threshold)
+    if np.isnan(middle):
+        raise ValueError("threshold: must be a number, got nan")
     a = np.atleast_2d(forward(params, x))
     wanted = np.atleast_1d(_labels("labels", labels, max(params.sizes[-1], 2)))
     if len(wanted) != len(a):
         raise ValueError(f"labels: has {len(wanted)} cases, but x has {len(a)}")
 
-    return float(np.mean(classes_of(a) == wanted))
+    return float(np.mean(classes_of(a, middle) == wanted))
 
 
-def classes_of(a: NDArray[Any], middle: float = 0.5) -> NDArray[np.int64]:
+def classes_of(a: NDArray[Any], middle: float) -> NDArray[np.int64]:
     """The class that each row of outputs (or of one-hot targets) stands for; for a single one, whether a > middle."""
     return np.argmax(a, axis=1) if a.shape[1] > 1 else (a[:, 0] > middle).astype(np.int64)
 
