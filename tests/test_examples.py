@@ -357,6 +357,9 @@ class TestMnist:
         found = re.search(r"^best: (\S+)% of the 10,000 test images, after epoch 2$", done.stdout, re.MULTILINE)
         assert found
         assert least <= float(found[1]) < 97.5
+        kept = re.search(r"^best: (\S+)% of the 10,000 validation images, after epoch 2$", done.stdout, re.MULTILINE)
+        assert kept
+        assert 0 < abs(float(kept[1]) - float(found[1])) < 1.5  # of other images
 
     def test_the_step_of_chapter_3(self) -> None:
         mnist = program("mnist")
@@ -365,7 +368,7 @@ class TestMnist:
         recipe = mnist.RECIPES["chapter3"]
         plan = mnist.plan_of(mnist.arguments(["--data", ".", "--hidden", "3", "--epochs", "1"])[1], recipe, 20)
         W1, b1, W2, b2 = recipe.start((4, 3, 10), 0, np.float64).values()
-        run = mnist.experiment(recipe, plan._replace(batch_size=20), images, images)
+        run = mnist.experiment(recipe, plan._replace(batch_size=20), images, {"test": images}).run
 
         hidden = 1 / (1 + np.exp(-(images.x @ W1 + b1)))
         delta = 1 / (1 + np.exp(-(hidden @ W2 + b2))) - images.y
