@@ -43,6 +43,7 @@ def train(
     l2: SupportsFloat = 0.0,
     l1: SupportsFloat = 0.0,
     decay: SupportsFloat = 0.0,
+    decay_biases: bool = False,
     clip: SupportsFloat | None = None,
     clip_norm: SupportsFloat | None = None,
     max_norm: SupportsFloat | None = None,
@@ -78,7 +79,9 @@ def train(
         λ₂ and λ₁ ≥ 0 of the `penalty` ½ λ₂ Σ W² + λ₁ Σ |W| that is added to the error of every batch: λ₂ W + λ₁ sign W
         is added to its gradient. Biases are free. The history tells the error without it.
     decay
-        By which part every weight (no bias) becomes smaller after each change, from 0 on and below 1.
+        By which part every weight becomes smaller after each change, from 0 on and below 1.
+    decay_biases
+        Whether biases decay as weights do.
     clip
         The gradient's elements are brought to −clip .. clip, the penalty's part included.
     clip_norm
@@ -136,7 +139,7 @@ def train(
     most = None if threads is None else whole("threads", threads, at_least=1)
     if method.needs_all_cases and size < len(batch.x):
         raise ValueError(f"batch_size: {method!r} needs all {len(batch.x)} cases in every step, got {size}")
-    restraints = restraints_of(params, l2, l1, decay, clip, clip_norm, max_norm, dropout, mask)
+    restraints = restraints_of(params, l2, l1, decay, decay_biases, clip, clip_norm, max_norm, dropout, mask)
     number = whole("seed", seed, at_least=0, at_most=2**63 - 1)
     descent = Descent(params, batch, loss, mean, method, restraints, size, number, total)
     loop = Loop(

@@ -662,7 +662,7 @@ class TestFamilyTree:
         leaves["W1"][absent] = 0
         delta = {key: np.zeros_like(leaf) for key, leaf in leaves.items()}
         for sweep in range(sweeps):
-            epsilon, alpha = (0.025, 0.5) if sweep < 20 else (0.05, 0.9)
+            epsilon, alpha = (0.05, 0.5) if sweep < 20 else (0.1, 0.9)
             a = [net.learnt.x]
             for i in range(1, 5):
                 a.append(1 / (1 + np.exp(-(a[-1] @ leaves[f"W{i}"] + leaves[f"b{i}"]))))
@@ -675,7 +675,7 @@ class TestFamilyTree:
                 back = back @ leaves[f"W{i}"].T
             for key in leaves:
                 delta[key] = -epsilon * gradient[key] + alpha * delta[key]
-                leaves[key] = (leaves[key] + delta[key]) * (0.998 if key.startswith("W") else 1)
+                leaves[key] = 0.998 * (leaves[key] + delta[key])
             leaves["W1"][absent] = 0
 
         assert (net.params["W1"][absent] == 0).all()

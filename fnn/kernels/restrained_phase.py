@@ -17,6 +17,7 @@ from fnn.kernels.linking import OnDemand, linked
 from fnn.kernels.method import (
     GRADIENT_NORM,
     KEEP,
+    KEEP_BIASES,
     L1,
     L2,
     MASK,
@@ -24,6 +25,7 @@ from fnn.kernels.method import (
     OF_RULE,
     RULE,
     SHRINK,
+    SHRINK_BIASES,
     STRIDE,
     UNIT_NORM,
     Method,
@@ -119,7 +121,8 @@ def apply(
 ) -> None:  # fmt: skip
     """The rule and the restraints for `count` weights, or biases, from the first on."""
     zero, one, places = like(dE_dw, 0.0), like(dE_dw, 1.0), method.places
-    keep, shrink = (numbers[KEEP], numbers[SHRINK]) if weights else (one, one)
+    keep = numbers[KEEP] if weights or numbers[KEEP_BIASES] != zero else one
+    shrink = numbers[SHRINK] if weights or numbers[SHRINK_BIASES] != zero else one
     l2, l1 = (numbers[L2], numbers[L1]) if weights else (zero, zero)
     for start in range(first, first + count, _NEAR):
         size = min(_NEAR, first + count - start)
