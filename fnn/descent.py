@@ -24,7 +24,7 @@ from fnn.kernels.descend import (
 from fnn.kernels.differentiate import PIECE
 from fnn.kernels.dropout import DROPOUT_PHASE
 from fnn.kernels.equations import ERROR_ONLY
-from fnn.kernels.method import CASES_PHASE, MASK, MOST_STEPS, PLACES, ROWS_PHASE
+from fnn.kernels.method import CASES_PHASE, MASK, MASKED, MOST_STEPS, PLACES, ROWS_PHASE
 from fnn.kernels.plan import LINE
 from fnn.kernels.restrained_phase import RESTRAINED_PHASE
 from fnn.kernels.rule_phase import RULE_PHASE
@@ -93,7 +93,7 @@ class Descent(Generic[DT]):
         if not plain:
             places[ROWS_PHASE] = (RESTRAINED_PHASE if restraints.touch_weights else RULE_PHASE).address(t)
         if restraints.touch_weights:
-            places[MASK] = len(vectors)
+            places[MASK], places[MASKED] = len(vectors), restraints.mask is not None
             mask = np.ones(params._flat.size) if restraints.mask is None else restraints.mask
             vectors += [mask.astype(self._dtype), np.zeros(params._flat.size, self._dtype)]  # the second: to sum in
         if any(restraints.dropped):
