@@ -26,9 +26,9 @@ Positive: TypeAlias = Annotated[float, positive]
 AtLeast0: TypeAlias = Annotated[float, partial(real, at_least=0)]
 AtLeast1: TypeAlias = Annotated[float, partial(real, at_least=1)]
 Fraction: TypeAlias = Annotated[float, partial(real, at_least=0, below=1)]
-Count: TypeAlias = Annotated[int, partial(whole, at_least=1, at_most=2**53)]
-CountFrom0: TypeAlias = Annotated[int, partial(whole, at_least=0, at_most=2**53)]
-CountFrom2: TypeAlias = Annotated[int, partial(whole, at_least=2, at_most=2**53)]
+Count: TypeAlias = Annotated[int, partial(whole, at_least=1, at_most=2**63 - 1)]
+CountFrom0: TypeAlias = Annotated[int, partial(whole, at_least=0, at_most=2**63 - 1)]
+CountFrom2: TypeAlias = Annotated[int, partial(whole, at_least=2, at_most=2**63 - 1)]
 Flag: TypeAlias = Annotated[bool, flag]
 
 
