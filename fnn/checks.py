@@ -40,6 +40,8 @@ def number(name: str, value: SupportsFloat) -> float:
         return float(value)
     except OverflowError:  # of a whole number
         raise ValueError(f"{name}: is beyond float64") from None
+    except ValueError:  # of an array that holds a text
+        raise TypeError(f"{name}: needs a number, got {value!r}") from None
 
 
 def positive(name: str, value: SupportsFloat, dtype: np.dtype[Any] | None = None) -> float:

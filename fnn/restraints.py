@@ -180,7 +180,7 @@ def connections(
     """
     made = np.zeros((whole("inputs", inputs, at_least=1), whole("units", units, at_least=1)), np.bool_)
     for i, block in enumerate(blocks):
-        if not isinstance(block, tuple) or len(block) != 2:
+        if not isinstance(block, tuple) or len(block) != 2 or not all(isinstance(end, Iterable) for end in block):
             raise TypeError(f"blocks[{i}]: needs a pair of inputs and units, got {block!r}")
         ends = [
             [whole(f"blocks[{i}][{side}]", n, at_least=0, at_most=size - 1) for n in numbers]

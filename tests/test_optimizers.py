@@ -373,6 +373,7 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: fnn.adadelta(epsilon=0), ValueError, "epsilon: must be finite and above 0, got 0"),
     (lambda: fnn.adamw(decay_biases=1), TypeError, "decay_biases: needs True or False, got 1"),  # type: ignore[arg-type]
     (lambda: fnn.adam(10**400), ValueError, "eta: is beyond float64"),
+    (lambda: fnn.adam(np.array("a")), TypeError, "eta: needs a number, got array"),
     (lambda: fnn.adam(lambda: 0.1), TypeError, "eta: needs a function of the step, got <function .*: too many pos"),  # type: ignore[arg-type, misc]
     (lambda: fnn.momentum(1, alpha=lambda s, t: 0.1), TypeError, "alpha: needs a function of the step, got <function"),  # type: ignore[arg-type, misc]
     (lambda: fnn.irprop(0), ValueError, "start: must be finite and above 0, got 0"),

@@ -311,3 +311,5 @@ def test_bad_connections() -> None:
         fnn.connections(4, 0)
     with pytest.raises(TypeError, match=r"blocks\[0\]: needs a pair of inputs and units, got 3"):
         fnn.connections(4, 3, 3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"blocks\[0\]: needs a pair of inputs and units, got \(0, 1\)"):
+        fnn.connections(4, 3, (0, 1))  # type: ignore[arg-type]
