@@ -7,8 +7,8 @@ All recipes train on the first 50,000 training images for 30 epochs and follow t
   near that, but about one in ten never learns one of the digits and stays at 86 %.
 - chapter3: 784-100-10 sigmoid units; cross-entropy; weights normal with σ = 1/√n_in, biases with σ = 1;
   batches of 10; η = 0.5; L2 with λ = 5. Nielsen got 97.92 % of the 10,000 training images right that are left; the
-  first nine seeds get 97.73 to 97.92 % of these, 97.87 % in the median, and 97.63 to 97.86 % of the test images, 97.78 %
-  in the median. (With all weights of σ = 1, seven seeds got 97.69 to 97.95 and 97.61 to 97.82 %.)
+  first nine seeds get 97.73 to 97.92 % of these, 97.87 % in the median, and 97.63 to 97.86 % of the test images,
+  97.78 % in the median. (With all weights of σ = 1, seven seeds got 97.69 to 97.95 and 97.61 to 97.82 %.)
 - dropout: 784-1024-10, ReLU and softmax; cross-entropy; Adam, whose η falls from 0.001 to 0 in half a wave; batches of
   100; a fifth of the inputs and half of the hidden units take no part in a step.
 
