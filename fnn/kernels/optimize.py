@@ -129,9 +129,10 @@ def use(
 ) -> None:  # fmt: skip
     """The rule for each W and each b."""
     spec, keep, of_rule, at = network.spec, numbers[method.KEEP], shift(numbers, method.OF_RULE), 0
+    keep_b = keep if numbers[method.KEEP_BIASES] != 0 else like(keep, 1.0)
     for leaf in range(2 * spec[0]):
         inputs, units, is_weight = size_of(spec, leaf // 2), size_of(spec, leaf // 2 + 1), leaf % 2 == 0
-        count, kept = (inputs * units, keep) if is_weight else (units, like(keep, 1.0))
+        count, kept = (inputs * units, keep) if is_weight else (units, keep_b)
         w, g, state = shift(into.at, at), shift(grads.flat, at), shift(vectors, at)
         method.call_rule(rule, w, g, state, into.columns, of_rule, kept, count)
         at += count

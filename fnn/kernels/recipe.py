@@ -18,7 +18,7 @@ from fnn.kernels.rules import MOST_NUMBERS
 # The words: the addresses of the rule for float32 and for float64; how many vectors of state; whether every step needs
 # all cases; how the rule's numbers follow from η; what each vector of state starts from; and so on.
 RULE, STATES, NEEDS_ALL, FORMULA, ROOT_AT = 0, 2, 3, 4, 5
-START, DECAY, BETA_1, BETA_2, NUMBERS = 6, 9, 10, 11, 12
+START, DECAY, DECAY_BIASES, BETA_1, BETA_2, NUMBERS = 6, 9, 10, 11, 12, 13
 SCHEDULE: Final = NUMBERS + MOST_NUMBERS  # its code, and five words of its own
 WARM_UPS: Final = SCHEDULE + 6  # how many; of each, from the innermost on, its steps and those of all around it
 
@@ -98,6 +98,7 @@ def fill_numbers(recipe: Integers, step: int, into: Floats) -> int:
     if not (eta >= 0 and eta < np.inf):
         return RATE
     into[method.ETA], into[method.KEEP] = like(into, eta), like(into, 1 - eta * value[DECAY])
+    into[method.KEEP_BIASES] = like(into, value[DECAY_BIASES])
     of_rule = shift(into, method.OF_RULE)
     for i in range(MOST_NUMBERS):
         of_rule[i] = like(into, value[NUMBERS + i])
@@ -111,7 +112,7 @@ def fill_numbers(recipe: Integers, step: int, into: Floats) -> int:
         else:
             of_rule[0] = like(into, eta * beta_1 / (1 - power(beta_1, step + 2)))
             of_rule[1] = like(into, eta * (1 - beta_1) / now)
-    is_within = np.isfinite(into[method.ETA]) and np.isfinite(into[method.KEEP])
+    is_within = np.isfinite(into[method.ETA]) and into[method.KEEP] >= 0
     for i in range(MOST_NUMBERS):
         is_within = is_within and np.isfinite(of_rule[i])
     return FINE if is_within else BEYOND

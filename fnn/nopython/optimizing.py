@@ -61,7 +61,9 @@ def refuse_step(status: int) -> None:
     if status == RATE:
         raise ValueError("eta: must be finite and at least 0 in every step")
     if status == BEYOND:
-        raise ValueError("optimizer: its numbers in this step are beyond the dtype of params")
+        raise ValueError(
+            "optimizer: its numbers in this step are beyond the dtype of params, or decay takes more than all"
+        )
     raise MemoryError("fnn: no memory for the workspace")
 
 
@@ -71,7 +73,9 @@ def refuse_run(status: int) -> None:
     if status == RATE:
         raise ValueError("eta: must be finite and at least 0 in every step")
     if status == BEYOND:
-        raise ValueError("optimizer: its numbers in some step are beyond the dtype of params")
+        raise ValueError(
+            "optimizer: its numbers in some step are beyond the dtype of params, or decay takes more than all"
+        )
     if status == NEEDS_ALL_CASES:
         raise ValueError("batch_size: the optimizer needs all cases in every step")
 

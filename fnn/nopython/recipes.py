@@ -13,6 +13,7 @@ from fnn.kernels.recipe import (
     BETA_1,
     BETA_2,
     DECAY,
+    DECAY_BIASES,
     FORMULA,
     NEEDS_ALL,
     NUMBERS,
@@ -58,6 +59,8 @@ def words_of(optimizer: Optimizer) -> NDArray[np.int64]:
     if type(optimizer) not in _FORMULAS:
         raise ValueError(f"optimizer: only those of fnn work inside @njit, got {optimizer!r}")
     rule, rate, settings = optimizer.rule, optimizer.rate, vars(optimizer)
+    if callable(settings.get("alpha")):
+        raise ValueError(f"alpha: inside @njit it must be a number, got {settings['alpha']!r}")
     schedule, warm_ups = ([], []) if rate is None else _unwound(rate)
     words = np.zeros(WARM_UPS + 1 + 2 * len(warm_ups), np.int64)
     value = words.view(np.float64)
@@ -65,7 +68,7 @@ def words_of(optimizer: Optimizer) -> NDArray[np.int64]:
     words[ROOT_AT] = rule.numbers.index("root") if "root" in rule.numbers else 0
     for at, name in enumerate(optimizer.starts, start=START):
         value[at] = settings[name] if name else 0.0
-    for at, name in ((DECAY, "decay"), (BETA_1, "beta_1"), (BETA_2, "beta_2")):
+    for at, name in ((DECAY, "decay"), (DECAY_BIASES, "decay_biases"), (BETA_1, "beta_1"), (BETA_2, "beta_2")):
         value[at] = settings.get(name, 0.0)
     example = (optimizer if rate is None else optimizer.with_rate(1.0)).numbers(np.zeros(1, np.int64))
     for at, name in enumerate(rule.numbers, start=NUMBERS):  # those that change are written over
