@@ -6,7 +6,9 @@ All recipes train on the first 50,000 training images for 30 epochs and follow t
   batches of 10; η = 3. Nielsen's own run got 95.42 % of the 10,000 test images right at its best epoch; most seeds end
   near that, but about one in ten never learns one of the digits and stays at 86 %.
 - chapter3: 784-100-10 sigmoid units; cross-entropy; weights normal with σ = 1/√n_in, biases with σ = 1;
-  batches of 10; η = 0.5; L2 with λ = 5.
+  batches of 10; η = 0.5; L2 with λ = 5. Nielsen got 97.92 % of the 10,000 training images right that are left; the
+  first nine seeds get 97.73 to 97.92 % of these, 97.87 % in the median, and 97.63 to 97.86 % of the test images,
+  97.78 % in the median. (With all weights of σ = 1, seven seeds got 97.69 to 97.95 and 97.61 to 97.82 %.)
 - dropout: 784-1024-10, ReLU and softmax; cross-entropy; Adam, whose η falls from 0.001 to 0 in half a wave; batches of
   100; a fifth of the inputs and half of the hidden units take no part in a step.
 
@@ -32,7 +34,7 @@ from numpy.typing import NDArray
 
 import fnn
 
-TRAINING_IMAGES = 50_000  # Nielsen kept the other 10,000 for choosing hyperparameters
+PARTS = slice(50_000), slice(50_000, None)  # of the training images; Nielsen kept the second for validation
 
 
 class Images(NamedTuple):
@@ -76,13 +78,14 @@ class Plan(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """The defaults of three options, the first parameters for these sizes, and what `train` is told."""
+    """The defaults of three options, the first parameters for these sizes, what `train` is told, what is measured."""
 
     hidden: int
     eta: float
     batch_size: int
     start: Callable[[Sequence[int], int, type[Any]], fnn.Params[Any]]
     options: Callable[[Plan], Mapping[str, Any]]
+    validates: bool  # whether it measures the images kept for validation, too
 
 
 def start_1(sizes: Sequence[int], seed: int, dtype: type[Any]) -> fnn.Params[Any]:
@@ -118,14 +121,17 @@ def options_dropout(plan: Plan) -> Mapping[str, Any]:
 
 
 RECIPES = {
-    "chapter1": Recipe(30, 3.0, 10, start_1, options_1),
-    "chapter3": Recipe(100, 0.5, 10, start_3, options_3),
-    "dropout": Recipe(1024, 1e-3, 100, start_relu, options_dropout),
+    "chapter1": Recipe(30, 3.0, 10, start_1, options_1, False),
+    "chapter3": Recipe(100, 0.5, 10, start_3, options_3, True),
+    "dropout": Recipe(1024, 1e-3, 100, start_relu, options_dropout, True),
 }
 
 
-def print_epoch(epoch: int, params: fnn.Params[Any], record: fnn.Record) -> None:
-    print(f"{epoch:5}   {record.error:14.5f}   {record.validation_accuracy:13.2%}", flush=True)
+class Outcome(NamedTuple):
+    """A run, and what part of each set of images was right after each epoch."""
+
+    run: fnn.Run[Any]
+    accuracies: Mapping[str, list[float]]
 
 
 def arguments(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
@@ -156,13 +162,30 @@ def plan_of(args: argparse.Namespace, recipe: Recipe, images: int) -> Plan:
     return Plan(hidden, eta, size, args.epochs, args.seed, images)
 
 
-def experiment(recipe: Recipe, plan: Plan, training: Images, test: Images) -> fnn.Run[Any]:
+def experiment(recipe: Recipe, plan: Plan, training: Images, sets: Mapping[str, Images]) -> Outcome:
     params = recipe.start((training.x.shape[1], plan.hidden, 10), plan.seed, training.x.dtype.type)
+    accuracies: dict[str, list[float]] = {name: [] for name in sets}
 
-    return fnn.train(
-        params, *training, validation=test, reduction="mean", epochs=plan.epochs, batch_size=plan.batch_size,
-        seed=plan.seed, callback=print_epoch, **recipe.options(plan),
+    def measure(epoch: int, params: fnn.Params[Any], record: fnn.Record) -> None:
+        for name, images in sets.items():
+            accuracies[name].append(fnn.accuracy(params, images.x, images.y.argmax(axis=1)))
+        columns = [f"{found[-1]:{len(name) + 9}.2%}" for name, found in accuracies.items()]
+        print("   ".join([f"{epoch:5}", f"{record.error:14.5f}", *columns]), flush=True)
+
+    run = fnn.train(
+        params, *training, reduction="mean", epochs=plan.epochs, batch_size=plan.batch_size, seed=plan.seed,
+        callback=measure, **recipe.options(plan),
     )  # fmt: skip
+
+    return Outcome(run, accuracies)
+
+
+def report(outcome: Outcome, sets: Mapping[str, Images], seconds: float) -> None:
+    """The best epoch by each set of images."""
+    for name, found in outcome.accuracies.items():
+        best = int(np.argmax(found))
+        print(f"best: {found[best]:.2%} of the {len(sets[name].x):,} {name} images, after epoch {best + 1}")
+    print(f"time: {seconds:.2f} s for {len(outcome.run.history)} epochs, with these measurements")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -171,20 +194,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     recipe = RECIPES[args.recipe]
     try:
         all_training, test = load(args.data, "train", dtype), load(args.data, "t10k", dtype)
-        training = Images(*(array[:TRAINING_IMAGES] for array in all_training))
+        training, rest = (Images(*(array[part] for array in all_training)) for part in PARTS)
+        sets = {"test": test}
+        if recipe.validates and len(rest.x):
+            sets["validation"] = rest
         plan = plan_of(args, recipe, len(training.x))
-        print("epoch   training error   test accuracy")
+        print("   ".join(["epoch", "training error", *(f"{name} accuracy" for name in sets)]))
         began = time.perf_counter()
-        run = experiment(recipe, plan, training, test)
+        outcome = experiment(recipe, plan, training, sets)
         seconds = time.perf_counter() - began
     except (OSError, ValueError, fnn.TrainingDiverged) as error:
         parser.error(str(error))
 
-    accuracies = run.history.validation_accuracy
-    if accuracies is not None and len(accuracies):
-        best = int(np.argmax(accuracies))
-        print(f"best: {accuracies[best]:.2%} of the {len(test.x):,} test images, after epoch {best + 1}")
-        print(f"time: {seconds:.2f} s for {len(accuracies)} epochs, with the tests")
+    if len(outcome.run.history):
+        report(outcome, sets, seconds)
 
 
 if __name__ == "__main__":

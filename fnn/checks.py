@@ -11,7 +11,10 @@ def whole(name: str, value: SupportsIndex, *, at_least: int, at_most: int | None
     # Python takes 4 µs to find out whether something supports a protocol.
     if type(value) is not int and (isinstance(value, (bool, np.bool_)) or not isinstance(value, SupportsIndex)):
         raise TypeError(f"{name}: needs a whole number, got {value!r}")
-    number = value.__index__()
+    try:
+        number = value.__index__()
+    except TypeError:  # an array of floats, for which Python's isinstance is too kind
+        raise TypeError(f"{name}: needs a whole number, got {value!r}") from None
     if number < at_least:
         raise ValueError(f"{name}: must be at least {at_least}, got {number}")
     if at_most is not None and number > at_most:
@@ -20,14 +23,26 @@ def whole(name: str, value: SupportsIndex, *, at_least: int, at_most: int | None
     return number
 
 
+def flag(name: str, value: bool) -> bool:
+    """The value as a bool; TypeError if it is neither True nor False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}: needs True or False, got {value!r}")
+
+    return bool(value)
+
+
 def number(name: str, value: SupportsFloat) -> float:
     """The value as a float; TypeError if it is no number."""
     if type(value) is not float:
         is_number = isinstance(value, SupportsFloat) and not isinstance(value, bool | np.bool_)
         if not is_number or getattr(value, "ndim", 0) > 0:
             raise TypeError(f"{name}: needs a number, got {value!r}")
-
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # of a whole number
+        raise ValueError(f"{name}: is beyond float64") from None
+    except ValueError:  # of an array that holds a text
+        raise TypeError(f"{name}: needs a number, got {value!r}") from None
 
 
 def positive(name: str, value: SupportsFloat, dtype: np.dtype[Any] | None = None) -> float:
@@ -43,12 +58,16 @@ def positive(name: str, value: SupportsFloat, dtype: np.dtype[Any] | None = None
     return rate
 
 
-def real(name: str, value: SupportsFloat, *, at_least: float, below: float = np.inf) -> float:
-    """The value as a float; TypeError if it is no number, ValueError unless it is finite and in range."""
+def real(
+    name: str, value: SupportsFloat, *, at_least: float, below: float = np.inf, dtype: np.dtype[Any] | None = None
+) -> float:
+    """The value as a float; TypeError if it is no number, ValueError unless it is in range and finite, in dtype too."""
     found = number(name, value)
     if not at_least <= found < below:
         limits = f"at least {at_least:g} and below {below:g}" if below < np.inf else f"finite and at least {at_least:g}"
         raise ValueError(f"{name}: must be {limits}, got {found}")
+    if dtype is not None and found > float(np.finfo(dtype).max):
+        raise ValueError(f"{name}: {found} is beyond {dtype}")
 
     return found
 

@@ -18,6 +18,7 @@ from fnn.batch import (
     require_reduction,
 )
 from fnn.jacobians import direction_of
+from fnn.jittable import jittable
 from fnn.kernels import cases
 from fnn.kernels.derivatives import hvp_kernel, input_gradient_kernel
 from fnn.kernels.differentiate import PIECE
@@ -28,6 +29,7 @@ from fnn.losses import squared_error
 from fnn.params import DT, Params, require_params, wrap
 
 
+@jittable
 def input_grad(
     params: Params[DT],
     x: ArrayLike,

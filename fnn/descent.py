@@ -21,7 +21,7 @@ from fnn.kernels.descend import (
     relay_kernel,
 )
 from fnn.kernels.dropout import DROPOUT_PHASE
-from fnn.kernels.method import CASES_PHASE, MASK, MOST_STEPS, PLACES, ROWS_PHASE
+from fnn.kernels.method import CASES_PHASE, MASK, MASKED, MOST_STEPS, PLACES, ROWS_PHASE
 from fnn.kernels.narrow_descent import narrow_kernel
 from fnn.kernels.narrow_outputs import OUTPUTS_BY_CASES
 from fnn.kernels.narrow_plan import is_narrow
@@ -110,7 +110,7 @@ class Descent(Generic[DT]):
         if not plain:
             places[ROWS_PHASE] = (RESTRAINED_PHASE if restraints.touch_weights else RULE_PHASE).address(t)
         if restraints.touch_weights:
-            places[MASK] = len(vectors)
+            places[MASK], places[MASKED] = len(vectors), restraints.mask is not None
             mask = np.ones(params._flat.size) if restraints.mask is None else restraints.mask
             vectors += [mask.astype(self._dtype), np.zeros(params._flat.size, self._dtype)]  # the second: to sum in
         if any(restraints.dropped):

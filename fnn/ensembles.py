@@ -71,6 +71,7 @@ def train_many(
     l2: OrEach[SupportsFloat] = 0.0,
     l1: OrEach[SupportsFloat] = 0.0,
     decay: OrEach[SupportsFloat] = 0.0,
+    decay_biases: OrEach[bool] = False,
     clip: OrEach[SupportsFloat | None] = None,
     clip_norm: OrEach[SupportsFloat | None] = None,
     max_norm: OrEach[SupportsFloat | None] = None,
@@ -91,8 +92,8 @@ def train_many(
     params
         Where to start: a sequence of networks. ``[params] * 10`` with ``seed=fnn.each(range(10))`` is one network ten
         times, its cases in other orders.
-    x, y, eta, optimizer, epochs, batch_size, loss, reduction, weights, class_weights, l2, l1, decay, clip, clip_norm, \
-max_norm, dropout, mask, validation, stopping, seed, scale, callback, on_step
+    x, y, eta, optimizer, epochs, batch_size, loss, reduction, weights, class_weights, l2, l1, decay, decay_biases, \
+clip, clip_norm, max_norm, dropout, mask, validation, stopping, seed, scale, callback, on_step
         As for `train`, for all networks; or `each` of them has its own: ``x=fnn.each(samples)``. What they share is
         checked and converted once. Functions are called in the threads that train, several at a time.
     threads
@@ -122,9 +123,9 @@ max_norm, dropout, mask, validation, stopping, seed, scale, callback, on_step
     """
     arguments: dict[str, object] = dict(
         x=x, y=y, eta=eta, optimizer=optimizer, epochs=epochs, batch_size=batch_size, loss=loss, reduction=reduction,
-        weights=weights, class_weights=class_weights, l2=l2, l1=l1, decay=decay, clip=clip, clip_norm=clip_norm,
-        max_norm=max_norm, dropout=dropout, mask=mask, validation=validation, stopping=stopping, seed=seed, scale=scale,
-        callback=callback, on_step=on_step,
+        weights=weights, class_weights=class_weights, l2=l2, l1=l1, decay=decay, decay_biases=decay_biases, clip=clip,
+        clip_norm=clip_norm, max_norm=max_norm, dropout=dropout, mask=mask, validation=validation, stopping=stopping,
+        seed=seed, scale=scale, callback=callback, on_step=on_step,
     )  # fmt: skip
     most = available() if threads is None else min(whole("threads", threads, at_least=1), available())
     networks = _networks(params)

@@ -18,7 +18,7 @@ from typing import (
     get_type_hints,
 )
 
-from fnn.checks import positive, real, whole
+from fnn.checks import flag, positive, real, whole
 
 Check: TypeAlias = Callable[[str, Any], Any]  # from a name and what was given to what it stands for, or an error
 
@@ -26,9 +26,10 @@ Positive: TypeAlias = Annotated[float, positive]
 AtLeast0: TypeAlias = Annotated[float, partial(real, at_least=0)]
 AtLeast1: TypeAlias = Annotated[float, partial(real, at_least=1)]
 Fraction: TypeAlias = Annotated[float, partial(real, at_least=0, below=1)]
-Count: TypeAlias = Annotated[int, partial(whole, at_least=1)]
-CountFrom0: TypeAlias = Annotated[int, partial(whole, at_least=0)]
-CountFrom2: TypeAlias = Annotated[int, partial(whole, at_least=2)]
+Count: TypeAlias = Annotated[int, partial(whole, at_least=1, at_most=2**63 - 1)]
+CountFrom0: TypeAlias = Annotated[int, partial(whole, at_least=0, at_most=2**63 - 1)]
+CountFrom2: TypeAlias = Annotated[int, partial(whole, at_least=2, at_most=2**63 - 1)]
+Flag: TypeAlias = Annotated[bool, flag]
 
 
 class _OfClass:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fnn.backprop import forward
 from fnn.batch import batch_of, raise_fault
-from fnn.checks import real_array, whole
+from fnn.checks import number, real_array, whole
 from fnn.kernels.cases import BAD_Y
 from fnn.losses import squared_error
 from fnn.params import DT, Params, require_params
@@ -56,8 +56,10 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
     return rows
 
 
-def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike, *, scale: SupportsFloat = 1.0) -> float:
-    """The fraction of cases whose label the network gives: the greatest output, or for a single output whether a > ½.
+def accuracy(
+    params: Params[DT], x: ArrayLike, labels: ArrayLike, *, threshold: SupportsFloat = 0.5, scale: SupportsFloat = 1.0
+) -> float:
+    """The fraction of cases whose label the network gives: its greatest output; of a single one, whether a > threshold.
 
     Parameters
     ----------
@@ -67,6 +69,8 @@ def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike, *, scale: Supp
         (N, n_0), or one case.
     labels
         Integers, (N,) or a single one: 0 .. n_L − 1, or with a single output unit 0 and 1.
+    threshold
+        What a single output must be above to mean 1: 0 if its targets were −1 and 1, as for `hinge`.
     scale
         What x is multiplied by once it is cast, as for `train`.
 
@@ -77,11 +81,18 @@ def accuracy(params: Params[DT], x: ArrayLike, labels: ArrayLike, *, scale: Supp
     Raises
     ------
     ValueError, TypeError
-        As `forward` and `one_hot` do, and if the lengths differ.
+        As `forward` and `one_hot` do; the lengths differ, or the threshold is NaN.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
+    >>> fnn.accuracy(p, [[-2.0], [0.1]], [0, 1]), fnn.accuracy(p, [[-2.0], [0.1]], [0, 1], threshold=0)
+    (0.5, 1.0)
     """
     a, wanted = _outputs_and_labels(params, x, labels, scale)
 
-    return float(np.mean(classes_of(a) == wanted))
+    return float(np.mean(classes_of(a, _middle(threshold)) == wanted))
 
 
 def top_k_accuracy(
@@ -127,13 +138,13 @@ def top_k_accuracy(
 
 
 def confusion_matrix(
-    params: Params[DT], x: ArrayLike, labels: ArrayLike, *, scale: SupportsFloat = 1.0
+    params: Params[DT], x: ArrayLike, labels: ArrayLike, *, threshold: SupportsFloat = 0.5, scale: SupportsFloat = 1.0
 ) -> NDArray[np.int64]:
     """How many cases of each class the network gives each label, which is found as `accuracy` does.
 
     Parameters
     ----------
-    params, x, labels, scale
+    params, x, labels, threshold, scale
         As for `accuracy`.
 
     Returns
@@ -155,7 +166,7 @@ def confusion_matrix(
     """
     a, wanted = _outputs_and_labels(params, x, labels, scale)
     classes = max(a.shape[1], 2)
-    pairs = wanted * classes + classes_of(a)
+    pairs = wanted * classes + classes_of(a, _middle(threshold))
 
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
@@ -222,7 +233,16 @@ def _outputs_and_labels(
     return a, wanted
 
 
-def classes_of(a: NDArray[Any], middle: float = 0.5) -> NDArray[np.int64]:
+def _middle(threshold: SupportsFloat) -> float:
+    """The threshold of a single output."""
+    middle = number("threshold", threshold)
+    if np.isnan(middle):
+        raise ValueError("threshold: must be a number, got nan")
+
+    return middle
+
+
+def classes_of(a: NDArray[Any], middle: float) -> NDArray[np.int64]:
     """The class that each row of outputs (or of one-hot targets) stands for; for a single one, whether a > middle."""
     return np.argmax(a, axis=1) if a.shape[1] > 1 else (a[:, 0] > middle).astype(np.int64)
 

@@ -18,14 +18,14 @@ from numba import types
 from numpy.typing import NDArray
 
 from fnn.batch import cast_to
-from fnn.checks import whole
-from fnn.hyperparameters import AtLeast0, AtLeast1, Checked, Fraction, Positive
+from fnn.checks import positive, whole
+from fnn.hyperparameters import AtLeast0, AtLeast1, Checked, Flag, Fraction, Positive
 from fnn.kernels import rules
-from fnn.kernels.method import ETA, KEEP, MASK, NUMBERS, OF_RULE, PLACES, RULE, STRIDE
+from fnn.kernels.method import ETA, KEEP, KEEP_BIASES, MASK, NUMBERS, OF_RULE, PLACES, RULE, STRIDE
 from fnn.kernels.rule_phase import apply_kernel
 from fnn.params import DT, Params, require_params, wrap
 from fnn.powers import powers
-from fnn.schedules import Etas, Rate, Steps, etas
+from fnn.schedules import Etas, FractionOfStep, Rate, Steps, at_steps, etas
 from fnn.tree import require_same_structure
 
 Numbers: TypeAlias = Mapping[str, Etas | float]
@@ -41,6 +41,12 @@ class OptimizerState(Generic[DT]):
     step: int
     vectors: tuple[Params[DT], ...]
 
+    @property
+    def _numba_type_(self) -> types.Type:
+        from fnn.nopython.types import STATE
+
+        return STATE
+
 
 class Optimizer(Checked):
     """The base of all optimizers.
@@ -54,7 +60,10 @@ class Optimizer(Checked):
 
     @abstractmethod
     def numbers(self, steps: Steps) -> Numbers:
-        """The rule's numbers in the steps that come after so many; and "keep", what decay leaves of a weight."""
+        """The rule's numbers in the steps that come after so many.
+
+        Besides, "keep" is what decay leaves of a weight, and "keep_biases" whether of a bias, too.
+        """
 
     def init(self, params: Params[DT]) -> OptimizerState[DT]:
         """The state before the first step.
@@ -89,11 +98,21 @@ class Optimizer(Checked):
         flat, slope = params._flat.copy(), cast_to(dtype, grads._flat, "grads")
         vectors = np.array([old._flat for old in state.vectors], dtype).reshape(-1, flat.size)
         for leaf, place, _ in architecture.slices():
-            keep = float(row[KEEP]) if leaf.startswith("W") else 1.0
+            keep = float(row[KEEP]) if leaf.startswith("W") or row[KEEP_BIASES] else 1.0
             apply_kernel[dtype](places, flat[place], slope[place], vectors.reshape(-1)[place.start :], row, keep)
         after = OptimizerState(state.step + 1, tuple(wrap(vector, architecture) for vector in vectors))
 
         return wrap(flat, architecture), after
+
+    @property
+    def _numba_type_(self) -> types.Type:
+        """One type for all, so that another optimizer compiles nothing; ValueError if @njit can't use it."""
+        from fnn.nopython.recipes import words_of
+        from fnn.nopython.types import OPTIMIZER
+
+        words_of(self)
+
+        return OPTIMIZER
 
     @property
     def rate(self) -> Rate | None:
@@ -110,7 +129,7 @@ class Optimizer(Checked):
         """The vectors of state before the first step, a row each."""
         made = np.zeros((self.rule.states, params._flat.size), params.dtype)
         for vector, name in zip(made, self.starts, strict=False):
-            vector[:] = getattr(self, name) if name else 0
+            vector[:] = positive(name, getattr(self, name), params.dtype) if name else 0
 
         return made
 
@@ -142,6 +161,10 @@ class Optimizer(Checked):
         changes = any(isinstance(number, np.ndarray) for number in numbers.values())
         table = np.zeros((count if changes else 1, NUMBERS))
         table[:, ETA], table[:, KEEP] = numbers.get("eta", 0.0), numbers.get("keep", 1.0)
+        table[:, KEEP_BIASES] = numbers.get("keep_biases", 0.0)
+        if (table[:, KEEP] < 0).any():
+            wrong = int(np.argmin(table[:, KEEP] >= 0))
+            raise ValueError(f"decay: {self!r} takes away more than all of a weight at step {first + wrong}")
         for column, name in enumerate(self.rule.numbers, start=OF_RULE):
             table[:, column] = numbers[name]
         with np.errstate(over="ignore"):
@@ -198,16 +221,16 @@ class momentum(Optimizer):
     eta
         The learning rate η: a number, or a schedule.
     alpha
-        How much of the last change is made again, from 0 on and below 1.
+        How much of the last change is made again, from 0 on and below 1: a number, or a function of the step.
     """
 
     eta: Rate
-    alpha: Fraction = 0.9
+    alpha: FractionOfStep = 0.9
     rule = rules.momentum
 
     def numbers(self, steps: Steps) -> Numbers:
         """η and α."""
-        return {"eta": etas(self.eta, steps), "alpha": self.alpha}
+        return {"eta": etas(self.eta, steps), "alpha": at_steps("alpha", self.alpha, steps, below=1)}
 
 
 class nesterov(Optimizer):
@@ -270,23 +293,28 @@ class adam(Optimizer):
 class adamw(adam):
     """Adam with decoupled weight decay (Loshchilov, Hutter 2019).
 
-        w ← w − η λ w   for weights, not for biases; then Adam's step
+        w ← w − η λ w   for weights; then Adam's step
 
-    The decay is multiplied by η, as in PyTorch and Optax; in the paper the two are scheduled together.
+    The decay is multiplied by η, as in PyTorch and Optax; in the paper the two are scheduled together. There biases
+    decay as weights do, which here must be asked for.
 
     Parameters
     ----------
     eta, beta_1, beta_2, epsilon
         As for `adam`.
     decay
-        λ, at least 0.
+        λ, at least 0; η λ must not be above 1.
+    decay_biases
+        Whether biases decay, too.
     """
 
     decay: AtLeast0 = 1e-2
+    decay_biases: Flag = False
 
     def numbers(self, steps: Steps) -> Numbers:
         """Those of Adam, and 1 − η λ."""
-        return {**adam.numbers(self, steps), "keep": 1 - etas(self.eta, steps) * self.decay}
+        keep = 1 - etas(self.eta, steps) * self.decay
+        return {**adam.numbers(self, steps), "keep": keep, "keep_biases": self.decay_biases}
 
 
 class nadam(adam):
@@ -422,13 +450,16 @@ class lion(Optimizer):
     beta_1, beta_2
         How slowly the direction and m follow, from 0 on and below 1.
     decay
-        λ, at least 0; it is for weights, not for biases.
+        λ, at least 0; η λ must not be above 1.
+    decay_biases
+        Whether biases decay as weights do.
     """
 
     eta: Rate = 1e-4
     beta_1: Fraction = 0.9
     beta_2: Fraction = 0.99
     decay: AtLeast0 = 0.0
+    decay_biases: Flag = False
     rule = rules.lion
 
     def numbers(self, steps: Steps) -> Numbers:
@@ -437,6 +468,7 @@ class lion(Optimizer):
         return {
             "eta": eta,
             "keep": 1 - eta * self.decay,
+            "keep_biases": self.decay_biases,
             "beta_1": self.beta_1,
             "rest_1": 1 - self.beta_1,
             "beta_2": self.beta_2,

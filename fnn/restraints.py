@@ -9,8 +9,8 @@ from typing import Any, Final, SupportsFloat, SupportsIndex, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.checks import positive, real, real_array, whole
-from fnn.kernels.method import GRADIENT_NORM, L1, L2, MOST, SHRINK, UNIT_NORM
+from fnn.checks import flag, positive, real, real_array, whole
+from fnn.kernels.method import GRADIENT_NORM, L1, L2, MOST, SHRINK, SHRINK_BIASES, UNIT_NORM
 from fnn.params import DT, Params, require_params, wrap
 
 Mask: TypeAlias = Mapping[str, ArrayLike]
@@ -25,6 +25,7 @@ class Restraints:
     l2: float
     l1: float
     decay: float
+    decay_biases: bool
     clip: float
     clip_norm: float
     max_norm: float
@@ -40,7 +41,7 @@ class Restraints:
 
     def fill(self, table: NDArray[Any]) -> None:
         """Write their numbers beside those of the optimizer."""
-        table[:, [L2, L1, SHRINK]] = self.l2, self.l1, 1 - self.decay
+        table[:, [L2, L1, SHRINK, SHRINK_BIASES]] = self.l2, self.l1, 1 - self.decay, self.decay_biases
         table[:, [MOST, GRADIENT_NORM, UNIT_NORM]] = self.clip, self.clip_norm, self.max_norm
 
 
@@ -78,7 +79,8 @@ def penalty(params: Params[DT], *, l2: SupportsFloat = 0.0, l1: SupportsFloat = 
     (3.5, array([ 1.75, -0.75,  0.  ]))
     """
     require_params("params", params)
-    lambda_2, lambda_1 = real("l2", l2, at_least=0), real("l1", l1, at_least=0)
+    dtype = params.dtype
+    lambda_2, lambda_1 = real("l2", l2, at_least=0, dtype=dtype), real("l1", l1, at_least=0, dtype=dtype)
     E, slope = 0.0, np.zeros_like(params._flat)
     for key, place, _ in params._architecture.slices():
         if key.startswith("W"):
@@ -91,16 +93,17 @@ def penalty(params: Params[DT], *, l2: SupportsFloat = 0.0, l1: SupportsFloat = 
 
 
 def restraints_of(
-    params: Params[Any], l2: SupportsFloat, l1: SupportsFloat, decay: SupportsFloat, clip: SupportsFloat | None,
-    clip_norm: SupportsFloat | None, max_norm: SupportsFloat | None,
+    params: Params[Any], l2: SupportsFloat, l1: SupportsFloat, decay: SupportsFloat, decay_biases: bool,
+    clip: SupportsFloat | None, clip_norm: SupportsFloat | None, max_norm: SupportsFloat | None,
     dropout: SupportsFloat | Sequence[SupportsFloat], mask: Mask | None,
 ) -> Restraints:  # fmt: skip
     """Check the arguments of `train`."""
     dtype = params.dtype
     return Restraints(
-        real("l2", l2, at_least=0),
-        real("l1", l1, at_least=0),
+        real("l2", l2, at_least=0, dtype=dtype),
+        real("l1", l1, at_least=0, dtype=dtype),
         real("decay", decay, at_least=0, below=1),
+        flag("decay_biases", decay_biases),
         np.inf if clip is None else positive("clip", clip, dtype),
         0.0 if clip_norm is None else positive("clip_norm", clip_norm, dtype),
         0.0 if max_norm is None else positive("max_norm", max_norm, dtype),
@@ -177,7 +180,7 @@ def connections(
     """
     made = np.zeros((whole("inputs", inputs, at_least=1), whole("units", units, at_least=1)), np.bool_)
     for i, block in enumerate(blocks):
-        if not isinstance(block, tuple) or len(block) != 2:
+        if not isinstance(block, tuple) or len(block) != 2 or not all(isinstance(end, Iterable) for end in block):
             raise TypeError(f"blocks[{i}]: needs a pair of inputs and units, got {block!r}")
         ends = [
             [whole(f"blocks[{i}][{side}]", n, at_least=0, at_most=size - 1) for n in numbers]

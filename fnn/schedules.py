@@ -9,12 +9,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import KW_ONLY
+from inspect import signature
 from typing import Annotated, NamedTuple, SupportsFloat, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.checks import positive, whole
+from fnn.checks import number, positive, real, whole
 from fnn.hyperparameters import AtLeast0, Checked, Count, CountFrom0, CountFrom2, Fraction, Positive
 from fnn.powers import powers
 
@@ -36,23 +37,53 @@ class Schedule(Checked):
         """η of all these steps."""
 
 
-def rate_of(name: str, value: Rate) -> Rate:
+OfStep: TypeAlias = SupportsFloat | Schedule | Callable[[int], SupportsFloat]
+
+
+def rate_of(name: str, value: OfStep) -> OfStep:
     """The rate, a number as a float; an error if it can't be one."""
-    return value if callable(value) else positive(name, value)
+    return function_of_step(name, value) if callable(value) else positive(name, value)
 
 
-Rate: TypeAlias = Annotated[SupportsFloat | Schedule | Callable[[int], SupportsFloat], rate_of]
+def fraction_of(name: str, value: OfStep) -> OfStep:
+    """The same for what is at least 0 and below 1."""
+    return function_of_step(name, value) if callable(value) else real(name, value, at_least=0, below=1)
 
 
-def etas(rate: Rate, steps: Steps) -> Etas | float:
+Rate: TypeAlias = Annotated[OfStep, rate_of]
+FractionOfStep: TypeAlias = Annotated[OfStep, fraction_of]
+
+
+def function_of_step(name: str, f: Callable[[int], SupportsFloat]) -> Callable[[int], SupportsFloat]:
+    """The function; TypeError unless it can be called with a step alone."""
+    try:
+        signature(f).bind(0)
+    except TypeError as error:
+        raise TypeError(f"{name}: needs a function of the step, got {f!r}: {error}") from None
+    except ValueError:  # compiled ones may have no signature
+        pass
+
+    return f
+
+
+def etas(rate: OfStep, steps: Steps) -> Etas | float:
     """η of all these steps, one number if it never changes; ValueError where one is negative or not finite."""
-    if not callable(rate):
-        return float(rate)
-    found = rate.at(steps) if isinstance(rate, Schedule) else np.array([float(rate(step)) for step in steps.tolist()])
-    good = (found >= 0) & np.isfinite(found)
+    return at_steps("eta", rate, steps)
+
+
+def at_steps(name: str, value: OfStep, steps: Steps, below: float = np.inf) -> Etas | float:
+    """The same of any number that may depend on the step."""
+    if not callable(value):
+        return float(value)
+    if isinstance(value, Schedule):
+        found = value.at(steps)
+    else:
+        found = np.array([number(f"{name} at step {step}", value(step)) for step in steps.tolist()])
+    good = (found >= 0) & (found < below)
     if not good.all():
         wrong = int(np.argmin(good))
-        raise ValueError(f"eta: must be finite and at least 0, is {found[wrong]} at step {steps[wrong]}")
+        limits = "finite and at least 0" if below == np.inf else f"at least 0 and below {below:g}"
+        raise ValueError(f"{name}: must be {limits}, is {found[wrong]} at step {steps[wrong]}")
 
     return found
 
@@ -284,9 +315,9 @@ class Plateau(NamedTuple):
 class plateau(Schedule):
     """Smaller whenever the error has stopped to fall; in `train` only.
 
-    After each epoch: if its error is below (1 − threshold) times the best so far, it is the new best. If that has not
-    happened for more than `patience` epochs, the rate is multiplied by the factor, and they are counted anew. The error
-    is that of the validation set, if there is one, or else the epoch's.
+    After each epoch: if its error is below the best so far by more than the threshold times that, it is the new best.
+    If this has not happened for more than `patience` epochs, the rate is multiplied by the factor, and they are counted
+    anew. The error is that of the validation set, if there is one, or else the epoch's.
 
     Parameters
     ----------
@@ -322,7 +353,8 @@ class plateau(Schedule):
 
     def after(self, seen: Plateau, error: float) -> Plateau:
         """What has been seen after one more epoch."""
-        if error < seen.best * (1 - self.threshold):
+        part = self.threshold if seen.best > 0 else -self.threshold  # a loss of one's own may be negative
+        if error < seen.best * (1 - part):
             return Plateau(error, 0, seen.scale)
         if seen.since < self.patience:
             return Plateau(seen.best, seen.since + 1, seen.scale)

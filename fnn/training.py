@@ -50,6 +50,7 @@ def train(
     l2: SupportsFloat = 0.0,
     l1: SupportsFloat = 0.0,
     decay: SupportsFloat = 0.0,
+    decay_biases: bool = False,
     clip: SupportsFloat | None = None,
     clip_norm: SupportsFloat | None = None,
     max_norm: SupportsFloat | None = None,
@@ -94,7 +95,9 @@ def train(
         λ₂ and λ₁ ≥ 0 of the `penalty` ½ λ₂ Σ W² + λ₁ Σ |W| that is added to the error of every batch: λ₂ W + λ₁ sign W
         is added to its gradient. Biases are free. The history tells the error without it.
     decay
-        By which part every weight (no bias) becomes smaller after each change, from 0 on and below 1.
+        By which part every weight becomes smaller after each change, from 0 on and below 1.
+    decay_biases
+        Whether biases decay as weights do.
     clip
         The gradient's elements are brought to −clip .. clip, the penalty's part included.
     clip_norm
@@ -153,9 +156,10 @@ def train(
     """
     task = task_of(
         params, x, y, Shared(), eta=eta, optimizer=optimizer, epochs=epochs, batch_size=batch_size, loss=loss,
-        reduction=reduction, weights=weights, class_weights=class_weights, l2=l2, l1=l1, decay=decay, clip=clip,
-        clip_norm=clip_norm, max_norm=max_norm, dropout=dropout, mask=mask, validation=validation, seed=seed,
-        stopping=stopping, scale=scale, callback=callback, on_step=on_step, progress=progress, threads=threads,
+        reduction=reduction, weights=weights, class_weights=class_weights, l2=l2, l1=l1, decay=decay,
+        decay_biases=decay_biases, clip=clip, clip_norm=clip_norm, max_norm=max_norm, dropout=dropout, mask=mask,
+        validation=validation, seed=seed, stopping=stopping, scale=scale, callback=callback, on_step=on_step,
+        progress=progress, threads=threads,
     )  # fmt: skip
 
     loop = task.begin()
@@ -214,7 +218,7 @@ def task_of(
     params: Params[DT], x: ArrayLike | Batches, y: ArrayLike | None, shared: Shared, *,
     eta: Rate | None, optimizer: Optimizer | None, epochs: SupportsIndex, batch_size: SupportsIndex | None,
     loss: Loss, reduction: Reduction, weights: ArrayLike | None, class_weights: ArrayLike | None,
-    l2: SupportsFloat, l1: SupportsFloat, decay: SupportsFloat, clip: SupportsFloat | None,
+    l2: SupportsFloat, l1: SupportsFloat, decay: SupportsFloat, decay_biases: bool, clip: SupportsFloat | None,
     clip_norm: SupportsFloat | None, max_norm: SupportsFloat | None,
     dropout: SupportsFloat | Sequence[SupportsFloat], mask: Mask | None,
     validation: tuple[ArrayLike, ArrayLike] | SupportsFloat | None, stopping: Stopping | None, seed: SupportsIndex,
@@ -246,7 +250,7 @@ def task_of(
         if method.needs_all_cases and size < cases.number:
             raise ValueError(f"batch_size: {method!r} needs all {cases.number} cases in every step, got {size}")
     most = None if threads is None else whole("threads", threads, at_least=1)
-    restraints = restraints_of(params, l2, l1, decay, clip, clip_norm, max_norm, dropout, mask)
+    restraints = restraints_of(params, l2, l1, decay, decay_biases, clip, clip_norm, max_norm, dropout, mask)
     stopper: Stopper[DT] = Stopper(stopping, params._architecture)
 
     return Task(

@@ -23,12 +23,12 @@ def gradient_descent(w: Vector, decayed: Vector, eta: Rate) -> Steps:
         w = w - eta(step) * g
 
 
-def momentum(w: Vector, decayed: Vector, eta: Rate, alpha: float) -> Steps:
+def momentum(w: Vector, decayed: Vector, eta: Rate, alpha: float | Rate) -> Steps:
     """Rumelhart, Hinton, Williams 1986, page 535: Δw(t) = −ε ∂E/∂w(t) + α Δw(t − 1)."""
     change = np.zeros_like(w)
     for step in range(10**9):
         g = yield w
-        change = -eta(step) * g + alpha * change
+        change = -eta(step) * g + (alpha(step) if callable(alpha) else alpha) * change
         w = w + change
 
 
@@ -42,9 +42,11 @@ def nesterov(w: Vector, decayed: Vector, eta: Rate, alpha: float) -> Steps:
 
 
 def adam(
-    w: Vector, decayed: Vector, eta: Rate, beta_1: float, beta_2: float, epsilon: float, decay: float = 0.0
-) -> Steps:
+    w: Vector, decayed: Vector, eta: Rate, beta_1: float, beta_2: float, epsilon: float, decay: float = 0.0,
+    decay_biases: bool = False,
+) -> Steps:  # fmt: skip
     """Kingma and Ba 2015, algorithm 1; with decay Loshchilov and Hutter 2019, algorithm 2."""
+    decayed = np.ones_like(w) if decay_biases else decayed
     m, v = np.zeros_like(w), np.zeros_like(w)
     for step in range(10**9):
         g = yield w
@@ -106,8 +108,11 @@ def adadelta(w: Vector, decayed: Vector, eta: Rate, rho: float, epsilon: float) 
         w = w + eta(step) * change
 
 
-def lion(w: Vector, decayed: Vector, eta: Rate, beta_1: float, beta_2: float, decay: float) -> Steps:
+def lion(
+    w: Vector, decayed: Vector, eta: Rate, beta_1: float, beta_2: float, decay: float, decay_biases: bool
+) -> Steps:
     """Chen et al. 2023, algorithm 2."""
+    decayed = np.ones_like(w) if decay_biases else decayed
     m = np.zeros_like(w)
     for step in range(10**9):
         g = yield w

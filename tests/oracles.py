@@ -88,10 +88,10 @@ ROWS: dict[fnn.Activation, Row] = {
         lambda z: LAMBDA * where(z > 0, 1, ALPHA * np.exp(np.minimum(z, 0))), kinks=(0,),
     ),
     fnn.gelu: Row(lambda z: z * cdf(z), lambda z: cdf(z) + z * density(z), ulps=5),
-    # The rounding of u, down to −140 in these tests, is magnified |u|-fold.
+    # Below the normal numbers of float32, the rounding of σ(u) is multiplied by z; above, the error is below 3.
     fnn.gelu_tanh: Row(
         lambda z: z * sigma(2 * cubic(z)),
-        lambda z: sigma(2 * cubic(z)) + z / 2 * cubic_prime(z) * tanh_prime(cubic(z)), ulps=400,
+        lambda z: sigma(2 * cubic(z)) + z / 2 * cubic_prime(z) * tanh_prime(cubic(z)), ulps=12,
     ),
     fnn.silu: Row(lambda z: z * sigma(z), lambda z: sigma(z) + z * sigma(z) * sigma(-z)),
     fnn.softplus: Row(softplus, sigma),

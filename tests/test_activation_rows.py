@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import pickle
+from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -237,3 +238,16 @@ def test_bad_parameters(make: Any, name: str) -> None:
 def test_names_that_are_taken(name: str) -> None:
     with pytest.raises(ValueError, match=f"name: fnn.{name} is a built-in activation"):
         fnn.Activation(name, njit(lambda z: z), njit(lambda z, a: a))
+
+
+@pytest.mark.parametrize(("dtype", "least"), [(np.float32, -9.7), (np.float64, -20.9)])
+def test_the_far_tail_of_gelu_tanh_has_its_digits(dtype: type[Any], least: float) -> None:
+    # The rounding of u, which is −720 there, would be magnified 720-fold.
+    for z in np.linspace(least, -1, 200).astype(dtype):
+        with localcontext(prec=50):
+            exact = Decimal(float(z))
+            u = 2 * (2 / Decimal("3.14159265358979323846264338327950288419716939937511")).sqrt()
+            u *= exact + Decimal("0.044715") * exact**3
+            exact /= 1 + (-u).exp()
+            off = abs(Decimal(float(fnn.gelu_tanh(z))) - exact) / Decimal(float(np.spacing(dtype(abs(exact)))))
+        assert off < 4

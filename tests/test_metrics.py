@@ -76,6 +76,32 @@ def test_accuracy_of_a_single_output_asks_whether_it_is_above_a_half() -> None:
     assert fnn.accuracy(SINGLE, x, [False, True, True, False, True]) == 0.8
 
 
+def test_the_threshold_of_a_single_output() -> None:
+    x = [[-0.5], [0.0], [0.4], [3.0]]
+
+    assert fnn.accuracy(SINGLE, x, [0, 0, 1, 1], threshold=0) == 1
+    assert fnn.accuracy(SINGLE, x, [0, 0, 0, 1], threshold=np.float32(0.4)) == 1
+    assert fnn.accuracy(PASS, [[1, 2, 9]], [2], threshold=100) == 1  # the greatest, wherever it is
+    with pytest.raises(ValueError, match="threshold: must be a number, got nan"):
+        fnn.accuracy(SINGLE, x, [0, 0, 1, 1], threshold=np.nan)
+    with pytest.raises(TypeError, match="threshold: needs a number, got None"):
+        fnn.accuracy(SINGLE, x, [0, 0, 1, 1], threshold=None)  # type: ignore[arg-type]  # what bad input gets
+
+
+@pytest.mark.parametrize("output", [fnn.identity, fnn.tanh], ids=repr)
+def test_what_hinge_learns_is_measured_as_validation_does(output: fnn.Activation) -> None:
+    x = np.linspace(-1, 1, 40)[:, None]
+    labels = (x[:, 0] > 0.2).astype(int)
+    run = fnn.train(
+        fnn.init((1, 1), seed=0, output=output), x, labels, loss=fnn.hinge, reduction="mean", eta=0.5, epochs=300,
+        validation=(x, 2.0 * labels[:, None] - 1),
+    )  # fmt: skip
+
+    assert run.history.validation_accuracy is not None
+    assert fnn.accuracy(run.params, x, labels, threshold=0) == run.history.validation_accuracy[-1] > 0.95
+    assert fnn.accuracy(run.params, x, labels) < run.history.validation_accuracy[-1]
+
+
 @pytest.mark.parametrize(
     "x, labels, error, message",
     [

@@ -29,6 +29,7 @@ OPTIMIZERS: list[Optimizer] = [
     fnn.adam(0.1, beta_1=0.0, beta_2=0.5, epsilon=1e-3),
     fnn.adamw(0.05),
     fnn.adamw(0.05, decay=0.5),
+    fnn.adamw(0.05, decay=0.5, decay_biases=True),
     fnn.nadam(0.02),
     fnn.amsgrad(0.03, beta_2=0.6),
     fnn.rmsprop(0.01),
@@ -38,6 +39,7 @@ OPTIMIZERS: list[Optimizer] = [
     fnn.adadelta(0.5, rho=0.95, epsilon=1e-3),
     fnn.lion(0.01),
     fnn.lion(0.01, beta_1=0.5, beta_2=0.6, decay=0.3),
+    fnn.lion(0.01, decay=0.3, decay_biases=True),
     fnn.irprop(),
     fnn.irprop(0.1, grow=1.5, shrink=0.3, least=0.02, most=0.3),
 ]
@@ -102,6 +104,17 @@ def test_an_eta_that_changes_is_that_of_the_step() -> None:
         assert_allclose(path(changing, PARAMS, 50), wanted, rtol=1e-12, atol=1e-14, err_msg=repr(optimizer))
 
 
+def test_an_alpha_that_changes_is_that_of_the_step() -> None:
+    alphas: list[Any] = [lambda step: 0.5 if step < 20 else 0.9, fnn.inverse_time(0.9, steps=10)]
+    for alpha in alphas:
+        optimizer = fnn.momentum(lambda step: 0.1 / (1 + step), alpha=alpha)
+        steps, w, wanted = optimizer_formulas.begin(optimizer, PARAMS.flat, DECAYED), PARAMS.flat, []
+        for step in range(50):
+            w = steps.send(slope(step, w))
+            wanted.append(w)
+        assert_allclose(path(optimizer, PARAMS, 50), wanted, rtol=1e-12, atol=1e-14, err_msg=repr(optimizer))
+
+
 def peers() -> dict[str, tuple[Optimizer, Callable[[Any], Any]]]:
     """Ours, and what makes PyTorch's of its parameters."""
     torch = pytest.importorskip("torch")
@@ -112,6 +125,7 @@ def peers() -> dict[str, tuple[Optimizer, Callable[[Any], Any]]]:
         "SGD nesterov": (fnn.nesterov(0.1), lambda p: o.SGD(p, lr=0.1, momentum=0.9, nesterov=True)),
         "Adam": (fnn.adam(0.01), lambda p: o.Adam(p, lr=0.01)),
         "AdamW": (fnn.adamw(0.05, decay=0.2), lambda p: o.AdamW(p, lr=0.05)),
+        "AdamW of all": (fnn.adamw(0.05, decay=0.2, decay_biases=True), lambda p: o.AdamW(p, lr=0.05)),
         "AMSGrad": (fnn.amsgrad(0.01, beta_2=0.7), lambda p: o.Adam(p, lr=0.01, betas=(0.9, 0.7), amsgrad=True)),
         "RMSprop": (fnn.rmsprop(0.01, rho=0.99), lambda p: o.RMSprop(p, lr=0.01)),
         "Adagrad": (fnn.adagrad(0.01), lambda p: o.Adagrad(p, lr=0.01)),
@@ -122,14 +136,27 @@ def peers() -> dict[str, tuple[Optimizer, Callable[[Any], Any]]]:
 
 @pytest.mark.parametrize(
     "name",
-    ["SGD", "SGD momentum", "SGD nesterov", "Adam", "AdamW", "AMSGrad", "RMSprop", "Adagrad", "Adadelta", "Rprop"],
+    [
+        "SGD",
+        "SGD momentum",
+        "SGD nesterov",
+        "Adam",
+        "AdamW",
+        "AdamW of all",
+        "AMSGrad",
+        "RMSprop",
+        "Adagrad",
+        "Adadelta",
+        "Rprop",
+    ],
 )
 def test_a_hundred_steps_by_pytorch(name: str) -> None:
     torch = pytest.importorskip("torch")
     ours, theirs = peers()[name]
     places = np.array(DECAYED, bool)
     halves = [torch.tensor(PARAMS.flat[part], dtype=torch.float64, requires_grad=True) for part in (places, ~places)]
-    groups = [dict(params=half, weight_decay=getattr(ours, "decay", 0) * (i == 0)) for i, half in enumerate(halves)]
+    decays = np.array([1, getattr(ours, "decay_biases", False)]) * getattr(ours, "decay", 0)
+    groups = [dict(params=half, weight_decay=decay) for half, decay in zip(halves, decays.tolist(), strict=True)]
     optimizer, wanted = theirs(groups), []
     for step in range(100):
         w = np.empty(len(places))
@@ -344,6 +371,11 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: fnn.adamw(decay=float("inf")), ValueError, "decay: must be finite and at least 0, got inf"),
     (lambda: fnn.rmsprop(rho=float("nan")), ValueError, "rho: must be at least 0 and below 1, got nan"),
     (lambda: fnn.adadelta(epsilon=0), ValueError, "epsilon: must be finite and above 0, got 0"),
+    (lambda: fnn.adamw(decay_biases=1), TypeError, "decay_biases: needs True or False, got 1"),  # type: ignore[arg-type]
+    (lambda: fnn.adam(10**400), ValueError, "eta: is beyond float64"),
+    (lambda: fnn.adam(np.array("a")), TypeError, "eta: needs a number, got array"),
+    (lambda: fnn.adam(lambda: 0.1), TypeError, "eta: needs a function of the step, got <function .*: too many pos"),  # type: ignore[arg-type, misc]
+    (lambda: fnn.momentum(1, alpha=lambda s, t: 0.1), TypeError, "alpha: needs a function of the step, got <function"),  # type: ignore[arg-type, misc]
     (lambda: fnn.irprop(0), ValueError, "start: must be finite and above 0, got 0"),
     (lambda: fnn.irprop(grow=0.9), ValueError, "grow: must be finite and at least 1, got 0.9"),
     (lambda: fnn.irprop(shrink=1), ValueError, "shrink: must be at least 0 and below 1, got 1"),
@@ -391,3 +423,11 @@ def test_bad_arguments_of_train() -> None:
     single = fnn.init((2, 1), seed=0, dtype=np.float32)
     with pytest.raises(ValueError, match="its numbers are beyond float32"):
         fnn.train(single, x, y, optimizer=fnn.adam(1e100), epochs=1)
+    with pytest.raises(ValueError, match=r"start: 1e\+40 is beyond float32"):
+        fnn.train(single, x, y, optimizer=fnn.irprop(1e40), epochs=1)
+    with pytest.raises(TypeError, match="eta at step 2: needs a number, got None"):
+        fnn.train(params, x, y, eta=lambda step: None if step > 1 else 0.1, epochs=5)  # type: ignore[arg-type, return-value]
+    with pytest.raises(ValueError, match=r"alpha: must be at least 0 and below 1, is 1\.0 at step 2"):
+        fnn.train(params, x, y, optimizer=fnn.momentum(0.1, alpha=lambda step: step / 2), epochs=5)
+    with pytest.raises(ValueError, match=r"decay: fnn.adamw\(.*\) takes away more than all of a weight at step 3"):
+        fnn.train(params, x, y, optimizer=fnn.adamw(lambda step: 1.0 + (step > 2), decay=0.9), epochs=5)

@@ -23,7 +23,8 @@ OPTIMIZERS: list[Optimizer] = [
     fnn.irprop(),
 ]  # fmt: skip
 ONE_BY_ONE: list[dict[str, Any]] = [
-    {"l2": 0.3}, {"l1": 0.05}, {"decay": 0.02}, {"clip": 0.01}, {"clip_norm": 0.1}, {"max_norm": 0.7}, {"mask": None},
+    {"l2": 0.3}, {"l1": 0.05}, {"decay": 0.02}, {"decay": 0.02, "decay_biases": True},
+    {"clip": 0.01}, {"clip_norm": 0.1}, {"max_norm": 0.7}, {"mask": None},
 ]  # fmt: skip
 TOGETHER = {"l2": 0.3, "l1": 0.05, "decay": 0.02, "clip": 0.2, "clip_norm": 0.5, "max_norm": 1.1, "mask": None}
 ALL: list[dict[str, Any]] = [*ONE_BY_ONE, TOGETHER, {**TOGETHER, "dropout": 0.4}, {"dropout": 0.4}]
@@ -51,7 +52,8 @@ def restrained(p: Problem, optimizer: Optimizer, *, epochs: int, batch_size: int
             g = np.clip(g, -r["clip"], r["clip"])
             g = g * min(1, r["clip_norm"] / max(np.linalg.norm(g), 1e-300))
             params, state = optimizer.update(params, params.with_flat(g), state)
-            params = params.with_flat(params.flat * (1 - r["decay"] * weight) * there)
+            decayed = np.ones_like(weight) if r.get("decay_biases") else weight
+            params = params.with_flat(params.flat * (1 - r["decay"] * decayed) * there)
             lengths = {key: np.linalg.norm(leaf, axis=0) for key, leaf in params.items() if key[0] == "W"}
             factors = {key: np.minimum(1, r["max_norm"] / np.maximum(n, 1e-300)) for key, n in lengths.items()}
             params = params.replace({key: params[key] * factor for key, factor in factors.items()})
@@ -106,6 +108,7 @@ def test_one_step_by_hand() -> None:
     assert after(l2=0.5) == [3 - 0.5 * (2.5 + 1.5), -1 - 0.5 * (2.5 - 0.5), -0.75]
     assert after(l1=0.5) == [3 - 0.5 * 3, -1 - 0.5 * 2, -0.75]
     assert after(clip=2) == [2, -2, -0.5]
+    assert after(decay=0.25, decay_biases=True) == [0.75 * 1.75, 0.75 * -2.25, 0.75 * -0.75]
     assert after(decay=0.25) == [0.75 * 1.75, 0.75 * -2.25, -0.75]
     assert_allclose(after(clip_norm=1), np.array([3, -1, 0.5]) - 0.5 / np.sqrt(3), rtol=1e-14)
     assert_allclose(after(max_norm=1), [1.75 / np.hypot(1.75, 2.25), -2.25 / np.hypot(1.75, 2.25), -0.75], rtol=1e-14)
@@ -270,6 +273,7 @@ def test_connections() -> None:
         ({"l2": -1}, ValueError, "l2: must be finite and at least 0, got -1"),
         ({"l1": np.nan}, ValueError, "l1: must be finite and at least 0, got nan"),
         ({"decay": 1}, ValueError, "decay: must be at least 0 and below 1, got 1"),
+        ({"decay": 0.1, "decay_biases": 0}, TypeError, "decay_biases: needs True or False, got 0"),
         ({"clip": 0}, ValueError, "clip: must be finite and above 0, got 0"),
         ({"clip_norm": "a"}, TypeError, "clip_norm: needs a number, got 'a'"),
         ({"max_norm": np.inf}, ValueError, "max_norm: must be finite and above 0, got inf"),
@@ -294,6 +298,8 @@ def test_bad_penalties() -> None:
         fnn.penalty(params, l2=-1)
     with pytest.raises(ValueError, match="l1: must be finite and at least 0, got inf"):
         fnn.penalty(params, l1=np.inf)
+    with pytest.raises(ValueError, match=r"l2: 1e\+39 is beyond float32"):
+        fnn.penalty(fnn.init((2, 1), seed=0, dtype=np.float32), l2=1e39)
     with pytest.raises(TypeError, match=r"params: needs fnn\.Params, got dict"):
         fnn.penalty(dict(params))  # type: ignore[arg-type]
 
@@ -305,3 +311,5 @@ def test_bad_connections() -> None:
         fnn.connections(4, 0)
     with pytest.raises(TypeError, match=r"blocks\[0\]: needs a pair of inputs and units, got 3"):
         fnn.connections(4, 3, 3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"blocks\[0\]: needs a pair of inputs and units, got \(0, 1\)"):
+        fnn.connections(4, 3, (0, 1))  # type: ignore[arg-type]

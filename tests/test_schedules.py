@@ -150,6 +150,15 @@ def test_plateau(errors: list[float], factor: float, patience: int, threshold: f
     assert found == plateau_by_hand(errors, factor, patience, threshold, least)
 
 
+def test_plateau_of_errors_below_0() -> None:
+    schedule, seen, scales = fnn.plateau(1.0, factor=0.5, patience=0, threshold=0.1), Plateau(), []
+    for error in (-1.0, -1.05, -1.2, -1.3, -1.35):  # a loss of one's own may have them; −1.05 and −1.3 are too little
+        seen = schedule.after(seen, error)
+        scales.append(seen.scale)
+
+    assert scales == [1, 0.5, 0.5, 0.25, 0.25]
+
+
 @pytest.mark.parametrize("validated", [False, True])
 @pytest.mark.parametrize("inner", [0.9, fnn.inverse_time(0.9, steps=20)], ids=named)
 def test_plateau_in_training(inner: Any, validated: bool) -> None:
@@ -208,6 +217,9 @@ def test_values(schedule: fnn.Schedule, formula: Callable[[int], float]) -> None
         (lambda: fnn.inverse_time("1", steps=5), TypeError, "eta: needs a number, got '1'"),  # type: ignore[arg-type]
         (lambda: fnn.plateau(1, factor=1), ValueError, "factor: must be at least 0 and below 1, got 1"),
         (lambda: fnn.plateau(1, patience=-1), ValueError, "patience: must be at least 0, got -1"),
+        (lambda: fnn.cosine(1, steps=2**63), ValueError, "steps: must be at most 9223372036854775807, got 92"),
+        (lambda: fnn.cosine(1, steps=np.array(2.5)), TypeError, r"steps: needs a whole number, got array\(2.5\)"),  # type: ignore[arg-type]
+        (lambda: fnn.warm_up(lambda: 0.1, steps=2), TypeError, "rate: needs a function of the step, got <function"),  # type: ignore[arg-type, misc]
         (lambda: fnn.cosine(1, steps=5)(-1), ValueError, "step: must be at least 0, got -1"),
         (lambda: fnn.plateau(1)(0), ValueError, "eta: fnn.plateau needs the errors of epochs"),
         (lambda: fnn.exponential(1, factor=9)(10**6), ValueError, "eta: must be finite and at least 0, is inf at"),

@@ -299,7 +299,7 @@ def test_digests_tell_whether_the_same_batches_came() -> None:
     def digest(*items: Any) -> int | None:
         params = network()
         stream = Stream(items, params, fnn.squared_error, None, 1.0)
-        restraints = restraints_of(params, 0, 0, 0, None, None, None, 0, None)
+        restraints = restraints_of(params, 0, 0, 0, False, None, None, None, 0, None)
         descent = StreamDescent(params, stream, fnn.squared_error, False, gradient_descent(0.1), restraints, 0, 1)
         descent.digest = 0
         descent.run(100, 1)

@@ -5,7 +5,7 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.kernels import plan
-from fnn.kernels.cases import FINE, Labels, Reals, Weights, cases_of, copy, find_fault, first_not_finite, load
+from fnn.kernels.cases import FINE, Cases, Labels, Reals, Weights, cases_of, copy, find_fault, first_not_finite, load
 from fnn.kernels.differentiate import PIECE, share_of_each
 from fnn.kernels.directional import INPUTS, PARAMETERS, bend_back, bent_gradient, pull_back, push_forward
 from fnn.kernels.equations import EVERYTHING, GRADIENT, backward, forward, gradient, nothing, transpose
@@ -54,6 +54,12 @@ def input_gradient_kernel(
 ) -> tuple[int, int]:  # fmt: skip
     """∂E/∂A⁰ of all cases, and what fault there is, and its row. The workspace has room for BLOCK cases."""
     net, cases = network(table, flat, space), cases_of(x, y, labels, weights, labels[:0], 0, 0)
+    return input_gradient(net, cases, loss, mean, pointer(into))
+
+
+@inline
+def input_gradient(net: Net, cases: Cases, loss: int, mean: bool, into: Floats) -> tuple[int, int]:
+    """The same of a network that is laid out."""
     inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     fault, row = find_fault(cases, inputs, outputs, function_of(net, net.layers)[CODE], loss)
     if fault == FINE:
@@ -64,7 +70,7 @@ def input_gradient_kernel(
             load(net, cases, first, scale, loss, 0, rows)
             forward(net, 0, rows)
             backward(net, loss, EVERYTHING, 0, rows)
-            take_rows(net, 0, plan.DE_DA, 0, rows, shift(pointer(into), first * inputs))
+            take_rows(net, 0, plan.DE_DA, 0, rows, shift(into, first * inputs))
     return fault, row
 
 

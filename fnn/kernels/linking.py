@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.core.compiler_lock import global_compiler_lock
 
 from fnn.kernels.caching import give_cache
@@ -54,14 +55,11 @@ class Linked:
     def emit(self, context: Any, builder: Any, dtype: types.Float, values: Any) -> Any:
         """Write the call into a caller."""
         signature = self.signature(dtype)
-        is_void = signature.return_type == types.void
-        result = ir.VoidType() if is_void else context.get_value_type(signature.return_type)
-        kind = ir.FunctionType(result, [context.get_value_type(t) for t in signature.args])
-        name = self.symbol(dtype)
+        kind, name = _function_type(context, signature), self.symbol(dtype)
         cell = builder.module.globals.get(name) or ir.GlobalVariable(builder.module, kind.as_pointer(), name)
         value = builder.call(builder.load(cell), values)
 
-        return context.get_dummy_value() if is_void else value
+        return context.get_dummy_value() if signature.return_type == types.void else value
 
     def load(self, dtype: types.Float) -> None:
         """Compile it, or read it from the cache, and fill the cell."""
@@ -71,6 +69,14 @@ class Linked:
     def address(self, dtype: types.Float) -> int:
         """Where the compiled code starts."""
         return address_of(self.function, self.signature(dtype), cached=True)
+
+
+def _function_type(context: Any, signature: Any) -> Any:
+    """What LLVM calls a function of this signature."""
+    returned = signature.return_type
+    result = ir.VoidType() if returned == types.void else context.get_value_type(returned)
+
+    return ir.FunctionType(result, [context.get_value_type(t) for t in signature.args])
 
 
 def address_of(function: Callable[..., Any], signature: Any, *, cached: bool) -> int:
@@ -134,19 +140,38 @@ def needed_by(function: Callable[..., Any]) -> list[Linked]:
 
 
 class OnDemand:
-    """A function that kernels call through its address, which somebody hands them: compiled when it is asked for."""
+    """A function that is compiled when somebody asks for it: for its address, or to make it part of other code."""
 
-    def __init__(self, function: Callable[..., None], signature: NumbaSignature) -> None:
-        self._function, self._signature = function, signature
-        self._addresses: dict[types.Float, int] = {}
+    def __init__(self, function: Callable[..., Any], signature: NumbaSignature) -> None:
+        self.function, self.signature = function, signature
+        self._compiled: dict[types.Float, tuple[Any, int]] = {}
 
     def address(self, dtype: types.Float) -> int:
         """Where the compiled code starts."""
+        return self._made(dtype)[1]
+
+    def embed(self, context: Any, builder: Any, dtype: types.Float) -> Any:
+        """Make the code part of what is being compiled, which then needs nothing from elsewhere; where it starts."""
+        return embedded(context, builder, self._made(dtype)[0], _function_type(context, self.signature(dtype)))
+
+    def emit(self, context: Any, builder: Any, dtype: types.Float, values: Any) -> Any:
+        """Write the call into a caller that it becomes part of."""
+        return builder.call(self.embed(context, builder, dtype), values)
+
+    def _made(self, dtype: types.Float) -> tuple[Any, int]:
         with global_compiler_lock:
-            if dtype not in self._addresses:
-                load_needed(self._function, dtype)
-                self._addresses[dtype] = address_of(self._function, self._signature(dtype), cached=True)
-            return self._addresses[dtype]
+            if dtype not in self._compiled:
+                load_needed(self.function, dtype)
+                result = compiled(self.function, self.signature(dtype), cached=True)
+                self._compiled[dtype] = result, start_of(result)
+            return self._compiled[dtype]
+
+
+def embedded(context: Any, builder: Any, result: Any, kind: Any) -> Any:
+    """A compiled function of this kind as part of what is being compiled."""
+    context.add_linking_libs([result.library])
+
+    return cgutils.get_or_insert_function(builder.module, kind, result.fndesc.llvm_cfunc_wrapper_name)
 
 
 _entries: list[Linked] = []

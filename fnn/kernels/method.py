@@ -17,15 +17,16 @@ from fnn.kernels.plan import net_type
 from fnn.kernels.rules import MOST_NUMBERS, rule_type
 from fnn.kernels.turns import crew_type
 
-# The numbers of a step: η, for G1; what decoupled decay leaves of a weight; the restraints (see `fnn.restraints`), of
-# which MOST, the clipping, is infinite, and the norms are 0, where there is none; and the numbers of the rule.
-ETA, KEEP, L2, L1, SHRINK, MOST, GRADIENT_NORM, UNIT_NORM, OF_RULE = range(9)
+# The numbers of a step: η, for G1; what decoupled decay leaves of a weight, and whether of a bias, too (else 0); the
+# restraints (see `fnn.restraints`), their decay likewise; MOST, the clipping, is infinite, and the norms are 0,
+# where there is none; and the numbers of the rule.
+ETA, KEEP, KEEP_BIASES, L2, L1, SHRINK, SHRINK_BIASES, MOST, GRADIENT_NORM, UNIT_NORM, OF_RULE = range(11)
 NUMBERS: Final = OF_RULE + MOST_NUMBERS
 MOST_STEPS: Final = 4096  # of a call of the kernel: their numbers are worked out before it
 
 # In the integers that stand for a method; behind them, for each layer but the last, how often of 2⁵³ times a unit is
 # dropped.
-CASES_PHASE, ROWS_PHASE, RULE, STRIDE, MASK, PLACES = range(6)
+CASES_PHASE, ROWS_PHASE, RULE, STRIDE, MASK, MASKED, PLACES = range(7)
 
 
 class Method(NamedTuple):

@@ -5,6 +5,8 @@ function leaks what its caller holds, so they return a status, and the caller ra
 `fnn.nopython`). `forward` for one case is in `fnn.kernels.onecase`.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import types
 
@@ -177,35 +179,45 @@ def train_all(
     problem: Problem, eta: float, batch: int, seed: int, epochs: int, history: Matrix[Floats], into: Matrix[Floats]
 ) -> int:
     """The whole of a training run, by one thread."""
-    status = unfit(problem)
-    if status != FINE:
-        return status
     if not is_rate(problem.network.flat, eta):
         return ETA
-    if not is_finite(problem.network.flat, into.columns):
-        return BAD_PARAMS
-    if epochs < 0:
-        return EPOCHS
-    if batch < 1:
-        return BATCH
-    if seed < 0:
-        return SEED
+    ready = prepared(problem, batch, seed, epochs, into)
+    status = ready.status
+    if status == FINE:
+        status = run(problem, ready.every, ready.table, eta, batch, seed, epochs, history.at, into)
+    release(ready.every.order)
+    release(ready.table)
+    return status
+
+
+class Prepared(NamedTuple):
+    """What a run starts from, unless the status says why it can't; release the order and the table afterwards."""
+
+    status: int
+    every: Cases
+    table: Integers
+
+
+@inline
+def prepared(problem: Problem, batch: int, seed: int, epochs: int, into: Matrix[Floats]) -> Prepared:
+    """Check a run's arguments, and its cases."""
     spec, rows = problem.network.spec, problem.x.rows
-    order = allocate(spec, rows)
-    table = allocate(spec, COLUMNS * (spec[0] + 1))
-    status = MEMORY
-    if not (is_null(order) or is_null(table)):
+    order, table = allocate(spec, rows), allocate(spec, COLUMNS * (spec[0] + 1))
+    every = cases_in(problem, order, True)
+    status = unfit(problem)
+    if status == FINE and (is_null(order) or is_null(table)):
+        status = MEMORY
+    elif status == FINE and not is_finite(problem.network.flat, into.columns):
+        status = BAD_PARAMS
+    elif status == FINE and (epochs < 0 or batch < 1 or seed < 0):
+        status = EPOCHS if epochs < 0 else BATCH if batch < 1 else SEED
+    elif status == FINE:
         for row in range(rows):
             order[row] = row
-        every = cases_in(problem, order, True)
         status, _ = find_fault(
             every, size_of(spec, 0), size_of(spec, spec[0]), activation_of(spec, spec[0])[CODE], problem.loss
         )
-        if status == FINE:
-            status = run(problem, every, table, eta, min(batch, rows), seed, epochs, history.at, into)
-    release(order)
-    release(table)
-    return status
+    return Prepared(status, every, table)
 
 
 @inline
@@ -214,6 +226,7 @@ def run(
     into: Matrix[Floats],
 ) -> int:  # fmt: skip
     """Pack, descend, unpack."""
+    batch = min(batch, every.number)
     flat, room = problem.network.flat, min(batch, ROOM)
     sizes = laid_out(problem.network, room, True, table)
     weights, space = allocate(flat, sizes.weights + LINE), allocate(flat, sizes.whole + LINE)

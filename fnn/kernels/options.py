@@ -1,7 +1,7 @@
 """Numba's options, in one place, each with its reason.
 
-`inline`  makes a small function that other kernels call. Its code becomes part of its callers, so it gets no wrappers for
-          Python or C, no machine code and no cache entry of its own, which would be half of its compile time.
+`inline`  makes a small function that other kernels call. Its code becomes part of its callers, so it gets no wrappers
+          for Python or C, no machine code and no cache entry of its own, which would be half of its compile time.
 `forced`  the same for one that LLVM would find too large to make part of a loop, which it then can't vectorise.
 `linked`  makes a large one: compiled once, called through a pointer (see `fnn.kernels.linking`).
 `kernel`  makes what the typed layer calls: one signature a dtype, compiled on first use (see `fnn.kernels.kernel`).

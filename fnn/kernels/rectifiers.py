@@ -21,6 +21,9 @@ _SELU_SCALE: Final = 1.0507009873554804934193349852946  # λ
 _SELU_ALPHA: Final = 1.6732632423543772848170429916717  # α
 _TWO_ROOTS: Final = 1.5957691216057307117597842397375  # 2√(2/π)
 _CUBIC: Final = 0.044715
+# 2√(2/π) and 0.044715 times it, each as a float32 and the rest.
+_LINEAR_TERM: Final = 1.5957691669464111, -4.534068042105272e-08
+_CUBIC_TERM: Final = 0.07135481387376785, 2.3988323959931355e-09
 
 
 @inline
@@ -115,10 +118,27 @@ def gelu_second(z: float, a: float) -> float:
 GELU = elementwise("gelu", gelu, gelu_prime, gelu_second)
 
 
-@inline
-def cubic(z: float) -> float:
-    """2√(2/π)(z + 0.044715 z³)."""
-    return like(z, _TWO_ROOTS) * z * fma(like(z, _CUBIC) * z, z, like(z, 1.0))
+@forced
+def cubic(z: float) -> tuple[float, float]:
+    """u = 2√(2/π)(z + 0.044715 z³), and what its rounding loses: e^u would magnify that |u|-fold."""
+    linear, cubed = like(z, _LINEAR_TERM[0]), like(z, _CUBIC_TERM[0])
+    square = z * z
+    product = cubed * square
+    first = linear + product
+    back = first - linear
+    lost = (linear - (first - back)) + (product - back) + fma(cubed, square, -product)
+    lost += fma(cubed, fma(z, z, -square), fma(like(z, _CUBIC_TERM[1]), square, like(z, _LINEAR_TERM[1])))
+    u = z * first
+    lost = fma(z, lost, fma(z, first, -u))
+    return u + lost, lost - ((u + lost) - u)
+
+
+@forced
+def sigmoids_of_cubic(z: float) -> tuple[float, float]:
+    """σ(u) and σ(−u)."""
+    u, lost = cubic(z)
+    s, r = sigmoids(u)
+    return fma(s * r, lost, s), fma(-s * r, lost, r)
 
 
 @inline
@@ -128,15 +148,15 @@ def cubic_prime(z: float) -> float:
 
 @forced
 def gelu_tanh(z: float) -> float:
-    """½z(1 + tanh ½u) = z σ(u) with u = 2√(2/π)(z + 0.044715 z³); for z < 0 the rounding of u is magnified |u|-fold."""
-    return above(z, -_CUBIC_FAR) * sigmoids(cubic(within(z, _CUBIC_FAR)))[0]
+    """½z(1 + tanh ½u) = z σ(u) with u = 2√(2/π)(z + 0.044715 z³)."""
+    return above(z, -_CUBIC_FAR) * sigmoids_of_cubic(within(z, _CUBIC_FAR))[0]
 
 
 @forced
 def gelu_tanh_prime(z: float, a: float) -> float:
     """σ(u) + z u′ σ(u)σ(−u)."""
     near = within(z, _CUBIC_FAR)
-    s, r = sigmoids(cubic(near))
+    s, r = sigmoids_of_cubic(near)
     return fma(near * cubic_prime(near), s * r, s)
 
 
@@ -144,7 +164,7 @@ def gelu_tanh_prime(z: float, a: float) -> float:
 def gelu_tanh_second(z: float, a: float) -> float:
     """σ(u)σ(−u) (2u′ + z u″ + z u′² (σ(−u) − σ(u)))."""
     near = within(z, _CUBIC_FAR)
-    s, r = sigmoids(cubic(near))
+    s, r = sigmoids_of_cubic(near)
     slope, curvature = cubic_prime(near), like(z, 6 * _TWO_ROOTS * _CUBIC) * near
     return s * r * (like(z, 2.0) * slope + near * curvature + near * slope * slope * (r - s))
 

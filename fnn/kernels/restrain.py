@@ -5,33 +5,35 @@ order of the columns: the same bits whatever the width of the vectors and the nu
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
-import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
 
 from fnn.kernels import plan
 from fnn.kernels.intrinsics import Floats, fma, like, shift
-from fnn.kernels.options import inline
-from fnn.kernels.plan import Net, entry
+from fnn.kernels.options import inline, intrinsic
+from fnn.kernels.plan import Net, entry, rounded
 from fnn.kernels.rules import sign
-from fnn.kernels.tile import panel_width
+from fnn.kernels.tile import machine, panel_width
 
 
 @inline
-def restrain_gradient(w: Floats, g: Floats, mask: Floats, l2: float, l1: float, most: float, count: int) -> None:
-    """g ← g + λ₂ w + λ₁ sign w, then not beyond ± most; 0 where the connection is removed."""
-    zero = like(g, 0.0)
+def restrain_gradient(w: Floats, g: Floats, l2: float, l1: float, most: float, count: int) -> None:
+    """g ← g + λ₂ w + λ₁ sign w, then not beyond ± most."""
     for i in range(count):
         x = fma(l2, w[i], g[i]) + l1 * sign(w[i])
-        x = most if x > most else -most if x < -most else x
-        g[i] = x if mask[i] != zero else zero
+        g[i] = most if x > most else -most if x < -most else x
 
 
 @inline
-def restrain_weights(w: Floats, mask: Floats, shrink: float, count: int) -> None:
-    """w ← shrink · w; 0 where the connection is removed."""
-    zero = like(w, 0.0)
+def remove(values: Floats, mask: Floats, count: int) -> None:
+    """0 where the connection is removed."""
+    zero = like(values, 0.0)
     for i in range(count):
-        w[i] = shrink * w[i] if mask[i] != zero else zero
+        values[i] = values[i] if mask[i] != zero else zero
 
 
 @inline
@@ -40,33 +42,86 @@ def multiply(values: Floats, factor: float, count: int) -> None:
         values[i] *= factor
 
 
-@inline
-def squares_of_columns(net: Net, matrix: Floats, layer: int, j: int, rows: int, squares: Floats) -> None:
-    """Σ_i m_ij² of the columns of the panel that starts at j, where the matrix lies as W, and behind it b."""
-    panel, inputs = panel_width(matrix), entry(net, layer - 1, plan.UNITS)
-    columns = min(panel, entry(net, layer, plan.UNITS) - j)
-    for column in range(columns):
-        squares[column] = 0.0
-    for row in range(rows):
-        lies = shift(matrix, entry(net, layer, plan.W) + j * inputs + row * panel)
-        if row == inputs:
-            lies = shift(matrix, entry(net, layer, plan.B) + j)
-        for column in range(columns):
-            x = np.float64(lies[column])
-            squares[column] = fma(x, x, squares[column])
+def _by_rows(context: Any, builder: Any, p: Any, x: Any, rows: Any, step: Callable[[Any, Any], None]) -> None:
+    """Code that does something for each row of a panel: with where it is, and its numbers as a vector of float64."""
+    shape = machine(context, p.dtype)
+    row = ir.VectorType(context.get_value_type(p.dtype), 2 * shape.lanes)
+    with cgutils.for_range(builder, rows) as loop:
+        place = builder.bitcast(
+            builder.gep(x, [builder.mul(loop.index, ir.Constant(ir.IntType(64), row.count))]), row.as_pointer()
+        )
+        step(place, builder.load(place, align=shape.itemsize))
+
+
+@intrinsic
+def add_squares(typingctx: Any, panel: Any, rows: Any, squares: Any) -> Any:
+    """squares_j ← squares_j + Σ_i x_ij², for the rows of a panel in their order.
+
+    The sums stay in registers, for which Numba would have to know that they don't overlap the panel.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lanes = 2 * machine(context, panel.dtype).lanes
+        doubles = ir.VectorType(ir.DoubleType(), lanes)
+        kind = ir.FunctionType(doubles, [doubles] * 3)
+        fma = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{lanes}f64")
+        sums = cgutils.alloca_once(builder, doubles)
+        place = builder.bitcast(arguments[2], doubles.as_pointer())
+        builder.store(builder.load(place, align=8), sums)
+
+        def step(_: Any, numbers: Any) -> None:
+            x = builder.fpext(numbers, doubles)
+            builder.store(builder.call(fma, [x, x, builder.load(sums)]), sums)
+
+        _by_rows(context, builder, panel, arguments[0], arguments[1], step)
+        builder.store(builder.load(sums), place, align=8)
+
+        return context.get_dummy_value()
+
+    return types.void(panel, types.int64, squares), codegen
+
+
+@intrinsic
+def multiply_columns(typingctx: Any, panel: Any, rows: Any, factors: Any) -> Any:
+    """x_ij ← factor_j x_ij, for the rows of a panel."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        shape = machine(context, panel.dtype)
+        doubles = ir.VectorType(ir.DoubleType(), 2 * shape.lanes)
+        row = ir.VectorType(context.get_value_type(panel.dtype), 2 * shape.lanes)
+        factors = builder.load(builder.bitcast(arguments[2], doubles.as_pointer()), align=8)
+        factors = builder.fptrunc(factors, row)
+
+        def step(place: Any, numbers: Any) -> None:
+            builder.store(builder.fmul(numbers, factors), place, align=shape.itemsize)
+
+        _by_rows(context, builder, panel, arguments[0], arguments[1], step)
+
+        return context.get_dummy_value()
+
+    return types.void(panel, types.int64, factors), codegen
 
 
 @inline
 def squares_of_gradient(net: Net, dE_dw: Floats, squares: Floats, part: int, parts: int) -> None:
-    """The part's panels of W and b, one in turn for each part."""
+    """Σ_i g_ij² of every column of W and b, of the part's panels, one in turn for each part."""
     panel, turn, place = panel_width(dE_dw), 0, 0
     for layer in range(1, net.layers + 1):
-        for j in range(0, entry(net, layer, plan.UNITS), panel):
+        inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
+        for j in range(0, units, panel):
             if turn % parts == part:
-                rows = entry(net, layer - 1, plan.UNITS) + 1
-                squares_of_columns(net, dE_dw, layer, j, rows, shift(squares, place + j))
+                sums = shift(squares, place + j)
+                clear(sums, panel)
+                add_squares(shift(dE_dw, entry(net, layer, plan.W) + j * inputs), inputs, sums)
+                add_squares(shift(dE_dw, entry(net, layer, plan.B) + j), 1, sums)
             turn += 1
-        place += entry(net, layer, plan.UNITS)
+        place += rounded(units, panel)
+
+
+@inline
+def clear(sums: Floats, count: int) -> None:
+    for i in range(count):
+        sums[i] = 0.0
 
 
 @inline
@@ -74,9 +129,10 @@ def norm(net: Net, squares: Floats) -> float:
     """√ of all sums of squares, added in their order."""
     total, place = 0.0, 0
     for layer in range(1, net.layers + 1):
-        for j in range(entry(net, layer, plan.UNITS)):
+        units = entry(net, layer, plan.UNITS)
+        for j in range(units):
             total += squares[place + j]
-        place += entry(net, layer, plan.UNITS)
+        place += rounded(units, panel_width(net.weights))
     return math.sqrt(total)
 
 
@@ -85,21 +141,25 @@ def limit_units(net: Net, most: float, squares: Floats, part: int, parts: int) -
     """Make the columns of W, in the part's panels, whose norm is above `most` that long."""
     panel, turn, place = panel_width(net.weights), 0, 0
     for layer in range(1, net.layers + 1):
-        for j in range(0, entry(net, layer, plan.UNITS), panel):
+        units = entry(net, layer, plan.UNITS)
+        for j in range(0, units, panel):
             if turn % parts == part:
                 limit_panel(net, layer, j, most, shift(squares, place + j))
             turn += 1
-        place += entry(net, layer, plan.UNITS)
+        place += rounded(units, panel)
 
 
 @inline
 def limit_panel(net: Net, layer: int, j: int, most: float, squares: Floats) -> None:
-    panel, inputs = panel_width(net.weights), entry(net, layer - 1, plan.UNITS)
+    panel, inputs, units = panel_width(net.weights), entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
     w = shift(net.weights, entry(net, layer, plan.W) + j * inputs)
-    squares_of_columns(net, net.weights, layer, j, inputs, squares)
-    for column in range(min(panel, entry(net, layer, plan.UNITS) - j)):
-        length = math.sqrt(squares[column])
-        if length > most:
-            factor = like(w, most / length)
-            for row in range(inputs):
-                w[row * panel + column] *= factor
+    clear(squares, panel)
+    add_squares(w, inputs, squares)
+    some = False
+    for column in range(panel):
+        length = math.sqrt(squares[column]) if column < units - j else 0.0  # behind them lies what nobody looks at
+        is_long = length > most
+        squares[column] = most / length if is_long else 1.0
+        some = some or is_long
+    if some:
+        multiply_columns(w, inputs, squares)

@@ -5,6 +5,7 @@ Apart from `fnn.kernels.rule_phase`, so that optimizers alone need not wait for 
 
 from typing import Final
 
+import numpy as np
 from numba import types
 
 from fnn.kernels import plan
@@ -17,13 +18,16 @@ from fnn.kernels.linking import OnDemand, linked
 from fnn.kernels.method import (
     GRADIENT_NORM,
     KEEP,
+    KEEP_BIASES,
     L1,
     L2,
     MASK,
+    MASKED,
     MOST,
     OF_RULE,
     RULE,
     SHRINK,
+    SHRINK_BIASES,
     STRIDE,
     UNIT_NORM,
     Method,
@@ -37,8 +41,8 @@ from fnn.kernels.restrain import (
     limit_units,
     multiply,
     norm,
+    remove,
     restrain_gradient,
-    restrain_weights,
     squares_of_gradient,
 )
 from fnn.kernels.tile import STORE, panel_width
@@ -119,18 +123,27 @@ def apply(
 ) -> None:  # fmt: skip
     """The rule and the restraints for `count` weights, or biases, from the first on."""
     zero, one, places = like(dE_dw, 0.0), like(dE_dw, 1.0), method.places
-    keep, shrink = (numbers[KEEP], numbers[SHRINK]) if weights else (one, one)
+    keep = numbers[KEEP] if weights or numbers[KEEP_BIASES] != zero else one
+    shrink = numbers[SHRINK] if weights or numbers[SHRINK_BIASES] != zero else one
     l2, l1 = (numbers[L2], numbers[L1]) if weights else (zero, zero)
+    is_changed = (l2 != zero) | (l1 != zero) | (numbers[MOST] < np.inf)
     for start in range(first, first + count, _NEAR):
         size = min(_NEAR, first + count - start)
         w, g, state = shift(net.weights, start), shift(dE_dw, start), shift(method.state, start)
         mask = shift(state, places[MASK] * places[STRIDE])
         if work & _BEFORE:
-            restrain_gradient(w, g, mask, l2, l1, numbers[MOST], size)
+            if is_changed:
+                restrain_gradient(w, g, l2, l1, numbers[MOST], size)
+            if places[MASKED]:
+                remove(g, mask, size)
         if work & _AFTER:
-            multiply(g, factor, size)
+            if factor != one:
+                multiply(g, factor, size)
             call_rule(places[RULE], w, g, state, places[STRIDE], shift(numbers, OF_RULE), keep, size)
-            restrain_weights(w, mask, shrink, size)
+            if shrink != one:
+                multiply(w, shrink, size)
+            if places[MASKED]:
+                remove(w, mask, size)
 
 
 @inline

@@ -12,7 +12,7 @@ from fnn.kernels.equations import gradient, share, transpose_rows
 from fnn.kernels.intrinsics import Floats, like, pointer, shift
 from fnn.kernels.kernel import array, kernel, output
 from fnn.kernels.linking import OnDemand
-from fnn.kernels.method import KEEP, OF_RULE, RULE, STRIDE, Method, call_rule, rows_phase_type
+from fnn.kernels.method import KEEP, KEEP_BIASES, OF_RULE, RULE, STRIDE, Method, call_rule, rows_phase_type
 from fnn.kernels.options import inline
 from fnn.kernels.plan import Net, entry, rounded
 from fnn.kernels.tile import STORE, panel_width
@@ -39,7 +39,8 @@ def rule_phase(
 @inline
 def use(net: Net, dE_dw: Floats, method: Method, numbers: Floats, part: int, parts: int) -> None:
     """The rule for the part's rows of each W, and the last part's for each b."""
-    panel, keep, one = panel_width(dE_dw), numbers[KEEP], like(dE_dw, 1.0)
+    panel, keep = panel_width(dE_dw), numbers[KEEP]
+    keep_b = keep if numbers[KEEP_BIASES] != 0 else like(dE_dw, 1.0)
     for layer in range(1, net.layers + 1):
         inputs, width = entry(net, layer - 1, plan.UNITS), rounded(entry(net, layer, plan.UNITS), panel)
         w = entry(net, layer, plan.W)
@@ -50,7 +51,7 @@ def use(net: Net, dE_dw: Floats, method: Method, numbers: Floats, part: int, par
             for j in range(0, width, panel):
                 apply(net, dE_dw, method, numbers, keep, w + j * inputs + top * panel, (bottom - top) * panel)
         if part == parts - 1:
-            apply(net, dE_dw, method, numbers, one, entry(net, layer, plan.B), width)
+            apply(net, dE_dw, method, numbers, keep_b, entry(net, layer, plan.B), width)
         if layer > 1:
             transpose_rows(net, layer, top, bottom)
 

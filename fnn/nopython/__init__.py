@@ -12,9 +12,12 @@ from numba import float32, float64
 
 from fnn.kernels.linking import load_entries
 from fnn.nopython import boxing as boxing
+from fnn.nopython import derivatives as derivatives
 from fnn.nopython import forward as forward
 from fnn.nopython import gradients as gradients
 from fnn.nopython import mapping as mapping
+from fnn.nopython import optimizer_boxing as optimizer_boxing
+from fnn.nopython import optimizing as optimizing
 from fnn.nopython import quantities as quantities
 from fnn.nopython import training as training
 from fnn.nopython.types import ParamsType

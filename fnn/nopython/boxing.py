@@ -19,8 +19,8 @@ from fnn.params import Params, wrap
 _architectures: dict[bytes, Architecture] = {}
 
 
-def _wrapped(flat: NDArray[Any], spec: NDArray[np.int64]) -> Params[Any]:
-    """What a jitted function returned, with the architecture that was met before."""
+def architecture_of_spec(spec: NDArray[np.int64]) -> Architecture:
+    """The architecture of what a jitted function returned, if it can be the one that was met before."""
     key = spec.tobytes()
     architecture = _architectures.get(key)
     if architecture is None:
@@ -31,7 +31,12 @@ def _wrapped(flat: NDArray[Any], spec: NDArray[np.int64]) -> Params[Any]:
         architecture = Architecture(tuple(rest[: layers + 1]), tuple(map(activation_of, codes)))
         architecture = _architectures.setdefault(key, architecture)
 
-    return wrap(flat, architecture)
+    return architecture
+
+
+def _wrapped(flat: NDArray[Any], spec: NDArray[np.int64]) -> Params[Any]:
+    """What a jitted function returned."""
+    return wrap(flat, architecture_of_spec(spec))
 
 
 @unbox(ParamsType)

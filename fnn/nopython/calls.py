@@ -14,70 +14,17 @@ from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
-from fnn.kernels import native, onecase
-from fnn.kernels.linking import Linked, with_parameters
+from fnn.kernels import native, onecase, optimize, sensitivity
+from fnn.kernels.linking import Linked, OnDemand, embedded, with_parameters
 from fnn.kernels.losses import KERNEL
-from fnn.kernels.problem import matrix_type, network_type, problem_type
 from fnn.loss import Loss
-from fnn.nopython.types import SPEC, ByLayerType, ParamsType
-
-_WORD = ir.IntType(64)
-
-
-def _structure(context: Any, builder: Any, kind: Any, parts: Sequence[Any]) -> Any:
-    """A named tuple for a kernel; what isn't there is null."""
-    filled = [
-        ir.Constant(context.get_value_type(t), None) if part is None else part
-        for part, t in zip(parts, kind.types, strict=True)
-    ]
-
-    return context.make_tuple(builder, kind, filled)
-
-
-def _network(context: Any, builder: Any, params: ParamsType, value: Any) -> Any:
-    """`Network` of params."""
-    proxy = cgutils.create_struct_proxy(params)(context, builder, value=value)
-    parts = [make_array(t)(context, builder, v).data for t, v in ((SPEC, proxy.spec), (params.flat, proxy.flat))]
-
-    return _structure(context, builder, network_type(params.dtype), parts)
-
-
-def _matrix(context: Any, builder: Any, dtype: types.Type, kind: types.Type, value: Any) -> Any:
-    """`Matrix` of an array (a vector is a row), of a number, or of nothing."""
-    one, zero = ir.Constant(_WORD, 1), ir.Constant(_WORD, 0)
-    parts: list[Any] = [None, zero, zero]
-    if isinstance(kind, types.Array):
-        array = make_array(kind)(context, builder, value)
-        parts = [array.data, *[one] * (2 - kind.ndim), *cgutils.unpack_tuple(builder, array.shape, kind.ndim)]
-    elif isinstance(kind, types.Number):
-        parts = [cgutils.alloca_once_value(builder, value), one, one]
-
-    return _structure(context, builder, matrix_type(dtype), parts)
-
-
-def _problem(context: Any, builder: Any, kinds: Sequence[types.Type], values: Sequence[Any]) -> Any:
-    """`Problem` of (params, x, y, weights, loss, mean), the last two being constants."""
-    params, x, y, weights, _, _ = kinds
-    assert isinstance(params, ParamsType)
-    labelled = (y.dtype if isinstance(y, types.Array) else y) != params.dtype
-    weighted = isinstance(weights, types.Array | types.Number)
-    y_or_none, labels_or_none = (types.none, y) if labelled else (y, types.none)
-    parts = [
-        _network(context, builder, params, values[0]),
-        _matrix(context, builder, params.dtype, x, values[1]),
-        _matrix(context, builder, params.dtype, y_or_none, values[2]),
-        _matrix(context, builder, types.int64, labels_or_none, values[2]),
-        _matrix(context, builder, types.float64, weights, values[3]),
-        ir.Constant(ir.IntType(1), labelled), ir.Constant(ir.IntType(1), weighted), *values[4:],
-    ]  # fmt: skip
-
-    return _structure(context, builder, problem_type(params.dtype), parts)
-
+from fnn.nopython.structures import WORD, matrix_of, network_of, problem_of, recipe_of, state_of
+from fnn.nopython.types import SPEC, ByLayerType, OptimizerType, ParamsType, StateType
 
 _MEASURED = 6  # arguments that make up a `Problem`
 
 
-def _calling(link: Linked, names: str) -> Callable[..., Any]:
+def _calling(link: Linked | OnDemand, names: str) -> Callable[..., Any]:
     """A function for jitted code that calls a kernel; if that takes a `Problem`, the names start with its parts."""
     measured = _MEASURED if names.startswith("params x y weights loss mean") else 0
 
@@ -86,19 +33,23 @@ def _calling(link: Linked, names: str) -> Callable[..., Any]:
         wanted = link.signature(dtype)
         others: Sequence[Any] = wanted.args[1:] if measured else wanted.args
         taken = _as_taken(arguments[:measured]) + [
-            given if isinstance(kind, types.NamedTuple) else kind
+            given if isinstance(kind, types.NamedTuple | types.CPointer) else kind
             for kind, given in zip(others, arguments[measured:], strict=True)
         ]
 
         def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             parts = []
             if measured:
-                parts = [_problem(context, builder, taken[:measured], values[:measured])]
+                parts = [problem_of(context, builder, taken[:measured], values[:measured])]
             for kind, given, value in zip(others, taken[measured:], values[measured:], strict=True):
                 if isinstance(given, ParamsType):
-                    value = _network(context, builder, given, value)
+                    value = network_of(context, builder, given, value)
+                elif isinstance(given, StateType):
+                    value = state_of(context, builder, kind, value)
+                elif isinstance(given, OptimizerType):
+                    value = recipe_of(context, builder, value)
                 elif isinstance(kind, types.NamedTuple):
-                    value = _matrix(context, builder, kind.types[0].dtype, given, value)
+                    value = matrix_of(context, builder, kind.types[0].dtype, given, value)
                 parts.append(value)
             return link.emit(context, builder, dtype, parts)
 
@@ -128,6 +79,14 @@ differentiate_all = _calling(native.differentiate_all, "params x y weights loss 
 backpropagate_all = _calling(native.backpropagate_all, "params x y weights loss mean into quantities workspace")
 update_all = _calling(native.update_all, "params grads eta into")
 train_all = _calling(native.train_all, "params x y weights loss mean eta batch seed epochs history into")
+input_gradient_all = _calling(
+    sensitivity.INPUT_GRADIENT, "params x y weights loss mean into workspace"
+)  # fmt: skip
+begin_state = _calling(optimize.BEGIN, "params optimizer vectors size")
+step_all = _calling(optimize.STEP, "params grads optimizer state into vectors")
+optimize_all = _calling(
+    optimize.OPTIMIZE, "params x y weights loss mean optimizer phase batch seed epochs history into vectors"
+)
 
 
 @intrinsic
@@ -140,15 +99,13 @@ def loss_at(typingctx: Any, params: Any, loss: Any) -> Any:
     value: Loss = loss.loss
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        words = [ir.Constant(_WORD, word) for word in value.words(0)]
+        words = [ir.Constant(WORD, word) for word in value.words(0)]
         if value.kernel is not None:
             compiled, _ = value.compiled(params.dtype)
-            context.add_linking_libs([compiled.library])
-            name = compiled.fndesc.llvm_cfunc_wrapper_name
-            code = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), name)
-            words[KERNEL] = code.ptrtoint(_WORD)
-        constant = cgutils.global_constant(builder, "fnn.loss", ir.Constant(ir.ArrayType(_WORD, len(words)), words))
-        return builder.ptrtoint(constant, _WORD)
+            code = embedded(context, builder, compiled, ir.FunctionType(ir.VoidType(), []))
+            words[KERNEL] = code.ptrtoint(WORD)
+        constant = cgutils.global_constant(builder, "fnn.loss", ir.Constant(ir.ArrayType(WORD, len(words)), words))
+        return builder.ptrtoint(constant, WORD)
 
     return types.int64(params, loss), codegen
 
@@ -160,9 +117,9 @@ def _load(context: Any, builder: Any, params: Any, at: Any) -> Any:
 def _outputs(context: Any, builder: Any, params: ParamsType, value: Any) -> Any:
     """n_L."""
     proxy = cgutils.create_struct_proxy(params)(context, builder, value=value)
-    layers = _load(context, builder, proxy, ir.Constant(_WORD, 0))
+    layers = _load(context, builder, proxy, ir.Constant(WORD, 0))
 
-    return _load(context, builder, proxy, builder.add(layers, ir.Constant(_WORD, 1)))
+    return _load(context, builder, proxy, builder.add(layers, ir.Constant(WORD, 1)))
 
 
 @intrinsic
@@ -186,7 +143,7 @@ def new_output(typingctx: Any, params: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         count = _outputs(context, builder, params, values[0])
-        itemsize = ir.Constant(_WORD, params.dtype.bitwidth // 8)
+        itemsize = ir.Constant(WORD, params.dtype.bitwidth // 8)
         size, line = builder.mul(count, itemsize), ir.Constant(ir.IntType(32), 32)
         memory = context.nrt.meminfo_alloc_aligned_unchecked(builder, size=size, align=line)
         array = make_array(vector)(context, builder)

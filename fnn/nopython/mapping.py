@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numba import types
 from numba.core.errors import TypingError
-from numba.extending import make_attribute_wrapper, overload, overload_attribute, overload_method, register_jitable
+from numba.extending import make_attribute_wrapper, overload, overload_attribute, register_jitable
 
 from fnn.nopython.calls import spec_of, with_flat
 from fnn.nopython.checks import require_floats
-from fnn.nopython.registration import Body, in_nopython
+from fnn.nopython.registration import Body, method_in_nopython
 from fnn.nopython.types import ParamsType
 from fnn.params import Params
 
@@ -79,18 +79,12 @@ def _getitem(params: Any, key: Any) -> Callable[..., Any] | None:
 _params_with = Params.with_flat
 
 
-@overload_method(ParamsType, "with_flat", inline="always")
-def _with_flat(params: Any, flat: Any) -> Body:
-    def impl(params: Any, flat: Any) -> Any:
-        return _params_with(params, flat)
-
-    return impl
+def _call_with_flat(params: Any, flat: Any) -> Any:
+    return _params_with(params, flat)
 
 
-@in_nopython(_params_with)
-def _params_with_flat(params: Any, flat: Any) -> Body | None:
-    if not isinstance(params, ParamsType):
-        return None
+@method_in_nopython(ParamsType, _params_with, _call_with_flat)
+def _params_with_flat(params: Any, flat: Any) -> Body:
     require_floats("flat", params, flat, (1,))
 
     def impl(params: Any, flat: Any) -> Any:

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from numba import types
 from numba.core.targetconfig import ConfigStack
-from numba.extending import overload, register_jitable
+from numba.extending import overload, overload_method, register_jitable
 
 from fnn.kernels import cases, problem
 
@@ -32,10 +33,6 @@ def in_nopython(function: Callable[..., Any], **options: Any) -> Callable[[Body]
     """Register what chooses a body for a public function: inlined, or called where the caller is made parallel."""
 
     def decorate(choose: Body) -> Body:
-        def is_parallel() -> bool:
-            flags = ConfigStack.top_or_none()
-            return flags is not None and bool(flags.auto_parallel.enabled)
-
         inlined, called = _when(choose, lambda: not is_parallel()), _when(choose, is_parallel)
         overload(function, inline="always", **options)(inlined)
         overload(function, **options)(called)
@@ -43,6 +40,35 @@ def in_nopython(function: Callable[..., Any], **options: Any) -> Callable[[Body]
         return choose
 
     return decorate
+
+
+def method_in_nopython(kind: type[types.Type], function: Callable[..., Any], call: Body) -> Callable[[Body], Body]:
+    """Register what chooses a body for a public method, likewise; `call` is the body that calls the function.
+
+    Always to inline that one would do, but take seconds more to compile: Numba finds out the types in a function once
+    more at every level of functions that are inlined.
+    """
+
+    def decorate(choose: Body) -> Body:
+        @wraps(choose)
+        def choose_or_call(*args: Any, **kwargs: Any) -> Body | None:
+            body = choose(*args, **kwargs)
+
+            return call if is_parallel() else body
+
+        overload(function)(choose)
+        overload_method(kind, function.__name__, inline="always")(choose_or_call)
+
+        return choose
+
+    return decorate
+
+
+def is_parallel() -> bool:
+    """Whether what is being compiled is made parallel."""
+    flags = ConfigStack.top_or_none()
+
+    return flags is not None and bool(flags.auto_parallel.enabled)
 
 
 def _when(choose: Body, is_due: Callable[[], bool]) -> Body:

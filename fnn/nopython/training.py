@@ -7,12 +7,14 @@ from numba.core.errors import TypingError
 from numba.extending import register_jitable
 
 from fnn.kernels.problem import FINE
+from fnn.kernels.recipe import STATES
 from fnn.losses import squared_error
-from fnn.nopython.calls import loss_at, train_all, with_flat
+from fnn.nopython.calls import loss_at, optimize_all, train_all, with_flat
 from fnn.nopython.checks import measure, require_number, require_whole, unwrapped
 from fnn.nopython.gradients import arrangements
+from fnn.nopython.optimizing import new_state, refuse_run, rule_phase_at
 from fnn.nopython.registration import OUTSIDE, UNSUITED, Body, in_nopython, refuse
-from fnn.nopython.types import NativeHistory, NativeRun, ParamsType
+from fnn.nopython.types import NativeHistory, NativeOptimizedRun, NativeRun, OptimizerType, ParamsType
 from fnn.training import train
 
 _ALL_CASES = 2**62
@@ -28,17 +30,27 @@ def _is_below_1(threads: Any) -> bool:
     return int(threads) < 1
 
 
+@register_jitable
+def _all_cases(batch_size: Any) -> int:
+    return _ALL_CASES
+
+
+@register_jitable
+def _as_given(batch_size: Any) -> int:
+    return int(batch_size)
+
+
 @in_nopython(train, prefer_literal=True)
 def _train(
-    params: Any, x: Any, y: Any, eta: Any, epochs: Any, batch_size: Any = None, loss: Any = squared_error,
-    reduction: Any = "sum", weights: Any = None, validation: Any = None, seed: Any = 0, callback: Any = None,
-    progress: Any = None, threads: Any = None,
+    params: Any, x: Any, y: Any, eta: Any = None, epochs: Any = None, batch_size: Any = None,
+    loss: Any = squared_error, reduction: Any = "sum", weights: Any = None, validation: Any = None, seed: Any = 0,
+    callback: Any = None, progress: Any = None, threads: Any = None, optimizer: Any = None,
 ) -> Body | None:  # fmt: skip
     if not isinstance(params, ParamsType):
         return None
     known = measure(params, x, y, loss, reduction, weights)
     mean, needs_output, needs_targets = known.constants
-    require_number("eta", eta)
+    has_optimizer = _has_optimizer(eta, optimizer)
     for name, value in (("epochs", epochs), ("seed", seed)):
         require_whole(name, value)
     is_silent = unwrapped(progress) is None or unwrapped(progress) is False
@@ -50,21 +62,23 @@ def _train(
     if unwrapped(threads) is not None:
         require_whole("threads", threads)
         is_too_few = _is_below_1
-    arrange_y, arrange_weights = arrangements(y, weights)
-    whole = unwrapped(batch_size) is None
-    if not whole:
+    size: Body = _all_cases
+    if unwrapped(batch_size) is not None:
         require_whole("batch_size", batch_size)
+        size = _as_given
+    arrange_y, arrange_weights = arrangements(y, weights)
+    itemsize = params.dtype.bitwidth // 8
 
-    def all_at_once(
-        params: Any, x: Any, y: Any, eta: Any, epochs: Any, batch_size: Any = None, loss: Any = squared_error,
-        reduction: Any = "sum", weights: Any = None, validation: Any = None, seed: Any = 0, callback: Any = None,
-        progress: Any = None, threads: Any = None,
+    def descending(
+        params: Any, x: Any, y: Any, eta: Any = None, epochs: Any = None, batch_size: Any = None,
+        loss: Any = squared_error, reduction: Any = "sum", weights: Any = None, validation: Any = None, seed: Any = 0,
+        callback: Any = None, progress: Any = None, threads: Any = None, optimizer: Any = None,
     ) -> Any:  # fmt: skip
         if is_too_few(threads):
             raise ValueError("threads: must be at least 1")
         into, history = np.empty(params.flat.size, x.dtype), np.empty(max(epochs, 0))
         status = train_all(
-            params, x, y, weights, loss_at(params, loss), mean, eta, _ALL_CASES, seed, epochs, history, into
+            params, x, y, weights, loss_at(params, loss), mean, eta, size(batch_size), seed, epochs, history, into
         )
         if status == OUTSIDE:
             raise ValueError(needs_targets)
@@ -74,37 +88,56 @@ def _train(
             refuse(status)
         return NativeRun(with_flat(params, into), NativeHistory(history))
 
-    def in_batches(
-        params: Any, x: Any, y: Any, eta: Any, epochs: Any, batch_size: Any = None, loss: Any = squared_error,
-        reduction: Any = "sum", weights: Any = None, validation: Any = None, seed: Any = 0, callback: Any = None,
-        progress: Any = None, threads: Any = None,
+    def optimizing(
+        params: Any, x: Any, y: Any, eta: Any = None, epochs: Any = None, batch_size: Any = None,
+        loss: Any = squared_error, reduction: Any = "sum", weights: Any = None, validation: Any = None, seed: Any = 0,
+        callback: Any = None, progress: Any = None, threads: Any = None, optimizer: Any = None,
     ) -> Any:  # fmt: skip
         if is_too_few(threads):
             raise ValueError("threads: must be at least 1")
         into, history = np.empty(params.flat.size, x.dtype), np.empty(max(epochs, 0))
-        status = train_all(
-            params, x, y, weights, loss_at(params, loss), mean, eta, batch_size, seed, epochs, history, into
-        )
+        count = optimizer._recipe[STATES]
+        vectors = np.empty(count * into.size * itemsize, np.uint8)
+        steps, status = optimize_all(
+            params, x, y, weights, loss_at(params, loss), mean, optimizer, rule_phase_at(params), size(batch_size),
+            seed, epochs, history, into, vectors,
+        )  # fmt: skip
         if status == OUTSIDE:
             raise ValueError(needs_targets)
         if status == UNSUITED:
             raise ValueError(needs_output)
         if status != FINE:
+            refuse_run(status)
             refuse(status)
-        return NativeRun(with_flat(params, into), NativeHistory(history))
+        return NativeOptimizedRun(
+            with_flat(params, into), NativeHistory(history), new_state(params, steps, count, vectors)
+        )
 
     def rearranged(
-        params: Any, x: Any, y: Any, eta: Any, epochs: Any, batch_size: Any = None, loss: Any = squared_error,
-        reduction: Any = "sum", weights: Any = None, validation: Any = None, seed: Any = 0, callback: Any = None,
-        progress: Any = None, threads: Any = None,
+        params: Any, x: Any, y: Any, eta: Any = None, epochs: Any = None, batch_size: Any = None,
+        loss: Any = squared_error, reduction: Any = "sum", weights: Any = None, validation: Any = None, seed: Any = 0,
+        callback: Any = None, progress: Any = None, threads: Any = None, optimizer: Any = None,
     ) -> Any:  # fmt: skip
         shares = arrange_weights(weights)
         return train(
             params, np.ascontiguousarray(x), arrange_y(y), eta=eta, epochs=epochs, batch_size=batch_size, loss=loss,
-            reduction=reduction, weights=shares, seed=seed, threads=threads,
+            reduction=reduction, weights=shares, seed=seed, threads=threads, optimizer=optimizer,
         )  # fmt: skip
 
     if not known.ready:
         return rearranged
 
-    return all_at_once if whole else in_batches
+    return optimizing if has_optimizer else descending
+
+
+def _has_optimizer(eta: Any, optimizer: Any) -> bool:
+    """Whether it is by an optimizer, not by η; raise unless it is by one of them."""
+    if unwrapped(optimizer) is None:
+        require_number("eta", eta)
+        return False
+    if not isinstance(optimizer, OptimizerType):
+        raise TypingError(f"optimizer: needs an optimizer such as fnn.adam(1e-3), got {optimizer}")
+    if unwrapped(eta) is not None:
+        raise TypingError(f"eta: the optimizer has its own, so it can't be given too; got {eta}")
+
+    return True

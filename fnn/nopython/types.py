@@ -1,4 +1,4 @@
-"""The Numba types of `Params` and of losses.
+"""The Numba types of `Params`, losses, and optimizers with their state.
 
 Files that Numba wrote for its users name these classes: they stay in this module, under these names.
 """
@@ -19,7 +19,8 @@ from fnn.loss import Loss
 def version() -> str:
     """A hash of all that becomes part of a jitted function that uses fnn, or is called by it."""
     folder = Path(__file__).parent
-    values = [folder.parent / name for name in ("activation.py", "activations.py", "loss.py", "losses.py")]
+    names = ("activation", "activations", "loss", "losses", "optimizers", "schedules")
+    values = [folder.parent / f"{name}.py" for name in names]
     text = b"".join(path.read_bytes() for path in (*sorted(folder.glob("*.py")), *values))
 
     return sources() + hashlib.sha256(text).hexdigest()
@@ -72,6 +73,48 @@ class LossType(types.Opaque):
 register_model(LossType)(models.OpaqueModel)
 
 
+class OptimizerType(types.Type):
+    """An optimizer, whichever it is: a recipe (see `fnn.kernels.recipe`)."""
+
+    def __init__(self) -> None:
+        super().__init__("fnn.Optimizer")
+
+    @property
+    def key(self) -> str:
+        """What makes two types the same."""
+        return version()
+
+
+@register_model(OptimizerType)
+class _OptimizerModel(models.StructModel):
+    def __init__(self, manager: Any, kind: OptimizerType) -> None:
+        super().__init__(manager, kind, [("recipe", SPEC)])
+
+
+class StateType(types.Type):
+    """`OptimizerState`, whatever the optimizer, the architecture and the dtype: the vectors are bytes."""
+
+    vectors = types.Array(types.uint8, 1, "C", readonly=True)
+
+    def __init__(self) -> None:
+        super().__init__("fnn.OptimizerState")
+
+    @property
+    def key(self) -> str:
+        """What makes two types the same."""
+        return version()
+
+
+@register_model(StateType)
+class _StateModel(models.StructModel):
+    def __init__(self, manager: Any, kind: StateType) -> None:
+        numbers = [(name, types.int64) for name in ("step", "count", "itemsize")]
+        super().__init__(manager, kind, [*numbers, ("spec", SPEC), ("vectors", kind.vectors)])
+
+
+OPTIMIZER, STATE = OptimizerType(), StateType()
+
+
 class ByLayerType(types.Type):
     """A quantity of each layer from `first` on, (n_l,) or (N, n_l)."""
 
@@ -118,3 +161,11 @@ class NativeRun(NamedTuple):
 
     params: Any
     history: NativeHistory
+
+
+class NativeOptimizedRun(NamedTuple):
+    """The same with an optimizer."""
+
+    params: Any
+    history: NativeHistory
+    state: Any

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import calls, check, data, ensemble, limits, machine, nielsen, processes, report, scaling, steps
+from . import calls, check, data, ensemble, limits, machine, nielsen, processes, recipes, report, scaling, steps
 from .measure import Settings
 from .tables import Table, markdown
 
@@ -21,6 +21,7 @@ SECTIONS: dict[str, Callable[[Settings], Table]] = {
     "ensemble": ensemble.measure,
     "processes": processes.measure,
     "nielsen": nielsen.measure,
+    "recipes": recipes.measure,
 }
 NAMES = (*SECTIONS, "scaling")
 

@@ -15,6 +15,7 @@ from numba import njit
 import fnn
 from fnn.kernels import caching
 from fnn.kernels.kernel import Kernel
+from tests.problems import PAIRS, problem
 
 PACKAGE = Path(fnn.__file__).parent
 
@@ -143,6 +144,66 @@ def test_one_compilation_a_dtype_serves_everything() -> None:
                     everything(dtype, sizes, count)
 
     assert recorder.buffer == []
+
+
+ACTIVATIONS = [f for f in vars(fnn).values() if isinstance(f, fnn.Activation) and not f.is_rowwise]
+OPTIMIZERS = [
+    fnn.momentum(0.1), fnn.nesterov(0.1), fnn.adam(), fnn.adamw(), fnn.nadam(), fnn.amsgrad(), fnn.rmsprop(),
+    fnn.adagrad(), fnn.adadelta(), fnn.lion(), fnn.irprop(),
+]  # fmt: skip
+SCHEDULES = [
+    fnn.step_decay(0.1, every=2, factor=0.5), fnn.exponential(0.1, factor=0.9), fnn.inverse_time(0.1, steps=3),
+    fnn.cosine(0.1, steps=3), fnn.warm_up(0.1, steps=2), fnn.one_cycle(0.1, steps=5), fnn.plateau(0.1, patience=0),
+]  # fmt: skip
+RESTRAINTS: list[dict[str, Any]] = [
+    {"l2": 0.1}, {"l1": 0.1}, {"decay": 0.1}, {"decay": 0.1, "decay_biases": True}, {"clip": 0.1}, {"clip_norm": 0.1},
+    {"max_norm": 0.1}, {"dropout": 0.3}, {"mask": {}},
+]  # fmt: skip
+
+
+def choices(dtype: type[Any], inner: tuple[int, ...], count: int) -> None:
+    """Train with every built-in choice that there is, each in place of the plain one."""
+
+    def train(hidden: fnn.Activation, output: fnn.Activation, loss: fnn.Loss, **options: Any) -> None:
+        p = problem(0, (3, *inner, 2), (fnn.tanh,) * len(inner), output, loss, count, dtype=dtype)
+        params: fnn.Params[Any] = fnn.Params(p.params, hidden=hidden, output=output)
+        fnn.train(params, p.x, p.y, loss=loss, epochs=3, **({"eta": 1e-3} | options))
+
+    plain = fnn.sigmoid, fnn.sigmoid, fnn.squared_error
+    train(*plain)
+    for f in (*ACTIVATIONS, fnn.leaky_relu(), fnn.leaky_relu(0.1), fnn.elu(), fnn.elu(0.5)):
+        train(f, *plain[1:])
+    for loss, output in PAIRS:
+        if not loss.scalars:  # somebody's own is compiled for itself
+            train(fnn.sigmoid, output, loss)
+    for optimizer in OPTIMIZERS:
+        train(*plain, optimizer=optimizer, eta=None)
+    for eta in SCHEDULES:
+        train(*plain, eta=eta)
+        train(*plain, optimizer=fnn.adam(eta), eta=None)
+    for restraint in RESTRAINTS:
+        train(*plain, **restraint)
+        train(*plain, optimizer=fnn.adam(), eta=None, **restraint)
+
+
+def test_no_built_in_choice_compiles_anything_again() -> None:
+    event = pytest.importorskip("numba.core.event")
+    assert len(ACTIVATIONS) == 17
+    kinds = {kind for kind in vars(fnn).values() if isinstance(kind, type)}
+    for base, values in ((fnn.Optimizer, [fnn.gradient_descent(1), *OPTIMIZERS]), (fnn.Schedule, SCHEDULES)):
+        assert {kind for kind in kinds if issubclass(kind, base) and kind is not base} == {type(v) for v in values}
+    losses = {loss.name for loss in vars(fnn).values() if isinstance(loss, fnn.Loss)}
+    assert losses == {loss.name for loss, _ in PAIRS if not loss.scalars}
+
+    for dtype in (np.float32, np.float64):
+        fnn.train(fnn.init((2, 2, 1), seed=0, dtype=dtype), [[1, 1]], [[1]], eta=1e-3, epochs=1)
+        with event.install_recorder("numba:compile") as first:
+            choices(dtype, (3,), 4)
+        compiled = {e.data["dispatcher"].py_func.__name__ for _, e in first.buffer}
+        assert compiled.isdisjoint({"descend", "descend_kernel", "forward", "backward", "gradient"})
+        with event.install_recorder("numba:compile") as later:
+            choices(dtype, (17, 5), 70)
+        assert later.buffer == []
 
 
 def test_an_activation_of_ones_own_is_compiled_once_a_dtype() -> None:

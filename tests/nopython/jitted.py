@@ -56,6 +56,16 @@ def any_value_and_grad(params: Any, x: Any, y: Any, loss: Any, weights: Any) -> 
 
 
 @njit
+def input_grad(params: Any, x: Any, y: Any) -> Any:
+    return fnn.input_grad(params, x, y)
+
+
+@njit
+def any_input_grad(params: Any, x: Any, y: Any, loss: Any, weights: Any) -> Any:
+    return fnn.input_grad(params, x, y, loss=loss, reduction="mean", weights=weights)
+
+
+@njit
 def update(params: Any, grads: Any, eta: Any) -> Any:
     return fnn.update(params, grads, eta)
 

@@ -42,6 +42,12 @@ def test_a_second_process_with_losses(tmp_path: Path) -> None:
     assert run("losses", NUMBA_CACHE_DIR=folder) == ["1 1 0", "2 2 0", "1 1 0"]
 
 
+def test_a_second_process_with_optimizers(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    assert run("optimizers", NUMBA_CACHE_DIR=folder) == ["1 0 1", "1 0 1", "1 0 1"]
+    assert run("optimizers", NUMBA_CACHE_DIR=folder) == ["1 1 0", "1 1 0", "1 1 0"]
+
+
 def test_the_first_call_of_a_process_has_no_params() -> None:
     assert run("without_params") == ["True", "True"]
 

@@ -115,6 +115,68 @@ def losses() -> None:
         print(len(function.signatures), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 
 
+ADAM = fnn.adam(fnn.cosine(0.1, steps=7))
+
+
+@njit(cache=True)
+def optimized(optimizer: Any, params: Any, x: Any, y: Any, steps: Any) -> Any:
+    state = optimizer.init(params)
+    for _ in range(steps):
+        params, state = optimizer.update(params, fnn.grad(params, x, y), state)
+    run = fnn.train(params, x, y, optimizer=optimizer, epochs=1)
+    return optimizer.update(run.params, params, run.state)
+
+
+@njit(cache=True)
+def by_a_constant(params: Any, x: Any, y: Any) -> Any:
+    run = fnn.train(params, x, y, optimizer=ADAM, epochs=3)
+    return ADAM.update(run.params, params, run.state)
+
+
+@njit(cache=True, parallel=True)
+def by_a_constant_in_parallel(params: Any, x: Any, y: Any) -> Any:
+    flats = np.empty((len(x), params.flat.size))
+    for i in prange(len(x)):
+        moved, state = ADAM.update(params, fnn.grad(params, x[i], y[i]), ADAM.init(params))
+        flats[i] = ADAM.update(moved, params, state)[0].flat
+    return flats
+
+
+@njit
+def against(params: Any, x: Any, y: Any) -> Any:
+    return fnn.input_grad(params, x, y)
+
+
+@njit
+def through_states(optimizer: Any, params: Any, grads: Any, state: Any) -> Any:
+    for _ in range(3):
+        held = (params, state)
+        params, state = optimizer.update(held[0], grads, held[1])
+    return params, state, optimizer.init(params)
+
+
+def optimizers() -> None:
+    """The same with optimizers as arguments and as constants."""
+    random = np.random.default_rng(0)
+    for sizes in ((4, 8, 2), (3, 5, 6, 1)):
+        params = fnn.init(sizes, seed=0)
+        x, y = random.normal(size=(5, sizes[0])), random.normal(size=(5, sizes[-1]))
+        for optimizer in (fnn.lion(0.1), fnn.gradient_descent(0.1), ADAM):
+            moved, state = params, optimizer.init(params)
+            for _ in range(2):
+                moved, state = optimizer.update(moved, fnn.grad(moved, x, y), state)
+            run = fnn.train(moved, x, y, optimizer=optimizer, epochs=1)
+            assert optimized(optimizer, params, x, y, 2) == optimizer.update(run.params, moved, run.state)
+        run = fnn.train(params, x, y, optimizer=ADAM, epochs=3)
+        assert by_a_constant(params, x, y) == ADAM.update(run.params, params, run.state)
+        for flat, *case in zip(by_a_constant_in_parallel(params, x, y), x, y, strict=True):
+            moved, state = ADAM.update(params, fnn.grad(params, *case), ADAM.init(params))
+            assert (flat == ADAM.update(moved, params, state)[0].flat).all()
+    for function in (optimized, by_a_constant, by_a_constant_in_parallel):
+        stats: Any = function.stats
+        print(len(function.signatures), sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
+
+
 def cache() -> None:
     """Print how many specialisations there are, and hits and misses, for two architectures."""
     random = np.random.default_rng(0)
@@ -169,12 +231,14 @@ def leaks() -> None:
     params = fnn.init((4, 8, 2), seed=0)
     x, y, out, workspace = np.ones((3, 4)), np.ones((3, 2)), np.empty((3, 2)), fnn.workspace(params, 3)
     wrong, narrow = np.full((3, 4), np.nan), x[:, :3].copy()
+    adam, begun = fnn.adam(0.1), fnn.adam(0.1).init(params)
 
     def state() -> list[int]:
         gc.collect()
         stats = rtsys.get_allocation_stats()
         held = (params._flat, params._architecture._spec_float64, x, y, out, workspace, wrong, params)
-        return [stats.alloc - stats.free, stats.mi_alloc - stats.mi_free, *map(sys.getrefcount, held)]
+        of_steps = (adam, begun, begun.vectors, begun.vectors[0]._flat)
+        return [stats.alloc - stats.free, stats.mi_alloc - stats.mi_free, *map(sys.getrefcount, (*held, *of_steps))]
 
     def calls(times: int) -> None:
         for _ in range(times):
@@ -194,6 +258,14 @@ def leaks() -> None:
             # Targets, and then outputs, that don't suit the loss.
             refused(of_an_argument, params, x, 2 * y, fnn.cross_entropy)
             refused(of_an_argument, params, x, y, fnn.poisson)
+            against(params, x, y)
+            refused(against, params, x, y[:2])
+            optimized(adam, params, x, y, 2)
+            by_a_constant(params, x, y)
+            refused(optimized, adam, params, x, y[:2], 2)
+            refused(optimized, adam, params, wrong, y, 0)
+            refused(through_states, adam, params, params, fnn.momentum(0.1).init(params))
+            through_states(adam, params, params, begun)
 
     times = int(sys.argv[2])
     calls(times // 4)
@@ -257,5 +329,5 @@ def raced() -> None:
 
 
 if __name__ == "__main__":
-    modes = (cache, custom, losses, allocations, leaks, forked, raced, without_params)
+    modes = (cache, custom, losses, optimizers, allocations, leaks, forked, raced, without_params)
     {mode.__name__: mode for mode in modes}[sys.argv[1]]()
