@@ -14,6 +14,7 @@ from fnn.batch import (
     raise_fault,
 )
 from fnn.data import NO_LABELS, NO_WEIGHTS, Batch
+from fnn.jittable import jittable
 from fnn.kernels import cases
 from fnn.kernels.derivatives import jacobian_kernel, jvp_kernel, vjp_kernel
 from fnn.kernels.differentiate import PIECE
@@ -71,6 +72,7 @@ def jacobian(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
     return into[0] if single else into
 
 
+@jittable
 def vjp(params: Params[DT], x: ArrayLike, u: ArrayLike) -> tuple[Params[DT], NDArray[DT]]:
     """U times the derivative of the outputs, with respect to the parameters and to the inputs.
 

@@ -80,22 +80,27 @@ def input_gradient(net: Net, cases: Cases, loss: int, mean: bool, into: Floats) 
 def vjp_kernel(table: Table, flat: Reals, space: Reals, x: Reals, u: Reals, into: Reals, inputs: Reals) -> int:
     """B1 to B4 from ∂E/∂Aᴸ = U; returns the first case with NaN or infinity in x, or −1. Room for PIECE cases."""
     net = network(table, flat, space)
+    return vector_times_jacobian(net, pointer(x), x.shape[0], pointer(u), pointer(into), pointer(inputs))
+
+
+@inline
+def vector_times_jacobian(net: Net, x: Floats, number: int, u: Floats, into: Floats, inputs: Floats) -> int:
+    """The same of a network that is laid out."""
     n, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
-    bad = first_not_finite(pointer(x), x.shape[0], n)
+    bad = first_not_finite(x, number, n)
     if bad < 0:
         net.space[plan.ONE] = like(net.space, 1.0)
         transpose(net, 1, 0, 1)
-        for piece in range(0, x.shape[0], PIECE):
-            end = min(PIECE, x.shape[0] - piece)
+        for piece in range(0, number, PIECE):
+            end = min(PIECE, number - piece)
             for first in range(0, end, BLOCK):
                 rows, case = min(BLOCK, end - first), piece + first
-                fill_rows(net, 0, plan.A, first, rows, shift(pointer(x), case * n))
+                fill_rows(net, 0, plan.A, first, rows, shift(x, case * n))
                 forward(net, first, rows)
-                fill_rows(net, net.layers, plan.DE_DA, first, rows, shift(pointer(u), case * outputs))
+                fill_rows(net, net.layers, plan.DE_DA, first, rows, shift(u, case * outputs))
                 pull_back(net, first, rows)
-                take_rows(net, 0, plan.DE_DA, first, rows, shift(pointer(inputs), case * n))
-            start = ZERO if piece == 0 else KEEP
-            gradient(net, end, pointer(into), start, STORE, like(net.space, 0.0), 0, 1, nothing(net))
+                take_rows(net, 0, plan.DE_DA, first, rows, shift(inputs, case * n))
+            gradient(net, end, into, ZERO if piece == 0 else KEEP, STORE, like(net.space, 0.0), 0, 1, nothing(net))
     return bad
 
 

@@ -43,7 +43,7 @@ def push_forward(net: Net, r: Net, moving: int, first: int, rows: int) -> None:
         pushed_activations(net, r, layer, first, rows)  # R2  R{Aˡ} = f′(Zˡ) ⊙ R{Zˡ}
 
 
-@linked(lambda t: types.void(net_type(t), types.int64, types.int64))
+@inline
 def pull_back(net: Net, first: int, rows: int) -> None:
     """From any ∂E/∂Aᴸ to every Δˡ and to ∂E/∂A⁰, after `forward`."""
     for layer in range(net.layers, 0, -1):

@@ -168,9 +168,9 @@ def run(
     """Pack, take steps, unpack."""
     flat, room = problem.network.flat, min(batch, ROOM)
     sizes = laid_out(problem.network, room, True, table)
-    stride, line = rounded(sizes.weights, LINE), LINE
+    stride = rounded(sizes.weights, LINE)
     # One behind the other: the weights, a gradient, the vectors of state, and the workspace.
-    memory = allocate(flat, (2 + recipe[STATES]) * stride + sizes.whole + line)
+    memory = allocate(flat, (2 + recipe[STATES]) * stride + sizes.whole + LINE)
     clock, sums, places = allocate(table, HANDS + SIZE), allocate(history, 2), allocate(table, method.PLACES)
     numbers = allocate(flat, _STEPS * method.NUMBERS)
     status = MEMORY

@@ -1,12 +1,31 @@
-"""`input_grad` for jitted functions of others, which it becomes part of: who doesn't use it need not wait for it."""
+"""`input_grad` and `vjp` for jitted functions of others, which they become part of: nobody else need wait for them."""
 
 from numba import types
 
-from fnn.kernels.derivatives import input_gradient
+from fnn.kernels.cases import BAD_X, is_finite
+from fnn.kernels.derivatives import input_gradient, vector_times_jacobian
+from fnn.kernels.differentiate import PIECE
 from fnn.kernels.evaluate import BLOCK
 from fnn.kernels.intrinsics import Floats
 from fnn.kernels.linking import OnDemand
-from fnn.kernels.problem import FINE, Matrix, Problem, cases_in, claim, discard, matrix_type, problem_type, unfit
+from fnn.kernels.problem import (
+    BAD_U,
+    FINE,
+    NO_CASES,
+    U_SHAPE,
+    X_COLUMNS,
+    Matrix,
+    Network,
+    Problem,
+    cases_in,
+    claim,
+    discard,
+    matrix_type,
+    network_type,
+    problem_type,
+    size_of,
+    unfit,
+)
 
 
 def input_gradient_all(problem: Problem, into: Matrix[Floats], workspace: Matrix[Floats]) -> int:
@@ -23,6 +42,27 @@ def input_gradient_all(problem: Problem, into: Matrix[Floats], workspace: Matrix
     return status
 
 
-INPUT_GRADIENT = OnDemand(
-    input_gradient_all, lambda t: types.int64(problem_type(t), matrix_type(t), matrix_type(t))
-)  # fmt: skip
+def vjp_all(
+    network: Network, x: Matrix[Floats], u: Matrix[Floats], into: Matrix[Floats], inputs: Matrix[Floats],
+    workspace: Matrix[Floats],
+) -> int:  # fmt: skip
+    """B1 to B4 from ∂E/∂Aᴸ = U."""
+    spec = network.spec
+    if x.columns != size_of(spec, 0):
+        return X_COLUMNS
+    if x.rows == 0:
+        return NO_CASES
+    if u.rows != x.rows or u.columns != size_of(spec, spec[0]):
+        return U_SHAPE
+    if not is_finite(u.at, u.rows * u.columns):
+        return BAD_U
+    work = claim(network, min(x.rows, PIECE), False, workspace)
+    status = work.status
+    if status == FINE and vector_times_jacobian(work.net, x.at, x.rows, u.at, into.at, inputs.at) >= 0:
+        status = BAD_X
+    discard(work, workspace)
+    return status
+
+
+INPUT_GRADIENT = OnDemand(input_gradient_all, lambda t: types.int64(problem_type(t), matrix_type(t), matrix_type(t)))
+VJP = OnDemand(vjp_all, lambda t: types.int64(network_type(t), *[matrix_type(t)] * 5))

@@ -82,6 +82,7 @@ train_all = _calling(native.train_all, "params x y weights loss mean eta batch s
 input_gradient_all = _calling(
     sensitivity.INPUT_GRADIENT, "params x y weights loss mean into workspace"
 )  # fmt: skip
+vjp_all = _calling(sensitivity.VJP, "params x u into inputs workspace")
 begin_state = _calling(optimize.BEGIN, "params optimizer vectors size")
 step_all = _calling(optimize.STEP, "params grads optimizer state into vectors")
 optimize_all = _calling(

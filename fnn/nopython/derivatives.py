@@ -1,14 +1,16 @@
-"""`fnn.input_grad` in nopython mode."""
+"""`fnn.input_grad` and `fnn.vjp` in nopython mode."""
 
 from typing import Any
 
 import numpy as np
 
 from fnn.derivatives import input_grad
-from fnn.kernels.problem import FINE
+from fnn.jacobians import vjp
+from fnn.kernels.cases import BAD_X
+from fnn.kernels.problem import BAD_U, FINE, NO_CASES, U_SHAPE, X_COLUMNS
 from fnn.losses import squared_error
-from fnn.nopython.calls import input_gradient_all, loss_at
-from fnn.nopython.checks import measure
+from fnn.nopython.calls import input_gradient_all, loss_at, vjp_all, with_flat
+from fnn.nopython.checks import measure, require_floats
 from fnn.nopython.gradients import arrangements
 from fnn.nopython.registration import OUTSIDE, UNSUITED, Body, in_nopython, refuse
 from fnn.nopython.types import ParamsType
@@ -46,3 +48,33 @@ def _input_grad(
         )  # fmt: skip
 
     return body if known.ready else rearranged
+
+
+@in_nopython(vjp)
+def _vjp(params: Any, x: Any, u: Any) -> Body | None:
+    if not isinstance(params, ParamsType):
+        return None
+    require_floats("x", params, x, (1, 2))
+    require_floats("u", params, u, (x.ndim,))
+
+    def body(params: Any, x: Any, u: Any) -> Any:
+        into, inputs = np.empty(params.flat.size, x.dtype), np.empty_like(x)
+        status = vjp_all(params, x, u, into, inputs, None)
+        if status == X_COLUMNS:
+            raise ValueError("x: has another number of columns than the network has inputs")
+        if status == NO_CASES:
+            raise ValueError("x: needs at least one case")
+        if status == BAD_X:
+            raise ValueError("x: NaN or infinity")
+        if status == U_SHAPE:
+            raise ValueError("u: has another shape than the outputs for x")
+        if status == BAD_U:
+            raise ValueError("u: NaN or infinity")
+        if status != FINE:
+            raise MemoryError("fnn: no memory for the workspace")
+        return with_flat(params, into), inputs
+
+    def rearranged(params: Any, x: Any, u: Any) -> Any:
+        return vjp(params, np.ascontiguousarray(x), np.ascontiguousarray(u))
+
+    return body if x.layout == u.layout == "C" else rearranged

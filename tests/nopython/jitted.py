@@ -66,6 +66,11 @@ def any_input_grad(params: Any, x: Any, y: Any, loss: Any, weights: Any) -> Any:
 
 
 @njit
+def vjp(params: Any, x: Any, u: Any) -> Any:
+    return fnn.vjp(params, x, u)
+
+
+@njit
 def update(params: Any, grads: Any, eta: Any) -> Any:
     return fnn.update(params, grads, eta)
 

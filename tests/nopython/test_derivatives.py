@@ -1,4 +1,4 @@
-"""`fnn.input_grad` in jitted functions: the bits of `backprop`, slopes of `error`, and plain errors."""
+"""`fnn.input_grad` and `fnn.vjp` in jitted functions: the bits of Python, slopes of `error`, and plain errors."""
 
 from __future__ import annotations
 
@@ -38,6 +38,27 @@ def test_one_case_labels_and_arrays_that_are_not_contiguous(dtype: Any) -> None:
     np.testing.assert_array_equal(one, fnn.input_grad(p.params, p.x[0], p.y[0], loss=loss), strict=True)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("count", [1, 65, 300])
+def test_vjp_has_the_bits_of_the_python_call(dtype: Any, count: int) -> None:
+    params = fnn.init((4, 9, 3), seed=1, dtype=dtype, hidden=fnn.tanh, output=fnn.softmax)
+    random = np.random.default_rng(0)
+    x, u = random.normal(size=(count, 4)).astype(dtype), random.normal(size=(count, 3)).astype(dtype)
+    for cases, ends in ((x, u), (x[0], u[0]), (np.asfortranarray(x), np.repeat(u, 2, axis=1)[:, ::2])):
+        grads, inputs = jitted.vjp(params, cases, ends)
+        wanted = fnn.vjp(params, cases, ends)
+        assert grads == wanted[0]
+        np.testing.assert_array_equal(inputs, wanted[1], strict=True)
+
+
+def test_vjp_of_the_slope_of_the_error_is_its_gradient() -> None:
+    p = problem(2, (4, 6, 3), (fnn.tanh,), fnn.identity, fnn.squared_error, 5)
+    grads, inputs = jitted.vjp(p.params, p.x, fnn.forward(p.params, p.x) - p.y)
+    for key, leaf in p.wanted.grads.items():
+        np.testing.assert_allclose(grads[key], leaf, rtol=1e-10, atol=1e-12)
+    np.testing.assert_array_equal(inputs, jitted.input_grad(p.params, p.x, p.y))
+
+
 def test_it_is_the_slope_of_the_error() -> None:
     p = problem(2, (4, 6, 3), (fnn.tanh,), fnn.identity, fnn.squared_error, 5)
     found, step = jitted.input_grad(p.params, p.x, p.y), 1e-6
@@ -51,6 +72,7 @@ def test_it_is_the_slope_of_the_error() -> None:
 def test_what_it_reaches_is_loaded_with_every_params() -> None:
     loaded = set(needed_by(native.differentiate_all.function))
     assert set(needed_by(sensitivity.input_gradient_all)) <= loaded
+    assert set(needed_by(sensitivity.vjp_all)) <= loaded
 
 
 P, X, Y = fnn.init((4, 3, 2), seed=0), np.ones((5, 4)), np.ones((5, 2))
@@ -66,9 +88,17 @@ def test_errors() -> None:
     for arguments, text in (
         ((P, X[:, :3].copy(), Y), "x: has another number of columns"),
         ((P, X, Y[:4]), "y: has another shape"),
+        ((P, X[:0], Y[:0]), "x: needs at least one case"),
         ((P, X * np.nan, Y), "x: NaN or infinity"),
     ):
         with pytest.raises(ValueError, match=text):
             jitted.input_grad(*arguments)
+        with pytest.raises(ValueError, match=text.replace("y:", "u:")):
+            jitted.vjp(*arguments)
+    with pytest.raises(ValueError, match="u: NaN or infinity"):
+        jitted.vjp(P, X, Y * np.inf)
+    with pytest.raises(TypingError) as caught:
+        jitted.vjp(P, X, Y[0])
+    assert "u: needs 2 dimensions, got an array with 1" in str(caught.value)
     with pytest.raises(ValueError, match=r"y: fnn\.cross_entropy needs values between 0 and 1"):
         jitted.any_input_grad(P, X, 3 * Y, fnn.cross_entropy, None)
