@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, SupportsFloat, SupportsIndex
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fnn.batch import Reduction, batch_of, require_loss, require_reduction
+from fnn.checkpoints import Keeper
+from fnn.checkpoints import checkpoint as Checkpoint
 from fnn.checks import positive, whole
 from fnn.descent import Descent
 from fnn.history import Record, Run
@@ -17,12 +20,13 @@ from fnn.jittable import jittable
 from fnn.loop import Calls, Loop
 from fnn.loss import Loss
 from fnn.losses import squared_error
-from fnn.optimizers import Optimizer, gradient_descent
+from fnn.optimizers import Optimizer, OptimizerState, gradient_descent
 from fnn.pace import pace_for
 from fnn.params import DT, Params, require_params
 from fnn.progress import Progress
 from fnn.restraints import Mask, restraints_of
 from fnn.schedules import Rate
+from fnn.settings import settings_of
 from fnn.stopping import Stopper
 from fnn.stopping import stopping as Stopping
 from fnn.validation import Validation, split_off
@@ -54,6 +58,8 @@ def train(
     validation: tuple[ArrayLike, ArrayLike] | SupportsFloat | None = None,
     stopping: Stopping | None = None,
     seed: SupportsIndex = 0,
+    state: OptimizerState[DT] | None = None,
+    checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     callback: Callable[[int, Params[DT], Record], object] | None = None,
     on_step: tuple[SupportsIndex, Callable[[int, Params[DT], float], object]] | None = None,
     progress: bool | None = None,
@@ -104,6 +110,14 @@ def train(
         When to end before the last epoch, and whether to return the best params: an `fnn.stopping`.
     seed
         Of the order of the cases, which changes every epoch. A batch of all cases keeps their order.
+    state
+        What the optimizer starts from, such as the `state` of an earlier run: its vectors, and the steps that it has
+        taken, by which schedules go on. The order of the cases is that of a new run, and so is what `fnn.plateau` sees.
+    checkpoint
+        A file in which the run is kept as it goes, every ten seconds or so, and from which it goes on if the file is
+        there: a path, or an `fnn.checkpoint`. Then it ends with the bits of a run that was left alone; more `epochs`
+        than before are welcome. A run with other arguments or data is refused, but of functions of your own only the
+        names are compared. Those that were called after the file was last written are called again.
     callback
         Called as ``callback(epoch, params, record)`` after every epoch, counted from 1; returning True ends it.
     on_step
@@ -123,9 +137,16 @@ def train(
     ValueError, TypeError
         As `grad` does, and for eta, epochs, batch_size, seed or threads out of range; both eta and an optimizer, or
         neither; an optimizer that needs all cases in a step, with smaller batches; a callback that is no function;
-        a part of the cases that leaves none to validate or to train on.
+        a part of the cases that leaves none to validate or to train on; a state that isn't this optimizer's; a
+        checkpoint that is damaged or of another run, which is left as it is.
+    OSError
+        The checkpoint can't be read, or not be written at the start. Later that is a RuntimeWarning.
+    TrainingInterrupted
+        Ctrl-C, where it would raise KeyboardInterrupt, which this is: within 0.3 s, after a whole step, with the
+        parameters and history so far, and the checkpoint written.
     TrainingDiverged
-        The error or the parameters became NaN or infinite; it carries the last good parameters.
+        The error or the parameters became NaN or infinite; it carries the last good parameters. The checkpoint stays
+        as it was before.
 
     Examples
     --------
@@ -151,15 +172,27 @@ def train(
     if method.needs_all_cases and size < len(batch.x):
         raise ValueError(f"batch_size: {method!r} needs all {len(batch.x)} cases in every step, got {size}")
     restraints = restraints_of(params, l2, l1, decay, clip, clip_norm, max_norm, dropout, mask)
-    descent = Descent(params, batch, loss, mean, method, restraints, size, number, total)
+    if state is not None:
+        method.require_state(params, state)
+    descent = Descent(params, batch, loss, mean, method, restraints, size, number, total, state)
+    watch = Watch(None if held_out is None else Validation(params, held_out, loss, mean, most))
+    stopper: Stopper[DT] = Stopper(stopping, params._architecture)
+    keeper: Keeper[DT] | None = None
+    if checkpoint is not None:
+        rules = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
+        settings = settings_of(
+            params, batch, held_out, loss, mean, method, state, restraints, size, number, stopper.settings
+        )
+        keeper = Keeper(rules, settings, descent, watch, stopper)
     loop = Loop(
         descent,
         total,
-        Watch(None if held_out is None else Validation(params, held_out, loss, mean, most)),
-        Stopper(stopping, params._architecture),
+        watch,
+        stopper,
         pace_for(_work(params, size), most),
         Progress(total, progress),
         calls,
+        keeper,
     )
 
     return loop.run()
