@@ -138,6 +138,7 @@ def arguments(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argp
     parser.add_argument("--eta", type=float, help="learning rate η (default: the recipe's)")
     parser.add_argument("--batch-size", type=int, help="images a step (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=0, help="of the first weights and the order (default: %(default)s)")
+    parser.add_argument("--checkpoint", type=Path, help="file to keep the run in, and to go on from if it is there")
     parser.add_argument("--float64", action="store_true", help="double precision (default: float32)")
     args = parser.parse_args(argv)
     if args.data is None:
@@ -156,12 +157,14 @@ def plan_of(args: argparse.Namespace, recipe: Recipe, images: int) -> Plan:
     return Plan(hidden, eta, size, args.epochs, args.seed, images)
 
 
-def experiment(recipe: Recipe, plan: Plan, training: Images, test: Images) -> fnn.Run[Any]:
+def experiment(
+    recipe: Recipe, plan: Plan, training: Images, test: Images, checkpoint: Path | None = None
+) -> fnn.Run[Any]:
     params = recipe.start((training.x.shape[1], plan.hidden, 10), plan.seed, training.x.dtype.type)
 
     return fnn.train(
         params, *training, validation=test, reduction="mean", epochs=plan.epochs, batch_size=plan.batch_size,
-        seed=plan.seed, callback=print_epoch, **recipe.options(plan),
+        seed=plan.seed, callback=print_epoch, checkpoint=checkpoint, **recipe.options(plan),
     )  # fmt: skip
 
 
@@ -175,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         plan = plan_of(args, recipe, len(training.x))
         print("epoch   training error   test accuracy")
         began = time.perf_counter()
-        run = experiment(recipe, plan, training, test)
+        run = experiment(recipe, plan, training, test, args.checkpoint)
         seconds = time.perf_counter() - began
     except (OSError, ValueError, fnn.TrainingDiverged) as error:
         parser.error(str(error))
