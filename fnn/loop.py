@@ -60,7 +60,8 @@ class Loop(Generic[DT]):
         self._progress.begin(descent.epoch)
         try:
             with self._interrupt:
-                self._look()  # a run may have been interrupted before it had
+                if descent.steps:
+                    self._look()  # the run may have been interrupted before it had
                 while descent.epoch < self._epochs and self._ended_by is None:
                     self._advance()
                     self._look()
