@@ -144,6 +144,7 @@ def arguments(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argp
     parser.add_argument("--eta", type=float, help="learning rate η (default: the recipe's)")
     parser.add_argument("--batch-size", type=int, help="images a step (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=0, help="of the first weights and the order (default: %(default)s)")
+    parser.add_argument("--checkpoint", type=Path, help="file to keep the run in, and to go on from if it is there")
     parser.add_argument("--float64", action="store_true", help="double precision (default: float32)")
     args = parser.parse_args(argv)
     if args.data is None:
@@ -162,29 +163,37 @@ def plan_of(args: argparse.Namespace, recipe: Recipe, images: int) -> Plan:
     return Plan(hidden, eta, size, args.epochs, args.seed, images)
 
 
-def experiment(recipe: Recipe, plan: Plan, training: Images, sets: Mapping[str, Images]) -> Outcome:
+def experiment(
+    recipe: Recipe, plan: Plan, training: Images, sets: Mapping[str, Images], checkpoint: Path | None
+) -> Outcome:
     params = recipe.start((training.x.shape[1], plan.hidden, 10), plan.seed, training.x.dtype.type)
-    accuracies: dict[str, list[float]] = {name: [] for name in sets}
+    others: dict[str, list[float]] = {name: [] for name in sets if name != "test"}
 
     def measure(epoch: int, params: fnn.Params[Any], record: fnn.Record) -> None:
-        for name, images in sets.items():
-            accuracies[name].append(fnn.accuracy(params, images.x, images.y.argmax(axis=1)))
-        columns = [f"{found[-1]:{len(name) + 9}.2%}" for name, found in accuracies.items()]
+        shown = {"test": record.validation_accuracy or 0.0}
+        for name, found in others.items():
+            shown[name] = fnn.accuracy(params, sets[name].x, sets[name].y.argmax(axis=1))
+            found.append(shown[name])
+        columns = [f"{part:{len(name) + 9}.2%}" for name, part in shown.items()]
         print("   ".join([f"{epoch:5}", f"{record.error:14.5f}", *columns]), flush=True)
 
     run = fnn.train(
-        params, *training, reduction="mean", epochs=plan.epochs, batch_size=plan.batch_size, seed=plan.seed,
-        callback=measure, **recipe.options(plan),
+        params, *training, validation=sets["test"], reduction="mean", epochs=plan.epochs, batch_size=plan.batch_size,
+        seed=plan.seed, callback=measure, checkpoint=checkpoint, **recipe.options(plan),
     )  # fmt: skip
+    accuracies = run.history.validation_accuracy
+    assert accuracies is not None  # the targets are one-hot
 
-    return Outcome(run, accuracies)
+    return Outcome(run, {"test": accuracies.tolist(), **others})
 
 
 def report(outcome: Outcome, sets: Mapping[str, Images], seconds: float) -> None:
     """The best epoch by each set of images."""
     for name, found in outcome.accuracies.items():
-        best = int(np.argmax(found))
-        print(f"best: {found[best]:.2%} of the {len(sets[name].x):,} {name} images, after epoch {best + 1}")
+        if not found:  # no epoch, or all of them before the run was resumed
+            continue
+        best, before = int(np.argmax(found)), len(outcome.run.history) - len(found)
+        print(f"best: {found[best]:.2%} of the {len(sets[name].x):,} {name} images, after epoch {before + best + 1}")
     print(f"time: {seconds:.2f} s for {len(outcome.run.history)} epochs, with these measurements")
 
 
@@ -201,7 +210,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         plan = plan_of(args, recipe, len(training.x))
         print("   ".join(["epoch", "training error", *(f"{name} accuracy" for name in sets)]))
         began = time.perf_counter()
-        outcome = experiment(recipe, plan, training, sets)
+        outcome = experiment(recipe, plan, training, sets, args.checkpoint)
         seconds = time.perf_counter() - began
     except (OSError, ValueError, fnn.TrainingDiverged) as error:
         parser.error(str(error))

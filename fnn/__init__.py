@@ -33,11 +33,13 @@ from fnn.backprop import forward as forward
 from fnn.backprop import grad as grad
 from fnn.backprop import update as update
 from fnn.backprop import value_and_grad as value_and_grad
+from fnn.checkpoints import checkpoint as checkpoint
 from fnn.history import BatchError as BatchError
 from fnn.history import History as History
 from fnn.history import Record as Record
 from fnn.history import Run as Run
 from fnn.history import TrainingDiverged as TrainingDiverged
+from fnn.history import TrainingInterrupted as TrainingInterrupted
 from fnn.initializers import Initializer as Initializer
 from fnn.initializers import glorot_normal as glorot_normal
 from fnn.initializers import glorot_uniform as glorot_uniform

@@ -130,12 +130,17 @@ def write_archive(file: BufferedWriter, text: str, arrays: Iterable[tuple[str, N
 
 
 def _write(file: BufferedWriter, name: str, head: bytes, elements: NDArray[Any] | None = None) -> _Member:
-    contents = memoryview(b"") if elements is None else elements.data.cast("B")
+    contents = memoryview(b"") if elements is None else _bytes_of(elements)
     member = _Member(name, len(head) + len(contents), zlib.crc32(contents, zlib.crc32(head)))
     file.write(member.local() + head)
     file.write(contents)
 
     return member
+
+
+def _bytes_of(array: NDArray[Any]) -> memoryview:
+    """The elements of a contiguous array, of which there may be none."""
+    return array.reshape(-1).view(np.uint8).data
 
 
 class Archive:
@@ -175,7 +180,7 @@ class Archive:
         found = self._file.read(len(head))
         if found != head:
             raise ValueError(f"{self.path}: {name} isn't an array of {array.dtype} with shape {array.shape}")
-        _read_checked(self._file, f"{self.path}: {name}", array.data.cast("B"), zlib.crc32(head), crc)
+        _read_checked(self._file, f"{self.path}: {name}", _bytes_of(array), zlib.crc32(head), crc)
 
         return _Member(name, len(head) + array.nbytes, crc)
 

@@ -1,5 +1,6 @@
 """What the public functions require of their numbers: clear errors at the boundary."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
@@ -84,6 +85,23 @@ def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
         raise TypeError(f"{name}: needs real numbers, got dtype {array.dtype}")
 
     return array
+
+
+def require_arrays(
+    arrays: Mapping[str, NDArray[Any]],
+    specs: Mapping[str, tuple[type[Any], tuple[int, ...]]],
+    finite: Iterable[str] = (),
+) -> None:
+    """Raise ValueError unless there are just these arrays, of these dtypes and shapes, with finite numbers in some."""
+    if set(arrays) != set(specs):
+        raise ValueError(f"it needs the arrays {', '.join(specs)}, it has {', '.join(arrays) or 'none'}")
+    for name, (dtype, shape) in specs.items():
+        array = arrays[name]
+        if array.dtype != dtype or array.shape != shape:
+            raise ValueError(f"{name}: needs {np.dtype(dtype)} {shape}, got {array.dtype} {array.shape}")
+    for name in finite:
+        if not np.isfinite(arrays[name]).all():
+            raise ValueError(f"{name}: has a number that isn't finite")
 
 
 def require_output(name: str, array: NDArray[Any], dtype: np.dtype[Any], shape: tuple[int, ...] | None = None) -> None:

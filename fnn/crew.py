@@ -125,6 +125,10 @@ class _Beside(Pace):
 
         return self._pace.next()
 
+    def seconds(self, steps: int) -> float:
+        """How long so many steps will take, as far as can be told."""
+        return self._pace.seconds(steps)
+
     def saw(self, steps: int, threads: int, seconds: float) -> None:
         """Learn how long a call took."""
         self._pace.saw(steps, threads, seconds)

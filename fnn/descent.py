@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, NamedTuple
+import time
+from typing import Any, Final, Generic, NamedTuple
 
 import numpy as np
 from numba import types
@@ -36,13 +37,18 @@ from fnn.restraints import Restraints
 from fnn.schedules import Plateau, Scaled, etas, plateau
 from fnn.threads import run_parts
 
+LONG: Final = 0.05  # seconds of a call that isn't waited for to its end if somebody interrupts it
+_PATIENCE: Final = 0.1  # seconds in which an interrupted call may end by itself
+
 
 class Snapshot(NamedTuple):
-    """A run at the end of an epoch."""
+    """A run between two steps."""
 
     epoch: int
     flat: NDArray[Any]
     state: NDArray[Any]  # the optimizer's vectors, laid out as the kernels have them
+    cases: int = 0  # of the epoch that are done
+    sums: tuple[float, float] = (0.0, 0.0)  # of these: the error, and the weights
 
 
 class Descent(Generic[DT]):
@@ -62,6 +68,7 @@ class Descent(Generic[DT]):
         batch_size: int,
         seed: int,
         epochs: int,
+        state: OptimizerState[DT] | None = None,
     ) -> None:
         self.architecture, self._dtype = params._architecture, params.dtype
         self._batch, self._loss, self._mean = batch, loss, mean
@@ -80,7 +87,10 @@ class Descent(Generic[DT]):
         self._layout = self._layout_for(params)
         self._space = np.zeros(self._layout.whole, self._dtype)
         self._weights = np.zeros(self._layout.weights, self._dtype)
-        self._set_method(params, plain)
+        self._first_step = 0 if state is None else state.step
+        self._asked = 0.0  # when somebody interrupted the run
+        self._gate = np.zeros(0, np.int64)
+        self._set_method(params, plain, state)
         self._seen = [Plateau()]  # by epoch
         self._judge: Judge[DT] | None = None  # once it is needed
         self._order = batch.chosen.copy() if batch.chosen.size else np.arange(batch.number)
@@ -100,11 +110,11 @@ class Descent(Generic[DT]):
 
         return self.architecture.narrow_layout(self._dtype, self._batch_size, code)
 
-    def _set_method(self, params: Params[DT], plain: bool) -> None:
+    def _set_method(self, params: Params[DT], plain: bool, state: OptimizerState[DT] | None) -> None:
         """Make what the kernels must know of the optimizer and the restraints."""
         optimizer, restraints, stride = self._optimizer, self._restraints, self._layout.stride
         self._large = np.zeros(LINE if plain and self._batch_size <= ROOM else stride, self._dtype)
-        vectors = list(optimizer.vectors(params))
+        vectors = [v.flat.copy() for v in state.vectors] if state else list(optimizer.vectors(params))
         places = np.zeros(PLACES, np.int64) if plain else optimizer.places(self._dtype, stride)
         t = types.float32 if self._dtype == np.float32 else types.float64
         if not plain:
@@ -122,9 +132,9 @@ class Descent(Generic[DT]):
             relay_kernel[self._dtype](self._layout.table, vector, packed, self._space[:0], True)
 
     def start(self, at: Snapshot) -> None:
-        """Go on from the end of an epoch."""
-        self._clock, self._sums, self._steps = np.zeros(HANDS, np.int64), np.zeros(2), at.epoch * self.steps_an_epoch
-        self._clock[EPOCH] = at.epoch
+        """Go on from there."""
+        self._clock, self._sums = np.zeros(HANDS, np.int64), np.array(at.sums)
+        self._clock[EPOCH], self._clock[CASE] = at.epoch, at.cases
         self._state[:] = at.state
         if self._is_narrow:
             self._weights[:] = at.flat
@@ -132,8 +142,29 @@ class Descent(Generic[DT]):
             relay_kernel[self._dtype](self._layout.table, at.flat.copy(), self._weights, self._space, True)
 
     def snapshot(self) -> Snapshot:
-        """The run as it is now, at the end of an epoch."""
-        return Snapshot(self.epoch, self.flat(), self._state.copy())
+        """The run as it is now."""
+        total, weight = self._sums.tolist()
+
+        return Snapshot(self.epoch, self.flat(), self._state.copy(), self.cases, (total, weight))
+
+    def vectors(self, at: Snapshot) -> NDArray[DT]:
+        """The optimizer's vectors in a snapshot, a row each, laid out as the parameters are."""
+        lines, rows = on_line(self._layout.stride, self._dtype), []  # the kernels start at a whole cache line
+        for vector in at.state[: self.states]:
+            lines[:] = vector
+            rows.append(self._unpacked(lines))
+
+        return np.array(rows, self._dtype).reshape(self.states, self.architecture.count)
+
+    def with_vectors(self, at: Snapshot, vectors: NDArray[DT]) -> Snapshot:
+        """The snapshot with these vectors of the optimizer."""
+        lines, state = on_line(self._layout.stride, self._dtype), self._state.copy()  # there is more in it: the mask
+        for vector, packed in zip(vectors, state, strict=False):
+            lines[:] = packed
+            relay_kernel[self._dtype](self._layout.table, vector, lines, self._space[:0], True)
+            packed[:] = lines
+
+        return at._replace(state=state)
 
     @property
     def epoch(self) -> int:
@@ -143,12 +174,26 @@ class Descent(Generic[DT]):
     @property
     def step(self) -> int:
         """Steps of the current epoch that are done."""
-        return int(self._clock[CASE]) // self._batch_size
+        return self.cases // self._batch_size
 
     @property
     def steps(self) -> int:
         """Steps of the whole run that are done."""
-        return self._steps
+        return self.epoch * self.steps_an_epoch + self.step
+
+    @property
+    def cases(self) -> int:
+        """Cases of the current epoch that are done."""
+        return int(self._clock[CASE])
+
+    def is_boundary(self, cases: int) -> bool:
+        """Whether a step may begin after so many cases of an epoch."""
+        return 0 <= cases < self._batch.number and cases % self._batch_size == 0
+
+    @property
+    def states(self) -> int:
+        """Vectors of the optimizer's."""
+        return self._optimizer.rule.states
 
     @property
     def error(self) -> float:
@@ -168,7 +213,7 @@ class Descent(Generic[DT]):
         rate = self._optimizer.rate
         if rate is None:
             return None
-        firsts = self.first_steps(epochs)
+        firsts = self._first_step + self.first_steps(epochs)
         if isinstance(rate, plateau):
             scales = np.array([seen.scale for seen in self._seen[:epochs]])
             return scales * etas(rate.rate, firsts)
@@ -186,9 +231,14 @@ class Descent(Generic[DT]):
 
     def state(self) -> OptimizerState[DT]:
         """The optimizer's state as it is now."""
-        vectors = [self._unpacked(vector) for vector in self._state[: self._optimizer.rule.states]]
+        vectors = [self._unpacked(vector) for vector in self._state[: self.states]]
 
         return OptimizerState(self._steps, tuple(wrap(vector, self.architecture) for vector in vectors))
+
+    @property
+    def _steps(self) -> int:
+        """Steps that the optimizer has taken, in earlier runs too."""
+        return self._first_step + self.steps
 
     @property
     def listens(self) -> bool:
@@ -201,41 +251,61 @@ class Descent(Generic[DT]):
         if isinstance(rate, plateau):
             self._seen.append(rate.after(self._seen[-1], error))
 
-    def run(self, steps: int, threads: int) -> None:
-        """Take some steps, all of one epoch if the rate follows the error; fewer if that is no longer finite."""
+    def interrupt(self) -> None:
+        """End what runs now as soon as can be, after a whole step; a signal handler may call it."""
+        self._asked = time.monotonic()
+        self._gate[barrier.ASKED : barrier.ASKED + 1] = 1
+
+    def run(self, steps: int, threads: int, *, is_long: bool = False) -> None:
+        """Take some steps, all of one epoch if the rate follows the error.
+
+        There are fewer if the error is no longer finite, or somebody interrupts. A long call is made in another thread,
+        because Python heeds no signal while a kernel runs in the main one.
+        """
         optimizer, rate = self._optimizer, self._optimizer.rate
         if isinstance(rate, plateau):
             optimizer = optimizer.with_rate(Scaled(rate.rate, self._seen[self.epoch].scale))
         last = self._steps + steps
-        while self._steps < last and not self.stopped:
+        while self._steps < last and not self.stopped and not self._asked:
             count = min(last - self._steps, MOST_STEPS)
             numbers = optimizer.table(self._steps, count, self._dtype)
             self._restraints.fill(numbers)
             if len(numbers) == 1:
                 count = last - self._steps
-            self._run(numbers, count, threads)
-            self._steps += count
+            self._run(numbers, count, threads, is_long)
 
-    def _run(self, numbers: NDArray[DT], steps: int, threads: int) -> None:
+    def _run(self, numbers: NDArray[DT], steps: int, threads: int, is_long: bool) -> None:
         x, y, labels, weights, sources = self._batch.taken
+        w, state, clock, sums = self._weights, self._state, self._clock, self._sums
         if self._is_narrow:
             narrow_kernel[self._dtype](
-                self._layout.table, self._weights, self._space, x, y, labels, weights, self._order, self._batch.chosen,
-                self._loss.at(self._dtype), self._mean, numbers, self._batch_size, self._seed, steps, self._clock,
-                self._sums, self.history,
+                self._layout.table, w, self._space, x, y, labels, weights, self._order, self._batch.chosen,
+                self._loss.at(self._dtype), self._mean, numbers, self._batch_size, self._seed, steps, clock, sums,
+                self.history,
             )  # fmt: skip
             return
         gate, kernel = np.zeros(turns.gate_size(threads), np.int64), descend_kernel[self._dtype]
 
         def part(number: int, parts: int) -> None:
             kernel(
-                number, parts, gate, self._layout.table, self._weights, self._space, self._room, self._large,
+                number, parts, gate, self._layout.table, w, self._space, self._room, self._large,
                 x, y, labels, weights, sources, self._order, self._batch.chosen, self._loss.at(self._dtype), self._mean,
-                self._places, self._state, numbers, self._batch_size, self._seed, steps, self._clock, self._sums,
-                self.history,
+                self._places, state, numbers, self._batch_size, self._seed, steps, clock, sums, self.history,
             )  # fmt: skip
 
-        run_parts(part, threads, lambda: gate.__setitem__(barrier.ABANDONED, 1))
+        self._gate = gate
+        if self._asked:  # between the last look and now
+            return
+        if not is_long:
+            run_parts(part, threads, lambda: gate.__setitem__(barrier.ABANDONED, 1))
+            return
+        before = w.copy(), state.copy(), clock.copy(), sums.copy()
+        if not run_parts(part, threads, lambda: gate.__setitem__(barrier.ABANDONED, 1), self._is_late):
+            self._weights, self._state, self._clock, self._sums = before  # the others are still written to
+
+    def _is_late(self) -> bool:
+        """Whether an interrupted call takes too long to end."""
+        return self._asked > 0 and time.monotonic() - self._asked > _PATIENCE
 
     def last_good(self) -> tuple[int, NDArray[DT], int] | None:
         """What `fnn.loop.last_good` returns, if the run can't be gone over again."""

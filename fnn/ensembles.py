@@ -13,7 +13,7 @@ from fnn.crew import Crew, Outcome
 from fnn.history import Record, Run, TrainingDiverged
 from fnn.loss import Loss
 from fnn.losses import squared_error
-from fnn.optimizers import Optimizer
+from fnn.optimizers import Optimizer, OptimizerState
 from fnn.params import DT, Params
 from fnn.restraints import Mask
 from fnn.schedules import Rate
@@ -81,6 +81,7 @@ def train_many(
     stopping: OrEach[Stopping | None] = None,
     seed: OrEach[SupportsIndex] = 0,
     scale: OrEach[SupportsFloat] = 1.0,
+    state: OrEach[OptimizerState[DT] | None] = None,
     callback: OrEach[Callable[[int, Params[DT], Record], object] | None] = None,
     on_step: OrEach[tuple[SupportsIndex, Callable[[int, Params[DT], float], object]] | None] = None,
     threads: SupportsIndex | None = None,
@@ -93,7 +94,7 @@ def train_many(
         Where to start: a sequence of networks. ``[params] * 10`` with ``seed=fnn.each(range(10))`` is one network ten
         times, its cases in other orders.
     x, y, eta, optimizer, epochs, batch_size, loss, reduction, weights, class_weights, l2, l1, decay, decay_biases, \
-clip, clip_norm, max_norm, dropout, mask, validation, stopping, seed, scale, callback, on_step
+clip, clip_norm, max_norm, dropout, mask, validation, stopping, seed, scale, state, callback, on_step
         As for `train`, for all networks; or `each` of them has its own: ``x=fnn.each(samples)``. What they share is
         checked and converted once. Functions are called in the threads that train, several at a time.
     threads
@@ -125,7 +126,7 @@ clip, clip_norm, max_norm, dropout, mask, validation, stopping, seed, scale, cal
         x=x, y=y, eta=eta, optimizer=optimizer, epochs=epochs, batch_size=batch_size, loss=loss, reduction=reduction,
         weights=weights, class_weights=class_weights, l2=l2, l1=l1, decay=decay, decay_biases=decay_biases, clip=clip,
         clip_norm=clip_norm, max_norm=max_norm, dropout=dropout, mask=mask, validation=validation, stopping=stopping,
-        seed=seed, scale=scale, callback=callback, on_step=on_step,
+        seed=seed, scale=scale, state=state, callback=callback, on_step=on_step,
     )  # fmt: skip
     most = available() if threads is None else min(whole("threads", threads, at_least=1), available())
     networks = _networks(params)
@@ -186,7 +187,7 @@ def _tasks(networks: list[Params[DT]], arguments: dict[str, object], threads: in
         try:
             if given["y"] is None:
                 raise TypeError("y: needs the targets; batches that come one after the other are for `train` alone")
-            tasks.append(task_of(network, shared=together, progress=False, threads=threads, **given))
+            tasks.append(task_of(network, shared=together, checkpoint=None, progress=False, threads=threads, **given))
         except (TypeError, ValueError) as error:
             raise type(error)(f"network {number}: {error}") from error
 

@@ -92,6 +92,30 @@ class BatchError(ValueError):
         return BatchError, (str(self), self.epoch, self.batch, self.run)
 
 
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C ended a run, after a whole step.
+
+    Attributes
+    ----------
+    params
+        The parameters after that step.
+    history
+        Of the epochs that had ended.
+    state
+        The optimizer's, after that step.
+    """
+
+    def __init__(self, params: Params[Any], history: History, state: OptimizerState[Any]) -> None:
+        super().__init__(
+            f"training was interrupted after {len(history)} epochs, by step {state.step} of the optimizer; "
+            f".params, .history and .state hold it so far"
+        )
+        self.params, self.history, self.state = params, history, state
+
+    def __reduce__(self) -> tuple[type[TrainingInterrupted], tuple[Params[Any], History, OptimizerState[Any]]]:
+        return TrainingInterrupted, (self.params, self.history, self.state)
+
+
 class TrainingDiverged(ArithmeticError):
     """The error or the parameters became NaN or infinite.
 

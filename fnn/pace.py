@@ -13,6 +13,7 @@ PROBE = 0.002  # that the call before a trial should last,
 HOPELESS = 2.0  # which is spared if a step takes so many times as long
 EARNED = 3e-6  # seconds of a step below which two barriers and three threads can't gain anything
 FLOPS = 1e11  # of one core, in float32, for a first guess
+SLOW = 10.0  # times the first guess that a step may well take
 GAIN = 0.95  # of the present time for a step: what a number of threads must stay below to be preferred
 SLOWER = 1.5  # times the best time seen with the present number: something has changed
 FEWEST, MOST = 2, 32  # calls from one trial to the next
@@ -51,6 +52,10 @@ class Pace:
         seconds = CALL if not self._trying and self._calls >= 0 else TRIAL if self._probed else PROBE
 
         return max(1, round(seconds / self._seconds)), self._choices[self._candidate() if self._trying else self._at]
+
+    def seconds(self, steps: int) -> float:
+        """How long so many steps will take, as far as can be told; before the first call, how long they might."""
+        return steps * self._seconds * (1 if self._calls >= 0 else SLOW)
 
     def saw(self, steps: int, threads: int, seconds: float) -> None:
         """Learn how long a call took."""

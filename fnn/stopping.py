@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.architecture import Architecture
-from fnn.checks import number, positive, whole
+from fnn.checks import number, positive, require_arrays, whole
 from fnn.descent import Descent
 from fnn.hyperparameters import AtLeast0, Checked
 from fnn.optimizers import OptimizerState
@@ -155,8 +155,17 @@ class Stopper(Generic[DT]):
 
         return found
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from what `arrays` returned."""
+    def restore(self, arrays: Mapping[str, NDArray[Any]], descent: Descent[DT], seen: int) -> None:
+        """Go on from what `arrays` returned; ValueError if it can't have been that, after so many epochs were seen."""
+        specs: dict[str, tuple[type[Any], tuple[int, ...]]] = {"improved": (np.float64, ()), "since": (np.int64, ())}
+        if "best_error" in arrays:
+            count, dtype = self._architecture.count, descent.flat().dtype.type
+            specs |= {"best_error": (np.float64, ()), "best_params": (dtype, (count,))}
+            specs |= {"best_step": (np.int64, ()), "best_state": (dtype, (descent.states, count))}
+        has_best = "best_error" in arrays
+        require_arrays(arrays, specs, finite=["best_error", "best_params"] if has_best else [])
+        if not 0 <= arrays["since"] <= seen or (has_best and not (self._rules.restore_best and seen > 0)):
+            raise ValueError(f"since: {arrays['since']} of {seen} epochs, or a best one that nobody wants")
         self._improved, self._since = float(arrays["improved"]), int(arrays["since"])
         if "best_error" in arrays:
             vectors = tuple(wrap(vector, self._architecture) for vector in arrays["best_state"])

@@ -13,7 +13,7 @@ from fnn.data import NO_LABELS, NO_WEIGHTS, Batch, fingerprint, sources_of
 from fnn.descent import Descent
 from fnn.kernels.descend import CASE, EPOCH, LOADED, ROOM
 from fnn.loss import Loss
-from fnn.optimizers import Optimizer
+from fnn.optimizers import Optimizer, OptimizerState
 from fnn.pace import Pace, pace_for
 from fnn.params import DT, Params
 from fnn.restraints import Restraints
@@ -30,15 +30,15 @@ class StreamDescent(Descent[DT]):
 
     def __init__(
         self, params: Params[DT], stream: Stream[DT], loss: Loss, mean: bool, optimizer: Optimizer,
-        restraints: Restraints, seed: int, epochs: int,
+        restraints: Restraints, seed: int, epochs: int, state: OptimizerState[DT] | None = None,
     ) -> None:  # fmt: skip
         inputs, outputs = (np.empty((0, units), params.dtype) for units in (params.sizes[0], params.sizes[-1]))
         nothing = Batch(inputs, outputs, NO_LABELS, NO_WEIGHTS, False)
-        super().__init__(params, nothing, loss, mean, optimizer, restraints, ROOM + 1, seed, epochs)
+        super().__init__(params, nothing, loss, mean, optimizer, restraints, ROOM + 1, seed, epochs, state)
         self.steps_an_epoch = MANY
         self.digest: int | None = None  # of all batches so far, if somebody sets it to 0 before the first
         self.took = 0, 0.0  # steps of the last call, and their seconds without the waiting for batches
-        self._stream, self._number = stream, 0
+        self._stream, self._number, self._done = stream, 0, 0
         self._firsts = [0]  # the number of the first step of each epoch
         self._ahead, self._ahead_from = np.zeros((0, 0), params.dtype), 0
         self._good = self._weights.copy()  # with these, the error of a batch was finite
@@ -49,6 +49,11 @@ class StreamDescent(Descent[DT]):
         return self._number
 
     @property
+    def steps(self) -> int:
+        """Steps of the whole run that are done."""
+        return self._done
+
+    @property
     def batch_size(self) -> int:
         """Cases of the last batch."""
         return len(self._batch.x)
@@ -57,16 +62,18 @@ class StreamDescent(Descent[DT]):
         """The number, from 0, of the first step of each of the first epochs."""
         return np.array(self._firsts[:epochs], np.int64)
 
-    def run(self, steps: int, threads: int) -> None:
+    def run(self, steps: int, threads: int, *, is_long: bool = False) -> None:
         """Take some steps, all of one epoch; fewer if it ends, if time is up, or if the error is no longer finite."""
         before, began, spent, count = self._weights.copy(), time.perf_counter(), 0.0, 0
-        while count < steps and not self.stopped and (count == 0 or time.perf_counter() - began < CALL):
+        while (
+            count < steps and not (self.stopped or self._asked) and (count == 0 or time.perf_counter() - began < CALL)
+        ):
             batch = self._stream.next()
             if batch is None:
                 self._end_epoch()
                 break
             start = time.perf_counter()
-            self._take(batch, threads)
+            self._take(batch, threads, is_long)
             spent += time.perf_counter() - start
             count += 1
             if count == 1 and not self.stopped and np.isfinite(before).all():
@@ -77,16 +84,18 @@ class StreamDescent(Descent[DT]):
         """The epoch that went wrong, parameters shortly before, and how many epochs were over: no batch comes again."""
         return self.epoch + 1, self._unpacked(self._good), self.epoch
 
-    def _take(self, batch: Batch[DT], threads: int) -> None:
+    def _take(self, batch: Batch[DT], threads: int, is_long: bool) -> None:
         """A step on a batch."""
         if self.digest is not None:
             self.digest = fingerprint(batch, self.digest)
         sources = sources_of(batch, self._dtype, 1.0, int(self._clock[CASE]), more=True)
         self._batch, self._batch_size = batch._replace(sources=sources), len(batch.x)
         self._clock[LOADED] = 0
-        self._run(self._numbers(), 1, threads)
-        self._steps += 1
-        self._number += 1
+        before = self.cases
+        self._run(self._numbers(), 1, threads, is_long)
+        if self.cases > before or self.stopped:  # else it was interrupted
+            self._done += 1
+            self._number += 1
 
     def _numbers(self) -> NDArray[DT]:
         """Those of the next step: a row."""
@@ -108,7 +117,7 @@ class StreamDescent(Descent[DT]):
         self.history[self.epoch] = total / weight if self._mean else total
         self._clock[EPOCH] += 1
         self._clock[CASE] = self._number = 0
-        self._firsts.append(self._steps)
+        self._firsts.append(self._done)
         self._sums[:] = 0
 
 
@@ -123,6 +132,10 @@ class StreamPace(Pace):
     def next(self) -> tuple[int, int]:
         """Steps and threads for the next call."""
         return (1, 1) if self._inner is None else self._inner.next()
+
+    def seconds(self, steps: int) -> float:
+        """How long so many steps will take, as far as can be told."""
+        return 0.0 if self._inner is None else self._inner.seconds(steps)
 
     def saw(self, steps: int, threads: int, seconds: float) -> None:
         """Learn how long a call took, but for what the stream took."""

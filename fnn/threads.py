@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from typing import Final
+
+_GLANCE: Final = 0.02  # seconds from one look at whether it is late to the next
 
 
 def available() -> int:
@@ -16,16 +19,25 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_parts(part: Callable[[int, int], None], parts: int, abandon: Callable[[], object] = lambda: None) -> None:
+def run_parts(
+    part: Callable[[int, int], None],
+    parts: int,
+    abandon: Callable[[], object] = lambda: None,
+    is_late: Callable[[], bool] | None = None,
+) -> bool:
     """Call ``part(i, parts)`` for all i at once, each in a thread of its own; one part is called here.
 
     The parts wait for each other inside, so none may enter before all are there: if the system refuses a thread, the
     work is done by one. If a part fails, `abandon` must let the others go on without it. The caller only waits, so that
     an interrupt from the keyboard leaves no part alone; the parts then end by themselves, and nobody sees their work.
+
+    With `is_late` even one part has a thread of its own, and the caller waits no longer once that is true.
+
+    Returns whether the work is done.
     """
-    if parts == 1:
+    if parts == 1 and is_late is None:
         part(0, 1)
-        return
+        return True
     decided = threading.Event()
     agreed = False
     failures: list[BaseException] = []
@@ -50,9 +62,23 @@ def run_parts(part: Callable[[int, int], None], parts: int, abandon: Callable[[]
         pass
     finally:
         decided.set()
-        for thread in started:
-            thread.join()
+        is_done = _joined(started, is_late)
     if failures:
         raise failures[0]
     if not agreed:
         part(0, 1)
+
+    return is_done
+
+
+def _joined(threads: list[threading.Thread], is_late: Callable[[], bool] | None) -> bool:
+    """Wait for the threads; whether they have ended before it was late."""
+    for thread in threads:
+        if is_late is None:
+            thread.join()
+        while thread.is_alive():
+            thread.join(_GLANCE)
+            if is_late is not None and thread.is_alive() and is_late():
+                return False
+
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Generic, NamedTuple, SupportsFloat, SupportsIndex
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fnn.batch import Reduction, require_loss, require_reduction, scale_of
+from fnn.checkpoints import Keeper
+from fnn.checkpoints import checkpoint as Checkpoint
 from fnn.checks import whole
 from fnn.data import Batch
 from fnn.descent import Descent
@@ -18,12 +21,13 @@ from fnn.jittable import jittable
 from fnn.loop import Calls, Loop
 from fnn.loss import Loss
 from fnn.losses import squared_error
-from fnn.optimizers import Optimizer
+from fnn.optimizers import Optimizer, OptimizerState
 from fnn.pace import Pace, pace_for
 from fnn.params import DT, Params, require_params
 from fnn.progress import Progress
 from fnn.restraints import Mask, Restraints, restraints_of
 from fnn.schedules import Rate
+from fnn.settings import settings_of
 from fnn.sharing import Shared
 from fnn.stopping import Stopper
 from fnn.stopping import stopping as Stopping
@@ -60,6 +64,8 @@ def train(
     stopping: Stopping | None = None,
     seed: SupportsIndex = 0,
     scale: SupportsFloat = 1.0,
+    state: OptimizerState[DT] | None = None,
+    checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     callback: Callable[[int, Params[DT], Record], object] | None = None,
     on_step: tuple[SupportsIndex, Callable[[int, Params[DT], float], object]] | None = None,
     progress: bool | None = None,
@@ -121,6 +127,14 @@ def train(
     scale
         Finite and above 0: x, and that of `validation`, is multiplied by it once it is cast to the dtype of params, as
         ``x.astype(dtype) * dtype(scale)`` is. ``scale=1 / 255`` makes bytes into numbers from 0 to 1.
+    state
+        What the optimizer starts from, such as the `state` of an earlier run: its vectors, and the steps that it has
+        taken, by which schedules go on. The order of the cases is that of a new run, and so is what `fnn.plateau` sees.
+    checkpoint
+        A file in which the run is kept as it goes, every ten seconds or so, and from which it goes on if the file is
+        there: a path, or an `fnn.checkpoint`. Then it ends with the bits of a run that was left alone; more `epochs`
+        than before are welcome. A run with other arguments or data is refused, but of functions of your own only the
+        names are compared. Those that were called after the file was last written are called again.
     callback
         Called as ``callback(epoch, params, record)`` after every epoch, counted from 1; returning True ends it.
     on_step
@@ -140,9 +154,16 @@ def train(
     ValueError, TypeError
         As `grad` does, and for eta, epochs, batch_size, seed or threads out of range; both eta and an optimizer, or
         neither; an optimizer that needs all cases in a step, with smaller batches; a callback that is no function;
-        a part of the cases that leaves none to validate or to train on.
+        a part of the cases that leaves none to validate or to train on; a state that isn't this optimizer's; a
+        checkpoint that is damaged or of another run, which is left as it is.
+    OSError
+        The checkpoint can't be read, or not be written at the start. Later that is a RuntimeWarning.
+    TrainingInterrupted
+        Ctrl-C, where it would raise KeyboardInterrupt, which this is: within 0.3 s, after a whole step, with the
+        parameters and history so far, and the checkpoint written.
     TrainingDiverged
-        The error or the parameters became NaN or infinite; it carries the last good parameters.
+        The error or the parameters became NaN or infinite; it carries the last good parameters. The checkpoint stays
+        as it was before.
     BatchError
         A batch of an iterable has a fault, or the iterable raised an error; it carries what was learned until then.
 
@@ -158,8 +179,8 @@ def train(
         params, x, y, Shared(), eta=eta, optimizer=optimizer, epochs=epochs, batch_size=batch_size, loss=loss,
         reduction=reduction, weights=weights, class_weights=class_weights, l2=l2, l1=l1, decay=decay,
         decay_biases=decay_biases, clip=clip, clip_norm=clip_norm, max_norm=max_norm, dropout=dropout, mask=mask,
-        validation=validation, seed=seed, stopping=stopping, scale=scale, callback=callback, on_step=on_step,
-        progress=progress, threads=threads,
+        validation=validation, seed=seed, stopping=stopping, scale=scale, state=state, checkpoint=checkpoint,
+        callback=callback, on_step=on_step, progress=progress, threads=threads,
     )  # fmt: skip
 
     loop = task.begin()
@@ -182,7 +203,9 @@ class Task(NamedTuple, Generic[DT]):
     size: int  # of a batch; a stream's are as large as they come
     seed: int
     epochs: int
+    state: OptimizerState[DT] | None
     stopper: Stopper[DT]
+    checkpoint: Checkpoint | None
     calls: Calls[DT]
     progress: bool | None
     threads: int | None  # at most
@@ -201,17 +224,25 @@ class Task(NamedTuple, Generic[DT]):
 
     def begin(self, pace: Pace | None = None) -> Loop[DT]:
         """Make what the run needs; without a pace, one that learns from other runs with as much work a step."""
-        settings = self.loss, self.mean, self.method, self.restraints
+        rules = self.loss, self.mean, self.method, self.restraints
         descent: Descent[DT]
         if isinstance(self.cases, Stream):
-            descent = streamed = StreamDescent(self.params, self.cases, *settings, self.seed, self.epochs)
+            descent = streamed = StreamDescent(self.params, self.cases, *rules, self.seed, self.epochs, self.state)
             pace = pace or StreamPace(streamed, self.work, self.threads)
         else:
-            descent = Descent(self.params, self.cases, *settings, self.size, self.seed, self.epochs)
+            descent = Descent(self.params, self.cases, *rules, self.size, self.seed, self.epochs, self.state)
             pace = pace or pace_for(self.work(self.size), self.threads)
         watch = Watch(judge_of(self.params, self.held_out, self.loss, self.mean, self.threads))
+        keeper: Keeper[DT] | None = None
+        if self.checkpoint is not None and isinstance(self.cases, Batch):
+            held_out, stopping = self.held_out, self.stopper.settings
+            settings = settings_of(
+                self.params, self.cases, held_out, *rules, self.size, self.seed, self.state, stopping
+            )
+            keeper = Keeper(self.checkpoint, settings, descent, watch, self.stopper)
+        progress = Progress(self.epochs, self.progress)
 
-        return Loop(descent, self.epochs, watch, self.stopper, pace, Progress(self.epochs, self.progress), self.calls)
+        return Loop(descent, self.epochs, watch, self.stopper, pace, progress, self.calls, keeper)
 
 
 def task_of(
@@ -222,7 +253,9 @@ def task_of(
     clip_norm: SupportsFloat | None, max_norm: SupportsFloat | None,
     dropout: SupportsFloat | Sequence[SupportsFloat], mask: Mask | None,
     validation: tuple[ArrayLike, ArrayLike] | SupportsFloat | None, stopping: Stopping | None, seed: SupportsIndex,
-    scale: SupportsFloat, callback: Callable[[int, Params[DT], Record], object] | None,
+    scale: SupportsFloat, state: OptimizerState[DT] | None,
+    checkpoint: str | os.PathLike[str] | Checkpoint | None,
+    callback: Callable[[int, Params[DT], Record], object] | None,
     on_step: tuple[SupportsIndex, Callable[[int, Params[DT], float], object]] | None, progress: bool | None,
     threads: SupportsIndex | None,
 ) -> Task[DT]:  # fmt: skip
@@ -241,6 +274,8 @@ def task_of(
         batches = stream_of(x, total, {"batch_size": batch_size, "weights": weights})
         if method.needs_all_cases:
             raise ValueError(f"x: {method!r} needs all cases in every step, so x can't be an iterable of batches")
+        if checkpoint is not None:
+            raise TypeError("checkpoint: needs arrays; nobody can go on in the middle of an iterable")
         held_out = None if validation is None else own_set(params, validation, loss, scale, shared)
         cases, size = Stream(batches, params, loss, class_weights, scale_of(params, scale)), 0
     else:
@@ -251,11 +286,15 @@ def task_of(
             raise ValueError(f"batch_size: {method!r} needs all {cases.number} cases in every step, got {size}")
     most = None if threads is None else whole("threads", threads, at_least=1)
     restraints = restraints_of(params, l2, l1, decay, decay_biases, clip, clip_norm, max_norm, dropout, mask)
+    if state is not None:
+        method.require_state(params, state)
     stopper: Stopper[DT] = Stopper(stopping, params._architecture)
+    rules = checkpoint if isinstance(checkpoint, Checkpoint | None) else Checkpoint(checkpoint)
 
     return Task(
-        params, cases, held_out, loss, mean, method, restraints, size, number, total, stopper, calls, progress, most
-    )
+        params, cases, held_out, loss, mean, method, restraints, size, number, total, state, stopper, rules, calls,
+        progress, most,
+    )  # fmt: skip
 
 
 def calls_of(

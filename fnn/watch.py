@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, Generic
+from itertools import pairwise
+from typing import Any, Generic, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fnn.checks import require_arrays
 from fnn.descent import Descent
 from fnn.history import History, Record
 from fnn.judge import Judge
 from fnn.params import DT
+
+Measures: TypeAlias = tuple[float, float | None]  # the error, and the accuracy if there is one
 
 
 class Watch(Generic[DT]):
@@ -20,7 +24,7 @@ class Watch(Generic[DT]):
 
     def __init__(self, judge: Judge[DT] | None) -> None:
         self._judge = judge
-        self._measured: list[tuple[float, float | None]] = []  # an epoch each, if there is a validation set
+        self._measured: list[Measures] = []  # an epoch each, if there is a validation set
         self._seen: list[tuple[int, float]] = []  # so many epochs were over after so many seconds
         self._spent, self._began = 0.0, time.perf_counter()
 
@@ -43,16 +47,27 @@ class Watch(Generic[DT]):
         if epochs > (self._seen[-1][0] if self._seen else 0):
             self._seen.append((epochs, self.seconds))
 
-    def measure(self, flat: NDArray[DT]) -> None:
-        """Take the measure of the parameters after an epoch."""
-        if self._judge is not None:
-            self._measured.append(self._judge.measure(flat))
+    def measure(self, flat: NDArray[DT]) -> Measures | None:
+        """The measures of parameters; None if there is no validation set."""
+        return None if self._judge is None else self._judge.measure(flat)
+
+    def keep(self, measures: Measures | None) -> None:
+        """Add those after an epoch to the history."""
+        if measures is not None:
+            self._measured.append(measures)
 
     def error(self, descent: Descent[DT]) -> float:
         """After the last epoch: of the validation set or, if there is none, of the epoch."""
         record = self.record(descent)
 
         return record.error if record.validation_error is None else record.validation_error
+
+    def errors(self, descent: Descent[DT], epochs: int) -> list[float]:
+        """The same after each of the first epochs."""
+        if self._judge is None:
+            return [float(error) for error in descent.history[:epochs]]
+
+        return [error for error, _ in self._measured[:epochs]]
 
     def record(self, descent: Descent[DT]) -> Record:
         """What is known of the last epoch."""
@@ -78,8 +93,17 @@ class Watch(Generic[DT]):
 
         return {"measured": self._found(), "ends": ends, "seconds": seconds, "spent": np.array(self.seconds)}
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from what `arrays` returned."""
+    def restore(self, arrays: Mapping[str, NDArray[Any]], descent: Descent[DT], seen: int) -> None:
+        """Go on from what `arrays` returned; ValueError if it can't have been that, after so many epochs were seen."""
+        times = np.shape(arrays.get("ends", ()))
+        specs: dict[str, tuple[type[Any], tuple[int, ...]]] = {
+            "measured": (np.float64, (seen if self.validates else 0, 2)),
+            "ends": (np.int64, times), "seconds": (np.float64, times), "spent": (np.float64, ()),
+        }  # fmt: skip
+        require_arrays(arrays, specs, finite=["seconds", "spent"])
+        ends = [0, *arrays["ends"].ravel().tolist()]
+        if len(times) != 1 or ends[-1] != descent.epoch or not all(a < b for a, b in pairwise(ends)):
+            raise ValueError(f"ends: {ends[1:4]}.. aren't the epochs until {descent.epoch}")
         names_classes = self._judge is not None and self._judge.names_classes
         rows = arrays["measured"].tolist()
         self._measured = [(error, accuracy if names_classes else None) for error, accuracy in rows]

@@ -3,7 +3,7 @@
 import math
 import pickle
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -126,16 +126,16 @@ def test_a_watch_goes_on_from_its_arrays(loss: fnn.Loss, targets: Any) -> None:
     whole.begin()
     for epoch, flat in enumerate(flats, start=1):
         whole.note(epoch)
-        whole.measure(flat)
+        whole.keep(whole.measure(flat))
     for epoch, flat in enumerate(flats[:2], start=1):
         first.note(epoch)
-        first.measure(flat)
+        first.keep(first.measure(flat))
     arrays = pickle.loads(pickle.dumps(first.arrays()))
-    second.restore(arrays)
+    second.restore(arrays, cast(Any, SimpleNamespace(epoch=2)), 2)
     second.begin()
     for epoch, flat in enumerate(flats[2:], start=3):
         second.note(epoch)
-        second.measure(flat)
+        second.keep(second.measure(flat))
     wanted, found = (w.history(Descent(), 4) for w in (whole, second))  # type: ignore[arg-type]  # as far as it looks
 
     assert found.validation_error is not None

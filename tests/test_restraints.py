@@ -236,6 +236,9 @@ def test_the_bits_do_not_depend_on_threads_nor_on_how_the_run_is_cut(
         def next(self) -> tuple[int, int]:
             return int(random.choice([1, 2, 3, 5, 50, 300])), int(random.integers(1, 5))
 
+        def seconds(self, steps: int) -> float:
+            return 0.0
+
         def saw(self, *arguments: object) -> None: ...
 
     with pytest.MonkeyPatch.context() as patch:

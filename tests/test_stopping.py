@@ -42,6 +42,8 @@ def by_hand(errors: list[float], patience: int, least: float) -> int | None:
 class Told:
     """In the place of a `Descent`: parameters that are the number of the epoch."""
 
+    states = 1
+
     def __init__(self, params: fnn.Params[np.float64]) -> None:
         self.epoch, self._params = 0, params
 
@@ -106,7 +108,7 @@ def test_a_stopper_goes_on_from_its_arrays(before: list[float], after: list[floa
     if ended is not None:
         return
     second = Stopper[np.float64](rules, P._architecture)
-    second.restore(pickle.loads(pickle.dumps(first.arrays())))
+    second.restore(pickle.loads(pickle.dumps(first.arrays())), cast(Any, Told(P)), len(before))
 
     assert told(after, rules, first)[0] == told(after, rules, second)[0]
     assert (first.best is None) == (second.best is None)

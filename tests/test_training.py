@@ -156,6 +156,9 @@ def test_the_bits_do_not_depend_on_how_the_run_is_cut(p: Problem, batch_size: in
         def next(self) -> tuple[int, int]:
             return int(random.choice([1, 2, 3, 5, 50, 300])), int(random.integers(1, 4))
 
+        def seconds(self, steps: int) -> float:
+            return float(random.integers(0, 2))  # with a thread of its own for the call, or not
+
         def saw(self, steps: int, threads: int, seconds: float) -> None: ...
 
     with pytest.MonkeyPatch.context() as patch:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.kernels import plan
-from fnn.kernels.barrier import wait_for_all
+from fnn.kernels.barrier import AGREED, ASKED, load_acquired, store_released, wait_for_all
 from fnn.kernels.cases import Cases, Labels, Reals, Weights, cases_of, cases_type, copy, find_fault, total_weight
 from fnn.kernels.differentiate import sum_in_order, through
 from fnn.kernels.equations import GRADIENT, gradient, share, transpose
@@ -148,12 +148,14 @@ def descend(
     epoch, first, total, weight = clock[EPOCH], clock[CASE], sums[0], sums[1]
     reshuffles = cases.has_order and batch < cases.number
     loading = reshuffles or room < cases.number or clock[LOADED] == 0
+    is_ordered = clock[LOADED] != 0  # else the run goes on from somewhere in an epoch
     for number in range(steps):
-        if first == 0 and reshuffles:
+        if reshuffles and (first == 0 or not is_ordered):
             if part == 0:
                 shuffle(cases.order, cases.number, seed, epoch)
                 for place in range(cases.number if is_part else 0):
                     cases.order[place] = chosen[cases.order[place]]
+            is_ordered = True
             wait_for_all(gate, parts)
         rows = min(batch, cases.number - first)
         of_batch = total_weight(cases, first, rows) if cases.has_weights else float(rows)
@@ -162,7 +164,7 @@ def descend(
         error = step(crew, net, room, large, cases, loss, method, numbers, first, rows, scale, loading, seed, epoch)
         loading = reshuffles or room < cases.number
         if not np.isfinite(error):
-            if part == 0:
+            if part == 0 and load_acquired(shift(gate, AGREED)) == 0:
                 clock[STOPPED] = 1
             break
         total += error * of_batch if mean else error
@@ -182,14 +184,18 @@ def step(
     cases: Cases, loss: int, method: Method, numbers: Floats, first: int, rows: int, scale: float, loading: bool,
     seed: int, epoch: int,
 ) -> float:  # fmt: skip
-    """One step on the cases first .. first + rows of the order; returns their error."""
+    """One step on the cases first .. first + rows of the order; returns their error, NaN if it was told to end."""
     plain, at_once, eta = method.rows_phase == 0, rows <= room, numbers[ETA]
     into, finish = (net.weights, DESCEND) if at_once else (large, STORE)
     error = 0.0
     start = 0
     while start < rows:  # a range with a step would divide
         count = min(room, rows - start)
+        if not at_once and crew.part == 0:
+            store_released(shift(crew.gate, AGREED), load_acquired(shift(crew.gate, ASKED)))
         phase_1(crew, net, cases, loss, first + start, count, scale, loading, method, seed, epoch)
+        if not at_once and load_acquired(shift(crew.gate, AGREED)) != 0:  # for all parts, or they would wait in vain
+            return np.nan
         error = sum_in_order(errors_of(net, 0), count, error)
         begin, end = ZERO if start == 0 else KEEP, start + count
         if plain:

@@ -7,7 +7,7 @@ from numba import types
 from fnn.kernels import plan
 from fnn.kernels.cases import Cases, Labels, Reals, Weights, case_at, cases_of
 from fnn.kernels.chains import turn
-from fnn.kernels.descend import CASE, EPOCH, STOPPED
+from fnn.kernels.descend import CASE, EPOCH, LOADED, STOPPED
 from fnn.kernels.intrinsics import aligned, like, pointer, shift
 from fnn.kernels.kernel import array, kernel, output
 from fnn.kernels.losses import bounds
@@ -63,12 +63,13 @@ def narrow_kernel(
     relay(net, True)
     add_ones(net)
     epoch, first, total, weight = clock[EPOCH], clock[CASE], sums[0], sums[1]
-    reshuffles = batch < cases.number
+    reshuffles, is_ordered = batch < cases.number, clock[LOADED] != 0
     for number in range(steps):
-        if first == 0 and reshuffles:
+        if reshuffles and (first == 0 or not is_ordered):
             shuffle(cases.order, cases.number, seed, epoch)
             for place in range(chosen.size):
                 cases.order[place] = chosen[cases.order[place]]
+            is_ordered = True
         rows = min(batch, cases.number - first)
         of_batch = weight_of(cases, first, rows) if cases.has_weights else float(rows)
         if number == 0 or reshuffles:
@@ -84,7 +85,7 @@ def narrow_kernel(
         if first == cases.number:
             history[epoch] = total / weight if mean else total
             epoch, first, total, weight = epoch + 1, 0, 0.0, 0.0
-    clock[EPOCH], clock[CASE], sums[0], sums[1] = epoch, first, total, weight
+    clock[EPOCH], clock[CASE], clock[LOADED], sums[0], sums[1] = epoch, first, 1, total, weight
     relay(net, False)
 
 

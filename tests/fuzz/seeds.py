@@ -9,6 +9,7 @@ import pickle
 import tempfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -191,6 +192,58 @@ def idx_files() -> tuple[list[bytes], list[bytes]]:
     return good + [gzip.compress(file, mtime=0) for file in good], hostile
 
 
+class Stopped(Exception):
+    """What ends the run of `kept` where a file is wanted."""
+
+
+_stops: list[int] = []  # steps after which it ends
+
+
+def _stop(step: int, params: object, error: float) -> None:
+    if step in _stops:
+        raise Stopped
+
+
+def kept(path: Path) -> fnn.Run[Any]:
+    """What comes of a small run that goes on from a checkpoint."""
+    x, y = np.array([[0.0, 1.0], [1.0, 0.5], [0.25, 1.0]]), np.array([[1.0], [0.0], [0.5]])
+
+    return fnn.train(
+        fnn.init((2, 2, 1), seed=0), x, y, optimizer=fnn.adam(0.1), epochs=4, batch_size=2, validation=(x, y),
+        stopping=fnn.stopping(patience=3, restore_best=True), on_step=(1, _stop),
+        checkpoint=fnn.checkpoint(path, seconds=0), progress=False, threads=1,
+    )  # fmt: skip
+
+
+def checkpoints() -> tuple[list[bytes], list[bytes]]:
+    """Of the middle of an epoch, its end, and the end of all; and hostile ones."""
+    good = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "run.ckpt")
+        for last in (4, 5, 100):
+            _stops[:] = [last]
+            with suppress(Stopped):
+                kept(path)
+            good.append(path.read_bytes())
+        _stops.clear()
+    with zipfile.ZipFile(io.BytesIO(good[1])) as file:
+        description = json.loads(file.read("fnn.json"))
+        arrays = {name: np.load(io.BytesIO(file.read(f"{name}.npy"))) for name, _, _ in description["arrays"]}
+    place, specs = description["place"], description["arrays"]
+    changes: list[dict[str, object]] = [
+        {"fnn": "params"}, {"format": 2}, {"settings": {}}, {"settings": {"dtype": 3}}, {"arrays": []}, {"place": []},
+        {"place": place | {"epoch": -1}}, {"place": place | {"epoch": 10**9}}, {"place": place | {"cases": 1}},
+        {"place": place | {"seen": 2**62}}, {"place": place | {"ended_by": "eval"}}, {"arrays": [[[], [], []]]},
+        {"arrays": [["params", "float64", [10**12]], *specs[1:]]}, {"arrays": [["params", "object", [9]], *specs[1:]]},
+        {"arrays": [["../../x", "float64", [9]], *specs[1:]]}, {"arrays": [specs[0], *specs]},
+        {"arrays": [["params", "float64", [0, 2**47]], *specs[1:]]},
+    ]  # fmt: skip
+    nan = {**arrays, "params": np.full_like(arrays["params"], np.nan)}
+    hostile = [archive(description | change, arrays) for change in changes]
+
+    return good, [*hostile, archive(description, nan), archive(GOOD, ARRAYS), pickle.dumps(Bomb()), b""]
+
+
 @cache
 def formats() -> list[Format]:
     """Those that can be read here: safetensors only where that package is."""
@@ -198,6 +251,7 @@ def formats() -> list[Format]:
         Format(".idx", fnn.read_idx, *idx_files()),
         Format(".npz", fnn.load, [saved(params, ".npz") for params in networks()], hostile_archives()),
     ]
+    found.append(Format(".ckpt", kept, *checkpoints()))
     if find_spec("safetensors"):
         good = [saved(params, ".safetensors") for params in networks()]
         found.append(Format(".safetensors", fnn.load, good, hostile_tensors()))

@@ -1,0 +1,88 @@
+"""Ctrl-C, as a real signal to a real process: it stops soon, with a whole step, and nothing is lost."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fnn
+from tests.interrupted import KINDS
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_stops_within_the_time_and_the_checkpoint_is_written(kind: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.interrupted", kind, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / "run.npz").exists() and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(0.4)
+        sent = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        lines = process.communicate(timeout=60)[0].splitlines()
+
+    assert process.returncode == 0
+    asked, saved, _, _ = (float(word) for word in lines[1].split())
+    # 0.3 s, not counting how long the file takes to be written; twice that beside the other tests on a busy machine.
+    assert asked - sent < 0.6, f"stopped after {asked - sent:.3f} s, saved after {saved - sent:.3f} s"
+
+
+def test_a_run_that_was_interrupted_goes_on_to_the_bit(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).normal(size=(2, 200, 3))
+    params = fnn.init((3, 8, 3), seed=0, output=fnn.identity)
+    calls = 0
+
+    def interrupt(epoch: int, params: fnn.Params[np.float64], record: fnn.Record) -> None:
+        nonlocal calls
+        calls += 1
+        if calls in (3, 7):
+            signal.raise_signal(signal.SIGINT)
+
+    for epochs in (2, 5):  # the epoch in whose callback it was pressed is called back once more
+        with pytest.raises(fnn.TrainingInterrupted) as found:
+            fnn.train(params, x, y, eta=1e-3, epochs=20, batch_size=9, callback=interrupt, checkpoint=tmp_path / "run")
+        assert len(found.value.history) == epochs + 1
+        copy = pickle.loads(pickle.dumps(found.value))
+        assert (copy.params, str(copy)) == (found.value.params, str(found.value))
+        assert copy.state.step == 23 * (epochs + 1)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    kept = fnn.train(params, x, y, eta=1e-3, epochs=20, batch_size=9, callback=interrupt, checkpoint=tmp_path / "run")
+    alone = fnn.train(params, x, y, eta=1e-3, epochs=20, batch_size=9)
+
+    assert kept.params.flat.tobytes() == alone.params.flat.tobytes()
+    assert kept.history.error.tobytes() == alone.history.error.tobytes()
+
+
+def test_other_handlers_and_other_threads_are_left_alone() -> None:
+    heard: list[int] = []
+    x, y = np.zeros((4, 2)), np.zeros((4, 1))
+    params = fnn.init((2, 1), seed=0)
+
+    def call(epoch: int, params: object, record: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        run = fnn.train(params, x, y, eta=0.1, epochs=2, callback=call)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (len(run.history), heard) == (2, [signal.SIGINT] * 2)
+
+    handlers: list[object] = []
+    thread = threading.Thread(
+        target=lambda: fnn.train(
+            params, x, y, eta=0.1, epochs=1, callback=lambda *_: handlers.append(signal.getsignal(signal.SIGINT))
+        )
+    )
+    thread.start()
+    thread.join()
+    assert handlers == [before]
