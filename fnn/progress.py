@@ -40,10 +40,13 @@ class Progress:
         if not (wanted if wanted is not None else sys.stderr and sys.stderr.isatty()):
             return
         try:
-            self._tqdm = importlib.import_module("tqdm").tqdm
+            tqdm = importlib.import_module("tqdm").tqdm
         except ImportError:
             if wanted:
                 raise ImportError("progress=True needs tqdm: pip install 'fnn[progress]'") from None
+            return
+        # Without the thread that tqdm starts for bars that nobody moves, and never ends.
+        self._tqdm = type("Bar", (tqdm,), {"monitor_interval": 0})
 
     def begin(self, done: int) -> None:
         """Put up the bar, for a run that has done so many epochs."""

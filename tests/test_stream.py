@@ -39,8 +39,8 @@ def in_order(
 ) -> tuple[bytes, bytes, bytes]:
     """The bits of training on one array without shuffling, which `train` never does."""
     options = {
-        "l2": 0.0, "l1": 0.0, "decay": 0.0, "clip": None, "clip_norm": None, "max_norm": None, "dropout": 0.0,
-        "mask": None, **restraints,
+        "l2": 0.0, "l1": 0.0, "decay": 0.0, "decay_biases": False, "clip": None, "clip_norm": None, "max_norm": None,
+        "dropout": 0.0, "mask": None, **restraints,
     }  # fmt: skip
     batch = batch_of(p.params, p.x, p.y, p.weights, p.loss)
     checked = restraints_of(p.params, **options)

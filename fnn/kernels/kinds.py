@@ -127,13 +127,14 @@ def of_others(
             for i in range(row * stride, row * stride + units):
                 delta[i] = dE_da[i] * like(a, scalar_prime(z[i], a[i]))
 
+    second = scalar_second or scalar_prime  # without the former, `curve` is never compiled
+
     def curve(
         z: Floats, a: Floats, dE_da: Floats, r_z: Floats, r_a: Floats, r_delta: Floats, rows: int, units: int,
         stride: int, parameter: float,
     ) -> None:  # fmt: skip
-        assert scalar_second is not None
         for row in range(rows):
             for i in range(row * stride, row * stride + units):
-                r_delta[i] = fma(dE_da[i] * like(a, scalar_second(z[i], a[i])), r_z[i], r_delta[i])
+                r_delta[i] = fma(dE_da[i] * like(a, second(z[i], a[i])), r_z[i], r_delta[i])
 
     return ActivationKernels(name, f, prime, curve if scalar_second else None, cached=False)
