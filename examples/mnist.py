@@ -164,7 +164,7 @@ def plan_of(args: argparse.Namespace, recipe: Recipe, images: int) -> Plan:
 
 
 def experiment(
-    recipe: Recipe, plan: Plan, training: Images, sets: Mapping[str, Images], checkpoint: Path | None
+    recipe: Recipe, plan: Plan, training: Images, sets: Mapping[str, Images], checkpoint: Path | None = None
 ) -> Outcome:
     params = recipe.start((training.x.shape[1], plan.hidden, 10), plan.seed, training.x.dtype.type)
     others: dict[str, list[float]] = {name: [] for name in sets if name != "test"}

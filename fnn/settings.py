@@ -35,7 +35,7 @@ def settings_of(
     vectors = [] if state is None else [fingerprint(vector.flat) for vector in state.vectors]
     validation = "None"
     if held_out is not None:
-        is_own = held_out.x is not batch.x
+        is_own = held_out.chosen.size == 0
         validation = ", ".join(fingerprints(held_out).values()) if is_own else f"{held_out.number} of all cases"
 
     return {

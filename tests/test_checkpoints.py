@@ -95,7 +95,9 @@ OTHERS: list[tuple[dict[str, Any], str]] = [
     ({"mask": {"b1": np.zeros(6)}}, r"with mask None, this one has bool \(44,\)"),
     ({"stopping": fnn.stopping(patience=3)}, "with stopping: patience None, this one has 3"),
     ({"weights": np.ones(50)}, r"with weights None, this one has float64 \(50,\)"),
-    ({"validation": 0.2}, r"with x float64 \(50, 4\) \w+, this one has float64 \(40, 4\)"),
+    ({"validation": 0.2}, "with validation None, this one has 10 of all cases"),
+    ({"scale": 0.5}, r"with x float64 \(50, 4\) \w+, this one has float64 \(50, 4\)"),
+    ({"decay_biases": True}, "with decay_biases False, this one has True"),
     ({"validation": (PROBLEM.x, PROBLEM.y)}, r"with validation None, this one has float64 \(50, 4\)"),
     ({"problem": problem(4, (4, 6, 2), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 50)}, "with params float64"),
     (

@@ -93,15 +93,17 @@ def test_the_bar_moves_within_an_epoch() -> None:
 
 
 def test_the_bar_of_a_resumed_run_begins_where_it_was() -> None:
-    tqdm = pytest.importorskip("tqdm")
+    tqdm: Any = pytest.importorskip("tqdm").tqdm
     made: list[dict[str, object]] = []
 
-    def bar(**options: object) -> Any:
+    def start(bar: object, **options: object) -> None:
         made.append(options)
-        return tqdm.tqdm(**{**options, "disable": True})
+        tqdm.__init__(bar, **{**options, "disable": True})
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "tqdm", cast(ModuleType, SimpleNamespace(tqdm=bar)))
+        patch.setitem(
+            sys.modules, "tqdm", cast(ModuleType, SimpleNamespace(tqdm=type("Bar", (tqdm,), {"__init__": start})))
+        )
         progress = Progress(10, True)
         progress.begin(4)
         progress.show(4.5)

@@ -116,6 +116,9 @@ class Threads:
     def next(self) -> tuple[int, int]:
         return 3, self._threads
 
+    def seconds(self, steps: int) -> float:
+        return 0.0
+
     def saw(self, steps: int, threads: int, seconds: float) -> None:
         assert threads == self._threads
 
