@@ -26,6 +26,7 @@ from fnn.hyperparameters import Checked
 from fnn.params import DT
 from fnn.settings import Settings, require_same
 from fnn.stopping import Stopper
+from fnn.streaming import StreamDescent
 from fnn.watch import Watch
 
 _FORMAT: Final = 1
@@ -87,7 +88,10 @@ class Keeper(Generic[DT]):
     ) -> None:
         self._rules, self._settings, self._descent = rules, settings, descent
         self._path = os.fspath(rules.path)
-        self._parts: dict[str, Watch[DT] | Stopper[DT]] = {"watch": watch, "stopping": stopper}
+        self._parts: dict[str, Watch[DT] | Stopper[DT] | StreamDescent[DT]] = {"watch": watch, "stopping": stopper}
+        if isinstance(descent, StreamDescent):
+            self._parts["stream"] = descent
+            descent.digest = 0
         self._due = 0.0
         self._written: Description = {}
 
@@ -123,6 +127,8 @@ class Keeper(Generic[DT]):
             place = self._restored(at, arrays, beginning, epochs)
         except ValueError as error:
             raise ValueError(f"checkpoint: {path} is damaged: {error}") from None
+        if not self._descent.catch_up():
+            raise ValueError(f"checkpoint: {path} is of a run whose batches in epoch {at['epoch'] + 1} were others")
         self._written = self._description(place, self._arrays(place))
         self._put_off(0.0)
 

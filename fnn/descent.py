@@ -307,6 +307,10 @@ class Descent(Generic[DT]):
         """Whether an interrupted call takes too long to end."""
         return self._asked > 0 and time.monotonic() - self._asked > _PATIENCE
 
+    def catch_up(self) -> bool:
+        """Bring the cases to where a run that is resumed stands; whether they are those that it had until then."""
+        return True
+
     def last_good(self) -> tuple[int, NDArray[DT], int] | None:
         """What `fnn.loop.last_good` returns, if the run can't be gone over again."""
         return None

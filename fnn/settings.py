@@ -13,13 +13,14 @@ from fnn.loss import Loss
 from fnn.optimizers import Optimizer, OptimizerState, gradient_descent
 from fnn.params import Params
 from fnn.restraints import OF_ALL, Restraints
+from fnn.stream import Stream
 
 Settings: TypeAlias = Mapping[str, str]
 
 
 def settings_of(
     params: Params[Any],
-    batch: Batch[Any],
+    cases: Batch[Any] | Stream[Any],
     held_out: Batch[Any] | None,
     loss: Loss,
     mean: bool,
@@ -35,7 +36,7 @@ def settings_of(
     vectors = [] if state is None else [fingerprint(vector.flat) for vector in state.vectors]
     validation = "None"
     if held_out is not None:
-        is_own = held_out.chosen.size == 0
+        is_own = held_out.chosen.size == 0  # else which cases those are follows from the seed
         validation = ", ".join(fingerprints(held_out).values()) if is_own else f"{held_out.number} of all cases"
 
     return {
@@ -45,13 +46,13 @@ def settings_of(
         "eta" if is_plain else "optimizer": in_words(optimizer.rate if is_plain else optimizer),
         "loss": in_words(loss),
         "reduction": "mean" if mean else "sum",
-        "batch_size": str(batch_size),
+        "batch_size": str(batch_size or "None"),
         "seed": str(seed),
         **_of_restraints(restraints),
         **{f"stopping: {name}": in_words(value) for name, value in stopping.items() if name != "seconds"},
         "params": fingerprint(params.flat),
         "state": "None" if state is None else f"after {state.step} steps, {', '.join(vectors) or 'no vectors'}",
-        **fingerprints(batch),
+        **(fingerprints(cases) if isinstance(cases, Batch) else cases.words),
         "validation": validation,
     }
 

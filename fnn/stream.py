@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeAlias, cast
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from fnn.batch import batch_of, require_no_fault
@@ -88,6 +89,22 @@ class Stream(Generic[DT]):
             return self._checked(item)
         except (TypeError, ValueError) as error:
             raise Refusal(str(error), self._epoch, self._number) from error
+
+    def skip(self, epoch: int, batches: int) -> Iterator[Batch[DT]]:
+        """Begin with the batch after the first ones of an epoch, counted from 1; those, one after the other."""
+        self._iterator, self._epoch, self._number = None, epoch, 0
+        for _ in range(batches):
+            batch = self.next()
+            if batch is None:
+                return
+            yield batch
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What a run's result follows from, but for the batches themselves, as in `fnn.settings`."""
+        shares = "None" if self._class_weights is None else repr(np.asarray(self._class_weights).tolist())
+
+        return {"x": "an iterable of batches", "scale": repr(self._scale), "class_weights": shares}
 
     @property
     def _place(self) -> str:

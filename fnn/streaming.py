@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fnn.checks import require_arrays
 from fnn.data import NO_LABELS, NO_WEIGHTS, Batch, fingerprint, sources_of
-from fnn.descent import Descent
+from fnn.descent import Descent, Snapshot
 from fnn.kernels.descend import CASE, EPOCH, LOADED, ROOM
 from fnn.loss import Loss
 from fnn.optimizers import Optimizer, OptimizerState
@@ -36,11 +38,15 @@ class StreamDescent(Descent[DT]):
         nothing = Batch(inputs, outputs, NO_LABELS, NO_WEIGHTS, False)
         super().__init__(params, nothing, loss, mean, optimizer, restraints, ROOM + 1, seed, epochs, state)
         self.steps_an_epoch = MANY
-        self.digest: int | None = None  # of all batches so far, if somebody sets it to 0 before the first
+        self.digest: int | None = None  # of the epoch's batches so far, if somebody sets it to 0 before the first
         self.took = 0, 0.0  # steps of the last call, and their seconds without the waiting for batches
         self._stream, self._number, self._done = stream, 0, 0
         self._firsts = [0]  # the number of the first step of each epoch
         self._ahead, self._ahead_from = np.zeros((0, 0), params.dtype), 0
+
+    def start(self, at: Snapshot) -> None:
+        """Go on from there."""
+        super().start(at)
         self._good = self._weights.copy()  # with these, the error of a batch was finite
 
     @property
@@ -57,6 +63,38 @@ class StreamDescent(Descent[DT]):
     def batch_size(self) -> int:
         """Cases of the last batch."""
         return len(self._batch.x)
+
+    def is_boundary(self, cases: int) -> bool:
+        """Whether a step may begin after so many cases of an epoch."""
+        return cases >= 0
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that must survive until the run is resumed, beside a snapshot."""
+        digest = self.digest if self._number else 0
+        numbers = {"firsts": self._firsts, "batches": self._number, "digest": digest}
+
+        return {name: np.array(number, np.int64) for name, number in numbers.items()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], descent: object, seen: int) -> None:
+        """Go on from what `arrays` returned; ValueError if it can't have been that."""
+        require_arrays(
+            arrays, {"firsts": (np.int64, (self.epoch + 1,)), "batches": (np.int64, ()), "digest": (np.int64, ())}
+        )
+        firsts, batches = arrays["firsts"].tolist(), int(arrays["batches"])
+        if firsts[0] != 0 or not all(a < b for a, b in pairwise(firsts)) or (batches > 0) != (self.cases > 0):
+            raise ValueError(
+                f"there is no such place as batch {batches} of the epoch that begins with step {firsts[-1]}"
+            )
+        self._firsts, self._number, self._done = firsts, batches, firsts[-1] + batches
+        self.digest = int(arrays["digest"])
+
+    def catch_up(self) -> bool:
+        """Go through the batches of the epoch that are done; whether they are those that were trained on."""
+        found, count = 0, 0
+        for batch in self._stream.skip(self.epoch + 1, self._number):
+            found, count = fingerprint(batch, found), count + 1
+
+        return (found, count) == (self.digest, self._number)
 
     def first_steps(self, epochs: int) -> NDArray[np.int64]:
         """The number, from 0, of the first step of each of the first epochs."""
@@ -87,7 +125,7 @@ class StreamDescent(Descent[DT]):
     def _take(self, batch: Batch[DT], threads: int, is_long: bool) -> None:
         """A step on a batch."""
         if self.digest is not None:
-            self.digest = fingerprint(batch, self.digest)
+            self.digest = fingerprint(batch, self.digest if self._number else 0)
         sources = sources_of(batch, self._dtype, 1.0, int(self._clock[CASE]), more=True)
         self._batch, self._batch_size = batch._replace(sources=sources), len(batch.x)
         self._clock[LOADED] = 0

@@ -134,7 +134,8 @@ def train(
         A file in which the run is kept as it goes, every ten seconds or so, and from which it goes on if the file is
         there: a path, or an `fnn.checkpoint`. Then it ends with the bits of a run that was left alone; more `epochs`
         than before are welcome. A run with other arguments or data is refused, but of functions of your own only the
-        names are compared. Those that were called after the file was last written are called again.
+        names are compared. Those that were called after the file was last written are called again. An iterable of
+        batches must give the same ones again: those of the present epoch are gone through once more, and compared.
     callback
         Called as ``callback(epoch, params, record)`` after every epoch, counted from 1; returning True ends it.
     on_step
@@ -234,7 +235,7 @@ class Task(NamedTuple, Generic[DT]):
             pace = pace or pace_for(self.work(self.size), self.threads)
         watch = Watch(judge_of(self.params, self.held_out, self.loss, self.mean, self.threads))
         keeper: Keeper[DT] | None = None
-        if self.checkpoint is not None and isinstance(self.cases, Batch):
+        if self.checkpoint is not None:
             held_out, stopping = self.held_out, self.stopper.settings
             settings = settings_of(
                 self.params, self.cases, held_out, *rules, self.size, self.seed, self.state, stopping
@@ -274,8 +275,6 @@ def task_of(
         batches = stream_of(x, total, {"batch_size": batch_size, "weights": weights})
         if method.needs_all_cases:
             raise ValueError(f"x: {method!r} needs all cases in every step, so x can't be an iterable of batches")
-        if checkpoint is not None:
-            raise TypeError("checkpoint: needs arrays; nobody can go on in the middle of an iterable")
         held_out = None if validation is None else own_set(params, validation, loss, scale, shared)
         cases, size = Stream(batches, params, loss, class_weights, scale_of(params, scale)), 0
     else:

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -230,3 +231,57 @@ def test_the_script() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "2 ended with the bits of one left alone" in done.stdout
+
+
+class Batches:
+    """Batches that are the same in every epoch, unless their scale is another."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        self.scale = scale
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        for top, bottom in ((0, 7), (7, 8), (8, 30), (30, 50)):
+            yield self.scale * PROBLEM.x[top:bottom], PROBLEM.y[top:bottom]
+
+
+STREAMED: list[dict[str, Any]] = [
+    {"eta": 0.1},
+    {"optimizer": fnn.adam(fnn.cosine(0.1, steps=20)), "dropout": 0.2, "validation": (PROBLEM.x, PROBLEM.y)},
+    {"optimizer": fnn.momentum(fnn.plateau(0.1, patience=1)), "l2": 0.1, "reduction": "mean"},
+]
+
+
+@pytest.mark.parametrize("options", STREAMED)
+@pytest.mark.parametrize("last", [1, 3, 4, 5, 14])
+def test_a_stream_goes_on_to_the_bit(options: dict[str, Any], last: int, tmp_path: Path) -> None:
+    rules = fnn.checkpoint(tmp_path / "run", seconds=0)
+
+    def fail(step: int, params: object, error: float) -> None:
+        if step >= last:
+            raise Stop
+
+    with pytest.raises(Stop):
+        fnn.train(PROBLEM.params, Batches(), epochs=5, checkpoint=rules, on_step=(1, fail), **options)
+    resumed = fnn.train(PROBLEM.params, Batches(), epochs=5, checkpoint=rules, **options)
+    alone = fnn.train(PROBLEM.params, Batches(), epochs=5, **options)
+
+    assert digest(resumed) == digest(alone)
+    assert (resumed.history.eta is None) == (alone.history.eta is None)
+    assert resumed.history.eta is None or alone.history.eta is None or (resumed.history.eta == alone.history.eta).all()
+
+
+def test_other_batches_are_noticed(tmp_path: Path) -> None:
+    rules = fnn.checkpoint(tmp_path / "run", seconds=0)
+
+    def fail(step: int, params: object, error: float) -> None:
+        if step == 6:
+            raise Stop
+
+    with pytest.raises(Stop):
+        fnn.train(PROBLEM.params, Batches(), eta=0.1, epochs=5, checkpoint=rules, on_step=(1, fail))
+    with pytest.raises(ValueError, match="is of a run whose batches in epoch 2 were others"):
+        fnn.train(PROBLEM.params, Batches(2.0), eta=0.1, epochs=5, checkpoint=rules)
+    with pytest.raises(ValueError, match=r"is of a run with scale 1\.0, this one has 2\.0"):
+        fnn.train(PROBLEM.params, Batches(), eta=0.1, epochs=5, checkpoint=rules, scale=2)
+    with pytest.raises(ValueError, match="is of a run with batch_size None, this one has 50"):
+        fnn.train(PROBLEM.params, PROBLEM.x, PROBLEM.y, eta=0.1, epochs=5, checkpoint=rules)
