@@ -67,6 +67,7 @@ class Loop(Generic[DT]):
                     self._look()
                 run = self.result()
                 self._save()
+            self._heed()  # if it came after the last look; from here on it raises as ever
         finally:
             self._progress.close()
 
@@ -103,7 +104,7 @@ class Loop(Generic[DT]):
             more = min((steps - left) // descent.steps_an_epoch, self._until() - descent.epoch - 1)
             steps = left + more * descent.steps_an_epoch
         began = time.perf_counter()
-        descent.run(steps, threads, is_long=self._pace.seconds(steps) > LONG)
+        descent.run(steps, threads, is_long=self._pace.seconds(steps) > LONG, interrupt=self._interrupt)
         self._pace.saw(steps, threads, time.perf_counter() - began)
 
     def _until(self) -> int:
