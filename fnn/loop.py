@@ -118,8 +118,8 @@ class Loop(Generic[DT]):
     def _look(self) -> None:
         """Do what is due between two calls of the kernel."""
         descent, every = self._descent, self._calls.every
+        self._watch.note(descent.epoch)  # before it may be saved
         self._heed()
-        self._watch.note(descent.epoch)
         if every and descent.steps % every == 0 and descent.steps > self._told:
             self._end_step()
         if descent.stopped or (descent.step == 0 and descent.epoch > self._trail[1].epoch):
@@ -143,7 +143,6 @@ class Loop(Generic[DT]):
         else:
             self._save()
         epochs = seen if self._watch.validates else descent.epoch
-        self._watch.note(epochs)
         raise TrainingInterrupted(self._params(descent.flat()), self._watch.history(descent, epochs), descent.state())
 
     def _end_step(self) -> None:

@@ -20,6 +20,7 @@ from fnn.checkpoints import Keeper, Place
 from fnn.descent import Descent
 from fnn.restraints import restraints_of
 from tests.interrupted import KINDS
+from tests.kills import digest
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
@@ -107,6 +108,43 @@ def test_ctrl_c_after_the_last_step_is_not_lost(monkeypatch: pytest.MonkeyPatch,
     assert len(found.value.history) == 3
     assert found.value.params == fnn.train(params, x, y, eta=0.1, epochs=3).params
     assert fnn.train(params, x, y, eta=0.1, epochs=3, checkpoint=tmp_path / "run").ended_by == "epochs"
+
+
+@pytest.mark.parametrize("batch_size", [7, 20])
+@pytest.mark.parametrize("units", [3, 300])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"eta": 1e-3},
+        {"eta": 1e-3, "validation": 0.2},
+        {"optimizer": fnn.adam(fnn.plateau(1e-3, patience=1)), "stopping": fnn.stopping(restore_best=True)},
+    ],
+)
+def test_ctrl_c_during_steps_leaves_a_checkpoint_that_goes_on(
+    options: dict[str, Any], units: int, batch_size: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    x, y = np.random.default_rng(0).normal(size=(2, 20, 2))
+    params = fnn.init((2, units, 2), seed=0)
+    options = {"epochs": 9, "batch_size": batch_size, **options}
+    alone, run, calls = fnn.train(params, x, y, **options), Descent.run, 0
+
+    def interrupted(descent: Descent[Any], steps: int, threads: int, **given: Any) -> None:
+        nonlocal calls
+        run(descent, 1, threads, **given)
+        calls += 1
+        if calls % 2 == 0:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Descent, "run", interrupted)
+    times, kept = 0, None
+    while kept is None:
+        try:
+            kept = fnn.train(params, x, y, checkpoint=tmp_path / "run", **options)
+        except fnn.TrainingInterrupted:
+            times += 1
+
+    assert times >= 4
+    assert digest(kept) == digest(alone)
 
 
 def test_other_handlers_and_other_threads_are_left_alone() -> None:
