@@ -10,6 +10,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from fnn.data import Batch, expect_no_order
+from fnn.interrupts import Interrupt
 from fnn.judge import Judge
 from fnn.kernels import barrier, turns
 from fnn.kernels.descend import (
@@ -29,7 +30,7 @@ from fnn.kernels.narrow_plan import is_narrow
 from fnn.kernels.plan import LINE
 from fnn.kernels.restrained_phase import RESTRAINED_PHASE
 from fnn.kernels.rule_phase import RULE_PHASE
-from fnn.layout import Layout, lanes_of, on_line
+from fnn.layout import Layout, copy_on_line, lanes_of, on_line
 from fnn.loss import Loss
 from fnn.optimizers import Optimizer, OptimizerState, gradient_descent
 from fnn.params import DT, Params, wrap
@@ -86,7 +87,7 @@ class Descent(Generic[DT]):
         )  # fmt: skip
         self._layout = self._layout_for(params)
         self._space = np.zeros(self._layout.whole, self._dtype)
-        self._weights = np.zeros(self._layout.weights, self._dtype)
+        self._weights = copy_on_line(np.zeros(self._layout.weights, self._dtype))
         self._first_step = 0 if state is None else state.step
         self._asked = 0.0  # when somebody interrupted the run
         self._gate = np.zeros(0, np.int64)
@@ -256,11 +257,11 @@ class Descent(Generic[DT]):
         self._asked = time.monotonic()
         self._gate[barrier.ASKED : barrier.ASKED + 1] = 1
 
-    def run(self, steps: int, threads: int, *, is_long: bool = False) -> None:
+    def run(self, steps: int, threads: int, *, is_long: bool = False, interrupt: Interrupt | None = None) -> None:
         """Take some steps, all of one epoch if the rate follows the error.
 
         There are fewer if the error is no longer finite, or somebody interrupts. A long call is made in another thread,
-        because Python heeds no signal while a kernel runs in the main one.
+        because Python heeds no signal while a kernel runs in the main one. Who waits for cases does so by `interrupt`.
         """
         optimizer, rate = self._optimizer, self._optimizer.rate
         if isinstance(rate, plateau):
@@ -299,7 +300,7 @@ class Descent(Generic[DT]):
         if not is_long:
             run_parts(part, threads, lambda: gate.__setitem__(barrier.ABANDONED, 1))
             return
-        before = w.copy(), state.copy(), clock.copy(), sums.copy()
+        before = copy_on_line(w), copy_on_line(state), clock.copy(), sums.copy()
         if not run_parts(part, threads, lambda: gate.__setitem__(barrier.ABANDONED, 1), self._is_late):
             self._weights, self._state, self._clock, self._sums = before  # the others are still written to
 

@@ -78,6 +78,14 @@ def on_line(count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
     return space[start : start + count]
 
 
+def copy_on_line(array: NDArray[DT]) -> NDArray[DT]:
+    """A copy that starts at a whole cache line: kernels, which begin at one, find in it what they find in the array."""
+    copy = on_line(array.size, array.dtype)
+    copy[:] = array.ravel()
+
+    return copy.reshape(array.shape)
+
+
 def workspaces(dtype: np.dtype[Any], *sizes: int) -> list[NDArray[Any]]:
     """Workspaces that lie one behind the other, filled with anything.
 

@@ -67,6 +67,7 @@ class Loop(Generic[DT]):
                     self._look()
                 run = self.result()
                 self._save()
+            self._heed()  # if it came after the last look; from here on it raises as ever
         finally:
             self._progress.close()
 
@@ -103,7 +104,7 @@ class Loop(Generic[DT]):
             more = min((steps - left) // descent.steps_an_epoch, self._until() - descent.epoch - 1)
             steps = left + more * descent.steps_an_epoch
         began = time.perf_counter()
-        descent.run(steps, threads, is_long=self._pace.seconds(steps) > LONG)
+        descent.run(steps, threads, is_long=self._pace.seconds(steps) > LONG, interrupt=self._interrupt)
         self._pace.saw(steps, threads, time.perf_counter() - began)
 
     def _until(self) -> int:
@@ -117,8 +118,8 @@ class Loop(Generic[DT]):
     def _look(self) -> None:
         """Do what is due between two calls of the kernel."""
         descent, every = self._descent, self._calls.every
+        self._watch.note(descent.epoch)  # before it may be saved
         self._heed()
-        self._watch.note(descent.epoch)
         if every and descent.steps % every == 0 and descent.steps > self._told:
             self._end_step()
         if descent.stopped or (descent.step == 0 and descent.epoch > self._trail[1].epoch):
@@ -142,7 +143,6 @@ class Loop(Generic[DT]):
         else:
             self._save()
         epochs = seen if self._watch.validates else descent.epoch
-        self._watch.note(epochs)
         raise TrainingInterrupted(self._params(descent.flat()), self._watch.history(descent, epochs), descent.state())
 
     def _end_step(self) -> None:

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from fnn.checks import require_arrays
 from fnn.data import NO_LABELS, NO_WEIGHTS, Batch, fingerprint, sources_of
 from fnn.descent import Descent, Snapshot
+from fnn.interrupts import Interrupt
 from fnn.kernels.descend import CASE, EPOCH, LOADED, ROOM
+from fnn.layout import copy_on_line
 from fnn.loss import Loss
 from fnn.optimizers import Optimizer, OptimizerState
 from fnn.pace import Pace, pace_for
@@ -47,7 +49,7 @@ class StreamDescent(Descent[DT]):
     def start(self, at: Snapshot) -> None:
         """Go on from there."""
         super().start(at)
-        self._good = self._weights.copy()  # with these, the error of a batch was finite
+        self._good = copy_on_line(self._weights)  # with these, the error of a batch was finite
 
     @property
     def step(self) -> int:
@@ -100,13 +102,19 @@ class StreamDescent(Descent[DT]):
         """The number, from 0, of the first step of each of the first epochs."""
         return np.array(self._firsts[:epochs], np.int64)
 
-    def run(self, steps: int, threads: int, *, is_long: bool = False) -> None:
-        """Take some steps, all of one epoch; fewer if it ends, if time is up, or if the error is no longer finite."""
-        before, began, spent, count = self._weights.copy(), time.perf_counter(), 0.0, 0
+    def run(self, steps: int, threads: int, *, is_long: bool = False, interrupt: Interrupt | None = None) -> None:
+        """Take some steps, all of one epoch; fewer if it ends, if time is up, or if the error is no longer finite.
+
+        Fewer, too, if somebody interrupts, at once even while the next batch is waited for.
+        """
+        before, began, spent, count = copy_on_line(self._weights), time.perf_counter(), 0.0, 0
         while (
             count < steps and not (self.stopped or self._asked) and (count == 0 or time.perf_counter() - began < CALL)
         ):
-            batch = self._stream.next()
+            found = self._next(interrupt)
+            if found is None:
+                break
+            (batch,) = found
             if batch is None:
                 self._end_epoch()
                 break
@@ -121,6 +129,14 @@ class StreamDescent(Descent[DT]):
     def last_good(self) -> tuple[int, NDArray[DT], int] | None:
         """The epoch that went wrong, parameters shortly before, and how many epochs were over: no batch comes again."""
         return self.epoch + 1, self._unpacked(self._good), self.epoch
+
+    def _next(self, interrupt: Interrupt | None) -> tuple[Batch[DT] | None] | None:
+        """What the stream has next; None if an interrupt came first."""
+
+        def following() -> tuple[Batch[DT] | None]:
+            return (self._stream.next(),)
+
+        return following() if interrupt is None else interrupt.call(following)
 
     def _take(self, batch: Batch[DT], threads: int, is_long: bool) -> None:
         """A step on a batch."""
@@ -178,7 +194,9 @@ class StreamPace(Pace):
     def saw(self, steps: int, threads: int, seconds: float) -> None:
         """Learn how long a call took, but for what the stream took."""
         steps, seconds = self._descent.took
+        if steps == 0:
+            return
         if self._inner is None:
             self._inner = pace_for(self._work(self._descent.batch_size), self._threads)
-        elif steps > 0:
+        else:
             self._inner.saw(steps, threads, seconds)

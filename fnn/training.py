@@ -288,12 +288,22 @@ def task_of(
     if state is not None:
         method.require_state(params, state)
     stopper: Stopper[DT] = Stopper(stopping, params._architecture)
-    rules = checkpoint if isinstance(checkpoint, Checkpoint | None) else Checkpoint(checkpoint)
+    rules = rules_of(checkpoint)
 
     return Task(
         params, cases, held_out, loss, mean, method, restraints, size, number, total, state, stopper, rules, calls,
         progress, most,
     )  # fmt: skip
+
+
+def rules_of(given: object) -> Checkpoint | None:
+    """Where the run is kept, and how often; TypeError if it is neither a path nor an `fnn.checkpoint`."""
+    if given is None or isinstance(given, Checkpoint):
+        return given
+    if not isinstance(given, str | os.PathLike):
+        raise TypeError(f"checkpoint: needs a path or an fnn.checkpoint, got {given!r:.60}")
+
+    return Checkpoint(given)
 
 
 def calls_of(

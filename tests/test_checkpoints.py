@@ -184,6 +184,12 @@ def test_the_state_of_an_earlier_run(optimizer: fnn.Optimizer) -> None:
         fnn.train(p.params, p.x, p.y, optimizer=fnn.amsgrad(), epochs=1, state=half.state)
 
 
+@pytest.mark.parametrize("given", [5, True, b"run", ["run"], fnn.checkpoint])
+def test_what_is_no_path_is_refused_by_its_name(given: Any) -> None:
+    with pytest.raises(TypeError, match=r"^checkpoint: needs a path or an fnn\.checkpoint, got "):
+        fnn.train(PROBLEM.params, PROBLEM.x, PROBLEM.y, checkpoint=given, **OPTIONS)
+
+
 def test_a_file_that_can_not_be_written_is_known_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         run(tmp_path / "none" / "run")

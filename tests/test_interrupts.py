@@ -9,12 +9,18 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import fnn
+from fnn.batch import batch_of
+from fnn.checkpoints import Keeper, Place
+from fnn.descent import Descent
+from fnn.restraints import restraints_of
 from tests.interrupted import KINDS
+from tests.kills import digest
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
@@ -60,6 +66,85 @@ def test_a_run_that_was_interrupted_goes_on_to_the_bit(tmp_path: Path) -> None:
 
     assert kept.params.flat.tobytes() == alone.params.flat.tobytes()
     assert kept.history.error.tobytes() == alone.history.error.tobytes()
+
+
+@pytest.mark.parametrize("units", range(1, 30))
+def test_a_call_that_is_given_up_leaves_all_as_it_was(units: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Wherever the buffers and their copies lie in memory, which depends on how large they are.
+    params, (x, y) = fnn.init((2, units, 2), seed=0), np.random.default_rng(0).normal(size=(2, 20, 2))
+    free = restraints_of(params, 0, 0, 0, False, None, None, None, 0, None)
+    batch, method = batch_of(params, x, y, None, fnn.squared_error), fnn.adam(0.1)
+    descent = Descent(params, batch, fnn.squared_error, False, method, free, 5, 0, 2)
+    descent.run(3, 1)
+    before, state = descent.flat(), descent.state()
+
+    def give_up(*given: object) -> bool:
+        descent.interrupt()
+        return False
+
+    monkeypatch.setattr("fnn.descent.run_parts", give_up)
+    descent.run(1, 1, is_long=True)
+
+    assert descent.flat().tobytes() == before.tobytes()
+    assert descent.state().vectors == state.vectors
+    assert descent.steps == 3
+
+
+def test_ctrl_c_after_the_last_step_is_not_lost(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).normal(size=(2, 20, 2))
+    params, write, written = fnn.init((2, 3, 2), seed=0), Keeper.write, 0
+
+    def writing(keeper: Keeper[Any], place: Place) -> None:
+        nonlocal written
+        write(keeper, place)
+        written += 1
+        if written == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Keeper, "write", writing)
+    with pytest.raises(fnn.TrainingInterrupted) as found:
+        fnn.train(params, x, y, eta=0.1, epochs=3, checkpoint=tmp_path / "run")
+
+    assert len(found.value.history) == 3
+    assert found.value.params == fnn.train(params, x, y, eta=0.1, epochs=3).params
+    assert fnn.train(params, x, y, eta=0.1, epochs=3, checkpoint=tmp_path / "run").ended_by == "epochs"
+
+
+@pytest.mark.parametrize("batch_size", [7, 20])
+@pytest.mark.parametrize("units", [3, 300])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"eta": 1e-3},
+        {"eta": 1e-3, "validation": 0.2},
+        {"optimizer": fnn.adam(fnn.plateau(1e-3, patience=1)), "stopping": fnn.stopping(restore_best=True)},
+    ],
+)
+def test_ctrl_c_during_steps_leaves_a_checkpoint_that_goes_on(
+    options: dict[str, Any], units: int, batch_size: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    x, y = np.random.default_rng(0).normal(size=(2, 20, 2))
+    params = fnn.init((2, units, 2), seed=0)
+    options = {"epochs": 9, "batch_size": batch_size, **options}
+    alone, run, calls = fnn.train(params, x, y, **options), Descent.run, 0
+
+    def interrupted(descent: Descent[Any], steps: int, threads: int, **given: Any) -> None:
+        nonlocal calls
+        run(descent, 1, threads, **given)
+        calls += 1
+        if calls % 2 == 0:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Descent, "run", interrupted)
+    times, kept = 0, None
+    while kept is None:
+        try:
+            kept = fnn.train(params, x, y, checkpoint=tmp_path / "run", **options)
+        except fnn.TrainingInterrupted:
+            times += 1
+
+    assert times >= 4
+    assert digest(kept) == digest(alone)
 
 
 def test_other_handlers_and_other_threads_are_left_alone() -> None:

@@ -1,6 +1,11 @@
 """Training on batches as they come, against training on all of them in one array, in their order."""
 
+import os
 import pickle
+import signal
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -231,8 +236,38 @@ def test_an_interrupt_while_waiting_for_a_batch_is_none_of_its_faults() -> None:
         yield GOOD
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(fnn.TrainingInterrupted) as caught:
         fnn.train(network(), interrupted(), eta=0.5, epochs=1)
+    assert caught.value.params == fnn.train(network(), [GOOD], eta=0.5, epochs=1).params
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize("before", [0, 3])
+def test_ctrl_c_does_not_wait_for_a_batch(before: int) -> None:
+    def slow() -> Iterator[Any]:
+        yield from [GOOD] * before
+        threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        time.sleep(20)
+
+    began = time.monotonic()
+    with pytest.raises(fnn.TrainingInterrupted) as caught:
+        fnn.train(network(), slow(), eta=0.5, epochs=1)
+
+    assert time.monotonic() - began < 10
+    assert caught.value.state.step == before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("units", range(1, 30))
+def test_the_last_good_parameters_are_those_of_a_step(units: int) -> None:
+    # Wherever the weights lie in memory, which depends on how many there are.
+    params = fnn.init((2, units, 1), seed=0, output=fnn.identity)
+    huge = np.array([[1.0, 0.5]]), np.array([[1e300]])
+    seen = [params]
+    with pytest.raises(fnn.TrainingDiverged) as caught:
+        fnn.train(params, [GOOD, GOOD, huge], eta=0.1, epochs=1, on_step=(1, lambda _, p, __: seen.append(p)))
+
+    assert caught.value.params in seen
 
 
 def test_what_goes_wrong_leaves_the_last_good_parameters() -> None:
