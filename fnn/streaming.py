@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.data import NO_LABELS, NO_WEIGHTS, Batch, fingerprint, sources_of
+from fnn.data import NO_LABELS, NO_WEIGHTS, Batch, sources_of
 from fnn.descent import Descent
 from fnn.kernels.descend import CASE, EPOCH, LOADED, ROOM
 from fnn.loss import Loss
@@ -36,7 +36,6 @@ class StreamDescent(Descent[DT]):
         nothing = Batch(inputs, outputs, NO_LABELS, NO_WEIGHTS, False)
         super().__init__(params, nothing, loss, mean, optimizer, restraints, ROOM + 1, seed, epochs, state)
         self.steps_an_epoch = MANY
-        self.digest: int | None = None  # of all batches so far, if somebody sets it to 0 before the first
         self.took = 0, 0.0  # steps of the last call, and their seconds without the waiting for batches
         self._stream, self._number, self._done = stream, 0, 0
         self._firsts = [0]  # the number of the first step of each epoch
@@ -58,7 +57,7 @@ class StreamDescent(Descent[DT]):
         """Cases of the last batch."""
         return len(self._batch.x)
 
-    def first_steps(self, epochs: int) -> NDArray[np.int64]:
+    def _first_steps(self, epochs: int) -> NDArray[np.int64]:
         """The number, from 0, of the first step of each of the first epochs."""
         return np.array(self._firsts[:epochs], np.int64)
 
@@ -86,8 +85,6 @@ class StreamDescent(Descent[DT]):
 
     def _take(self, batch: Batch[DT], threads: int, is_long: bool) -> None:
         """A step on a batch."""
-        if self.digest is not None:
-            self.digest = fingerprint(batch, self.digest)
         sources = sources_of(batch, self._dtype, 1.0, int(self._clock[CASE]), more=True)
         self._batch, self._batch_size = batch._replace(sources=sources), len(batch.x)
         self._clock[LOADED] = 0
@@ -99,16 +96,16 @@ class StreamDescent(Descent[DT]):
 
     def _numbers(self) -> NDArray[DT]:
         """Those of the next step: a row."""
-        at = self._steps - self._ahead_from
+        at = self._taken - self._ahead_from
         if at >= len(self._ahead) or (self._number == 0 and self.listens):
             optimizer, rate = self._optimizer, self._optimizer.rate
             if isinstance(rate, plateau):
                 optimizer = optimizer.with_rate(Scaled(rate.rate, self._seen[self.epoch].scale))
             # A function of the user's may know no steps but those that are taken.
             count = 1 if callable(rate) and not isinstance(rate, Schedule | plateau) else AHEAD
-            numbers = optimizer.table(self._steps, count, self._dtype)
+            numbers = optimizer.table(self._taken, count, self._dtype)
             self._restraints.fill(numbers)
-            self._ahead, self._ahead_from, at = np.broadcast_to(numbers, (count, numbers.shape[1])), self._steps, 0
+            self._ahead, self._ahead_from, at = np.broadcast_to(numbers, (count, numbers.shape[1])), self._taken, 0
 
         return np.ascontiguousarray(self._ahead[at : at + 1])
 
