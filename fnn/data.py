@@ -9,7 +9,6 @@ import contextlib
 import mmap
 import struct
 import weakref
-import zlib
 from collections.abc import Iterator
 from typing import Any, Final, Generic, NamedTuple
 
@@ -153,17 +152,3 @@ def _words(array: NDArray[Any], dtype: np.dtype[Any], scale: float, start: int) 
     (bits,) = struct.unpack("q", struct.pack("d", scale))
 
     return [fetch.address_for(array.dtype, dtype), address_of(array) - start * row, row, column, array.shape[1], bits]
-
-
-def fingerprint(batch: Batch[Any], seen: int = 0) -> int:
-    """A checksum (CRC-32) of the cases as the kernels see them, so that training on others is noticed.
-
-    It goes on from `seen`, that of cases before these. In which dtype and order their owner has them doesn't matter, as
-    it doesn't for the bits of training.
-    """
-    sums = [0, 0, 0, 0]
-    for _, piece in batch.pieces():
-        sums = [zlib.crc32(array.data, known) for array, known in zip(piece[:4], sums, strict=True)]
-    shapes = [array.shape for array in batch[:4]]
-
-    return zlib.crc32(repr((shapes, sums)).encode(), seen)

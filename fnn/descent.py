@@ -88,7 +88,7 @@ class Descent(Generic[DT]):
         self._layout = self._layout_for(params)
         self._space = np.zeros(self._layout.whole, self._dtype)
         self._weights = copy_on_line(np.zeros(self._layout.weights, self._dtype))
-        self._first_step = 0 if state is None else state.step
+        self._earlier = 0 if state is None else state.step  # steps of earlier runs
         self._asked = 0.0  # when somebody interrupted the run
         self._gate = np.zeros(0, np.int64)
         self._set_method(params, plain, state)
@@ -205,7 +205,7 @@ class Descent(Generic[DT]):
 
         return float(total / weight if self._mean else total)
 
-    def first_steps(self, epochs: int) -> NDArray[np.int64]:
+    def _first_steps(self, epochs: int) -> NDArray[np.int64]:
         """The number, from 0, of the first step of each of the first epochs."""
         return np.arange(epochs) * self.steps_an_epoch
 
@@ -214,7 +214,7 @@ class Descent(Generic[DT]):
         rate = self._optimizer.rate
         if rate is None:
             return None
-        firsts = self._first_step + self.first_steps(epochs)
+        firsts = self._earlier + self._first_steps(epochs)
         if isinstance(rate, plateau):
             scales = np.array([seen.scale for seen in self._seen[:epochs]])
             return scales * etas(rate.rate, firsts)
@@ -234,12 +234,12 @@ class Descent(Generic[DT]):
         """The optimizer's state as it is now."""
         vectors = [self._unpacked(vector) for vector in self._state[: self.states]]
 
-        return OptimizerState(self._steps, tuple(wrap(vector, self.architecture) for vector in vectors))
+        return OptimizerState(self._taken, tuple(wrap(vector, self.architecture) for vector in vectors))
 
     @property
-    def _steps(self) -> int:
-        """Steps that the optimizer has taken, in earlier runs too."""
-        return self._first_step + self.steps
+    def _taken(self) -> int:
+        """Steps that the optimizer has taken, those of earlier runs included."""
+        return self._earlier + self.steps
 
     @property
     def listens(self) -> bool:
@@ -266,13 +266,13 @@ class Descent(Generic[DT]):
         optimizer, rate = self._optimizer, self._optimizer.rate
         if isinstance(rate, plateau):
             optimizer = optimizer.with_rate(Scaled(rate.rate, self._seen[self.epoch].scale))
-        last = self._steps + steps
-        while self._steps < last and not self.stopped and not self._asked:
-            count = min(last - self._steps, MOST_STEPS)
-            numbers = optimizer.table(self._steps, count, self._dtype)
+        last = self._taken + steps
+        while self._taken < last and not self.stopped and not self._asked:
+            count = min(last - self._taken, MOST_STEPS)
+            numbers = optimizer.table(self._taken, count, self._dtype)
             self._restraints.fill(numbers)
             if len(numbers) == 1:
-                count = last - self._steps
+                count = last - self._taken
             self._run(numbers, count, threads, is_long)
 
     def _run(self, numbers: NDArray[DT], steps: int, threads: int, is_long: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, Final
@@ -11,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.checks import require_arrays
-from fnn.data import NO_LABELS, NO_WEIGHTS, Batch, fingerprint, sources_of
+from fnn.data import NO_LABELS, NO_WEIGHTS, Batch, sources_of
 from fnn.descent import Descent, Snapshot
+from fnn.fingerprint import fingerprints
 from fnn.interrupts import Interrupt
 from fnn.kernels.descend import CASE, EPOCH, LOADED, ROOM
 from fnn.layout import copy_on_line
@@ -94,11 +96,11 @@ class StreamDescent(Descent[DT]):
         """Go through the batches of the epoch that are done; whether they are those that were trained on."""
         found, count = 0, 0
         for batch in self._stream.skip(self.epoch + 1, self._number):
-            found, count = fingerprint(batch, found), count + 1
+            found, count = digest_of(batch, found), count + 1
 
         return (found, count) == (self.digest, self._number)
 
-    def first_steps(self, epochs: int) -> NDArray[np.int64]:
+    def _first_steps(self, epochs: int) -> NDArray[np.int64]:
         """The number, from 0, of the first step of each of the first epochs."""
         return np.array(self._firsts[:epochs], np.int64)
 
@@ -141,7 +143,7 @@ class StreamDescent(Descent[DT]):
     def _take(self, batch: Batch[DT], threads: int, is_long: bool) -> None:
         """A step on a batch."""
         if self.digest is not None:
-            self.digest = fingerprint(batch, self.digest if self._number else 0)
+            self.digest = digest_of(batch, self.digest if self._number else 0)
         sources = sources_of(batch, self._dtype, 1.0, int(self._clock[CASE]), more=True)
         self._batch, self._batch_size = batch._replace(sources=sources), len(batch.x)
         self._clock[LOADED] = 0
@@ -153,16 +155,16 @@ class StreamDescent(Descent[DT]):
 
     def _numbers(self) -> NDArray[DT]:
         """Those of the next step: a row."""
-        at = self._steps - self._ahead_from
+        at = self._taken - self._ahead_from
         if at >= len(self._ahead) or (self._number == 0 and self.listens):
             optimizer, rate = self._optimizer, self._optimizer.rate
             if isinstance(rate, plateau):
                 optimizer = optimizer.with_rate(Scaled(rate.rate, self._seen[self.epoch].scale))
             # A function of the user's may know no steps but those that are taken.
             count = 1 if callable(rate) and not isinstance(rate, Schedule | plateau) else AHEAD
-            numbers = optimizer.table(self._steps, count, self._dtype)
+            numbers = optimizer.table(self._taken, count, self._dtype)
             self._restraints.fill(numbers)
-            self._ahead, self._ahead_from, at = np.broadcast_to(numbers, (count, numbers.shape[1])), self._steps, 0
+            self._ahead, self._ahead_from, at = np.broadcast_to(numbers, (count, numbers.shape[1])), self._taken, 0
 
         return np.ascontiguousarray(self._ahead[at : at + 1])
 
@@ -173,6 +175,11 @@ class StreamDescent(Descent[DT]):
         self._clock[CASE] = self._number = 0
         self._firsts.append(self._done)
         self._sums[:] = 0
+
+
+def digest_of(batch: Batch[Any], before: int) -> int:
+    """A checksum of a batch and of those before it."""
+    return zlib.crc32(repr(fingerprints(batch)).encode(), before)
 
 
 class StreamPace(Pace):

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 import fnn
 from fnn import data
-from fnn.batch import batch_of
 from tests.paces import train_by_exactly
 
 NATIVE = ("?", "b", "h", "i", "q", "B", "H", "I", "Q", "e", "f", "d")
@@ -293,29 +292,3 @@ def test_threads_fetch_the_same_bits(threads: int) -> None:
         run = fnn.train(params, x, labels, scale=1 / 255, threads=threads, **options)
 
     assert bits(run) == bits(wanted)
-
-
-def batch(x: NDArray[Any], y: NDArray[Any], weights: Any = None, scale: float = 1.0) -> data.Batch[np.float64]:
-    params = fnn.init((UNITS, CLASSES), hidden=(), output=fnn.softmax, seed=1)
-    return batch_of(params, x, y, weights, fnn.cross_entropy, scale=scale, whole=False)
-
-
-def test_fingerprints_tell_cases_apart_but_not_how_they_lie() -> None:
-    x, labels = np.random.default_rng(0).integers(0, 256, (50, UNITS)), np.arange(50) % CLASSES
-    weights = np.linspace(1, 2, 50)
-    known = data.fingerprint(batch(x.astype(float) * 0.5, labels, weights))
-    others = [
-        batch(x.astype(float), labels, weights),
-        batch(x[::-1] * 0.5, labels, weights),
-        batch(x * 0.5, labels[::-1], weights),
-        batch(x * 0.5, fnn.one_hot(labels, CLASSES), weights),
-        batch(x * 0.5, labels),
-        batch(x * 0.5, labels, weights[::-1]),
-        batch(x[:-1] * 0.5, labels[:-1], weights[:-1]),
-    ]
-    assert known not in [data.fingerprint(other) for other in others]
-    with pytest.MonkeyPatch.context() as patch:
-        as_it_is(patch)
-        for form in ("B", "f", ">f8"):
-            same = np.asfortranarray(x.astype(form))
-            assert data.fingerprint(batch(same, labels.astype(np.uint8), weights, 0.5)) == known

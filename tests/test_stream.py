@@ -17,12 +17,9 @@ from numpy.testing import assert_allclose
 
 import fnn
 from fnn.batch import batch_of
-from fnn.data import fingerprint
 from fnn.descent import Descent
 from fnn.optimizers import gradient_descent
 from fnn.restraints import restraints_of
-from fnn.stream import Stream
-from fnn.streaming import StreamDescent
 from tests.problems import Problem, problem, problems
 
 FEW = (1, 2, 7, 64, 65, 513, 700)
@@ -331,20 +328,3 @@ def test_a_function_for_a_rate_is_asked_for_no_step_that_is_not_taken() -> None:
         by_hand = fnn.train(by_hand, *GOOD, eta=0.5 / (1 + step), epochs=1).params
 
     assert (set(asked), run.params) == (set(range(6)), by_hand)
-
-
-def test_digests_tell_whether_the_same_batches_came() -> None:
-    def digest(*items: Any) -> int | None:
-        params = network()
-        stream = Stream(items, params, fnn.squared_error, None, 1.0)
-        restraints = restraints_of(params, 0, 0, 0, False, None, None, None, 0, None)
-        descent = StreamDescent(params, stream, fnn.squared_error, False, gradient_descent(0.1), restraints, 0, 1)
-        descent.digest = 0
-        descent.run(100, 1)
-        return descent.digest
-
-    other = (GOOD[0], GOOD[1] + 1)
-    assert digest(GOOD, other) == digest(GOOD, other) != digest(other, GOOD)
-    one = batch_of(network(), *GOOD, None, fnn.squared_error)
-    two = batch_of(network(), *other, None, fnn.squared_error)
-    assert digest(GOOD, other) == fingerprint(two, fingerprint(one))
