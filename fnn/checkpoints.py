@@ -210,7 +210,7 @@ class Keeper(Generic[DT]):
             raise ValueError(f"it has an array {min(arrays)}, which this run has no use for")
         watch = self._parts["watch"]
         assert isinstance(watch, Watch)
-        for error in watch.errors(descent, seen):
+        for error in watch.errors(descent, seen) if descent.listens else ():
             descent.saw(error)
         ended_by = None if at["ended_by"] == "seconds" else at["ended_by"]  # there may be more of them this time
 

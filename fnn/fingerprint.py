@@ -15,16 +15,10 @@ _PIECE = 1 << 16  # bytes: they stay in the nearest caches
 
 
 def fingerprints(batch: Batch[Any]) -> dict[str, str]:
-    """Those of x, y and the weights of cases, as their owner has them."""
+    """Those of x, y and the weights of cases: as their owner has them, or cast and scaled if they are few."""
     y = batch.labels if batch.labels.size else batch.y
-    scale = 1.0 if batch.sources is None else batch.sources.scale
 
-    return {
-        "x": fingerprint(batch.x),
-        "scale": repr(scale),
-        "y": fingerprint(y),
-        "weights": fingerprint(batch.weights),
-    }
+    return {"x": fingerprint(batch.x), "y": fingerprint(y), "weights": fingerprint(batch.weights)}
 
 
 def fingerprint(array: NDArray[Any]) -> str:

@@ -59,7 +59,8 @@ class Judge(Generic[DT]):
                 right.append(found)
 
         run_parts(part, self._threads)
-        error = float(np.add.accumulate(self._errors)[-1])  # from left to right, as the kernels add up
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity is what the kernels would find
+            error = float(np.add.accumulate(self._errors)[-1])  # from left to right, as they add up
 
         return error, None if self._classes is None else sum(right) / count
 

@@ -28,6 +28,7 @@ def settings_of(
     restraints: Restraints,
     batch_size: int,
     seed: int,
+    scale: float,
     state: OptimizerState[Any] | None,
     stopping: Mapping[str, object],
 ) -> Settings:
@@ -48,6 +49,7 @@ def settings_of(
         "reduction": "mean" if mean else "sum",
         "batch_size": str(batch_size or "None"),
         "seed": str(seed),
+        "scale": repr(scale),
         **_of_restraints(restraints),
         **{f"stopping: {name}": in_words(value) for name, value in stopping.items() if name != "seconds"},
         "params": fingerprint(params.flat),

@@ -104,7 +104,7 @@ class Stream(Generic[DT]):
         """What a run's result follows from, but for the batches themselves, as in `fnn.settings`."""
         shares = "None" if self._class_weights is None else repr(np.asarray(self._class_weights).tolist())
 
-        return {"x": "an iterable of batches", "scale": repr(self._scale), "class_weights": shares}
+        return {"x": "an iterable of batches", "class_weights": shares}
 
     @property
     def _place(self) -> str:

@@ -142,14 +142,14 @@ class StreamDescent(Descent[DT]):
 
     def _take(self, batch: Batch[DT], threads: int, is_long: bool) -> None:
         """A step on a batch."""
-        if self.digest is not None:
-            self.digest = digest_of(batch, self.digest if self._number else 0)
         sources = sources_of(batch, self._dtype, 1.0, int(self._clock[CASE]), more=True)
         self._batch, self._batch_size = batch._replace(sources=sources), len(batch.x)
         self._clock[LOADED] = 0
         before = self.cases
         self._run(self._numbers(), 1, threads, is_long)
         if self.cases > before or self.stopped:  # else it was interrupted
+            if self.digest is not None:
+                self.digest = digest_of(batch, self.digest if self._number else 0)
             self._done += 1
             self._number += 1
 

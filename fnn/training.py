@@ -203,6 +203,7 @@ class Task(NamedTuple, Generic[DT]):
     restraints: Restraints
     size: int  # of a batch; a stream's are as large as they come
     seed: int
+    scale: float
     epochs: int
     state: OptimizerState[DT] | None
     stopper: Stopper[DT]
@@ -238,7 +239,7 @@ class Task(NamedTuple, Generic[DT]):
         if self.checkpoint is not None:
             held_out, stopping = self.held_out, self.stopper.settings
             settings = settings_of(
-                self.params, self.cases, held_out, *rules, self.size, self.seed, self.state, stopping
+                self.params, self.cases, held_out, *rules, self.size, self.seed, self.scale, self.state, stopping
             )
             keeper = Keeper(self.checkpoint, settings, descent, watch, self.stopper)
         progress = Progress(self.epochs, self.progress)
@@ -291,8 +292,8 @@ def task_of(
     rules = rules_of(checkpoint)
 
     return Task(
-        params, cases, held_out, loss, mean, method, restraints, size, number, total, state, stopper, rules, calls,
-        progress, most,
+        params, cases, held_out, loss, mean, method, restraints, size, number, scale_of(params, scale), total, state,
+        stopper, rules, calls, progress, most,
     )  # fmt: skip
 
 

@@ -91,13 +91,13 @@ OTHERS: list[tuple[dict[str, Any], str]] = [
     ({"reduction": "mean"}, "with reduction sum, this one has mean"),
     ({"batch_size": 9}, "with batch_size 8, this one has 9"),
     ({"seed": 2}, "with seed 1, this one has 2"),
+    ({"scale": 0.5}, r"with scale 1.0, this one has 0.5"),
     ({"l2": 0.1}, r"with l2 0.0, this one has 0.1"),
     ({"dropout": 0.25}, r"with dropout \[0.0, 0.0\], this one has \[0.0, 0.25\]"),
     ({"mask": {"b1": np.zeros(6)}}, r"with mask None, this one has bool \(44,\)"),
     ({"stopping": fnn.stopping(patience=3)}, "with stopping: patience None, this one has 3"),
     ({"weights": np.ones(50)}, r"with weights None, this one has float64 \(50,\)"),
     ({"validation": 0.2}, "with validation None, this one has 10 of all cases"),
-    ({"scale": 0.5}, r"with x float64 \(50, 4\) \w+, this one has float64 \(50, 4\)"),
     ({"decay_biases": True}, "with decay_biases False, this one has True"),
     ({"validation": (PROBLEM.x, PROBLEM.y)}, r"with validation None, this one has float64 \(50, 4\)"),
     ({"problem": problem(4, (4, 6, 2), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 50)}, "with params float64"),
@@ -193,6 +193,8 @@ def test_what_is_no_path_is_refused_by_its_name(given: Any) -> None:
 def test_a_file_that_can_not_be_written_is_known_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         run(tmp_path / "none" / "run")
+    with pytest.raises(TypeError, match="path: needs a path, got 3"):
+        fnn.checkpoint(3)  # type: ignore[arg-type] # what is refused
     with pytest.raises(ValueError, match="seconds: must be finite and at least 0, got -1"):
         fnn.checkpoint("run", seconds=-1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import signal
 import subprocess
@@ -144,6 +145,32 @@ def test_ctrl_c_during_steps_leaves_a_checkpoint_that_goes_on(
             times += 1
 
     assert times >= 4
+    assert digest(kept) == digest(alone)
+
+
+def test_a_batch_whose_step_is_given_up_is_trained_on_when_the_run_goes_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    r = np.random.default_rng(0)
+    batches = [tuple(r.normal(size=(2, 600, 2))) for _ in range(4)]
+    params, given_up = fnn.init((2, 300, 2), seed=0), 0
+    alone, run = fnn.train(params, batches, eta=1e-4, epochs=2), Descent._run
+
+    def give_up(descent: Descent[Any], *given: Any) -> None:
+        nonlocal given_up
+        if descent.steps in (2, 5) and given_up < 2 * (descent.steps // 2 + 1):
+            given_up += 1
+            signal.raise_signal(signal.SIGINT)
+        else:
+            run(descent, *given)
+
+    monkeypatch.setattr(Descent, "_run", give_up)
+    kept = None
+    while kept is None:
+        with contextlib.suppress(fnn.TrainingInterrupted):
+            kept = fnn.train(params, batches, eta=1e-4, epochs=2, checkpoint=tmp_path / "run")
+
+    assert given_up == 6
     assert digest(kept) == digest(alone)
 
 

@@ -25,6 +25,17 @@ def measured(p: Problem, threads: int, weights: Any = None) -> tuple[float, floa
     return judge.measure(p.params.flat)
 
 
+def test_errors_that_are_finite_may_have_an_infinite_sum() -> None:
+    params = fnn.init((1, 2, 1), seed=0, output=fnn.identity)
+    x, y = np.ones((3, 1)), np.full((3, 1), 1.2e154)
+    run = fnn.train(params, x, np.ones((3, 1)), eta=0.1, epochs=2, validation=(x, y))
+
+    assert run.history.validation_error is not None
+    assert run.history.validation_error.tolist() == [np.inf, np.inf]
+    assert fnn.error(params, x, y) == np.inf
+    assert np.isfinite(fnn.error(params, x[:1], y[:1]))
+
+
 @given(problems(counts=COUNTS), st.integers(1, 4))
 @settings(deadline=None, max_examples=100)
 def test_the_error_is_that_of_error_to_the_bit(p: Problem, threads: int) -> None:
