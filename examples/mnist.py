@@ -10,7 +10,8 @@ All recipes train on the first 50,000 training images for 30 epochs and follow t
   first nine seeds get 97.73 to 97.92 % of these, 97.87 % in the median, and 97.63 to 97.86 % of the test images,
   97.78 % in the median. (With all weights of σ = 1, seven seeds got 97.69 to 97.95 and 97.61 to 97.82 %.)
 - dropout: 784-1024-10, ReLU and softmax; cross-entropy; Adam, whose η falls from 0.001 to 0 in half a wave; batches of
-  100; a fifth of the inputs and half of the hidden units take no part in a step.
+  100; a fifth of the inputs and half of the hidden units take no part in a step. Seed 0 gets 98.76 % of the images that
+  are left right and 98.71 % of the test images, the seeds 1 and 2 get 98.64 % of these.
 
 Run it as::
 

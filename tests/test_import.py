@@ -1,6 +1,7 @@
 """What `import fnn` does, and what it leaves to those who ask for it."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import fnn
 
 INIT = Path(fnn.__file__).read_text(encoding="utf-8")
+README = Path(__file__).parents[1] / "README.md"
 OTHERS = ("jax", "matplotlib", "onnx", "pandas", "safetensors", "scipy", "sklearn", "torch", "tqdm")
 LATER = ("derivatives", "export", "gradcheck", "idx", "jacobians", "nopython", "saving")
 
@@ -44,6 +46,10 @@ def test_import_leaves_out() -> None:
 def test_every_name_is_that_of_its_module(name: str, module: str) -> None:
     assert getattr(fnn, name) is getattr(__import__(module, fromlist=[name]), name)
     assert name in dir(fnn)
+
+
+def test_the_readme_names_every_name() -> None:
+    assert set(reexported()) - set(re.findall(r"\w+", README.read_text(encoding="utf-8"))) == set()
 
 
 def test_star() -> None:
