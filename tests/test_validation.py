@@ -96,7 +96,7 @@ def test_what_is_held_out_is_as_if_it_were_given(p: Problem, part: float, seed: 
     last = fnn.error(run.params, p.x[out], p.y[out], loss=p.loss, reduction=p.reduction, weights=share)
     assert run.history.validation_error[-1] == last
     found, wanted = run.history.validation_accuracy, apart.history.validation_accuracy
-    assert (found is None) == (wanted is None)
+    assert found is None or wanted is not None  # a part may happen to be one-hot where the whole isn't
     if found is not None and wanted is not None:
         assert_array_equal(found, wanted)
     assert (p.x.tobytes(), p.y.tobytes()) == before

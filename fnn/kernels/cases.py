@@ -140,13 +140,19 @@ def case_at(cases: Cases, place: int) -> int:
     return cases.order[place] if cases.has_order else place
 
 
-@linked(lambda t: types.float64(cases_type(t), types.int64, types.int64))
-def total_weight(cases: Cases, first: int, rows: int) -> float:
+@inline
+def weight_of(cases: Cases, first: int, rows: int) -> float:
     """Σ_c w_c over the places first .. first + rows of the order."""
     total = 0.0
     for place in range(first, first + rows):
         total += cases.weights[case_at(cases, place)]
     return total
+
+
+@linked(lambda t: types.float64(cases_type(t), types.int64, types.int64))
+def total_weight(cases: Cases, first: int, rows: int) -> float:
+    """The same by a call, for kernels that must be compiled fast."""
+    return weight_of(cases, first, rows)
 
 
 @inline

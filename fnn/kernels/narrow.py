@@ -1,9 +1,11 @@
 """The equations, F1 to B4 and G1, for a network and a batch that are so small that calls would take most of the time.
 
-The numbers are those of `fnn.kernels.equations`, to the bit, but the cases lie side by side in a vector, so that the
-sigmoids of all take no longer than that of one. Z_l, A_l and Δ_l have a row for each unit, and so has W_l: the weights
-into the unit and, behind them, its bias, to which an input of 1 belongs. Every product is then a sum of vectors times
-single numbers (see `fnn.kernels.chains`).
+The numbers are those of `fnn.kernels.equations`, to the bit, and so are the formulas beside the code, in which the rows
+of a batch are cases. But in memory the cases lie side by side in a vector, so that the sigmoids of all take no longer
+than that of one: Z_l, A_l and Δ_l have a row for each unit, and so has W_l, the weights into the unit and, behind them,
+its bias, to which an input of 1 belongs. Every product is then a sum of vectors times single numbers (see
+`fnn.kernels.chains`). B1 and the update of W_l come with the way back, layer by layer: Wˡ is used by B4 before G1
+changes it. Which networks are narrow says `fnn.kernels.narrow_plan.is_narrow`.
 
 Nothing is called but activations other than the sigmoid, and losses other than the squared error.
 """

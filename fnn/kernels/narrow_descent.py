@@ -5,7 +5,7 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.kernels import plan
-from fnn.kernels.cases import Cases, Labels, Reals, Weights, case_at, cases_of
+from fnn.kernels.cases import Cases, Labels, Reals, Weights, case_at, cases_of, weight_of
 from fnn.kernels.chains import turn
 from fnn.kernels.descend import CASE, EPOCH, LOADED, STOPPED
 from fnn.kernels.intrinsics import aligned, like, pointer, shift
@@ -87,15 +87,6 @@ def narrow_kernel(
             epoch, first, total, weight = epoch + 1, 0, 0.0, 0.0
     clock[EPOCH], clock[CASE], clock[LOADED], sums[0], sums[1] = epoch, first, 1, total, weight
     relay(net, False)
-
-
-@forced
-def weight_of(cases: Cases, first: int, rows: int) -> float:
-    """Σ_c w_c over the places first .. first + rows of the order."""
-    total = 0.0
-    for place in range(first, first + rows):
-        total += cases.weights[case_at(cases, place)]
-    return total
 
 
 @forced
