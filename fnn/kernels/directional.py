@@ -32,7 +32,7 @@ from fnn.kernels.options import inline
 from fnn.kernels.plan import Net, block, entry, function_of, net_type, rounded
 from fnn.kernels.tile import BIAS, KEEP, STORE, ZERO, panel_width
 
-INPUTS, PARAMETERS, BOTH = 1, 2, 3  # what moves
+INPUTS, PARAMETERS = 1, 2  # what moves; their sum: both
 
 
 @linked(lambda t: types.void(net_type(t), net_type(t), types.int64, types.int64, types.int64))

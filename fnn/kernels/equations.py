@@ -8,6 +8,8 @@ A batch is a matrix whose rows are cases: A_l and Z_l are (N, n_l), W_l is (n_{l
 `forward` and `backward` treat the cases first .. first + rows and only read the weights; `gradient` treats a part of
 the rows of each W_l, over all cases. Blocks of the one and parts of the other may be computed at the same time: every
 number is one chain of operations in one order, however the work is cut.
+
+`fnn.kernels.narrow` has the same equations, with the same bits, for networks that are too small for these calls.
 """
 
 from numba import types
