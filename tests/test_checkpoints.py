@@ -193,8 +193,6 @@ def test_what_is_no_path_is_refused_by_its_name(given: Any) -> None:
 def test_a_file_that_can_not_be_written_is_known_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         run(tmp_path / "none" / "run")
-    with pytest.raises(TypeError, match="path: needs a path, got 3"):
-        fnn.train(PROBLEM.params, PROBLEM.x, PROBLEM.y, checkpoint=3, **OPTIONS)  # type: ignore[arg-type] # what is refused
     with pytest.raises(ValueError, match="seconds: must be finite and at least 0, got -1"):
         fnn.checkpoint("run", seconds=-1)
 
