@@ -40,17 +40,19 @@ class StreamDescent(Descent[DT]):
     ) -> None:  # fmt: skip
         inputs, outputs = (np.empty((0, units), params.dtype) for units in (params.sizes[0], params.sizes[-1]))
         nothing = Batch(inputs, outputs, NO_LABELS, NO_WEIGHTS, False)
+        self._firsts = [0]  # the number of the first step of each epoch
         super().__init__(params, nothing, loss, mean, optimizer, restraints, ROOM + 1, seed, epochs, state)
         self.steps_an_epoch = MANY
         self.digest: int | None = None  # of the epoch's batches so far, if somebody sets it to 0 before the first
         self.took = 0, 0.0  # steps of the last call, and their seconds without the waiting for batches
-        self._stream, self._number, self._done = stream, 0, 0
-        self._firsts = [0]  # the number of the first step of each epoch
+        self._stream = stream
         self._ahead, self._ahead_from = np.zeros((0, 0), params.dtype), 0
 
     def start(self, at: Snapshot) -> None:
         """Go on from there."""
         super().start(at)
+        self._firsts = self._firsts[: at.epoch + 1]
+        self._number, self._done = 0, self._firsts[-1]
         self._good = copy_on_line(self._weights)  # with these, the error of a batch was finite
 
     @property
