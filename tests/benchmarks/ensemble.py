@@ -14,7 +14,7 @@ from .timing import seconds_each
 from .workloads import Array
 
 NETWORKS, SIZES, CASES, ETA = 1024, (2, 16, 1), 64, 0.1
-STEPS = 200  # in one call
+STEPS = 2000  # in one call; what comes before them takes fnn as long as some 100
 REQUIRED = 3.0
 
 ARCHITECTURES, MIXED_CASES, BATCH, EPOCHS = 64, 512, 32, 20
