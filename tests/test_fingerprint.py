@@ -43,6 +43,6 @@ def test_of_cases() -> None:
     found = fingerprints(batch_of(params, LARGE, labels, weights, fnn.cross_entropy))
 
     assert found == {
-        "x": fingerprint(LARGE), "scale": "1.0", "y": fingerprint(labels), "weights": fingerprint(weights)
+        "x": fingerprint(LARGE), "y": fingerprint(labels), "weights": fingerprint(weights)
     }  # fmt: skip
     assert fingerprints(batch_of(params, LARGE, labels, None, fnn.cross_entropy))["weights"] == "None"
