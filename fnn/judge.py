@@ -24,15 +24,16 @@ class Judge(Generic[DT]):
     """Measures the error, and the accuracy if the targets name classes, in one pass; the cases are sound."""
 
     def __init__(
-        self, architecture: Architecture, dtype: np.dtype[DT], batch: Batch[DT], loss: Loss, mean: bool, threads: int
-    ) -> None:
+        self, architecture: Architecture, dtype: np.dtype[DT], batch: Batch[DT], loss: Loss, mean: bool,
+        threads: int | None,
+    ) -> None:  # fmt: skip
         self._batch, self._loss, self._mean = batch, loss, mean
         count, self._layout = batch.number, architecture.layout(dtype, BLOCK)
         self._middle = sum(loss.targets.no_and_yes) / 2
         self._classes = _classes(batch, loss)
         self._errors = np.empty(count)
-        wish = threads if count * architecture.count >= WORTH_THREADS else 1
-        self._threads = min(wish, available(), count // BLOCK) or 1
+        most = available() if count * architecture.count >= WORTH_THREADS else 1
+        self._threads = min(threads or most, most, count // BLOCK) or 1
         pieces = 1 if self._threads == 1 else PIECES * self._threads
         self._piece = BLOCK * -(-count // (BLOCK * pieces))
         self._spaces = [np.zeros(self._layout.whole, dtype) for _ in range(self._threads)]

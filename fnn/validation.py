@@ -14,7 +14,6 @@ from fnn.judge import Judge
 from fnn.loss import Loss
 from fnn.params import DT, Params
 from fnn.sharing import Shared
-from fnn.threads import available
 
 
 def split_off(
@@ -71,4 +70,4 @@ def judge_of(
     if held_out is None:
         return None
 
-    return Judge(params._architecture, params.dtype, held_out, loss, mean, threads or available())
+    return Judge(params._architecture, params.dtype, held_out, loss, mean, threads)

@@ -109,9 +109,14 @@ def survive(kind: Kind, folder: Path, r: random.Random, longest: float, kills: i
     path, result = folder / "run.npz", folder / "result"
     rules = checkpoint(path, seconds=r.choice([0, 0, 0.01, 0.1]))
     done, killed = -1, 0
+
+    def end() -> None:
+        (folder / "unfinished").write_text(train(kind, checkpoint=rules))
+        (folder / "unfinished").rename(result)  # a result is there as a whole or not at all
+
     while not result.exists():
         seconds = r.uniform(0, longest) if killed < kills else None
-        if not in_child(lambda: result.write_text(train(kind, checkpoint=rules)), seconds):
+        if not in_child(end, seconds):
             killed += 1
         before, done = done, read_all(path)
         assert done >= before, f"went back from epoch {before} to {done}"
@@ -144,6 +149,8 @@ def main() -> int:
     for number in range(options.count):
         with tempfile.TemporaryDirectory() as folder:
             is_right, killed = trial(number, options.seed, Path(folder))
+        if not is_right:
+            print(f"run {number} of seed {options.seed} ended with other bits")
         wrong, kills = wrong + (not is_right), kills + killed
     print(f"{options.count} runs, killed {kills} times: {options.count - wrong} ended with the bits of one left alone")
 

@@ -94,6 +94,8 @@ def test_values_beyond_float32() -> None:
     refuses(ValueError, "x: .*beyond float32 in row 1$", fnn.forward, SINGLE, with_value(X, (1, 0), 1e39))
 
 
+NO_NUMBERS = "y: needs real numbers, got dtype object"
+
 BAD_Y = [
     (np.zeros((4, 3)), ValueError, r"y: needs shape \(4, 2\), got \(4, 3\)"),
     (np.zeros((3, 2)), ValueError, r"y: needs shape \(4, 2\), got \(3, 2\)"),
@@ -103,7 +105,6 @@ BAD_Y = [
     (np.zeros((0, 2)), ValueError, r"y: needs shape \(4, 2\), got \(0, 2\)"),
     ([0, 1, 1, 0], ValueError, r"got \(4,\); for .*labels, use loss=fnn.cross_entropy or fnn.one_hot\(labels, 2\)"),
     ([[1.0], [1.0, 2.0]], ValueError, "y: can't be made an array"),
-    (None, TypeError, "y: needs (real numbers, got dtype object|the targets)"),
     (np.zeros((4, 2), complex), TypeError, "y: needs real numbers, got dtype complex128"),
     ([["a", "b"]] * 4, TypeError, "y: needs real numbers, got dtype <U1"),
     (with_value(Y, (3, 0), NAN), ValueError, "y: NaN or infinity in row 3"),
@@ -117,6 +118,11 @@ def test_y(y: Any, error: type[Exception], message: str) -> None:
         refuses(error, message, call, NETWORK, X, y)
     prefix = "validation " if message.startswith("y: ") else ""
     refuses(error, prefix + message, train, NETWORK, X, Y, validation=(X, y))
+
+
+def test_y_that_is_missing() -> None:
+    for call in LEARNERS:
+        refuses(TypeError, "y: needs the targets" if call is train else NO_NUMBERS, call, NETWORK, X, None)
 
 
 def test_y_of_a_single_case() -> None:
