@@ -7,24 +7,26 @@ from typing import Final
 
 from fnn.threads import available
 
-CALL = 0.03  # seconds that a call should last: long beside starting threads, short beside a person's patience
-TRIAL = 0.008  # that a call should last whose number of threads is on trial: long beside starting them, too
-PROBE = 0.002  # that the call before a trial should last,
-HOPELESS = 2.0  # which is spared if a step takes so many times as long
-EARNED = 3e-6  # seconds of a step below which two barriers and three threads can't gain anything
-FLOPS = 1e11  # of one core, in float32, for a first guess
-SLOW = 10.0  # times the first guess that a step may well take
-GAIN = 0.95  # of the present time for a step: what a number of threads must stay below to be preferred
-SLOWER = 1.5  # times the best time seen with the present number: something has changed
-FEWEST, MOST = 2, 32  # calls from one trial to the next
+CALL: Final = 0.03  # seconds that a call should last: long beside starting threads, short beside a person's patience
+PROBE: Final = 0.005  # that the call before a trial should last, which is spared
+HOPELESS: Final = 2.5  # if a step takes so many times as long
+EARNED: Final = 3e-6  # seconds of a step below which two barriers and three threads can't gain anything
+LARGE: Final = 1e-4  # from which on all threads are tried first
+FLOPS: Final = 1e11  # of one core, in float32, for a first guess
+SLOW: Final = 10.0  # times the first guess that a step may well take
+GAIN: Final = 0.95  # of the present time for a step: what a number of threads must stay below to be preferred
+SLOWER: Final = 1.5  # times the best time seen with the present number: something has changed
+FEWEST: Final = 2  # calls from one trial to the next,
+MOST: Final = 48  # at most,
+SETTLING: Final = 10  # and to the first one where all threads run: a virtual machine spreads them within 0.3 s
 
 
 class Pace:
-    """Measures how fast calls go, and climbs from one thread to the number that is fastest.
+    """Measures how fast calls go, and climbs to the number of threads that is fastest: from one, or down from all.
 
     Threads that wait for each other are slow when another process has one of the processors, many times slower than one
-    alone in the worst case. So the number that is best is a matter of the moment, and each that isn't yet known is
-    tried in small steps and for a short time, ever more seldom if it doesn't pay. It changes no bit of the result.
+    alone in the worst case. So the number that is best is a matter of the moment, and the neighbours of the present one
+    are tried, each for the time of a call, ever more seldom if it doesn't pay. It changes no bit of the result.
 
     Parameters
     ----------
@@ -40,16 +42,17 @@ class Pace:
         self._choices = [1] if guess < EARNED else sorted({*halvings, max(most - 1, 1)})
         self._seconds = max(guess, 1e-7)  # of a step, at present
         self._best = float("inf")  # of a step with the present number of threads
-        self._at = 0  # the present choice
-        self._towards = 1  # the next trial: one choice up, or down
-        self._wait = FEWEST  # calls from one trial to the next
+        is_large = guess > LARGE
+        self._at = len(self._choices) - 1 if is_large else 0  # the present choice
+        self._towards = -1 if is_large else 1  # the next trial: one choice up, or down
+        self._wait = SETTLING if is_large else FEWEST  # calls from one trial to the next
         self._calls = -1  # since the last trial; the first call only measures
         self._trying = self._probed = False
 
     def next(self) -> tuple[int, int]:
         """Steps and threads for the next call."""
         self._trying = self._calls >= self._wait and self._candidate() != self._at
-        seconds = CALL if not self._trying and self._calls >= 0 else TRIAL if self._probed else PROBE
+        seconds = CALL if self._probed or (self._calls >= 0 and not self._trying) else PROBE
 
         return max(1, round(seconds / self._seconds)), self._choices[self._candidate() if self._trying else self._at]
 

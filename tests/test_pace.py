@@ -35,16 +35,24 @@ def test_a_wish_is_a_limit() -> None:
 
 def test_short_runs_learn_from_each_other() -> None:
     seconds = {1: 4e-4, 2: 2e-4, 3: 1.5e-4, 4: 1e-4}
-    chosen = [run(pace_for(1.25e8, None), seconds, 1)[0][1] for _ in range(40)]
+    chosen = [run(pace_for(5e6, None), seconds, 1)[0][1] for _ in range(40)]
 
     assert chosen[0] == 1
     assert chosen[-10:].count(4) >= 8
 
 
+def test_large_steps_begin_with_all_threads() -> None:
+    seconds = {1: 4e-3, 2: 2e-3, 3: 1.5e-3, 4: 1e-3}
+    chosen = [threads for _, threads in run(Pace(1e9, 4), seconds, pace.SETTLING + 1)]
+
+    assert set(chosen) == {4}
+    assert run(Pace(1e9, 1), seconds, 1)[0][1] == 1
+
+
 def test_runs_side_by_side_do_not_share_their_state() -> None:
-    one = pace_for(1.5e8, None)
+    one = pace_for(6e6, None)
     run(one, {1: 1e-3, 2: 2e-3, 3: 1.0, 4: 1.0}, 2)
-    other = pace_for(1.5e8, None)
+    other = pace_for(6e6, None)
     while one.next()[1] == 1:
         one.saw(1, 1, 1e-3)
 
@@ -58,18 +66,20 @@ def test_small_steps_are_for_one_thread() -> None:
     assert chosen[-1][0] == round(pace.CALL / 1e-7)
 
 
+@pytest.mark.parametrize("work, first", [(5e6, 1), (1e8, 4)])
 @pytest.mark.parametrize("best", [1, 2, 3, 4])
-def test_the_fastest_is_found_and_kept(best: int) -> None:
+def test_the_fastest_is_found_and_kept(best: int, work: float, first: int) -> None:
     seconds = {threads: 1e-4 * 1.5 ** abs(threads - best) for threads in (1, 2, 3, 4)}
-    chosen = [threads for _, threads in run(Pace(1e8, 4), seconds, 200)]
+    chosen = [threads for _, threads in run(Pace(work, 4), seconds, 200)]
 
-    assert chosen[0] == 1
+    assert chosen[0] == first
     assert chosen.count(best) > 150
 
 
+@pytest.mark.parametrize("work", [5e6, 1e8])
 @pytest.mark.parametrize("best", [1, 2, 3, 4])
-def test_it_notices_that_another_is_faster_now(best: int) -> None:
-    p = Pace(1e8, 4)
+def test_it_notices_that_another_is_faster_now(best: int, work: float) -> None:
+    p = Pace(work, 4)
     run(p, {1: 4e-4, 2: 2e-4, 3: 1.5e-4, 4: 1e-4}, 50)
     seconds = {threads: 4e-4 * 1.5 ** abs(threads - best) for threads in (1, 2, 3, 4)}
     chosen = [threads for _, threads in run(p, seconds, 300)]
@@ -81,7 +91,7 @@ def test_it_notices_that_another_is_faster_now(best: int) -> None:
 @settings(deadline=None)
 def test_threads_that_do_not_pay_cost_little(slowdown: list[float]) -> None:
     seconds = {1: 1e-4} | {threads: 1e-4 * times for threads, times in zip((2, 3, 4), slowdown, strict=True)}
-    p = Pace(1e7, 4)
+    p = Pace(5e6, 4)
     spent = steps = 0.0
     while spent < 2.0:
         ((count, threads),) = run(p, seconds, 1)

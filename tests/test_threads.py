@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fnn
-from fnn.threads import available, run_parts
+from fnn.threads import available, run_parts, spread_out
 from tests.problems import problem
 
 pytestmark = pytest.mark.usefixtures("exact_threads")
@@ -202,6 +202,17 @@ def test_the_interpreter_is_free_while_a_kernel_runs() -> None:
         done.set()
         thread.join()
     assert ticks > 10
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs os.sched_setaffinity")
+def test_a_thread_leaves_a_processor_that_is_taken_and_may_go_anywhere_then() -> None:
+    allowed = os.sched_getaffinity(0)
+    for left in allowed:
+        taken = allowed - {left}
+        spread_out(taken)
+        assert taken == os.sched_getaffinity(0) == allowed
+    spread_out(taken)
+    assert taken == os.sched_getaffinity(0) == allowed
 
 
 def test_a_failure_in_a_part_comes_out() -> None:
