@@ -7,13 +7,14 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.kernels import plan
-from fnn.kernels.fetch import DATA, LABELLED, NUMBER, WEIGHTED, WEIGHTS, X, fetch_case
+from fnn.kernels.fetch import DATA, LABELLED, NUMBER, ROW, WEIGHTED, WEIGHTS, X, Y, fetch_case
 from fnn.kernels.functions import CODE_OF_SIGMOID
-from fnn.kernels.intrinsics import Floats, Integers, doubles, like, like_pointer, pointer, shift
+from fnn.kernels.intrinsics import Floats, Integers, doubles, like, like_pointer, pointer, prefetch, shift
 from fnn.kernels.linking import linked
 from fnn.kernels.losses import ANY, ENDS, PROBABILITIES, RULE, bounds, words_at
 from fnn.kernels.options import inline
 from fnn.kernels.plan import Net, block, entry, net_type
+from fnn.kernels.tile import line_width
 
 # What `find_fault` finds.
 FINE, BAD_X, BAD_Y, BAD_LABEL, BAD_WEIGHT, NO_WEIGHT, OUTSIDE, NOT_A_DISTRIBUTION = range(8)
@@ -153,6 +154,24 @@ def weight_of(cases: Cases, first: int, rows: int) -> float:
 def total_weight(cases: Cases, first: int, rows: int) -> float:
     """The same by a call, for kernels that must be compiled fast."""
     return weight_of(cases, first, rows)
+
+
+@inline
+def prefetch_targets(cases: Cases, outputs: int, first: int, rows: int) -> None:
+    """Have what `load` will read of so many cases brought into the cache, but for the inputs."""
+    for place in range(first, first + rows):
+        case = cases.order[place]
+        if cases.sources != 0:
+            words = words_at(cases.sources)
+            prefetch(words_at(words[Y + DATA] + case * words[Y + ROW]))
+        elif cases.has_labels:
+            prefetch(shift(cases.labels, case))
+        else:
+            for j in range(0, outputs, line_width(cases.y)):
+                prefetch(shift(cases.y, case * outputs + j))
+            prefetch(shift(cases.y, (case + 1) * outputs - 1))
+        if cases.has_weights:
+            prefetch(shift(cases.weights, case))
 
 
 @inline

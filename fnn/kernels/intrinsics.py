@@ -71,6 +71,22 @@ def aligned(typingctx: Any, p: Any) -> Any:
 
 
 @intrinsic
+def prefetch(typingctx: Any, p: Any) -> Any:
+    """Have the cache line that p points into brought to the second-level cache, meanwhile; p may point anywhere."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [arguments[0].type, word, word, word])
+        builder.call(
+            builder.module.declare_intrinsic("llvm.prefetch", [arguments[0].type], kind),
+            [arguments[0], word(0), word(2), word(1)],
+        )
+        return context.get_dummy_value()
+
+    return types.void(p), codegen
+
+
+@intrinsic
 def address(typingctx: Any, p: Any) -> Any:
     """Where p points to, as a number."""
 

@@ -62,7 +62,7 @@ def restrained_phase(
     work = _BEFORE + _AFTER if numbers[GRADIENT_NORM] == like(into, 0.0) else _BEFORE
     piece = next_piece(crew, ROWS, each, -1)
     while piece >= 0:
-        soon = coming(cases, inputs, next_first, rows, piece, crew.parts * each)
+        soon = coming(cases, net, next_first, rows, piece, crew.parts * each)
         gradient(net, rows, into, start, STORE, like(into, 0.0), piece, crew.parts * each, soon)
         if last:
             use(net, into, method, numbers, work, like(into, 1.0), piece, crew.parts * each)

@@ -28,7 +28,7 @@ def rule_phase(
     each = pieces(crew, rows * entry(net, 0, plan.MULTIPLICATIONS), inputs, LEAST_ROWS)
     piece = next_piece(crew, ROWS, each, -1)
     while piece >= 0:
-        soon = coming(cases, inputs, next_first, rows, piece, crew.parts * each)
+        soon = coming(cases, net, next_first, rows, piece, crew.parts * each)
         gradient(net, rows, into, start, STORE, like(into, 0.0), piece, crew.parts * each, soon)
         if last:
             use(net, into, method, numbers, piece, crew.parts * each)
