@@ -5,7 +5,7 @@ A[i,k] = a[i a_row + k a_col], B[k,j] = b[(j // P) b_panel + k b_row + j % P]. S
 row = its length of row; a packed one, whose panels lie one behind the other, has panel = rows · P and row = P.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from llvmlite import ir
 from numba import types
@@ -14,7 +14,9 @@ from numba.core import cgutils
 from fnn.kernels.intrinsics import Floats, Integers, shift
 from fnn.kernels.linking import linked
 from fnn.kernels.options import inline, intrinsic
-from fnn.kernels.tile import line_width, machine, panel_width, require_pointer, tile, tile_rows
+from fnn.kernels.tile import LINE, line_width, machine, panel_width, require_pointer, tile, tile_rows
+
+MOST_BLOCKS: Final = 2**62  # by one call of a tile
 
 
 class Soon(NamedTuple):
@@ -34,20 +36,22 @@ def soon_type(t: types.Float) -> types.Type:
 @inline
 def what_comes(
     soon: Soon, length: int, done: int, block: int, b: Floats, b_panel: int, b_row: int, panel_length: int
-) -> Floats:
-    """What a tile fetches meanwhile, so many elements at a time: a piece of the rows, else of the next panel of B.
+) -> tuple[Floats, int, int]:
+    """What tiles fetch meanwhile, so many elements each: a row that comes soon, else the next panel of B.
 
-    Without it the first tile to use a panel that comes from memory or the third-level cache waits for it: 110 instead
-    of 200 GFLOP/s for layers of 1024 units and more.
+    That is from where, by how many bytes a time, and for how many tiles, one below the other. Without it the first tile
+    to use a panel that comes from memory or the third-level cache waits for it: 110 instead of 200 GFLOP/s for layers
+    of 1024 units and more.
     """
     if soon.rows > 0:
         of_row = (soon.length + length - 1) // length
         row = done // of_row
         if row < soon.rows:
-            return shift(soon.matrix, soon.order[row] * soon.length + (done - row * of_row) * length)
+            fetched = done - row * of_row
+            return shift(soon.matrix, soon.order[row] * soon.length + fetched * length), LINE, of_row - fetched
     elif b_row == panel_width(b) and block * length < panel_length:  # a packed panel lies in one piece
-        return shift(b, b_panel + block * length)
-    return b
+        return shift(b, b_panel + block * length), LINE, (panel_length + length - 1) // length - block
+    return b, 0, MOST_BLOCKS
 
 
 def _product(t: types.Float) -> Any:
@@ -73,7 +77,7 @@ def _many_tiles(
     m: int, n: int, k: int, a: Floats, a_row: int, a_col: int, b: Floats, b_panel: int, b_row: int,
     c: Floats, c_panel: int, c_row: int, start: int, bias: Floats, finish: int, eta: float, soon: Soon,
 ) -> None:  # fmt: skip
-    """`matmul` tile by tile: panels outside, blocks of rows of nearly equal height inside."""
+    """`matmul` tile by tile: panels outside, blocks of rows of nearly equal height inside, many by one call."""
     panel, limit = panel_width(c), tile_rows(c)
     blocks = (m + limit - 1) // limit
     height = m // blocks
@@ -83,17 +87,20 @@ def _many_tiles(
     done = 0
     for j in range(0, n, width):
         q = j // panel
-        i = 0
+        i = block = 0
         b_q = shift(b, q * b_panel)
-        for block in range(blocks):
+        while block < blocks:
             rows = height + (block < taller)
+            source, step, count = what_comes(soon, fetched, done, block, b_q, b_panel, b_row, k * panel)
+            count = min(count, (taller if block < taller else blocks) - block)
             tile(
-                rows, k, shift(a, i * a_row), a_row, a_col, b_q, b_panel, b_row,
+                rows, count, k, shift(a, i * a_row), a_row, a_col, b_q, b_panel, b_row,
                 shift(c, q * c_panel + i * c_row), c_panel, c_row, start, shift(bias, j), finish, eta,
-                min(width, n - j), what_comes(soon, fetched, done, block, b_q, b_panel, b_row, k * panel),
+                min(width, n - j), source, step,
             )  # fmt: skip
-            i += rows
-            done += 1
+            i += rows * count
+            block += count
+            done += count
 
 
 @inline
@@ -108,31 +115,64 @@ def matmul(
     """
     # One tile may take 5 ns: 3 more, or 25 for a row, if this were not compiled into its caller.
     if m <= tile_rows(c) and n <= _tile_width(m, panel_width(c)):
-        tile(m, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta, n, b)
+        tile(m, 1, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta, n, b, 0)
     else:
         _many_tiles(m, n, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta, soon)
 
 
-@intrinsic
-def transpose_block(typingctx: Any, src: Any, src_row: Any, dst: Any, dst_row: Any) -> Any:
-    """dst[j,i] = src[i,j] for a square block as wide as a vector, half a panel."""
+def _transposing(dst: Any, is_whole: bool) -> Any:
+    """The code of `transpose_block` or `transpose_edge`."""
     require_pointer(dst)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        block, block_row, to, to_row = arguments
-        _, itemsize, lanes, _, _ = machine(context, dst.dtype)
-        vector = ir.VectorType(to.type.pointee, lanes)
+        block, block_row, to, to_row, *extent = arguments
+        shape = machine(context, dst.dtype)
+        lanes, itemsize, i32 = shape.lanes, shape.itemsize, ir.IntType(32)
+        vector, mask = ir.VectorType(to.type.pointee, lanes), ir.VectorType(ir.IntType(1), lanes)
 
         def address(p: Any, stride: Any, row: int) -> Any:
             start = cgutils.gep(builder, p, builder.mul(stride, ir.Constant(stride.type, row)))
             return builder.bitcast(start, vector.as_pointer())
+
+        def first(count: Any) -> Any:
+            """A mask of so many lanes."""
+            numbers = ir.Constant(ir.VectorType(i32, lanes), list(range(lanes)))
+            limit = builder.insert_element(ir.Constant(numbers.type, ir.Undefined), builder.trunc(count, i32), i32(0))
+            limits = builder.shuffle_vector(limit, limit, ir.Constant(numbers.type, [0] * lanes))
+            return builder.icmp_signed("<", numbers, limits)
+
+        def there(row: int, count: Any, lanes_of_row: Any) -> Any:
+            """The mask of a row, no lane at all from the row `count` on."""
+            none = ir.Constant(mask, [0] * lanes)
+            return builder.select(builder.icmp_signed("<", count.type(row), count), lanes_of_row, none)
+
+        def call(name: str, returned: Any, values: list[Any]) -> Any:
+            """Call one of LLVM's masked intrinsics."""
+            kind = ir.FunctionType(returned, [value.type for value in values])
+            name = f"llvm.masked.{name}.v{lanes}f{8 * itemsize}.p0"
+            return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
+
+        def load(row: int) -> Any:
+            p = address(block, block_row, row)
+            if is_whole:
+                return builder.load(p, align=itemsize)
+            nothing = ir.Constant(vector, None)
+            return call("load", vector, [p, i32(itemsize), there(row, extent[0], across), nothing])
+
+        def store(row: int) -> None:
+            p = address(to, to_row, row)
+            if is_whole:
+                builder.store(rows[row], p, align=itemsize)
+            else:
+                call("store", ir.VoidType(), [rows[row], p, i32(itemsize), there(row, extent[1], down)])
 
         def shuffle(i: int, j: int, lane_numbers: list[int]) -> Any:
             return builder.shuffle_vector(
                 rows[i], rows[j], ir.Constant(ir.VectorType(ir.IntType(32), lanes), lane_numbers)
             )
 
-        rows = [builder.load(address(block, block_row, row), align=itemsize) for row in range(lanes)]
+        down, across = (None, None) if is_whole else map(first, extent)
+        rows = [load(row) for row in range(lanes)]
         bit = 1
         while bit < lanes:
             # Exchange one bit of the number of the row with that of the lane; the second vector's lanes follow.
@@ -143,34 +183,41 @@ def transpose_block(typingctx: Any, src: Any, src_row: Any, dst: Any, dst_row: A
                     rows[row], rows[row + bit] = shuffle(row, row + bit, low), shuffle(row, row + bit, high)
             bit *= 2
         for row in range(lanes):
-            builder.store(rows[row], address(to, to_row, row), align=itemsize)
+            store(row)
 
         return context.get_dummy_value()
 
-    return types.void(dst, types.int64, dst, types.int64), codegen
+    return codegen
+
+
+@intrinsic
+def transpose_block(typingctx: Any, src: Any, src_row: Any, dst: Any, dst_row: Any) -> Any:
+    """dst[j,i] = src[i,j] for a square block as wide as a vector, half a panel."""
+    return types.void(dst, types.int64, dst, types.int64), _transposing(dst, True)
+
+
+@intrinsic
+def transpose_edge(typingctx: Any, src: Any, src_row: Any, dst: Any, dst_row: Any, height: Any, width: Any) -> Any:
+    """The same for i < height, j < width, at most as many; nothing else is read or written."""
+    return types.void(dst, types.int64, dst, types.int64, types.int64, types.int64), _transposing(dst, False)
 
 
 @linked(_transposition)
 def _transpose_by_blocks(n: int, src: Floats, src_panel: int, src_row: int, dst: Floats, k0: int, k1: int) -> None:
-    """Square blocks by shuffles; what is left above, to the right and below element by element."""
+    """Square blocks by shuffles, those at the edges by masks: a tenth of the time of element by element."""
     panel = panel_width(dst)
     block = panel // 2
-    top = min((k0 + block - 1) // block * block, k1)
-    bottom, right = top + (k1 - top) // block * block, n // block * block
-    for i in range(top, bottom, block):
-        to = i // panel * panel * n + i % panel
-        for j in range(0, right, block):
-            corner = shift(src, j // panel * src_panel + i * src_row + j % panel)
-            transpose_block(corner, src_row, shift(dst, to + j * panel), panel)
-    for j in range(n):
-        column = shift(src, j // panel * src_panel + j % panel)
-        i = k0
-        while i < k1:
-            if i == top < bottom and j < right:
-                i = bottom
+    i = k0
+    while i < k1:
+        height = min(block - i % block, k1 - i)
+        to = shift(dst, i // panel * panel * n + i % panel)
+        for j in range(0, n, block):
+            corner, width = shift(src, j // panel * src_panel + i * src_row + j % panel), min(block, n - j)
+            if height == block == width:
+                transpose_block(corner, src_row, shift(to, j * panel), panel)
             else:
-                dst[i // panel * panel * n + j * panel + i % panel] = column[i * src_row]
-                i += 1
+                transpose_edge(corner, src_row, shift(to, j * panel), panel, height, width)
+        i += height
 
 
 @inline

@@ -110,8 +110,8 @@ def weighted_inputs(inputs: int, units: int, a: Floats, w: Floats, z: Floats) ->
     else:
         for j in range(0, units, 4 * panel):
             tile(
-                1, inputs, a, 0, 1, shift(w, j), panel, units, shift(z, j), panel, panel, BIAS, shift(b, j), STORE,
-                like(z, 0.0), min(4 * panel, units - j), w,
+                1, 1, inputs, a, 0, 1, shift(w, j), panel, units, shift(z, j), panel, panel, BIAS, shift(b, j), STORE,
+                like(z, 0.0), min(4 * panel, units - j), w, 0,
             )  # fmt: skip
 
 

@@ -29,7 +29,8 @@ STORE: Final = 0  # C = acc
 DESCEND: Final = 1  # C = fma(-eta, acc, C): one step of gradient descent
 
 _WIDEST: Final = 8
-_LINE: Final = 64  # bytes of a cache line
+LINE: Final = 64  # bytes of a cache line
+_LONG: Final = 32  # turns from which on it pays to fetch C while they last
 
 
 class Machine(NamedTuple):
@@ -89,7 +90,7 @@ def line_width(typingctx: Any, p: Any) -> Any:
     require_pointer(p)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return ir.Constant(ir.IntType(64), _LINE // machine(context, p.dtype).itemsize)
+        return ir.Constant(ir.IntType(64), LINE // machine(context, p.dtype).itemsize)
 
     return types.int64(p), codegen
 
@@ -99,11 +100,12 @@ def widest(rows: int) -> int:
     return {1: _WIDEST, 2: 4}.get(rows, 2)
 
 
-# What a tile takes, in order: the arguments of `matmul`, with columns for m and n.
+# What a tile takes, in order: how many blocks lie one below the other, and the arguments of `matmul`, columns for n.
 _ARGUMENTS: Final = {
-    "k": "i64", "a": "ptr", "a_row": "i64", "a_col": "i64", "b": "ptr", "b_panel": "i64", "b_row": "i64",
-    "c": "ptr", "c_panel": "i64", "c_row": "i64", "start": "i64", "bias": "ptr", "finish": "i64", "eta": "element",
-    "columns": "i64", "soon": "ptr",
+    "blocks": "i64", "k": "i64", "a": "ptr", "a_row": "i64", "a_col": "i64",
+    "b": "ptr", "b_panel": "i64", "b_row": "i64", "c": "ptr", "c_panel": "i64", "c_row": "i64",
+    "start": "i64", "bias": "ptr", "finish": "i64", "eta": "element", "columns": "i64",
+    "soon": "ptr", "soon_step": "i64",
 }  # fmt: skip
 
 
@@ -147,13 +149,10 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     arguments = ", ".join(f"{kind} %{argument}" for argument, kind in _ARGUMENTS.items())
     yield f"define internal void @{name}({arguments}) nounwind {{".replace("element", element)
     yield "entry:"
-    # Every start and finish runs the same instructions: one row of constants stands in for C, and acc·1 + -0 is acc.
+    # STORE and DESCEND run the same instructions: one row of constants stands in for C, and acc·1 + -0 is acc.
+    yield f"%from_zero = icmp eq i64 %start, {ZERO}"
     yield f"%keep = icmp eq i64 %start, {KEEP}"
-    yield f"%from_bias = icmp eq i64 %start, {BIAS}"
     yield f"%descend = icmp eq i64 %finish, {DESCEND}"
-    yield "%constant = select i1 %from_bias, ptr %bias, ptr @zeros"
-    yield "%first = select i1 %keep, ptr %c, ptr %constant"
-    yield "%last = select i1 %descend, ptr %c, ptr @minus_zeros"
     for matrix, varies in (("first", "keep"), ("last", "descend")):
         yield f"%{matrix}_row = select i1 %{varies}, i64 %c_row, i64 0"
         yield f"%{matrix}_panel = select i1 %{varies}, i64 %c_panel, i64 {2 * lanes}"
@@ -162,29 +161,51 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
         yield f"%columns.last = sub i32 %columns.32, {(vectors - 1) * lanes}"
         yield from splat("%columns.last", "i32", "%limit")
         yield f"%mask = icmp slt <{lanes} x i32> <{', '.join(f'i32 {lane}' for lane in range(lanes))}>, %limit"
-    yield from addresses("first", "%first_row", "%first_panel", rows)
-    for r, v in block:
-        yield load(f"%first.{r}.{v}", v, f"%start.{r}.{v}")
-    yield from addresses("c", "%c_row", "%c_panel", rows)
-    for r, v in block:
-        yield f"call void @llvm.prefetch.p0(ptr %c.{r}.{v}, i32 1, i32 3, i32 1)"  # to be written when k is through
+        yield f"%full = icmp sge i32 %columns.last, {lanes}"
+    yield f"%minus_eta = fneg {element} %eta"
+    yield f"%factor = select i1 %descend, {element} %minus_eta, {element} 1.0"
+    yield f"%is_long = icmp sge i64 %k, {_LONG}"
     yield f"%a_row.bytes = mul i64 %a_row, {itemsize}"
     for r in range(1, rows, 2):
         # Hidden from LLVM, or it would step from row to row by a chain of additions as long as the sums take.
         yield f"%a_row.{r}.0 = mul i64 %a_row.bytes, {r}"
         yield f'%a_row.{r} = call i64 asm "", "=r,0"(i64 %a_row.{r}.0)'
+    yield "br label %block"
+
+    yield "block:"
+    yield "%blocks.left = phi i64 [ %blocks, %entry ], [ %blocks.next, %next ]"
+    yield "%a.block = phi ptr [ %a, %entry ], [ %a.next, %next ]"
+    yield "%c.block = phi ptr [ %c, %entry ], [ %c.next, %next ]"
+    yield "%soon.block = phi ptr [ %soon, %entry ], [ %soon.next, %next ]"
+    yield "%first = select i1 %keep, ptr %c.block, ptr %bias"
+    yield "%last = select i1 %descend, ptr %c.block, ptr @minus_zeros"
+    yield from addresses("c.block", "%c_row", "%c_panel", rows)
+    yield "br i1 %from_zero, label %begin, label %read"
+    yield "read:"
+    yield from addresses("first", "%first_row", "%first_panel", rows)
+    for r, v in block:
+        yield load(f"%first.{r}.{v}", v, f"%read.{r}.{v}")
+    yield "br label %begin"
+    yield "begin:"
+    for r, v in block:
+        yield f"%start.{r}.{v} = phi {vector} [ zeroinitializer, %block ], [ %read.{r}.{v}, %read ]"
+    yield "br i1 %is_long, label %fetch, label %loop"
+    yield "fetch:"
+    for r, v in block:
+        yield f"call void @llvm.prefetch.p0(ptr %c.block.{r}.{v}, i32 1, i32 3, i32 1)"  # to be written in the end
     yield "br label %loop"
 
     yield "loop:"
-    yield "%soon.k = phi ptr [ %soon, %entry ], [ %soon.next, %loop ]"
-    yield "%left = phi i64 [ %k, %entry ], [ %left.next, %loop ]"
-    yield "%ak = phi ptr [ %a, %entry ], [ %ak.next, %loop ]"
-    yield "%bk = phi ptr [ %b, %entry ], [ %bk.next, %loop ]"
+    yield "%soon.k = phi ptr [ %soon.block, %begin ], [ %soon.block, %fetch ], [ %soon.next, %loop ]"
+    yield "%left = phi i64 [ %k, %begin ], [ %k, %fetch ], [ %left.next, %loop ]"
+    yield "%ak = phi ptr [ %a.block, %begin ], [ %a.block, %fetch ], [ %ak.next, %loop ]"
+    yield "%bk = phi ptr [ %b, %begin ], [ %b, %fetch ], [ %bk.next, %loop ]"
     for r, v in block:
-        yield f"%acc.{r}.{v} = phi {vector} [ %start.{r}.{v}, %entry ], [ %sum.{r}.{v}, %loop ]"
+        begun = f"%start.{r}.{v}"
+        yield f"%acc.{r}.{v} = phi {vector} [ {begun}, %begin ], [ {begun}, %fetch ], [ %sum.{r}.{v}, %loop ]"
     # A line a turn: in a burst they would keep the processor waiting, because it waits for some twenty at a time.
     yield "call void @llvm.prefetch.p0(ptr %soon.k, i32 0, i32 2, i32 1)"
-    yield f"%soon.next = getelementptr i8, ptr %soon.k, i64 {_LINE}"
+    yield "%soon.next = getelementptr i8, ptr %soon.k, i64 %soon_step"
     yield from addresses("bk", "0", "%b_panel", 1)
     for v in range(vectors):
         yield load(f"%bk.0.{v}", v, f"%b.{v}")
@@ -203,26 +224,33 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield "br i1 %more, label %loop, label %done"
 
     yield "done:"
-    yield f"%minus_eta = fneg {element} %eta"
-    yield f"%factor = select i1 %descend, {element} %minus_eta, {element} 1.0"
     yield from splat("%factor", element, "%scale")
     yield from addresses("last", "%last_row", "%last_panel", rows)
     for r, v in block:
         yield load(f"%last.{r}.{v}", v, f"%old.{r}.{v}")
         yield fma("%scale", f"%sum.{r}.{v}", f"%old.{r}.{v}", f"%new.{r}.{v}")
         if v < vectors - 1 or not masked:
-            yield store(f"%new.{r}.{v}", f"%c.{r}.{v}", v)
+            yield store(f"%new.{r}.{v}", f"%c.block.{r}.{v}", v)
     if masked:
         # What a masked store wrote can't be forwarded to a load that follows soon: 5 ns in a small network, each time.
-        yield f"%full = icmp sge i32 %columns.last, {lanes}"
         yield "br i1 %full, label %whole, label %part"
         yield "whole:"
         for r in range(rows):
-            yield f"store {vector} %new.{r}.{vectors - 1}, ptr %c.{r}.{vectors - 1}, align {itemsize}"
-        yield "ret void"
+            yield f"store {vector} %new.{r}.{vectors - 1}, ptr %c.block.{r}.{vectors - 1}, align {itemsize}"
+        yield "br label %next"
         yield "part:"
         for r in range(rows):
-            yield store(f"%new.{r}.{vectors - 1}", f"%c.{r}.{vectors - 1}", vectors - 1)
+            yield store(f"%new.{r}.{vectors - 1}", f"%c.block.{r}.{vectors - 1}", vectors - 1)
+    yield "br label %next"
+
+    yield "next:"
+    for matrix in "ac":
+        yield f"%{matrix}.height = mul i64 %{matrix}_row, {rows}"
+        yield f"%{matrix}.next = getelementptr {element}, ptr %{matrix}.block, i64 %{matrix}.height"
+    yield "%blocks.next = sub i64 %blocks.left, 1"
+    yield "%below = icmp sgt i64 %blocks.next, 0"
+    yield "br i1 %below, label %block, label %end"
+    yield "end:"
     yield "ret void"
     yield "}"
 
@@ -236,9 +264,8 @@ def _module(table: str, shape: Machine) -> Iterator[str]:
     yield f"declare void @llvm.masked.store.{suffix}.p0({vector}, ptr, i32, {bits})"
     yield "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
     length = _WIDEST * lanes
-    for name, value in (("zeros", "0.0"), ("minus_zeros", "-0.0")):
-        values = ", ".join([f"{element} {value}"] * length)
-        yield f"@{name} = internal constant [{length} x {element}] [{values}], align 64"
+    values = ", ".join([f"{element} -0.0"] * length)
+    yield f"@minus_zeros = internal constant [{length} x {element}] [{values}], align 64"
     addresses = []
     for masked in [True] if masks else [False, True]:
         for r in range(1, rows + 1):
@@ -285,19 +312,21 @@ _cells: Final = _Tiles(_tiles, lambda dtype: types.int64(types.CPointer(dtype)))
 
 @intrinsic
 def tile(
-    typingctx: Any, rows: Any, k: Any, a: Any, a_row: Any, a_col: Any, b: Any, b_panel: Any, b_row: Any,
+    typingctx: Any, rows: Any, blocks: Any, k: Any, a: Any, a_row: Any, a_col: Any, b: Any, b_panel: Any, b_row: Any,
     c: Any, c_panel: Any, c_row: Any, start: Any, bias: Any, finish: Any, eta: Any, columns: Any, soon: Any,
+    soon_step: Any,
 ) -> Any:  # fmt: skip
-    """One block of C = A B: rows ≤ tile_rows(c), columns ≤ widest(rows) vectors; the rest as in `matmul`.
+    """Blocks of C = A B, one below the other: rows ≤ tile_rows(c), columns ≤ widest(rows) vectors; see `matmul`.
 
-    Meanwhile the k cache lines from `soon` on are fetched into the second-level cache; with nothing to fetch, pass b.
+    Meanwhile blocks · k places from `soon` on, so many bytes apart, are fetched into the second-level cache: 64 for one
+    cache line after the other. With nothing to fetch, pass b and 0.
     """
     require_pointer(c)
     i, p = types.int64, types.CPointer(c.dtype)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         shape = machine(context, c.dtype)
-        rows, columns = arguments[0], arguments[-2]
+        rows, columns = arguments[0], arguments[-3]
 
         def constant(n: int) -> Any:
             return ir.Constant(ir.IntType(64), n)
@@ -313,7 +342,7 @@ def tile(
 
         return context.get_dummy_value()
 
-    return types.void(i, i, p, i, i, p, i, i, p, i, i, i, p, i, c.dtype, i, p), codegen
+    return types.void(i, i, i, p, i, i, p, i, i, p, i, i, i, p, i, c.dtype, i, p, i), codegen
 
 
 reached_through(tile, _cells)
