@@ -54,7 +54,7 @@ def test_epochs_of_batches_are_such_steps_to_the_bit(p: Problem, batch_size: int
 @settings(deadline=None, max_examples=40)
 def test_epochs_of_batches_by_the_oracle(p: Problem, batch_size: int | None, seed: int) -> None:
     options: dict[str, Any] = {"eta": 1e-5, "epochs": 3, "batch_size": batch_size, "seed": seed}
-    run = fnn.train(p.params, p.x, p.y, **options, **p.options)
+    run = trained(p, **options, **p.options)
     net, errors = reference.train(
         reference.network(p.params), p.x.astype(float), p.dense, p.measure, reduction=p.reduction, weights=p.weights,
         **options,
