@@ -16,13 +16,15 @@ FLOPS: Final = 1e11  # of one core, in float32, for a first guess
 SLOW: Final = 10.0  # times the first guess that a step may well take
 GAIN: Final = 0.95  # of the present time for a step: what a number of threads must stay below to be preferred
 SLOWER: Final = 1.5  # times the best time seen with the present number: something has changed
+FIRST: Final = 3  # calls with one thread, of which all but the last are short: code and data come from afar
 FEWEST: Final = 2  # calls from one trial to the next,
 MOST: Final = 48  # at most,
 SETTLING: Final = 10  # and to the first one where all threads run: a virtual machine spreads them within 0.3 s
+PATIENCE: Final = 3  # calls in turn that may be slower than one thread was
 
 
 class Pace:
-    """Measures how fast calls go, and climbs to the number of threads that is fastest: from one, or down from all.
+    """Measures how fast calls go, and climbs to the number of threads that is fastest: from one, or from all down.
 
     Threads that wait for each other are slow when another process has one of the processors, many times slower than one
     alone in the worst case. So the number that is best is a matter of the moment, and the neighbours of the present one
@@ -41,33 +43,36 @@ class Pace:
         halvings = {most >> n for n in range(most.bit_length())}
         self._choices = [1] if guess < EARNED else sorted({*halvings, max(most - 1, 1)})
         self._seconds = max(guess, 1e-7)  # of a step, at present
+        self._alone = float("inf")  # of a step with one thread, as far as is known
+        self._slower = 0  # calls in turn with more, which took longer
         self._best = float("inf")  # of a step with the present number of threads
         is_large = guess > LARGE
         self._at = len(self._choices) - 1 if is_large else 0  # the present choice
         self._towards = -1 if is_large else 1  # the next trial: one choice up, or down
         self._wait = SETTLING if is_large else FEWEST  # calls from one trial to the next
-        self._calls = -1  # since the last trial; the first call only measures
+        self._calls = -FIRST  # since the last trial; the first ones only measure, with one thread
         self._trying = self._probed = False
 
     def next(self) -> tuple[int, int]:
         """Steps and threads for the next call."""
         self._trying = self._calls >= self._wait and self._candidate() != self._at
-        seconds = CALL if self._probed or (self._calls >= 0 and not self._trying) else PROBE
+        is_first = self._calls < 0
+        seconds = PROBE if self._calls < -1 or (self._trying and not self._probed) else CALL
+        choice = 0 if is_first else self._candidate() if self._trying else self._at
 
-        return max(1, round(seconds / self._seconds)), self._choices[self._candidate() if self._trying else self._at]
+        return max(1, round(seconds / self._seconds)), self._choices[choice]
 
     def seconds(self, steps: int) -> float:
         """How long so many steps will take, as far as can be told; before the first call, how long they might."""
-        return steps * self._seconds * (1 if self._calls >= 0 else SLOW)
+        return steps * self._seconds * (1 if self._calls > -FIRST else SLOW)
 
     def saw(self, steps: int, threads: int, seconds: float) -> None:
         """Learn how long a call took."""
         each = seconds / steps
+        if threads == 1:
+            self._alone = each
         if not self._trying:
-            self._calls += 1
-            self._seconds, self._best = each, min(self._best, each)
-            if each > SLOWER * self._best:
-                self._best, self._wait = each, FEWEST
+            self._note(each)
             return
         if not self._probed and each < HOPELESS * self._seconds:
             self._probed = True
@@ -79,6 +84,20 @@ class Pace:
         else:
             self._towards = -self._towards
             self._wait = min(2 * self._wait, MOST)
+
+    def _note(self, each: float) -> None:
+        """Learn how long a step takes with the present number of threads."""
+        self._calls += 1
+        self._seconds = each
+        if self._calls <= 0:
+            return
+        self._slower = self._slower + 1 if each > self._alone else 0
+        self._best = min(self._best, each)
+        if self._slower == PATIENCE:
+            self._at, self._slower, self._seconds, self._best = 0, 0, self._alone, self._alone
+            self._towards, self._wait = 1, FEWEST
+        elif each > SLOWER * self._best:
+            self._best, self._wait = each, FEWEST
 
     def _candidate(self) -> int:
         """The choice to try: the neighbour on that side, or on the other where there is none."""

@@ -43,10 +43,19 @@ def test_short_runs_learn_from_each_other() -> None:
 
 def test_large_steps_begin_with_all_threads() -> None:
     seconds = {1: 4e-3, 2: 2e-3, 3: 1.5e-3, 4: 1e-3}
-    chosen = [threads for _, threads in run(Pace(1e9, 4), seconds, pace.SETTLING + 1)]
+    chosen = [threads for _, threads in run(Pace(1e9, 4), seconds, pace.FIRST + pace.SETTLING)]
 
-    assert set(chosen) == {4}
-    assert run(Pace(1e9, 1), seconds, 1)[0][1] == 1
+    assert chosen == [1] * pace.FIRST + [4] * pace.SETTLING
+    assert {threads for _, threads in run(Pace(1e9, 1), seconds, 50)} == {1}
+
+
+def test_all_threads_are_given_up_at_once_if_one_is_faster() -> None:
+    seconds = {1: 1e-3, 2: 1.5e-3, 3: 2e-3, 4: 2.5e-3}
+    chosen = [threads for _, threads in run(Pace(1e9, 4), seconds, 60)]
+
+    given_up = pace.FIRST + pace.PATIENCE
+    assert chosen[:given_up] == [1] * pace.FIRST + [4] * pace.PATIENCE
+    assert set(chosen[given_up:]) == {1, 2}
 
 
 def test_runs_side_by_side_do_not_share_their_state() -> None:
@@ -66,13 +75,13 @@ def test_small_steps_are_for_one_thread() -> None:
     assert chosen[-1][0] == round(pace.CALL / 1e-7)
 
 
-@pytest.mark.parametrize("work, first", [(5e6, 1), (1e8, 4)])
+@pytest.mark.parametrize("work", [5e6, 1e8])
 @pytest.mark.parametrize("best", [1, 2, 3, 4])
-def test_the_fastest_is_found_and_kept(best: int, work: float, first: int) -> None:
+def test_the_fastest_is_found_and_kept(best: int, work: float) -> None:
     seconds = {threads: 1e-4 * 1.5 ** abs(threads - best) for threads in (1, 2, 3, 4)}
     chosen = [threads for _, threads in run(Pace(work, 4), seconds, 200)]
 
-    assert chosen[0] == first
+    assert chosen[0] == 1
     assert chosen.count(best) > 150
 
 
