@@ -9,12 +9,11 @@ from numba import types
 from fnn.kernels import plan
 from fnn.kernels.fetch import DATA, LABELLED, NUMBER, ROW, WEIGHTED, WEIGHTS, X, Y, fetch_case
 from fnn.kernels.functions import CODE_OF_SIGMOID
-from fnn.kernels.intrinsics import Floats, Integers, doubles, like, like_pointer, pointer, prefetch, shift
+from fnn.kernels.intrinsics import Floats, Integers, address, doubles, like, like_pointer, pointer, prefetch, shift
 from fnn.kernels.linking import linked
 from fnn.kernels.losses import ANY, ENDS, PROBABILITIES, RULE, bounds, words_at
 from fnn.kernels.options import inline
 from fnn.kernels.plan import Net, block, entry, net_type
-from fnn.kernels.tile import line_width
 
 # What `find_fault` finds.
 FINE, BAD_X, BAD_Y, BAD_LABEL, BAD_WEIGHT, NO_WEIGHT, OUTSIDE, NOT_A_DISTRIBUTION = range(8)
@@ -156,22 +155,23 @@ def total_weight(cases: Cases, first: int, rows: int) -> float:
     return weight_of(cases, first, rows)
 
 
-@inline
+@linked(lambda t: types.void(cases_type(t), types.int64, types.int64, types.int64))
 def prefetch_targets(cases: Cases, outputs: int, first: int, rows: int) -> None:
-    """Have what `load` will read of so many cases brought into the cache, but for the inputs."""
+    """Have the targets of the cases at the places first .. first + rows of the order brought into the cache.
+
+    That is where they begin and end; what lies between, in long rows, the processor sees coming.
+    """
+    each = address(shift(cases.y, outputs)) - address(cases.y)  # bytes
+    start, step = address(cases.y), each
+    if cases.sources != 0:
+        words = words_at(cases.sources)
+        start, step = words[Y + DATA], words[Y + ROW]
+    elif cases.has_labels:
+        start, step, each = address(cases.labels), 8, 8
     for place in range(first, first + rows):
-        case = cases.order[place]
-        if cases.sources != 0:
-            words = words_at(cases.sources)
-            prefetch(words_at(words[Y + DATA] + case * words[Y + ROW]))
-        elif cases.has_labels:
-            prefetch(shift(cases.labels, case))
-        else:
-            for j in range(0, outputs, line_width(cases.y)):
-                prefetch(shift(cases.y, case * outputs + j))
-            prefetch(shift(cases.y, (case + 1) * outputs - 1))
-        if cases.has_weights:
-            prefetch(shift(cases.weights, case))
+        y = start + cases.order[place] * step
+        prefetch(words_at(y))
+        prefetch(words_at(y + each - 8))
 
 
 @inline

@@ -270,7 +270,8 @@ def coming(cases: Cases, net: Net, first: int, rows: int, part: int, parts: int)
     length = inputs if cases.sources == 0 else words_at(cases.sources)[LENGTH]
     count = min(rows, cases.number - first) if cases.has_order and cases.number * length > _NEAR else 0
     top, bottom = share(count, part, parts)
-    prefetch_targets(cases, entry(net, net.layers, plan.UNITS), first + top, bottom - top)
+    if count > 0:
+        prefetch_targets(cases, entry(net, net.layers, plan.UNITS), first + top, bottom - top)
     return Soon(cases.x, shift(cases.order, first + top), length, bottom - top)
 
 

@@ -5,7 +5,7 @@ A[i,k] = a[i a_row + k a_col], B[k,j] = b[(j // P) b_panel + k b_row + j % P]. S
 row = its length of row; a packed one, whose panels lie one behind the other, has panel = rows · P and row = P.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
@@ -15,8 +15,6 @@ from fnn.kernels.intrinsics import Floats, Integers, shift
 from fnn.kernels.linking import linked
 from fnn.kernels.options import inline, intrinsic
 from fnn.kernels.tile import LINE, line_width, machine, panel_width, require_pointer, tile, tile_rows
-
-MOST_BLOCKS: Final = 2**62  # by one call of a tile
 
 
 class Soon(NamedTuple):
@@ -31,27 +29,6 @@ class Soon(NamedTuple):
 def soon_type(t: types.Float) -> types.Type:
     """`Soon` as a Numba type."""
     return types.NamedTuple([types.CPointer(t), types.CPointer(types.int64), types.int64, types.int64], Soon)
-
-
-@inline
-def what_comes(
-    soon: Soon, length: int, done: int, block: int, b: Floats, b_panel: int, b_row: int, panel_length: int
-) -> tuple[Floats, int, int]:
-    """What tiles fetch meanwhile, so many elements each: a row that comes soon, else the next panel of B.
-
-    That is from where, by how many bytes a time, and for how many tiles, one below the other. Without it the first tile
-    to use a panel that comes from memory or the third-level cache waits for it: 110 instead of 200 GFLOP/s for layers
-    of 1024 units and more.
-    """
-    if soon.rows > 0:
-        of_row = (soon.length + length - 1) // length
-        row = done // of_row
-        if row < soon.rows:
-            fetched = done - row * of_row
-            return shift(soon.matrix, soon.order[row] * soon.length + fetched * length), LINE, of_row - fetched
-    elif b_row == panel_width(b) and block * length < panel_length:  # a packed panel lies in one piece
-        return shift(b, b_panel + block * length), LINE, (panel_length + length - 1) // length - block
-    return b, 0, MOST_BLOCKS
 
 
 def _product(t: types.Float) -> Any:
@@ -83,15 +60,24 @@ def _many_tiles(
     height = m // blocks
     taller = m - height * blocks
     width = _tile_width(m, panel)
-    fetched = k * line_width(b)  # elements, by one tile
-    done = 0
+    # A tile fetches a line a turn: of the rows that come soon, else of the next panel of B. The first tile that uses a
+    # panel from memory or the third-level cache would wait for it: 110 instead of 200 GFLOP/s for layers of 1024 units.
+    length = k * line_width(b)  # elements, by one tile
+    of_panel = (panel + line_width(b) - 1) // line_width(b)  # tiles
+    of_row = (soon.length + length - 1) // length
+    row = fetched = 0
     for j in range(0, n, width):
         q = j // panel
         i = block = 0
         b_q = shift(b, q * b_panel)
         while block < blocks:
+            source, step, count = b_q, 0, blocks - block
+            if row < soon.rows:
+                source, step = shift(soon.matrix, soon.order[row] * soon.length + fetched * length), LINE
+                count = of_row - fetched
+            elif soon.rows == 0 and b_row == panel and block < of_panel:  # a packed panel lies in one piece
+                source, step, count = shift(b_q, b_panel + block * length), LINE, of_panel - block
             rows = height + (block < taller)
-            source, step, count = what_comes(soon, fetched, done, block, b_q, b_panel, b_row, k * panel)
             count = min(count, (taller if block < taller else blocks) - block)
             tile(
                 rows, count, k, shift(a, i * a_row), a_row, a_col, b_q, b_panel, b_row,
@@ -100,7 +86,9 @@ def _many_tiles(
             )  # fmt: skip
             i += rows * count
             block += count
-            done += count
+            fetched += count
+            if fetched >= of_row:
+                row, fetched = row + 1, 0
 
 
 @inline

@@ -150,7 +150,6 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield f"define internal void @{name}({arguments}) nounwind {{".replace("element", element)
     yield "entry:"
     # STORE and DESCEND run the same instructions: one row of constants stands in for C, and acc·1 + -0 is acc.
-    yield f"%from_zero = icmp eq i64 %start, {ZERO}"
     yield f"%keep = icmp eq i64 %start, {KEEP}"
     yield f"%descend = icmp eq i64 %finish, {DESCEND}"
     for matrix, varies in (("first", "keep"), ("last", "descend")):
@@ -161,7 +160,6 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
         yield f"%columns.last = sub i32 %columns.32, {(vectors - 1) * lanes}"
         yield from splat("%columns.last", "i32", "%limit")
         yield f"%mask = icmp slt <{lanes} x i32> <{', '.join(f'i32 {lane}' for lane in range(lanes))}>, %limit"
-        yield f"%full = icmp sge i32 %columns.last, {lanes}"
     yield f"%minus_eta = fneg {element} %eta"
     yield f"%factor = select i1 %descend, {element} %minus_eta, {element} 1.0"
     yield f"%is_long = icmp sge i64 %k, {_LONG}"
@@ -178,8 +176,9 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield "%c.block = phi ptr [ %c, %entry ], [ %c.next, %next ]"
     yield "%soon.block = phi ptr [ %soon, %entry ], [ %soon.next, %next ]"
     yield "%first = select i1 %keep, ptr %c.block, ptr %bias"
-    yield "%last = select i1 %descend, ptr %c.block, ptr @minus_zeros"
-    yield from addresses("c.block", "%c_row", "%c_panel", rows)
+    # What to do is asked anew for each block, or LLVM would write the loop over blocks once for each answer.
+    yield '%start.now = call i64 asm sideeffect "", "=r,0"(i64 %start)'
+    yield f"%from_zero = icmp eq i64 %start.now, {ZERO}"
     yield "br i1 %from_zero, label %begin, label %read"
     yield "read:"
     yield from addresses("first", "%first_row", "%first_panel", rows)
@@ -191,6 +190,7 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
         yield f"%start.{r}.{v} = phi {vector} [ zeroinitializer, %block ], [ %read.{r}.{v}, %read ]"
     yield "br i1 %is_long, label %fetch, label %loop"
     yield "fetch:"
+    yield from addresses("c.block", "%c_row", "%c_panel", rows)
     for r, v in block:
         yield f"call void @llvm.prefetch.p0(ptr %c.block.{r}.{v}, i32 1, i32 3, i32 1)"  # to be written in the end
     yield "br label %loop"
@@ -224,23 +224,29 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield "br i1 %more, label %loop, label %done"
 
     yield "done:"
+    # As if it were another address, or LLVM would keep those of all rows in memory for as long as the sums take.
+    yield '%c.now = call ptr asm sideeffect "", "=r,0"(ptr %c.block)'
+    yield "%last = select i1 %descend, ptr %c.now, ptr @minus_zeros"
+    yield from addresses("c.now", "%c_row", "%c_panel", rows)
     yield from splat("%factor", element, "%scale")
     yield from addresses("last", "%last_row", "%last_panel", rows)
     for r, v in block:
         yield load(f"%last.{r}.{v}", v, f"%old.{r}.{v}")
         yield fma("%scale", f"%sum.{r}.{v}", f"%old.{r}.{v}", f"%new.{r}.{v}")
         if v < vectors - 1 or not masked:
-            yield store(f"%new.{r}.{v}", f"%c.block.{r}.{v}", v)
+            yield store(f"%new.{r}.{v}", f"%c.now.{r}.{v}", v)
     if masked:
         # What a masked store wrote can't be forwarded to a load that follows soon: 5 ns in a small network, each time.
+        yield '%columns.now = call i32 asm sideeffect "", "=r,0"(i32 %columns.last)'
+        yield f"%full = icmp sge i32 %columns.now, {lanes}"
         yield "br i1 %full, label %whole, label %part"
         yield "whole:"
         for r in range(rows):
-            yield f"store {vector} %new.{r}.{vectors - 1}, ptr %c.block.{r}.{vectors - 1}, align {itemsize}"
+            yield f"store {vector} %new.{r}.{vectors - 1}, ptr %c.now.{r}.{vectors - 1}, align {itemsize}"
         yield "br label %next"
         yield "part:"
         for r in range(rows):
-            yield store(f"%new.{r}.{vectors - 1}", f"%c.block.{r}.{vectors - 1}", vectors - 1)
+            yield store(f"%new.{r}.{vectors - 1}", f"%c.now.{r}.{vectors - 1}", vectors - 1)
     yield "br label %next"
 
     yield "next:"

@@ -43,7 +43,8 @@ class _Constants(NamedTuple):
     widen: Any  # a power of two that makes every subnormal number normal
     widen_log2: Any
     exp: Any  # (eʳ - 1 - r)/r² for |r| ≤ ½ ln 2,
-    exp_rest: Any  # without the first two terms
+    exp_first: Any  # of these, the first two terms
+    exp_rest: Any  # and the others
     log: Any  # (log((1+s)/(1-s)) - 2s)/s³ in powers of s², for |s| ≤ 3 - 2√2
 
 
@@ -74,6 +75,7 @@ def _constants_of(
         widen=dtype(2.0 ** (bits + 1)),
         widen_log2=dtype(bits + 1),
         exp=tuple(map(dtype, exp)),
+        exp_first=tuple(map(dtype, exp[:2])),
         exp_rest=tuple(map(dtype, exp[2:])),
         log=tuple(map(dtype, log)),
     )
@@ -249,7 +251,7 @@ def sigmoid(x: float) -> float:
 
     # As in `reduced`, but as two halves that needn't wait for each other: 4 cycles less for small networks.
     square = r * r
-    e = fma(square * square, polynomial(r, c.exp_rest), fma(square, fma(r, c.exp[1], c.exp[0]), r))
+    e = fma(square * square, polynomial(r, c.exp_rest), fma(square, polynomial(r, c.exp_first), r))
 
     # 1 + 2ⁿa needs no more than the first factor of 2ⁿ; the result, which may be subnormal, needs both.
     first = n if n > c.negligible else c.negligible
