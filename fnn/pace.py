@@ -8,7 +8,7 @@ from typing import Final
 from fnn.threads import available
 
 CALL: Final = 0.03  # seconds that a call should last: long beside starting threads, short beside a person's patience
-PROBE: Final = 0.005  # that the call before a trial should last, which is spared
+PROBE: Final = 0.005  # that the first calls should last, and the one before a trial, which is spared
 HOPELESS: Final = 2.5  # if a step takes so many times as long
 EARNED: Final = 3e-6  # seconds of a step below which two barriers and three threads can't gain anything
 LARGE: Final = 1e-4  # from which on all threads are tried first
@@ -56,8 +56,8 @@ class Pace:
     def next(self) -> tuple[int, int]:
         """Steps and threads for the next call."""
         self._trying = self._calls >= self._wait and self._candidate() != self._at
-        is_first = self._calls < 0
-        seconds = PROBE if self._calls < -1 or (self._trying and not self._probed) else CALL
+        is_first, is_new = self._calls < 0, self._calls == 0 and self._best == float("inf")
+        seconds = PROBE if self._calls < -1 or is_new or (self._trying and not self._probed) else CALL
         choice = 0 if is_first else self._candidate() if self._trying else self._at
 
         return max(1, round(seconds / self._seconds)), self._choices[choice]

@@ -13,9 +13,9 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-# The processor that a thread runs on, where threads can be moved.
+# The processor that a thread runs on, where threads can be moved; asked without a pause for other threads to step in.
 _processor: Final[Callable[[], int] | None] = (
-    getattr(ctypes.CDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
+    getattr(ctypes.PyDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
 )
 _GLANCE: Final = 0.02  # seconds from one look at whether it is late to the next
 
@@ -33,14 +33,13 @@ def spread_out(taken: set[int]) -> None:
     """
     if _processor is None:
         return
-    here = _processor()
-    if here in taken:
-        allowed = os.sched_getaffinity(0)
-        here = min(allowed - taken, default=here)
+    here, allowed = _processor(), os.sched_getaffinity(0)
+    there = min(allowed - taken, default=here) if here in taken else here
+    taken.add(there)  # before it moves, or another thread might choose the same meanwhile
+    if there != here:
         with contextlib.suppress(OSError):  # it is only a hint
-            os.sched_setaffinity(0, {here})
-            os.sched_setaffinity(0, allowed)  # from here on it may go where the system sends it
-    taken.add(here)
+            os.sched_setaffinity(0, {there})
+            os.sched_setaffinity(0, allowed)  # from now on it may go where the system sends it
 
 
 def run_parts(

@@ -49,6 +49,13 @@ def test_large_steps_begin_with_all_threads() -> None:
     assert {threads for _, threads in run(Pace(1e9, 1), seconds, 50)} == {1}
 
 
+def test_the_first_call_with_all_threads_is_short() -> None:
+    # They may be a hundred times slower than one, if others have the processors.
+    chosen = run(Pace(1e9, 4), {1: 2e-3, 4: 0.2}, pace.FIRST + pace.PATIENCE)
+
+    assert chosen[pace.FIRST :] == [(round(pace.PROBE / 2e-3), 4), (1, 4), (1, 4)]
+
+
 def test_all_threads_are_given_up_at_once_if_one_is_faster() -> None:
     seconds = {1: 1e-3, 2: 1.5e-3, 3: 2e-3, 4: 2.5e-3}
     chosen = [threads for _, threads in run(Pace(1e9, 4), seconds, 60)]

@@ -215,6 +215,28 @@ def test_a_thread_leaves_a_processor_that_is_taken_and_may_go_anywhere_then() ->
     assert taken == os.sched_getaffinity(0) == allowed
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs os.sched_setaffinity")
+@pytest.mark.parametrize("refused", [False, True])
+def test_threads_on_one_processor_are_sent_to_one_each(monkeypatch: pytest.MonkeyPatch, refused: bool) -> None:
+    moves: list[set[int]] = []
+    taken: set[int] = set()
+
+    def move(_: int, to: set[int]) -> None:
+        assert refused or to == {0, 2, 3} or to <= taken  # taken before the thread moves
+        moves.append(set(to))
+        if refused:
+            raise OSError
+
+    monkeypatch.setattr("fnn.threads._processor", lambda: 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2, 3})
+    monkeypatch.setattr(os, "sched_setaffinity", move)
+    for _ in range(4):
+        spread_out(taken)
+
+    assert taken == {0, 2, 3}
+    assert moves == ([{0}, {3}] if refused else [{0}, {0, 2, 3}, {3}, {0, 2, 3}])
+
+
 def test_a_failure_in_a_part_comes_out() -> None:
     def part(number: int, parts: int) -> None:
         if number == 1:
