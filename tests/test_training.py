@@ -1,6 +1,7 @@
 """`train` against the oracle, against `grad` and `update`, and against itself with other numbers of threads."""
 
 import pickle
+from dataclasses import replace
 from itertools import pairwise, permutations
 from typing import Any
 
@@ -48,6 +49,25 @@ def test_epochs_of_batches_are_such_steps_to_the_bit(p: Problem, batch_size: int
     run = trained(p, **options, **p.options)
 
     assert run.params.flat.tobytes() == steps(p, **options).flat.tobytes()
+
+
+@pytest.mark.parametrize("layout", ["as it is", "labels", "one output", "backwards", "bytes"])
+def test_cases_that_are_fetched_ahead(monkeypatch: pytest.MonkeyPatch, layout: str) -> None:
+    # So many that they don't stay in the second-level cache, with a last batch that is smaller.
+    is_labelled, units = layout == "labels", 1 if layout == "one output" else 3
+    loss, output = (fnn.cross_entropy, fnn.softmax) if is_labelled else (fnn.squared_error, fnn.sigmoid)
+    p = problem(3, (400, 5, units), (fnn.tanh,), output, loss, 700, dtype=np.float32, labelled=is_labelled)
+    if layout == "backwards":
+        p = replace(p, x=p.x[::-1], y=p.y[::-1])
+    elif layout == "bytes":
+        p = replace(p, x=(20 * p.x).astype(np.int8), y=(p.y > 0).astype(np.uint8))
+    options: dict[str, Any] = {"eta": 1e-3, "epochs": 2, "batch_size": 64, "seed": 4}
+    wanted = steps(p, **options).flat.tobytes()
+    train_by_exactly(monkeypatch)
+
+    for threads in (1, 3):
+        run = fnn.train(p.params, p.x, p.y, threads=threads, **options, **p.options)
+        assert run.params.flat.tobytes() == wanted
 
 
 @given(problems(counts=(1, 2, 7, 65, 130, 300), widest=8, margin=1e-3), BATCHES, st.integers(0, 2**63 - 1))
