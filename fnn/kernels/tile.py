@@ -110,7 +110,7 @@ _ARGUMENTS: Final = {
 
 
 def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> Iterator[str]:
-    """The lines of one tile; if masked, its last vector may have fewer than all its columns."""
+    """The lines of one tile, from block to block; if masked, its last vector may have fewer than all its columns."""
     element, itemsize, lanes, _, _ = shape
     vector, suffix, bits = f"<{lanes} x {element}>", f"v{lanes}f{8 * itemsize}", f"<{lanes} x i1>"
     block = [(r, v) for r in range(rows) for v in range(vectors)]
