@@ -9,7 +9,7 @@ from fnn.threads import available
 
 CALL: Final = 0.03  # seconds that a call should last: long beside starting threads, short beside a person's patience
 PROBE: Final = 0.005  # that the first calls should last, and the one before a trial, which is spared
-HOPELESS: Final = 2.5  # if a step takes so many times as long
+HOPELESS: Final = 1.8  # if a step takes so many times as long
 EARNED: Final = 3e-6  # seconds of a step below which two barriers and three threads can't gain anything
 LARGE: Final = 1e-4  # from which on all threads are tried first
 FLOPS: Final = 1e11  # of one core, in float32, for a first guess
@@ -18,7 +18,8 @@ GAIN: Final = 0.95  # of the present time for a step: what a number of threads m
 SLOWER: Final = 1.5  # times the best time seen with the present number: something has changed
 FIRST: Final = 3  # calls with one thread, of which all but the last are short: code and data come from afar
 FEWEST: Final = 2  # calls from one trial to the next,
-MOST: Final = 48  # at most,
+RARER: Final = 3  # times as many after a trial that didn't pay,
+MOST: Final = 64  # at most,
 SETTLING: Final = 10  # and to the first one where all threads run: a virtual machine spreads them within 0.3 s
 PATIENCE: Final = 3  # calls in turn that may be slower than one thread was
 
@@ -83,7 +84,7 @@ class Pace:
             self._wait = FEWEST
         else:
             self._towards = -self._towards
-            self._wait = min(2 * self._wait, MOST)
+            self._wait = min(RARER * self._wait, MOST)
 
     def _note(self, each: float) -> None:
         """Learn how long a step takes with the present number of threads."""
