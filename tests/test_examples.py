@@ -715,8 +715,8 @@ class TestFamilyTree:
         assert [(part, int(total)) for part, _, total, _ in found] == [("learnt", 300), ("held out", 12)] * 2
         counts = [(int(strict), int(loose)) for _, strict, _, loose in found]
         assert counts[:2] == [(0, 0), (0, 0)]  # nothing is learnt from weights so small
-        assert counts[2][1] > 100  # roundings decide which of three networks get there; of twenty, 83 % is learnt
-        assert counts[2][0] > 10
+        assert counts[2][1] > 200
+        assert counts[2][0] > 30
         picture = tmp_path / "family_tree.png"
         assert str(picture) in text
         assert png_size(picture.read_bytes()) == (1800, 900)

@@ -35,7 +35,7 @@ def test_a_wish_is_a_limit() -> None:
 
 def test_short_runs_learn_from_each_other() -> None:
     seconds = {1: 4e-4, 2: 2e-4, 3: 1.5e-4, 4: 1e-4}
-    chosen = [run(pace_for(5e6, None), seconds, 1)[0][1] for _ in range(40)]
+    chosen = [run(pace_for(1.25e8, None), seconds, 1)[0][1] for _ in range(40)]
 
     assert chosen[0] == 1
     assert chosen[-10:].count(4) >= 8
@@ -66,9 +66,9 @@ def test_all_threads_are_given_up_at_once_if_one_is_faster() -> None:
 
 
 def test_runs_side_by_side_do_not_share_their_state() -> None:
-    one = pace_for(6e6, None)
+    one = pace_for(1.5e8, None)
     run(one, {1: 1e-3, 2: 2e-3, 3: 1.0, 4: 1.0}, 2)
-    other = pace_for(6e6, None)
+    other = pace_for(1.5e8, None)
     while one.next()[1] == 1:
         one.saw(1, 1, 1e-3)
 
@@ -107,7 +107,7 @@ def test_it_notices_that_another_is_faster_now(best: int, work: float) -> None:
 @settings(deadline=None)
 def test_threads_that_do_not_pay_cost_little(slowdown: list[float]) -> None:
     seconds = {1: 1e-4} | {threads: 1e-4 * times for threads, times in zip((2, 3, 4), slowdown, strict=True)}
-    p = Pace(5e6, 4)
+    p = Pace(1e7, 4)
     spent = steps = 0.0
     while spent < 2.0:
         ((count, threads),) = run(p, seconds, 1)

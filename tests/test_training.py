@@ -74,11 +74,16 @@ def test_cases_that_are_fetched_ahead(monkeypatch: pytest.MonkeyPatch, layout: s
 @settings(deadline=None, max_examples=40)
 def test_epochs_of_batches_by_the_oracle(p: Problem, batch_size: int | None, seed: int) -> None:
     options: dict[str, Any] = {"eta": 1e-5, "epochs": 3, "batch_size": batch_size, "seed": seed}
-    run = trained(p, **options, **p.options)
-    net, errors = reference.train(
-        reference.network(p.params), p.x.astype(float), p.dense, p.measure, reduction=p.reduction, weights=p.weights,
-        **options,
-    )  # fmt: skip
+    with np.errstate(all="ignore"):
+        net, errors = reference.train(
+            reference.network(p.params), p.x.astype(float), p.dense, p.measure, reduction=p.reduction,
+            weights=p.weights, **options,
+        )  # fmt: skip
+    try:
+        run = fnn.train(p.params, p.x, p.y, **options, **p.options)
+    except fnn.TrainingDiverged:  # as exponential outputs may, but then the oracle does, too
+        assert not np.max(np.abs(errors)) < 1e20
+        return
 
     assert_near(run.params.flat, reference.flat(net.leaves), 10.0)
     assert_allclose(run.history.error, errors, rtol=1e-4 if p.params.dtype == np.float32 else 1e-10)
