@@ -5,7 +5,7 @@ A[i,k] = a[i a_row + k a_col], B[k,j] = b[(j // P) b_panel + k b_row + j % P]. S
 row = its length of row; a packed one, whose panels lie one behind the other, has panel = rows · P and row = P.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from llvmlite import ir
 from numba import types
@@ -15,6 +15,8 @@ from fnn.kernels.intrinsics import Floats, Integers, shift
 from fnn.kernels.linking import linked
 from fnn.kernels.options import inline, intrinsic
 from fnn.kernels.tile import LINE, line_width, machine, panel_width, require_pointer, tile, tile_rows
+
+_SLOWEST: Final = 2  # halvings
 
 
 class Soon(NamedTuple):
@@ -49,22 +51,35 @@ def _tile_width(m: int, panel: int) -> int:
     return panel * (4 if m == 1 else 2 if m == 2 else 1)
 
 
+@inline
+def _tiles_for(elements: int, of_tile: int) -> int:
+    """How many tiles must each fetch so many elements, until all are there."""
+    return (elements + of_tile - 1) // of_tile
+
+
 @linked(_product)
 def _many_tiles(
     m: int, n: int, k: int, a: Floats, a_row: int, a_col: int, b: Floats, b_panel: int, b_row: int,
     c: Floats, c_panel: int, c_row: int, start: int, bias: Floats, finish: int, eta: float, soon: Soon,
 ) -> None:  # fmt: skip
     """`matmul` tile by tile: panels outside, blocks of rows of nearly equal height inside, many by one call."""
-    panel, limit = panel_width(c), tile_rows(c)
+    panel, limit, line = panel_width(c), tile_rows(c), line_width(b)
     blocks = (m + limit - 1) // limit
     height = m // blocks
     taller = m - height * blocks
     width = _tile_width(m, panel)
-    # A tile fetches a line a turn: of the rows that come soon, else of the next panel of B. The first tile that uses a
-    # panel from memory or the third-level cache would wait for it: 110 instead of 200 GFLOP/s for layers of 1024 units.
-    length = k * line_width(b)  # elements, by one tile
-    of_panel = (panel + line_width(b) - 1) // line_width(b)  # tiles
-    of_row = (soon.length + length - 1) // length
+    # A tile fetches a line a turn: of the next panels of B, else of the rows that come soon. The first tile that uses a
+    # panel from memory, the third-level cache or another core would wait for it: 110 instead of 200 GFLOP/s for layers
+    # of 1024 units, and Aᵀ Δ took a fifth longer on cores that share no cache.
+    is_packed = b_row == panel  # so that a panel lies in one piece
+    ahead = width // panel * b_panel
+    length = k * line  # elements, by one tile
+    of_panel = (panel + line - 1) // line  # tiles
+    tiles = (n + width - 1) // width * (blocks - of_panel) + of_panel  # that are left for the rows
+    slower = 0  # times that the rows can come half as fast: in a rush from memory they hold up what is needed now
+    while soon.rows > 0 and slower < _SLOWEST and soon.rows * _tiles_for(soon.length, length >> slower + 1) <= tiles:
+        slower += 1
+    reach, of_row = LINE >> slower, _tiles_for(soon.length, length >> slower)
     row = fetched = 0
     for j in range(0, n, width):
         q = j // panel
@@ -72,11 +87,14 @@ def _many_tiles(
         b_q = shift(b, q * b_panel)
         while block < blocks:
             source, step, count = b_q, 0, blocks - block
-            if row < soon.rows:
-                source, step = shift(soon.matrix, soon.order[row] * soon.length + fetched * length), LINE
+            is_next = block < of_panel and (is_packed or j + width < n)
+            if is_next and is_packed:
+                source, step, count = shift(b_q, ahead + block * length), LINE, of_panel - block
+            elif is_next:
+                source, step, count = shift(b_q, ahead + block * line), b_row * LINE // line, 1
+            elif row < soon.rows:
+                source, step = shift(soon.matrix, soon.order[row] * soon.length + fetched * (length >> slower)), reach
                 count = of_row - fetched
-            elif soon.rows == 0 and b_row == panel and block < of_panel:  # a packed panel lies in one piece
-                source, step, count = shift(b_q, b_panel + block * length), LINE, of_panel - block
             rows = height + (block < taller)
             count = min(count, (taller if block < taller else blocks) - block)
             tile(
@@ -86,9 +104,10 @@ def _many_tiles(
             )  # fmt: skip
             i += rows * count
             block += count
-            fetched += count
-            if fetched >= of_row:
-                row, fetched = row + 1, 0
+            if not is_next:
+                fetched += count
+                if fetched >= of_row:
+                    row, fetched = row + 1, 0
 
 
 @inline
