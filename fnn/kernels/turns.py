@@ -10,6 +10,7 @@ from numba import types
 
 from fnn.kernels import barrier
 from fnn.kernels.barrier import fetch_and_add, load_acquired, store_released
+from fnn.kernels.equations import share
 from fnn.kernels.intrinsics import Integers, shift
 from fnn.kernels.options import inline
 
@@ -43,6 +44,24 @@ def pieces(crew: Crew, multiplications: int, rows: int, least: int) -> int:
     if crew.parts == 1:
         return 1
     return max(1, min(_MOST, multiplications // (_PIECE * crew.parts), rows // (least * crew.parts)))
+
+
+@inline
+def halvings(crew: Crew, multiplications: int, rows: int, least: int) -> int:
+    """The same where pieces shrink: each is half of what is left of a share, the last all that is left."""
+    each, left, work = 1, rows // crew.parts, multiplications // crew.parts
+    while crew.parts > 1 and each < _MOST and left >= 2 * least and work >= 2 * _PIECE:
+        each, left, work = each + 1, left // 2, work // 2
+    return each
+
+
+@inline
+def halved(rows: int, piece: int, each: int, parts: int) -> tuple[int, int]:
+    """The rows of a piece, of `halvings`: large ones first, for which the weights are brought from the caches once."""
+    owner = piece // each
+    top, bottom = share(rows, owner, parts)
+    left = (bottom - top) >> (piece - owner * each)
+    return bottom - left, bottom if piece == owner * each + each - 1 else bottom - left // 2
 
 
 @inline

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fnn.kernels.barrier import wait_for_all
 from fnn.kernels.intrinsics import pointer
-from fnn.kernels.turns import CASES, ROWS, Crew, gate_size, next_piece, pieces
+from fnn.kernels.turns import CASES, ROWS, Crew, gate_size, halved, halvings, next_piece, pieces
 from fnn.threads import run_parts
 
 
@@ -83,3 +83,33 @@ def test_pieces_are_worth_a_turn(parts: int, work: int, rows: int, least: int) -
         assert parts > 1
         assert work / (parts * each) >= 500_000
         assert rows / (parts * each) >= least
+
+
+@njit
+def cut_by_halves(parts: int, multiplications: int, rows: int, least: int, edges: NDArray[np.int64]) -> int:
+    """Write where the pieces begin and end, and return how many there are of a share."""
+    each = halvings(Crew(0, parts, pointer(edges)), multiplications, rows, least)
+    for piece in range(parts * each):
+        edges[2 * piece], edges[2 * piece + 1] = halved(rows, piece, each, parts)
+    return each
+
+
+@settings(deadline=None)
+@given(parts=st.integers(1, 9), work=st.integers(0, 10**12), rows=st.integers(1, 10**5), least=st.integers(1, 50))
+def test_pieces_shrink_by_halves(parts: int, work: int, rows: int, least: int) -> None:
+    edges = np.zeros(2 * 8 * parts, np.int64)
+    each = cut_by_halves(parts, work, rows, least, edges)
+    begin, end = edges[: 2 * parts * each].reshape(parts * each, 2).T
+
+    assert 1 <= each <= 8
+    assert (begin[0], end[-1]) == (0, rows)
+    assert (begin[1:] == end[:-1]).all()
+    sizes = (end - begin).reshape(parts, each)
+    shares = sizes.sum(axis=1)
+    assert shares.max() - shares.min() <= 1
+    if each > 1:
+        assert parts > 1
+        assert sizes.min() >= least
+        assert work / parts / 2 ** (each - 1) >= 500_000
+        assert (sizes[:, 0] - shares // 2 <= 1).all()
+        assert (np.diff(sizes[:, :-1]) <= 0).all()
