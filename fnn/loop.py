@@ -103,9 +103,11 @@ class Loop(Generic[DT]):
         if steps >= left:
             more = min((steps - left) // descent.steps_an_epoch, self._until() - descent.epoch - 1)
             steps = left + more * descent.steps_an_epoch
-        began = time.perf_counter()
-        descent.run(steps, threads, is_long=self._pace.seconds(steps) > LONG, interrupt=self._interrupt)
-        self._pace.saw(steps, threads, time.perf_counter() - began)
+        began, before = time.perf_counter(), descent.steps
+        is_long = self._pace.seconds(steps if threads == 1 else 1) > LONG  # several threads end after a step
+        descent.run(steps, threads, is_long=is_long, interrupt=self._interrupt)
+        if descent.steps == before + steps:
+            self._pace.saw(steps, threads, time.perf_counter() - began)
 
     def _until(self) -> int:
         """The epoch at whose end somebody wants to look."""

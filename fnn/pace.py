@@ -7,7 +7,8 @@ from typing import Final
 
 from fnn.threads import available
 
-CALL: Final = 0.03  # seconds that a call should last: long beside starting threads, short beside a person's patience
+CALL: Final = 0.03  # seconds that a call should last: long beside a look around, short beside a person's patience
+LONGER: Final = 4  # times as long may it last with several threads: they take 2 ms to start, and end when asked
 PROBE: Final = 0.005  # that the first calls should last, and the one before a trial, which is spared
 HOPELESS: Final = 1.8  # if a step takes so many times as long
 EARNED: Final = 3e-6  # seconds of a step below which two barriers and three threads can't gain anything
@@ -20,7 +21,7 @@ FIRST: Final = 3  # calls with one thread, of which all but the last are short: 
 FEWEST: Final = 2  # calls from one trial to the next,
 RARER: Final = 3  # times as many after a trial that didn't pay,
 MOST: Final = 64  # at most,
-SETTLING: Final = 10  # and to the first one where all threads run: a virtual machine spreads them within 0.3 s
+SETTLING: Final = 6  # and to the first one where all threads run: a virtual machine spreads them within 0.3 s
 PATIENCE: Final = 3  # calls in turn that may be slower than one thread was
 
 
@@ -57,11 +58,18 @@ class Pace:
     def next(self) -> tuple[int, int]:
         """Steps and threads for the next call."""
         self._trying = self._calls >= self._wait and self._candidate() != self._at
-        is_first, is_new = self._calls < 0, self._calls == 0 and self._best == float("inf")
-        seconds = PROBE if self._calls < -1 or is_new or (self._trying and not self._probed) else CALL
-        choice = 0 if is_first else self._candidate() if self._trying else self._at
+        choice = 0 if self._calls < 0 else self._candidate() if self._trying else self._at
 
-        return max(1, round(seconds / self._seconds)), self._choices[choice]
+        return max(1, round(self._length(choice) / self._seconds)), self._choices[choice]
+
+    def _length(self, choice: int) -> float:
+        """Seconds that the next call should last: ever longer while nothing new is seen."""
+        is_new = self._calls == 0 and self._best == float("inf")
+        if self._calls < -1 or is_new or (self._trying and not self._probed):
+            return PROBE
+        if self._trying or choice == 0:
+            return CALL
+        return CALL * min(self._calls + 1, LONGER)
 
     def seconds(self, steps: int) -> float:
         """How long so many steps will take, as far as can be told; before the first call, how long they might."""
@@ -78,13 +86,14 @@ class Pace:
         if not self._probed and each < HOPELESS * self._seconds:
             self._probed = True
             return
+        candidate = self._candidate()
+        up = 1 if candidate > self._at else -1
         self._calls, self._probed = 0, False
         if each < GAIN * self._seconds:
-            self._at, self._seconds, self._best = self._candidate(), each, each
-            self._wait = FEWEST
+            self._at, self._seconds, self._best = candidate, each, each
+            self._towards, self._wait = up, FEWEST
         else:
-            self._towards = -self._towards
-            self._wait = min(RARER * self._wait, MOST)
+            self._towards, self._wait = -up, min(RARER * self._wait, MOST)
 
     def _note(self, each: float) -> None:
         """Learn how long a step takes with the present number of threads."""
@@ -101,12 +110,18 @@ class Pace:
             self._best, self._wait = each, FEWEST
 
     def _candidate(self) -> int:
-        """The choice to try: the neighbour on that side, or on the other where there is none."""
-        at = self._at + self._towards
-        if not 0 <= at < len(self._choices):
-            at = self._at - self._towards
+        """The choice to try: the neighbour on that side, else on the other; the present one if neither can be faster.
 
-        return min(max(at, 0), len(self._choices) - 1)
+        It can't be where threads would be too slow even if each were as fast as one alone. But that may have been
+        measured at a bad moment, so everything is tried in the end.
+        """
+        for at in (self._at + self._towards, self._at - self._towards):
+            if 0 <= at < len(self._choices):
+                least = self._alone / self._choices[at]
+                if least < GAIN * self._seconds or self._calls >= MOST:
+                    return at
+
+        return self._at
 
 
 _known: Final[dict[tuple[float, int], Pace]] = {}  # what the last run with as much work a step has learned

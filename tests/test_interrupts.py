@@ -91,6 +91,33 @@ def test_a_call_that_is_given_up_leaves_all_as_it_was(units: int, monkeypatch: p
     assert descent.steps == 3
 
 
+@pytest.mark.parametrize("optimizer", [fnn.gradient_descent(1e-3), fnn.adam(1e-3)])
+@pytest.mark.parametrize("batch_size", [7, 30, 700])  # the last in two pieces, for which there is room
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_call_ends_with_a_whole_step_when_it_is_asked_to(
+    threads: int, batch_size: int, optimizer: fnn.Optimizer
+) -> None:
+    params, (x, y) = fnn.init((2, 40, 2), seed=0), np.random.default_rng(0).normal(size=(2, 1000, 2))
+    free = restraints_of(params, 0, 0, 0, False, None, None, None, 0, None)
+    batch = batch_of(params, x, y, None, fnn.squared_error)
+    asked, alone = (
+        Descent(params, batch, fnn.squared_error, True, optimizer, free, batch_size, 0, 10**6) for _ in range(2)
+    )
+    asked.history[:] = np.nan
+    call = threading.Thread(target=asked.run, args=(10**6, threads))
+    call.start()
+    while np.isnan(asked.history[0]):
+        time.sleep(0.001)
+    asked.interrupt()
+    call.join()
+
+    assert 0 < asked.steps < 10**6
+    alone.run(asked.steps, 1)
+    assert asked.flat().tobytes() == alone.flat().tobytes()
+    assert (asked.epoch, asked.cases) == (alone.epoch, alone.cases)
+    assert asked.history[: asked.epoch].tobytes() == alone.history[: alone.epoch].tobytes()
+
+
 def test_ctrl_c_after_the_last_step_is_not_lost(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     x, y = np.random.default_rng(0).normal(size=(2, 20, 2))
     params, write, written = fnn.init((2, 3, 2), seed=0), Keeper.write, 0

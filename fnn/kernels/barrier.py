@@ -17,7 +17,8 @@ from fnn.kernels.options import inline, intrinsic
 SIZE = 64  # int64s that a barrier takes
 _ARRIVED, _ROUND = 0, 32  # on cache lines of their own
 ABANDONED = 33  # not zero if a part has failed before it came here, so that nobody need wait
-ASKED, AGREED = 34, 35  # not zero to end a long step before it changes anything: who asks, and what the first part says
+# Not zero to end after a step, or before a long one changes anything: who asks, and what the first part says.
+ASKED, AGREED = 34, 35
 _SPINS = 4000  # some 20 µs
 
 

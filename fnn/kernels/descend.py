@@ -39,13 +39,15 @@ from fnn.kernels.options import inline
 from fnn.kernels.plan import COLUMNS, Net, entry, errors_of, net_type
 from fnn.kernels.shuffle import shuffle
 from fnn.kernels.tile import DESCEND, KEEP, STORE, ZERO, panel_width
-from fnn.kernels.turns import CASES, ROWS, Crew, next_piece, pieces
+from fnn.kernels.turns import CASES, ROWS, Crew, halved, halvings, next_piece, pieces
 
 # The clock: the epoch, the first case of the next batch in it, whether the workspace holds the one batch that there is,
 # and whether an error was not finite.
 EPOCH, CASE, LOADED, STOPPED, HANDS = range(5)
 
-LEAST_CASES, LEAST_ROWS = 32, 24  # of a piece: for fewer cases, the weights come too slowly from the caches
+LEAST_CASES, LEAST_ROWS = 8, 24  # of a piece
+_FAR: Final = 2_000_000  # weights that don't stay in the caches: pieces must have more cases, all of which they serve
+_MORE_CASES: Final = 32
 _NEAR: Final = 250_000  # elements of x that stay in the second-level cache anyway
 
 ROOM: Final = 512  # cases of a batch that the workspace holds; larger batches add up their gradient
@@ -172,10 +174,14 @@ def descend(
         of_batch = total_weight(cases, first, rows) if cases.has_weights else float(rows)
         scale = 1.0 / of_batch if mean and of_batch > 0 else 1.0
         numbers = shift(method.numbers, number * method.each)
-        error = step(crew, net, room, large, cases, loss, method, numbers, first, rows, scale, loading, seed, epoch)
+        error, is_asked = step(
+            crew, net, room, large, cases, loss, method, numbers, first, rows, scale, loading, seed, epoch
+        )
         loading = reshuffles or room < cases.number
+        if is_asked and rows > room:
+            break
         if not np.isfinite(error):
-            if part == 0 and load_acquired(shift(gate, AGREED)) == 0:
+            if part == 0:
                 clock[STOPPED] = 1
             break
         total += error * of_batch if mean else error
@@ -185,6 +191,8 @@ def descend(
             if part == 0:
                 history[epoch] = total / weight if mean else total
             epoch, first, total, weight = epoch + 1, 0, 0.0, 0.0
+        if is_asked:
+            break
     if part == 0:
         clock[EPOCH], clock[CASE], clock[LOADED], sums[0], sums[1] = epoch, first, 1, total, weight
 
@@ -194,19 +202,23 @@ def step(
     crew: Crew, net: Net, room: int, large: Floats,
     cases: Cases, loss: int, method: Method, numbers: Floats, first: int, rows: int, scale: float, loading: bool,
     seed: int, epoch: int,
-) -> float:  # fmt: skip
-    """One step on the cases first .. first + rows of the order; returns their error, NaN if it was told to end."""
+) -> tuple[float, bool]:  # fmt: skip
+    """One step on the cases first .. first + rows of the order; returns their error, and whether the run is to end.
+
+    If it is, a step on more cases than there is room for is given up before it changes anything.
+    """
     plain, at_once, eta = method.rows_phase == 0, rows <= room, numbers[ETA]
     into, finish = (net.weights, DESCEND) if at_once else (large, STORE)
-    error = 0.0
+    error, is_asked = 0.0, False
     start = 0
     while start < rows:  # a range with a step would divide
         count = min(room, rows - start)
-        if not at_once and crew.part == 0:
+        if crew.part == 0:
             store_released(shift(crew.gate, AGREED), load_acquired(shift(crew.gate, ASKED)))
         phase_1(crew, net, cases, loss, first + start, count, scale, loading, method, seed, epoch)
-        if not at_once and load_acquired(shift(crew.gate, AGREED)) != 0:  # for all parts, or they would wait in vain
-            return np.nan
+        is_asked = load_acquired(shift(crew.gate, AGREED)) != 0  # for all parts, or they would wait in vain
+        if is_asked and not at_once:
+            return 0.0, True
         error = sum_in_order(errors_of(net, 0), count, error)
         begin, end = ZERO if start == 0 else KEEP, start + count
         if plain:
@@ -217,12 +229,12 @@ def step(
             )
         start = end
     if at_once or not plain:
-        return error
+        return error, is_asked
     update(net, large, eta, crew.part, crew.parts)
     wait_for_all(crew.gate, crew.parts)
     transpose(net, 2, crew.part, crew.parts)
     wait_for_all(crew.gate, crew.parts)
-    return error
+    return error, False
 
 
 @inline
@@ -231,10 +243,11 @@ def phase_1(
     method: Method, seed: int, epoch: int,
 ) -> None:  # fmt: skip
     """Forward and back for all cases of the batch."""
-    each = pieces(crew, rows * entry(net, 0, plan.MULTIPLICATIONS), rows, LEAST_CASES)
+    weights = entry(net, 0, plan.MULTIPLICATIONS)
+    each = halvings(crew, rows * weights, rows, LEAST_CASES if weights < _FAR else _MORE_CASES)
     piece = next_piece(crew, CASES, each, -1)
     while piece >= 0:
-        top, bottom = share(rows, piece, crew.parts * each)
+        top, bottom = halved(rows, piece, each, crew.parts)
         if method.cases_phase == 0:
             through(net, cases, first, scale, loss, GRADIENT, top, bottom, loading)
         else:
