@@ -30,7 +30,7 @@ class Calls(NamedTuple, Generic[DT]):
 
 
 class Loop(Generic[DT]):
-    """Calls of the kernel, each of some 30 ms, and what happens between them and at the ends of epochs."""
+    """Calls of the kernel, each of 30 to 120 ms, and what happens between them and at the ends of epochs."""
 
     def __init__(
         self,
@@ -99,6 +99,9 @@ class Loop(Generic[DT]):
         steps, threads = self._pace.next()
         if every:
             steps = min(steps, every - descent.steps % every)
+        lasting, in_time = self._pace.seconds(steps), self._stopper.left(self._watch.seconds)
+        if 0 < in_time < lasting:
+            steps = max(1, int(steps * in_time / lasting))
         left = descent.steps_an_epoch - descent.step
         if steps >= left:
             more = min((steps - left) // descent.steps_an_epoch, self._until() - descent.epoch - 1)

@@ -58,7 +58,7 @@ class stopping(Checked):
         It ends after an epoch whose error is at most this, which is finite.
     seconds
         It ends when it has lasted so long, above 0, with all that happens in it: within an epoch if need be, after a
-        whole step, some 30 ms late. The result then depends on how fast the machine is.
+        whole step, and then the result depends on how fast the machine is.
     restore_best
         Whether the run returns the params after the epoch whose error was least (the first of several), and the
         optimizer's state after it, instead of the last ones. So it does, too, if it wasn't ended early.
@@ -142,7 +142,11 @@ class Stopper(Generic[DT]):
 
     def is_late(self, seconds: float) -> bool:
         """Whether a run that has lasted so long should end."""
-        return self._rules.seconds is not None and seconds >= self._rules.seconds
+        return self.left(seconds) <= 0
+
+    def left(self, seconds: float) -> float:
+        """How many seconds are left for a run that has lasted so long."""
+        return np.inf if self._rules.seconds is None else self._rules.seconds - seconds
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that must survive until the run is resumed."""
