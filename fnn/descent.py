@@ -38,7 +38,8 @@ from fnn.restraints import Restraints
 from fnn.schedules import Plateau, Scaled, etas, plateau
 from fnn.threads import run_parts
 
-LONG: Final = 0.05  # seconds of a call that isn't waited for to its end if somebody interrupts it
+LONG: Final = 0.05  # seconds of a call for which another thread is worth while, so that Python heeds signals meanwhile
+_HUGE: Final = 0.4  # seconds of a step that isn't waited for to its end if somebody interrupts it
 _PATIENCE: Final = 0.1  # seconds in which an interrupted call may end by itself
 
 
@@ -134,6 +135,7 @@ class Descent(Generic[DT]):
 
     def start(self, at: Snapshot) -> None:
         """Go on from there."""
+        self._known_flat: NDArray[DT] | None = None
         self._clock, self._sums = np.zeros(HANDS, np.int64), np.array(at.sums)
         self._clock[EPOCH], self._clock[CASE] = at.epoch, at.cases
         self._state[:] = at.state
@@ -229,8 +231,12 @@ class Descent(Generic[DT]):
         return bool(self._clock[STOPPED])
 
     def flat(self) -> NDArray[DT]:
-        """A copy of the parameters as they are now."""
-        return self._unpacked(self._weights)
+        """The parameters as they are now, for several who look at them between two steps, but don't write to them."""
+        if self._known_flat is None:
+            self._known_flat = self._unpacked(self._weights)
+            self._known_flat.flags.writeable = False
+
+        return self._known_flat
 
     def state(self) -> OptimizerState[DT]:
         """The optimizer's state as it is now."""
@@ -259,11 +265,12 @@ class Descent(Generic[DT]):
         self._asked = time.monotonic()
         self._gate[barrier.ASKED : barrier.ASKED + 1] = 1
 
-    def run(self, steps: int, threads: int, *, is_long: bool = False, interrupt: Interrupt | None = None) -> None:
+    def run(self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None) -> None:
         """Take some steps, all of one epoch if the rate follows the error.
 
-        There are fewer if the error is no longer finite, or somebody interrupts. A long call is made in another thread,
-        because Python heeds no signal while a kernel runs in the main one. Who waits for cases does so by `interrupt`.
+        There are fewer if the error is no longer finite, or somebody interrupts. A call that may last for many seconds
+        is made in another thread, because Python heeds no signal while a kernel runs in the main one. Who waits for
+        cases does so by `interrupt`.
         """
         optimizer, rate = self._optimizer, self._optimizer.rate
         if isinstance(rate, plateau):
@@ -275,9 +282,10 @@ class Descent(Generic[DT]):
             self._restraints.fill(numbers)
             if len(numbers) == 1:
                 count = last - self._taken
-            self._run(numbers, count, threads, is_long)
+            self._run(numbers, count, threads, count * seconds / steps)
 
-    def _run(self, numbers: NDArray[DT], steps: int, threads: int, is_long: bool) -> None:
+    def _run(self, numbers: NDArray[DT], steps: int, threads: int, seconds: float) -> None:
+        self._known_flat = None
         x, y, labels, weights, sources = self._batch.taken
         w, state, clock, sums = self._weights, self._state, self._clock, self._sums
         if self._is_narrow:
@@ -299,11 +307,16 @@ class Descent(Generic[DT]):
         self._gate = gate
         if self._asked:  # between the last look and now
             return
-        if not is_long:
-            run_parts(part, threads, lambda: gate.__setitem__(barrier.ABANDONED, 1))
+
+        def abandon() -> None:
+            gate[barrier.ABANDONED] = 1
+
+        if seconds <= _HUGE * steps:
+            is_apart = threads == 1 and seconds > LONG
+            run_parts(part, threads, abandon, (lambda: False) if is_apart else None)
             return
         before = copy_on_line(w), copy_on_line(state), clock.copy(), sums.copy()
-        if not run_parts(part, threads, lambda: gate.__setitem__(barrier.ABANDONED, 1), self._is_late):
+        if not run_parts(part, threads, abandon, self._is_late):
             self._weights, self._state, self._clock, self._sums = before  # the others are still written to
 
     def _is_late(self) -> bool:

@@ -107,8 +107,7 @@ class Loop(Generic[DT]):
             more = min((steps - left) // descent.steps_an_epoch, self._until() - descent.epoch - 1)
             steps = left + more * descent.steps_an_epoch
         began, before = time.perf_counter(), descent.steps
-        is_long = self._pace.seconds(steps if threads == 1 else 1) > LONG  # several threads end after a step
-        descent.run(steps, threads, is_long=is_long, interrupt=self._interrupt)
+        descent.run(steps, threads, seconds=self._pace.seconds(steps), interrupt=self._interrupt)
         if descent.steps == before + steps:
             self._pace.saw(steps, threads, time.perf_counter() - began)
 
@@ -247,5 +246,5 @@ def run_epoch(descent: Descent[DT], pace: Pace) -> None:
     left = descent.steps_an_epoch
     while left > 0 and not descent.stopped:
         steps = min(pace.next()[0], left)
-        descent.run(steps, 1, is_long=pace.seconds(steps) > LONG)
+        descent.run(steps, 1, seconds=pace.seconds(steps))
         left -= steps

@@ -106,7 +106,7 @@ class StreamDescent(Descent[DT]):
         """The number, from 0, of the first step of each of the first epochs."""
         return np.array(self._firsts[:epochs], np.int64)
 
-    def run(self, steps: int, threads: int, *, is_long: bool = False, interrupt: Interrupt | None = None) -> None:
+    def run(self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None) -> None:
         """Take some steps, all of one epoch; fewer if it ends, if time is up, or if the error is no longer finite.
 
         Fewer, too, if somebody interrupts, at once even while the next batch is waited for.
@@ -123,7 +123,7 @@ class StreamDescent(Descent[DT]):
                 self._end_epoch()
                 break
             start = time.perf_counter()
-            self._take(batch, threads, is_long)
+            self._take(batch, threads, seconds / steps)
             spent += time.perf_counter() - start
             count += 1
             if count == 1 and not self.stopped and np.isfinite(before).all():
@@ -142,13 +142,13 @@ class StreamDescent(Descent[DT]):
 
         return following() if interrupt is None else interrupt.call(following)
 
-    def _take(self, batch: Batch[DT], threads: int, is_long: bool) -> None:
+    def _take(self, batch: Batch[DT], threads: int, seconds: float) -> None:
         """A step on a batch."""
         sources = sources_of(batch, self._dtype, 1.0, int(self._clock[CASE]), more=True)
         self._batch, self._batch_size = batch._replace(sources=sources), len(batch.x)
         self._clock[LOADED] = 0
         before = self.cases
-        self._run(self._numbers(), 1, threads, is_long)
+        self._run(self._numbers(), 1, threads, seconds)
         if self.cases > before or self.stopped:  # else it was interrupted
             if self.digest is not None:
                 self.digest = digest_of(batch, self.digest if self._number else 0)

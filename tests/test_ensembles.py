@@ -243,9 +243,9 @@ def test_the_longest_is_first_and_the_last_ones_get_more_threads(monkeypatch: py
     monkeypatch.setattr(Task, "begin", noting)
     taken: set[int] = set()
 
-    def run_parts(part: Any, parts: int, abandon: Any = None) -> None:
+    def run_parts(part: Any, parts: int, *more: Any) -> Any:
         taken.add(parts)
-        parts_of(part, parts, abandon)
+        return parts_of(part, parts, *more)
 
     parts_of: Any = sys.modules["fnn.descent"].__dict__["run_parts"]
     monkeypatch.setattr("fnn.descent.run_parts", run_parts)

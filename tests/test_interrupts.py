@@ -84,7 +84,7 @@ def test_a_call_that_is_given_up_leaves_all_as_it_was(units: int, monkeypatch: p
         return False
 
     monkeypatch.setattr("fnn.descent.run_parts", give_up)
-    descent.run(1, 1, is_long=True)
+    descent.run(1, 1, seconds=1.0)
 
     assert descent.flat().tobytes() == before.tobytes()
     assert descent.state().vectors == state.vectors

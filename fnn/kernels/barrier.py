@@ -17,7 +17,8 @@ from fnn.kernels.options import inline, intrinsic
 SIZE = 64  # int64s that a barrier takes
 _ARRIVED, _ROUND = 0, 32  # on cache lines of their own
 ABANDONED = 33  # not zero if a part has failed before it came here, so that nobody need wait
-# Not zero to end after a step, or before a long one changes anything: who asks, and what the first part says.
+# Not zero to end before the next step changes anything: who asks, and the first part that heeds it, for all, or they
+# would wait for each other in vain.
 ASKED, AGREED = 34, 35
 _SPINS = 4000  # some 20 µs
 
@@ -98,3 +99,12 @@ def wait_for_all(barrier: Integers, parts: int) -> None:
             _pause()
         else:
             _give_way()
+
+
+@inline
+def is_asked(barrier: Integers) -> bool:
+    """Whether somebody asks for an end; then all parts agree to it, once they have waited for each other."""
+    if load_acquired(shift(barrier, ASKED)) == 0:
+        return False
+    store_released(shift(barrier, AGREED), 1)
+    return True

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.kernels import plan
-from fnn.kernels.barrier import AGREED, ASKED, load_acquired, store_released, wait_for_all
+from fnn.kernels.barrier import AGREED, is_asked, load_acquired, wait_for_all
 from fnn.kernels.cases import (
     Cases,
     Labels,
@@ -47,7 +47,7 @@ EPOCH, CASE, LOADED, STOPPED, HANDS = range(5)
 
 LEAST_CASES, LEAST_ROWS = 8, 24  # of a piece
 _FAR: Final = 2_000_000  # weights that don't stay in the caches: pieces must have more cases, all of which they serve
-_MORE_CASES: Final = 32
+_MORE_CASES: Final = 64
 _NEAR: Final = 250_000  # elements of x that stay in the second-level cache anyway
 
 ROOM: Final = 512  # cases of a batch that the workspace holds; larger batches add up their gradient
@@ -174,11 +174,11 @@ def descend(
         of_batch = total_weight(cases, first, rows) if cases.has_weights else float(rows)
         scale = 1.0 / of_batch if mean and of_batch > 0 else 1.0
         numbers = shift(method.numbers, number * method.each)
-        error, is_asked = step(
+        error, is_given_up = step(
             crew, net, room, large, cases, loss, method, numbers, first, rows, scale, loading, seed, epoch
         )
         loading = reshuffles or room < cases.number
-        if is_asked and rows > room:
+        if is_given_up:
             break
         if not np.isfinite(error):
             if part == 0:
@@ -191,8 +191,6 @@ def descend(
             if part == 0:
                 history[epoch] = total / weight if mean else total
             epoch, first, total, weight = epoch + 1, 0, 0.0, 0.0
-        if is_asked:
-            break
     if part == 0:
         clock[EPOCH], clock[CASE], clock[LOADED], sums[0], sums[1] = epoch, first, 1, total, weight
 
@@ -203,21 +201,18 @@ def step(
     cases: Cases, loss: int, method: Method, numbers: Floats, first: int, rows: int, scale: float, loading: bool,
     seed: int, epoch: int,
 ) -> tuple[float, bool]:  # fmt: skip
-    """One step on the cases first .. first + rows of the order; returns their error, and whether the run is to end.
+    """One step on the cases first .. first + rows of the order; returns their error.
 
-    If it is, a step on more cases than there is room for is given up before it changes anything.
+    And whether somebody has asked for the run to end, so that it was given up before it changed anything.
     """
     plain, at_once, eta = method.rows_phase == 0, rows <= room, numbers[ETA]
     into, finish = (net.weights, DESCEND) if at_once else (large, STORE)
-    error, is_asked = 0.0, False
+    error = 0.0
     start = 0
     while start < rows:  # a range with a step would divide
         count = min(room, rows - start)
-        if crew.part == 0:
-            store_released(shift(crew.gate, AGREED), load_acquired(shift(crew.gate, ASKED)))
         phase_1(crew, net, cases, loss, first + start, count, scale, loading, method, seed, epoch)
-        is_asked = load_acquired(shift(crew.gate, AGREED)) != 0  # for all parts, or they would wait in vain
-        if is_asked and not at_once:
+        if load_acquired(shift(crew.gate, AGREED)) != 0:
             return 0.0, True
         error = sum_in_order(errors_of(net, 0), count, error)
         begin, end = ZERO if start == 0 else KEEP, start + count
@@ -229,7 +224,7 @@ def step(
             )
         start = end
     if at_once or not plain:
-        return error, is_asked
+        return error, False
     update(net, large, eta, crew.part, crew.parts)
     wait_for_all(crew.gate, crew.parts)
     transpose(net, 2, crew.part, crew.parts)
@@ -246,7 +241,7 @@ def phase_1(
     weights = entry(net, 0, plan.MULTIPLICATIONS)
     each = halvings(crew, rows * weights, rows, LEAST_CASES if weights < _FAR else _MORE_CASES)
     piece = next_piece(crew, CASES, each, -1)
-    while piece >= 0:
+    while piece >= 0 and not is_asked(crew.gate):
         top, bottom = halved(rows, piece, each, crew.parts)
         if method.cases_phase == 0:
             through(net, cases, first, scale, loss, GRADIENT, top, bottom, loading)
