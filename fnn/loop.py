@@ -99,9 +99,10 @@ class Loop(Generic[DT]):
         steps, threads = self._pace.next()
         if every:
             steps = min(steps, every - descent.steps % every)
-        lasting, in_time = self._pace.seconds(steps), self._stopper.left(self._watch.seconds)
-        if 0 < in_time < lasting:
-            steps = max(1, int(steps * in_time / lasting))
+        if self._stopper.limit is not None:
+            in_time, lasting = self._stopper.limit - self._watch.seconds, self._pace.seconds(steps)
+            if 0 < in_time < lasting:
+                steps = max(1, int(steps * in_time / lasting))
         left = descent.steps_an_epoch - descent.step
         if steps >= left:
             more = min((steps - left) // descent.steps_an_epoch, self._until() - descent.epoch - 1)

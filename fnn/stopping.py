@@ -142,11 +142,12 @@ class Stopper(Generic[DT]):
 
     def is_late(self, seconds: float) -> bool:
         """Whether a run that has lasted so long should end."""
-        return self.left(seconds) <= 0
+        return self.limit is not None and seconds >= self.limit
 
-    def left(self, seconds: float) -> float:
-        """How many seconds are left for a run that has lasted so long."""
-        return np.inf if self._rules.seconds is None else self._rules.seconds - seconds
+    @property
+    def limit(self) -> float | None:
+        """How many seconds a run may last."""
+        return self._rules.seconds
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that must survive until the run is resumed."""
