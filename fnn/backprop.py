@@ -19,6 +19,7 @@ from fnn.batch import (
     Reduction,
     batch_of,
     cast_to,
+    plain_rows,
     raise_fault,
     require_loss,
     require_reduction,
@@ -97,10 +98,17 @@ def forward(
     array([11.5])
     """
     require_params("params", params)
+    flat, architecture = params._flat, params._architecture
+    dtype, units = flat.dtype, architecture.sizes[-1]
+    if out is workspace is threads is None and type(scale) is float and scale == 1:
+        plain = plain_rows(x, architecture.sizes[0], dtype)
+        if plain is not None and len(plain) * flat.size < WORTH_THREADS:
+            layout = architecture.layout(dtype, min(len(plain), BLOCK))
+            a = np.empty((len(plain), units), dtype)
+            if forward_kernel[dtype](layout.table, flat, np.zeros(layout.forward, dtype), plain, a) < 0:
+                return a if plain is x else a[0]
     factor = 1.0 if type(scale) is float and scale == 1 else scale_of(params, scale)
     rows, single, is_source = rows_of(params, x, "", factor, False)
-    flat, architecture, dtype = params._flat, params._architecture, params._flat.dtype
-    units = architecture.sizes[-1]
     most = None if threads is None else whole("threads", threads, at_least=1)
     if out is None:
         a = np.empty((len(rows), units), dtype)
@@ -420,7 +428,9 @@ def _differentiate(
     mean = require_reduction(reduction)
     batch = batch_of(params, x, y, weights, loss, class_weights=class_weights, scale=scale, whole=False)
 
-    return evaluate(params, batch, loss, mean, wanted, min(len(batch.x), PIECE), workspace=workspace)[:2]
+    value, gradient, _ = evaluate(params, batch, loss, mean, wanted, min(len(batch.x), PIECE), "", workspace)
+
+    return value, gradient
 
 
 def evaluate(

@@ -47,6 +47,13 @@ def batch_of(
     sources, and what is in them is checked here, a piece at a time.
     """
     factor = 1.0 if type(scale) is float and scale == 1 else scale_of(params, scale)
+    if factor == 1 and weights is None and class_weights is None:
+        sizes, dtype = params._architecture.sizes, params._flat.dtype
+        inputs, targets = plain_rows(x, sizes[0], dtype), plain_rows(y, sizes[-1], dtype)
+        if inputs is not None and targets is not None and len(inputs) == len(targets):
+            single = inputs is not x
+            if single == (targets is not y):
+                return Batch(inputs, targets, NO_LABELS, NO_WEIGHTS, single)
     batch = _batch_of(params, x, y, weights, loss, name, factor, whole)
     if class_weights is not None:
         outputs = params._architecture.sizes[-1]
@@ -102,6 +109,18 @@ def _batch_of(
             sources = Sources(dtype, 1.0, NO_LABELS)
 
     return Batch(rows, y_rows.reshape(1, outputs) if single else y_rows, NO_LABELS, case_weights, single, sources)
+
+
+def plain_rows(value: ArrayLike, columns: int, dtype: np.dtype[DT]) -> NDArray[DT] | None:
+    """The value as (N, columns), if it is an array that kernels take as it is: small calls need look no further."""
+    if type(value) is np.ndarray and value.dtype is dtype and value.flags.carray:
+        shape = value.shape
+        if len(shape) == 2 and shape[1] == columns and shape[0] > 0:
+            return value
+        if shape == (columns,):
+            return value.reshape(1, columns)
+
+    return None
 
 
 def inputs_of(params: Params[DT], x: ArrayLike, name: str = "") -> tuple[NDArray[DT], bool]:
@@ -236,4 +255,5 @@ def require_loss(params: Params[Any], loss: Loss) -> None:
     """Raise TypeError if it isn't a `Loss`, ValueError if the network's output activation doesn't suit it."""
     if not isinstance(loss, Loss):
         raise TypeError(f"loss: needs a loss such as fnn.squared_error, got {loss!r}")
-    loss.check(params.activations[-1])
+    if loss.outputs:
+        loss.check(params.activations[-1])

@@ -59,12 +59,11 @@ class Batch(NamedTuple, Generic[DT]):
     @property
     def taken(self) -> tuple[NDArray[DT], NDArray[DT], NDArray[np.int64], NDArray[np.float64], int]:
         """What the kernels take."""
-        x, y, labels, weights, _, sources, _ = self
-        if sources is None:
-            return x, y, labels, weights, 0
-        nothing: NDArray[Any] = np.empty((0, 0), sources.dtype)
+        if self.sources is None:
+            return self.x, self.y, self.labels, self.weights, 0
+        nothing: NDArray[Any] = np.empty((0, 0), self.sources.dtype)
 
-        return nothing, nothing, NO_LABELS, NO_WEIGHTS, sources.address
+        return nothing, nothing, NO_LABELS, NO_WEIGHTS, self.sources.address
 
     def piece(self, top: int, bottom: int) -> Batch[DT]:
         """The cases top .. bottom, without sources."""

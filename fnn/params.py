@@ -86,7 +86,9 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         flat = np.concatenate(
             [arrays[key].ravel() for key, _, _ in architecture.slices()], dtype=dtype, casting="unsafe"
         )
-        _fill(self, cast(NDArray[DT], flat), architecture)
+        _set_writeable(flat, False)
+        _set_flat(self, flat)
+        _set_architecture(self, architecture)
 
     def __getitem__(self, key: str) -> NDArray[DT]:
         match = re.fullmatch(r"([Wb])([1-9][0-9]*)", key) if isinstance(key, str) else None
@@ -233,7 +235,9 @@ def _typeof(params: Params[Any], c: Any) -> types.Type:
 def wrap(flat: NDArray[DT], architecture: Architecture) -> Params[DT]:
     """Params around a vector that nobody else writes to, without a check or a copy."""
     params: Params[DT] = _new(Params)
-    _fill(params, flat, architecture)
+    _set_writeable(flat, False)
+    _set_flat(params, flat)
+    _set_architecture(params, architecture)
 
     return params
 
@@ -245,12 +249,6 @@ def params_of(
     params: Params[Any] = Params(leaves, hidden=hidden, output=output)
 
     return params
-
-
-def _fill(params: Params[DT], flat: NDArray[DT], architecture: Architecture) -> None:
-    _set_writeable(flat, False)
-    _set_flat(params, flat)
-    _set_architecture(params, architecture)
 
 
 _new = object.__new__
