@@ -39,7 +39,7 @@ from fnn.schedules import Plateau, Scaled, etas, plateau
 from fnn.threads import run_parts
 
 LONG: Final = 0.05  # seconds of a call for which another thread is worth while, so that Python heeds signals meanwhile
-_HUGE: Final = 0.4  # seconds of a step that isn't waited for to its end if somebody interrupts it
+_HUGE: Final = 0.25  # seconds of a step that isn't waited for to its end if somebody interrupts it
 _PATIENCE: Final = 0.1  # seconds in which an interrupted call may end by itself
 
 

@@ -49,6 +49,24 @@ def test_large_steps_begin_with_all_threads() -> None:
     assert {threads for _, threads in run(Pace(1e9, 1), seconds, 50)} == {1}
 
 
+def test_what_could_not_be_faster_is_tried_seldom() -> None:
+    seconds = {1: 4e-3, 2: 2e-3, 3: 1.35e-3, 4: 1.1e-3}  # three can't be below 4/3 ms
+    chosen = [threads for _, threads in run(Pace(1e9, 4), seconds, pace.FIRST + 2 * pace.MOST)]
+
+    assert set(chosen[pace.FIRST : pace.FIRST + pace.MOST]) == {4}
+    assert chosen[pace.FIRST + pace.MOST :].count(3) == 2  # one trial, in two calls: what was known may be wrong now
+    assert set(chosen) == {1, 3, 4}
+
+
+def test_calls_of_several_threads_grow_longer_while_nothing_is_new() -> None:
+    seconds = {1: 4e-3, 2: 2e-3, 3: 1.35e-3, 4: 1e-3}
+    lasting = [steps * seconds[threads] for steps, threads in run(Pace(1e9, 4), seconds, pace.FIRST + 20)]
+
+    assert lasting[pace.FIRST + 1 :] == pytest.approx([0.06, 0.09] + 17 * [0.12])
+    alone = [steps * 1e-5 for steps, _ in run(Pace(1e6, 1), {1: 1e-5}, pace.FIRST + 20)]
+    assert alone[pace.FIRST + 1 :] == pytest.approx(19 * [0.03])
+
+
 def test_the_first_call_with_all_threads_is_short() -> None:
     # They may be a hundred times slower than one, if others have the processors.
     chosen = run(Pace(1e9, 4), {1: 2e-3, 4: 0.2}, pace.FIRST + pace.PATIENCE)
