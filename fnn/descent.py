@@ -38,8 +38,8 @@ from fnn.restraints import Restraints
 from fnn.schedules import Plateau, Scaled, etas, plateau
 from fnn.threads import run_parts
 
-LONG: Final = 0.05  # seconds of a call for which another thread is worth while, so that Python heeds signals meanwhile
-_HUGE: Final = 0.25  # seconds of a step that isn't waited for to its end if somebody interrupts it
+LONG: Final = 0.05  # seconds of a call from which on it has a thread of its own: Python heeds signals in the main one
+_HUGE: Final = 0.2  # seconds of a step that isn't waited for to its end if somebody interrupts it
 _PATIENCE: Final = 0.1  # seconds in which an interrupted call may end by itself
 
 
@@ -92,6 +92,7 @@ class Descent(Generic[DT]):
         self._earlier = 0 if state is None else state.step  # steps of earlier runs
         self._asked = 0.0  # when somebody interrupted the run
         self._gate = np.zeros(0, np.int64)
+        self._known_flat: NDArray[DT] | None = None
         self._set_method(params, plain, state)
         self._seen = [Plateau()]  # by epoch
         self._judge: Judge[DT] | None = None  # once it is needed
@@ -135,7 +136,7 @@ class Descent(Generic[DT]):
 
     def start(self, at: Snapshot) -> None:
         """Go on from there."""
-        self._known_flat: NDArray[DT] | None = None
+        self._known_flat = None
         self._clock, self._sums = np.zeros(HANDS, np.int64), np.array(at.sums)
         self._clock[EPOCH], self._clock[CASE] = at.epoch, at.cases
         self._state[:] = at.state
@@ -231,7 +232,7 @@ class Descent(Generic[DT]):
         return bool(self._clock[STOPPED])
 
     def flat(self) -> NDArray[DT]:
-        """The parameters as they are now, for several who look at them between two steps, but don't write to them."""
+        """The parameters as they are now: read-only, and the same array until the next step."""
         if self._known_flat is None:
             self._known_flat = self._unpacked(self._weights)
             self._known_flat.flags.writeable = False
@@ -268,9 +269,9 @@ class Descent(Generic[DT]):
     def run(self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None) -> None:
         """Take some steps, all of one epoch if the rate follows the error.
 
-        There are fewer if the error is no longer finite, or somebody interrupts. A call that may last for many seconds
-        is made in another thread, because Python heeds no signal while a kernel runs in the main one. Who waits for
-        cases does so by `interrupt`.
+        There are fewer if the error is no longer finite, or somebody interrupts. The call may last for so many seconds;
+        a long one isn't made in the main thread, in which Python heeds no signal meanwhile. Who waits for cases does so
+        by `interrupt`.
         """
         optimizer, rate = self._optimizer, self._optimizer.rate
         if isinstance(rate, plateau):
@@ -311,13 +312,21 @@ class Descent(Generic[DT]):
         def abandon() -> None:
             gate[barrier.ABANDONED] = 1
 
-        if seconds <= _HUGE * steps:
-            is_apart = threads == 1 and seconds > LONG
-            run_parts(part, threads, abandon, (lambda: False) if is_apart else None)
-            return
-        before = copy_on_line(w), copy_on_line(state), clock.copy(), sums.copy()
-        if not run_parts(part, threads, abandon, self._is_late):
-            self._weights, self._state, self._clock, self._sums = before  # the others are still written to
+        def copied() -> tuple[NDArray[DT], NDArray[Any], NDArray[np.int64], NDArray[np.float64]]:
+            return copy_on_line(w), copy_on_line(state), clock.copy(), sums.copy()
+
+        is_huge, is_apart = seconds > _HUGE * steps, threads == 1 and seconds > LONG
+        before = copied() if is_huge else None
+        is_done = False
+        try:
+            is_done = run_parts(part, threads, abandon, self._is_late if is_huge else never if is_apart else None)
+        except BaseException:  # while it waited: the parts go on until they see it
+            gate[barrier.ASKED] = 1
+            before = before or copied()
+            raise
+        finally:
+            if before and not is_done:
+                self._weights, self._state, self._clock, self._sums = before  # the others are still written to
 
     def _is_late(self) -> bool:
         """Whether an interrupted call takes too long to end."""
@@ -347,6 +356,11 @@ class Descent(Generic[DT]):
             relay_kernel[self._dtype](self._layout.table, flat, packed, self._space[:0], False)
 
         return flat
+
+
+def never() -> bool:
+    """What is asked whether it is late, where it never is."""
+    return False
 
 
 def _history(epochs: int) -> NDArray[np.float64]:

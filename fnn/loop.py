@@ -30,7 +30,7 @@ class Calls(NamedTuple, Generic[DT]):
 
 
 class Loop(Generic[DT]):
-    """Calls of the kernel, each of 30 to 120 ms, and what happens between them and at the ends of epochs."""
+    """Calls of the kernel, most of 30 to 120 ms, and what happens between them and at the ends of epochs."""
 
     def __init__(
         self,
@@ -99,17 +99,20 @@ class Loop(Generic[DT]):
         steps, threads = self._pace.next()
         if every:
             steps = min(steps, every - descent.steps % every)
+        is_cut = False
         if self._stopper.limit is not None:
-            in_time, lasting = self._stopper.limit - self._watch.seconds, self._pace.seconds(steps)
-            if 0 < in_time < lasting:
+            in_time = max(self._stopper.limit - self._watch.seconds, 0.0)
+            lasting = self._pace.seconds(steps)
+            is_cut = lasting > in_time
+            if is_cut:
                 steps = max(1, int(steps * in_time / lasting))
         left = descent.steps_an_epoch - descent.step
         if steps >= left:
             more = min((steps - left) // descent.steps_an_epoch, self._until() - descent.epoch - 1)
             steps = left + more * descent.steps_an_epoch
-        began, before = time.perf_counter(), descent.steps
+        began = time.perf_counter()
         descent.run(steps, threads, seconds=self._pace.seconds(steps), interrupt=self._interrupt)
-        if descent.steps == before + steps:
+        if not (is_cut or descent.stopped or self._interrupt.asked):  # else it was too short to say much
             self._pace.saw(steps, threads, time.perf_counter() - began)
 
     def _until(self) -> int:
@@ -243,9 +246,10 @@ def last_good(descent: Descent[DT], pace: Pace, beginning: Snapshot, at: Snapsho
 
 
 def run_epoch(descent: Descent[DT], pace: Pace) -> None:
-    """Take the steps of an epoch, in calls as short as those of the run."""
+    """Take the steps of an epoch by one thread, in calls about as short as those of the run."""
     left = descent.steps_an_epoch
     while left > 0 and not descent.stopped:
-        steps = min(pace.next()[0], left)
+        together, threads = pace.next()
+        steps = min(max(1, together // threads), left)
         descent.run(steps, 1, seconds=pace.seconds(steps))
         left -= steps

@@ -23,6 +23,8 @@ RARER: Final = 3  # times as many after a trial that didn't pay,
 MOST: Final = 64  # at most,
 SETTLING: Final = 6  # and to the first one where all threads run: a virtual machine spreads them within 0.3 s
 PATIENCE: Final = 3  # calls in turn that may be slower than one thread was
+REFRESHED: Final = 2.0  # seconds after which it is measured again what one thread takes,
+COSTLY: Final = 100  # and at least so many steps of one
 
 
 class Pace:
@@ -45,7 +47,8 @@ class Pace:
         halvings = {most >> n for n in range(most.bit_length())}
         self._choices = [1] if guess < EARNED else sorted({*halvings, max(most - 1, 1)})
         self._seconds = max(guess, 1e-7)  # of a step, at present
-        self._alone = float("inf")  # of a step with one thread, as far as is known
+        self._alone = float("inf")  # of a step with one thread, as far as is known,
+        self._known_for = 0.0  # seconds
         self._slower = 0  # calls in turn with more, which took longer
         self._best = float("inf")  # of a step with the present number of threads
         is_large = guess > LARGE
@@ -53,19 +56,24 @@ class Pace:
         self._towards = -1 if is_large else 1  # the next trial: one choice up, or down
         self._wait = SETTLING if is_large else FEWEST  # calls from one trial to the next
         self._calls = -FIRST  # since the last trial; the first ones only measure, with one thread
-        self._trying = self._probed = False
+        self._trying = self._probed = self._refreshing = False
+        self._candidate = 0  # the choice that is tried
 
     def next(self) -> tuple[int, int]:
         """Steps and threads for the next call."""
-        self._trying = self._calls >= self._wait and self._candidate() != self._at
-        choice = 0 if self._calls < 0 else self._candidate() if self._trying else self._at
+        self._refreshing = self._at > 0 and self._known_for > max(REFRESHED, COSTLY * self._alone) and not self._probed
+        if not self._probed:
+            self._candidate = self._open()
+        self._trying = self._calls >= self._wait and self._candidate != self._at and not self._refreshing
+        choice = 0 if self._calls < 0 or self._refreshing else self._candidate if self._trying else self._at
+        each = self._alone if self._refreshing else self._seconds
 
-        return max(1, round(self._length(choice) / self._seconds)), self._choices[choice]
+        return max(1, round(self._length(choice) / each)), self._choices[choice]
 
     def _length(self, choice: int) -> float:
         """Seconds that the next call should last: ever longer while nothing new is seen."""
         is_new = self._calls == 0 and self._best == float("inf")
-        if self._calls < -1 or is_new or (self._trying and not self._probed):
+        if self._calls < -1 or is_new or self._refreshing or (self._trying and not self._probed):
             return PROBE
         if self._trying or choice == 0:
             return CALL
@@ -78,19 +86,21 @@ class Pace:
     def saw(self, steps: int, threads: int, seconds: float) -> None:
         """Learn how long a call took."""
         each = seconds / steps
+        self._known_for += seconds
         if threads == 1:
-            self._alone = each
+            self._alone, self._known_for = each, 0.0
+        if self._refreshing:
+            return
         if not self._trying:
             self._note(each)
             return
         if not self._probed and each < HOPELESS * self._seconds:
             self._probed = True
             return
-        candidate = self._candidate()
-        up = 1 if candidate > self._at else -1
+        up = 1 if self._candidate > self._at else -1
         self._calls, self._probed = 0, False
         if each < GAIN * self._seconds:
-            self._at, self._seconds, self._best = candidate, each, each
+            self._at, self._seconds, self._best = self._candidate, each, each
             self._towards, self._wait = up, FEWEST
         else:
             self._towards, self._wait = -up, min(RARER * self._wait, MOST)
@@ -109,7 +119,7 @@ class Pace:
         elif each > SLOWER * self._best:
             self._best, self._wait = each, FEWEST
 
-    def _candidate(self) -> int:
+    def _open(self) -> int:
         """The choice to try: the neighbour on that side, else on the other; the present one if neither can be faster.
 
         It can't be where threads would be too slow even if each were as fast as one alone. But that may have been

@@ -48,6 +48,14 @@ def sleeping(epoch: int, params: fnn.Params[Any], record: fnn.Record) -> None:
     time.sleep(60)
 
 
+def warm() -> None:
+    """Compile what the runs need: Ctrl-C has to wait for that."""
+    x, y = np.ones((20, 20), np.float32), np.zeros(20, int)
+    params = fnn.init((20, 30, 4), seed=0, output=fnn.softmax, dtype=np.float32)
+    fnn.train(params, x, y, optimizer=fnn.adam(1e-4), loss=fnn.cross_entropy, epochs=1, validation=0.1)
+    fnn.train(params, x, fnn.one_hot(y, 4), eta=1e-9, epochs=1)
+
+
 KINDS: dict[str, Callable[[Path], None]] = {
     "steps": steps,
     "one thread": lambda folder: steps(folder, threads=1),
@@ -69,6 +77,7 @@ def main(kind: str, folder: Path) -> None:
         write(keeper, place)
 
     Keeper.write = writing  # type: ignore[method-assign,assignment] # the run has stopped when it is saved last
+    warm()
     print("ready", flush=True)
     try:
         KINDS[kind](folder)

@@ -81,6 +81,8 @@ def test_a_call_that_is_given_up_leaves_all_as_it_was(units: int, monkeypatch: p
 
     def give_up(*given: object) -> bool:
         descent.interrupt()
+        for array in (descent._weights, descent._state, descent._clock, descent._sums):
+            array[...] = 7  # a thread that is left alone goes on writing
         return False
 
     monkeypatch.setattr("fnn.descent.run_parts", give_up)
@@ -91,31 +93,107 @@ def test_a_call_that_is_given_up_leaves_all_as_it_was(units: int, monkeypatch: p
     assert descent.steps == 3
 
 
-@pytest.mark.parametrize("optimizer", [fnn.gradient_descent(1e-3), fnn.adam(1e-3)])
-@pytest.mark.parametrize("batch_size", [7, 30, 700])  # the last in two pieces, for which there is room
+@pytest.mark.parametrize("optimizer", [fnn.gradient_descent(1e-4), fnn.adam(1e-4)])
+@pytest.mark.parametrize("batch_size", [7, 30, 700, 1000])  # 700 and 1000 in two pieces, for which there is room
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_a_call_ends_with_a_whole_step_when_it_is_asked_to(
+def test_a_call_ends_between_two_steps_when_it_is_asked_to(
     threads: int, batch_size: int, optimizer: fnn.Optimizer
 ) -> None:
     params, (x, y) = fnn.init((2, 40, 2), seed=0), np.random.default_rng(0).normal(size=(2, 1000, 2))
     free = restraints_of(params, 0, 0, 0, False, None, None, None, 0, None)
     batch = batch_of(params, x, y, None, fnn.squared_error)
     asked, alone = (
-        Descent(params, batch, fnn.squared_error, True, optimizer, free, batch_size, 0, 10**6) for _ in range(2)
+        Descent(params, batch, fnn.squared_error, True, optimizer, free, batch_size, 0, 10**7) for _ in range(2)
     )
-    asked.history[:] = np.nan
-    call = threading.Thread(target=asked.run, args=(10**6, threads))
-    call.start()
-    while np.isnan(asked.history[0]):
-        time.sleep(0.001)
-    asked.interrupt()
-    call.join()
+    ended = 0
+    for turn in range(25):
+        asked._asked = 0.0
+        before = asked.steps
+        call = threading.Thread(target=asked.run, args=(10**6, threads), daemon=True)
+        call.start()
+        time.sleep(0.0007 * (turn % 5))  # perhaps before it begins
+        asked.interrupt()
+        call.join(60)
+        assert not call.is_alive()
+        ended += asked.steps < before + 10**6
+        if asked.steps > before:
+            alone.run(asked.steps - before, 1)
 
-    assert 0 < asked.steps < 10**6
-    alone.run(asked.steps, 1)
-    assert asked.flat().tobytes() == alone.flat().tobytes()
-    assert (asked.epoch, asked.cases) == (alone.epoch, alone.cases)
-    assert asked.history[: asked.epoch].tobytes() == alone.history[: alone.epoch].tobytes()
+        assert asked.flat().tobytes() == alone.flat().tobytes()
+        assert asked.state().vectors == alone.state().vectors
+        assert (asked.epoch, asked.cases) == (alone.epoch, alone.cases)
+        assert asked._sums.tobytes() == alone._sums.tobytes()
+        assert asked.history[: asked.epoch].tobytes() == alone.history[: alone.epoch].tobytes()
+    assert ended > 0
+    assert asked.steps > 0
+
+
+@pytest.mark.parametrize(
+    "seconds, threads, is_apart, may_be_late",
+    [(0.01, 1, False, False), (0.1, 1, True, False), (0.1, 2, False, False), (3.0, 2, True, True)],
+)
+def test_who_waits_for_a_call(
+    seconds: float, threads: int, is_apart: bool, may_be_late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params, (x, y) = fnn.init((2, 3, 2), seed=0), np.random.default_rng(0).normal(size=(2, 20, 2))
+    free = restraints_of(params, 0, 0, 0, False, None, None, None, 0, None)
+    batch, method = batch_of(params, x, y, None, fnn.squared_error), fnn.adam(0.1)
+    descent = Descent(params, batch, fnn.squared_error, False, method, free, 5, 0, 2)
+
+    def look(part: Any, parts: int, abandon: Any, is_late: Any) -> bool:
+        assert (is_late is not None) == is_apart
+        descent._asked = 1e-9  # long ago
+        if is_late is not None:
+            assert is_late() == may_be_late
+        return True
+
+    monkeypatch.setattr("fnn.descent.run_parts", look)
+    descent.run(2, threads, seconds=seconds)
+
+
+def test_what_is_left_alone_writes_to_nothing_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    # An exception out of waiting: the parts go on until they see that they needn't.
+    params, (x, y) = fnn.init((2, 300, 2), seed=0), np.random.default_rng(0).normal(size=(2, 1000, 2))
+    free = restraints_of(params, 0, 0, 0, False, None, None, None, 0, None)
+    batch = batch_of(params, x, y, None, fnn.squared_error)
+    descent = Descent(params, batch, fnn.squared_error, True, fnn.adam(1e-4), free, 10, 0, 10**5)
+    started: list[threading.Thread] = []
+
+    def leave(part: Any, parts: int, *more: Any) -> bool:
+        started.append(threading.Thread(target=part, args=(0, 1), daemon=True))
+        started[0].start()
+        while np.isnan(descent.history[0]):
+            time.sleep(0.001)
+        raise KeyboardInterrupt
+
+    descent.history[:] = np.nan
+    monkeypatch.setattr("fnn.descent.run_parts", leave)
+    with pytest.raises(KeyboardInterrupt):
+        descent.run(4000, 1, seconds=1.0)
+    descent.start(descent.beginning)
+    started[0].join(60)
+
+    assert not started[0].is_alive()
+    assert (descent.epoch, descent.cases) == (0, 0)
+    assert descent.flat().tobytes() == params.flat.tobytes()
+    assert descent.state().vectors == fnn.adam(1e-4).init(params).vectors
+
+
+def test_what_is_known_of_the_parameters_is_forgotten_with_them() -> None:
+    params, (x, y) = fnn.init((2, 3, 2), seed=0), np.random.default_rng(0).normal(size=(2, 20, 2))
+    free = restraints_of(params, 0, 0, 0, False, None, None, None, 0, None)
+    batch = batch_of(params, x, y, None, fnn.squared_error)
+    descent = Descent(params, batch, fnn.squared_error, False, fnn.adam(0.1), free, 5, 0, 2)
+    descent.run(1, 1)
+    after, kept = descent.flat(), descent.snapshot()
+
+    assert descent.flat() is after
+    with pytest.raises(ValueError, match="read-only"):
+        after[0] = 1
+    descent.start(descent.beginning)
+    assert descent.flat().tobytes() == params.flat.tobytes()
+    descent.start(kept)
+    assert descent.flat().tobytes() == after.tobytes() != params.flat.tobytes()
 
 
 def test_ctrl_c_after_the_last_step_is_not_lost(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

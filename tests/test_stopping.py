@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import fnn
+from fnn.descent import Descent
 from fnn.stopping import Stopper
-from tests.paces import train_by_exactly
+from tests.paces import Exactly, train_by_exactly
 from tests.problems import Problem, problem
 
 ERRORS = st.lists(st.sampled_from([0.0, 1.0, 1.5, 2.0, 2.25, 3.0, math.nan, math.inf]), max_size=12)
@@ -217,6 +218,45 @@ def test_a_run_whose_time_is_over_ends_within_an_epoch(
     assert run.params == counted.params
     steps_an_epoch = 1 if batch_size is None else -(-40 // batch_size)
     assert len(run.history) == run.state.step // steps_an_epoch
+
+
+class Steady(Exactly):
+    """Steps of a second each, by a clock of its own, three a call."""
+
+    def __init__(self, work: float, threads: int | None) -> None:
+        super().__init__(work, 1)
+        self.now, self.taught = 0.0, list[int]()
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def next(self) -> tuple[int, int]:
+        return 3, 1
+
+    def seconds(self, steps: int) -> float:
+        return float(steps)
+
+    def saw(self, steps: int, threads: int, seconds: float) -> None:
+        self.taught.append(steps)
+
+
+@pytest.mark.parametrize("limit, steps, taught", [(0.5, 1, []), (2.5, 3, []), (3.0, 3, [3]), (7.0, 7, [3, 3])])
+def test_a_call_fits_in_the_time_that_is_left(
+    limit: float, steps: int, taught: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pace, run_steps = Steady(0.0, None), Descent.run
+
+    def running(descent: Descent[Any], count: int, *args: Any, **more: Any) -> None:
+        run_steps(descent, count, *args, **more)
+        pace.now += count
+
+    monkeypatch.setattr("fnn.watch.time", pace)
+    monkeypatch.setattr("fnn.training.pace_for", lambda work, threads: pace)
+    monkeypatch.setattr(Descent, "run", running)
+    run = train(epochs=100, batch_size=4, stopping=fnn.stopping(seconds=limit))
+
+    assert (run.state.step, run.ended_by) == (steps, "seconds")
+    assert pace.taught == taught  # what was cut says little about how long others take
 
 
 def test_a_run_takes_no_more_time_than_it_has() -> None:

@@ -20,6 +20,7 @@ from fnn.batch import batch_of
 from fnn.descent import Descent
 from fnn.optimizers import gradient_descent
 from fnn.restraints import restraints_of
+from tests.paces import Exactly
 from tests.problems import Problem, problem, problems
 
 FEW = (1, 2, 7, 64, 65, 513, 700)
@@ -328,3 +329,21 @@ def test_a_function_for_a_rate_is_asked_for_no_step_that_is_not_taken() -> None:
         by_hand = fnn.train(by_hand, *GOOD, eta=0.5 / (1 + step), epochs=1).params
 
     assert (set(asked), run.params) == (set(range(6)), by_hand)
+
+
+def test_every_call_teaches_how_fast_steps_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    class Noting(Exactly):
+        """It wants seven steps a call."""
+
+        def saw(self, steps: int, threads: int, seconds: float) -> None:
+            seen.append(steps)
+
+    monkeypatch.setattr("fnn.streaming.pace_for", Noting)
+    r = np.random.default_rng(0)
+    batches = [(r.normal(size=(5, 3)), r.normal(size=(5, 2))) for _ in range(3)]
+    run = fnn.train(fnn.init((3, 4, 2), seed=0), batches, eta=0.01, epochs=10)
+
+    assert run.state.step == 30
+    assert seen == [2] + 9 * [3]  # to the end of the epoch; the first step tells how large batches are

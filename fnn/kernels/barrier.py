@@ -17,9 +17,8 @@ from fnn.kernels.options import inline, intrinsic
 SIZE = 64  # int64s that a barrier takes
 _ARRIVED, _ROUND = 0, 32  # on cache lines of their own
 ABANDONED = 33  # not zero if a part has failed before it came here, so that nobody need wait
-# Not zero to end before the next step changes anything: who asks, and the first part that heeds it, for all, or they
-# would wait for each other in vain.
-ASKED, AGREED = 34, 35
+ASKED = 34  # not zero if somebody outside asks for an end
+AGREED = 35  # set by any part before the barrier of phase 1, and read after it, so that all parts decide alike
 _SPINS = 4000  # some 20 µs
 
 

@@ -127,7 +127,7 @@ def descend_kernel(
     sums: Weights,
     history: Weights,
 ) -> None:
-    """Train packed weights in place for some steps, or until the error of one is not finite.
+    """Train packed weights in place for some steps, or until somebody asks or the error of one is not finite.
 
     The clock and the sums say where training stands; `history` gets the error of each epoch that ends. The workspace
     has room for so many cases; `large` is a gradient, for batches of more and for optimizers, which `places` and
@@ -161,7 +161,7 @@ def descend(
     epoch, first, total, weight = clock[EPOCH], clock[CASE], sums[0], sums[1]
     reshuffles = cases.has_order and batch < cases.number
     loading = reshuffles or room < cases.number or clock[LOADED] == 0
-    is_ordered = clock[LOADED] != 0  # else the run goes on from somewhere in an epoch
+    loaded, is_ordered = clock[LOADED], clock[LOADED] != 0  # else the run goes on from somewhere in an epoch
     for number in range(steps):
         if reshuffles and (first == 0 or not is_ordered):
             if part == 0:
@@ -180,6 +180,7 @@ def descend(
         loading = reshuffles or room < cases.number
         if is_given_up:
             break
+        loaded = 1
         if not np.isfinite(error):
             if part == 0:
                 clock[STOPPED] = 1
@@ -192,7 +193,7 @@ def descend(
                 history[epoch] = total / weight if mean else total
             epoch, first, total, weight = epoch + 1, 0, 0.0, 0.0
     if part == 0:
-        clock[EPOCH], clock[CASE], clock[LOADED], sums[0], sums[1] = epoch, first, 1, total, weight
+        clock[EPOCH], clock[CASE], clock[LOADED], sums[0], sums[1] = epoch, first, loaded, total, weight
 
 
 @inline
@@ -201,9 +202,9 @@ def step(
     cases: Cases, loss: int, method: Method, numbers: Floats, first: int, rows: int, scale: float, loading: bool,
     seed: int, epoch: int,
 ) -> tuple[float, bool]:  # fmt: skip
-    """One step on the cases first .. first + rows of the order; returns their error.
+    """One step on the cases first .. first + rows of the order; returns their error, and whether it was given up.
 
-    And whether somebody has asked for the run to end, so that it was given up before it changed anything.
+    So it is, before it changes anything, if somebody has asked for an end.
     """
     plain, at_once, eta = method.rows_phase == 0, rows <= room, numbers[ETA]
     into, finish = (net.weights, DESCEND) if at_once else (large, STORE)
@@ -238,8 +239,8 @@ def phase_1(
     method: Method, seed: int, epoch: int,
 ) -> None:  # fmt: skip
     """Forward and back for all cases of the batch."""
-    weights = entry(net, 0, plan.MULTIPLICATIONS)
-    each = halvings(crew, rows * weights, rows, LEAST_CASES if weights < _FAR else _MORE_CASES)
+    products = entry(net, 0, plan.MULTIPLICATIONS)  # of a case, as many as there are weights
+    each = halvings(crew, rows * products, rows, LEAST_CASES if products < _FAR else _MORE_CASES)
     piece = next_piece(crew, CASES, each, -1)
     while piece >= 0 and not is_asked(crew.gate):
         top, bottom = halved(rows, piece, each, crew.parts)

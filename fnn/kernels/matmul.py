@@ -16,7 +16,7 @@ from fnn.kernels.linking import linked
 from fnn.kernels.options import inline, intrinsic
 from fnn.kernels.tile import LINE, line_width, machine, panel_width, require_pointer, tile, tile_rows
 
-_SLOWEST: Final = 2  # halvings
+_SLOWEST: Final = 2  # how often, at most, the rate is halved at which rows are fetched
 
 
 class Soon(NamedTuple):
@@ -74,9 +74,9 @@ def _many_tiles(
     is_packed = b_row == panel  # so that a panel lies in one piece
     ahead = width // panel * b_panel
     length = k * line  # elements, by one tile
-    of_panel = (panel + line - 1) // line  # tiles
+    of_panel = min((panel + line - 1) // line, blocks)  # tiles
     tiles = (n + width - 1) // width * (blocks - of_panel) + of_panel  # that are left for the rows
-    slower = 0  # times that the rows can come half as fast: in a rush from memory they hold up what is needed now
+    slower = 0  # how often that rate is halved: coming from memory in a rush, they hold up what is needed now
     while soon.rows > 0 and slower < _SLOWEST and soon.rows * _tiles_for(soon.length, length >> slower + 1) <= tiles:
         slower += 1
     reach, of_row = LINE >> slower, _tiles_for(soon.length, length >> slower)
@@ -87,7 +87,7 @@ def _many_tiles(
         b_q = shift(b, q * b_panel)
         while block < blocks:
             source, step, count = b_q, 0, blocks - block
-            is_next = block < of_panel and (is_packed or j + width < n)
+            is_next = block < of_panel and (j + width < n or (is_packed and soon.rows == 0))
             if is_next and is_packed:
                 source, step, count = shift(b_q, ahead + block * length), LINE, of_panel - block
             elif is_next:

@@ -57,7 +57,7 @@ def halvings(crew: Crew, multiplications: int, rows: int, least: int) -> int:
 
 @inline
 def halved(rows: int, piece: int, each: int, parts: int) -> tuple[int, int]:
-    """The rows of a piece, of `halvings`: large ones first, for which the weights are brought from the caches once."""
+    """The rows of a piece, one of `halvings`: each piece goes through all weights, so there should be few of them."""
     owner = piece // each
     top, bottom = share(rows, owner, parts)
     left = (bottom - top) >> (piece - owner * each)
