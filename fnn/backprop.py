@@ -102,10 +102,10 @@ def forward(
     dtype, units = flat.dtype, architecture.sizes[-1]
     if out is workspace is threads is None and type(scale) is float and scale == 1:
         plain = plain_rows(x, architecture.sizes[0], dtype)
-        if plain is not None and len(plain) * flat.size < WORTH_THREADS:
-            layout = architecture.layout(dtype, min(len(plain), BLOCK))
-            a = np.empty((len(plain), units), dtype)
-            if forward_kernel[dtype](layout.table, flat, np.zeros(layout.forward, dtype), plain, a) < 0:
+        if plain is not None and (count := len(plain)) * flat.size < WORTH_THREADS:
+            layout = architecture.layout(dtype, min(count, BLOCK))
+            a = np.empty((count, units), dtype)
+            if forward_kernel[dtype](layout.table, flat, np.empty(layout.forward, dtype), plain, a) < 0:
                 return a if plain is x else a[0]
     factor = 1.0 if type(scale) is float and scale == 1 else scale_of(params, scale)
     rows, single, is_source = rows_of(params, x, "", factor, False)

@@ -88,7 +88,8 @@ class Descent(Generic[DT]):
         )  # fmt: skip
         self._layout = self._layout_for(params)
         self._space = np.zeros(self._layout.whole, self._dtype)
-        self._weights = copy_on_line(np.zeros(self._layout.weights, self._dtype))
+        self._weights = on_line(self._layout.weights, self._dtype)
+        self._weights[:] = 0
         self._earlier = 0 if state is None else state.step  # steps of earlier runs
         self._asked = 0.0  # when somebody interrupted the run
         self._gate = np.zeros(0, np.int64)

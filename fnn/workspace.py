@@ -56,9 +56,9 @@ def workspace(params: Params[DT], cases: int = 1) -> NDArray[DT]:
 
 
 def space_for(workspace: NDArray[Any] | None, needed: int, dtype: np.dtype[DT]) -> NDArray[DT]:
-    """The caller's workspace, if it is large enough, or a new one if there is none."""
+    """The caller's workspace, if it is large enough, or a new one if there is none, with anything in it."""
     if workspace is None:
-        return np.zeros(needed, dtype)
+        return np.empty(needed, dtype)
     require_output("workspace", workspace, dtype)
     if workspace.ndim != 1 or workspace.size < needed:
         raise ValueError(
