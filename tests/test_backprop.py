@@ -34,7 +34,9 @@ def size_of_summands(p: Problem) -> dict[tuple[str, int], Any]:
     found: dict[tuple[str, int], Any] = {("a", 0): np.abs(wanted.a[0]).max()}
     for layer, W in weights.items():
         z = np.abs(wanted.a[layer - 1]) @ W + np.abs(p.params[f"b{layer}"])
-        found["z", layer], found["a", layer] = z.max(), max(z.max(), 1.0)
+        # The only slope above 1: that of exp is the value itself.
+        slope = max(wanted.a[layer].max(), 1.0) if p.params.activations[layer - 1].name == "exp" else 1.0
+        found["z", layer], found["a", layer] = z.max(), max(z.max(), 1.0) * slope
     share = reference.shares(p.weights, p.reduction, len(p.x)).reshape(-1, 1)
     back = share * (np.abs(wanted.a[last]) + np.abs(p.dense)) + np.abs(wanted.delta[last])
     found["dE_da", last] = max(back.max(), np.abs(wanted.dE_da[last]).max())
