@@ -100,14 +100,14 @@ def forward(
     require_params("params", params)
     flat, architecture = params._flat, params._architecture
     dtype, units = flat.dtype, architecture.sizes[-1]
-    if out is workspace is threads is None and type(scale) is float and scale == 1:
+    factor = 1.0 if type(scale) is float and scale == 1 else scale_of(params, scale)
+    if out is workspace is threads is None and factor == 1:
         plain = plain_rows(x, architecture.sizes[0], dtype)
         if plain is not None and (count := len(plain)) * flat.size < WORTH_THREADS:
             layout = architecture.layout(dtype, min(count, BLOCK))
             a = np.empty((count, units), dtype)
             if forward_kernel[dtype](layout.table, flat, np.empty(layout.forward, dtype), plain, a) < 0:
                 return a if plain is x else a[0]
-    factor = 1.0 if type(scale) is float and scale == 1 else scale_of(params, scale)
     rows, single, is_source = rows_of(params, x, "", factor, False)
     most = None if threads is None else whole("threads", threads, at_least=1)
     if out is None:

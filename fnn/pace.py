@@ -66,9 +66,12 @@ class Pace:
             self._candidate = self._open()
         self._trying = self._calls >= self._wait and self._candidate != self._at and not self._refreshing
         choice = 0 if self._calls < 0 or self._refreshing else self._candidate if self._trying else self._at
-        each = self._alone if self._refreshing else self._seconds
 
-        return max(1, round(self._length(choice) / each)), self._choices[choice]
+        return max(1, round(self._length(choice) / self._each())), self._choices[choice]
+
+    def _each(self) -> float:
+        """Seconds that a step of the next call will take, as far as can be told."""
+        return self._alone if self._refreshing else self._seconds
 
     def _length(self, choice: int) -> float:
         """Seconds that the next call should last: ever longer while nothing new is seen."""
@@ -81,7 +84,7 @@ class Pace:
 
     def seconds(self, steps: int) -> float:
         """How long so many steps will take, as far as can be told; before the first call, how long they might."""
-        return steps * self._seconds * (1 if self._calls > -FIRST else SLOW)
+        return steps * self._each() * (1 if self._calls > -FIRST else SLOW)
 
     def saw(self, steps: int, threads: int, seconds: float) -> None:
         """Learn how long a call took."""

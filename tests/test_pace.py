@@ -71,6 +71,18 @@ def test_what_one_thread_takes_is_measured_again() -> None:
     assert 0 < sum(threads == 1 for _, threads in huge) < 5
 
 
+def test_how_long_a_call_will_take_is_known_whoever_makes_it() -> None:
+    seconds, p, alone = {1: 4e-3, 2: 2e-3, 3: 1.35e-3, 4: 1.1e-3}, Pace(1e9, 4), 0
+    run(p, seconds, pace.FIRST + 1)
+    for _ in range(pace.MOST - 1):
+        steps, threads = p.next()
+        alone += threads == 1
+        assert p.seconds(steps) == pytest.approx(steps * seconds[threads])
+        p.saw(steps, threads, steps * seconds[threads])
+
+    assert alone > 0
+
+
 def test_a_bad_moment_at_the_start_does_no_harm_for_long() -> None:
     # One thread is three times slower while it is measured first, and then faster than all others.
     p, now = Pace(1e8, 4), 0.0

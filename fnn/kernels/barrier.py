@@ -101,7 +101,7 @@ def wait_for_all(barrier: Integers, parts: int) -> None:
 
 
 @inline
-def is_asked(barrier: Integers) -> bool:
+def agrees_to_end(barrier: Integers) -> bool:
     """Whether somebody asks for an end; then all parts agree to it, once they have waited for each other."""
     if load_acquired(shift(barrier, ASKED)) == 0:
         return False

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.kernels import plan
-from fnn.kernels.barrier import AGREED, is_asked, load_acquired, wait_for_all
+from fnn.kernels.barrier import AGREED, agrees_to_end, load_acquired, wait_for_all
 from fnn.kernels.cases import (
     Cases,
     Labels,
@@ -242,7 +242,7 @@ def phase_1(
     products = entry(net, 0, plan.MULTIPLICATIONS)  # of a case, as many as there are weights
     each = halvings(crew, rows * products, rows, LEAST_CASES if products < _FAR else _MORE_CASES)
     piece = next_piece(crew, CASES, each, -1)
-    while piece >= 0 and not is_asked(crew.gate):
+    while piece >= 0 and not agrees_to_end(crew.gate):
         top, bottom = halved(rows, piece, each, crew.parts)
         if method.cases_phase == 0:
             through(net, cases, first, scale, loss, GRADIENT, top, bottom, loading)
