@@ -19,7 +19,9 @@ import fnn
 from fnn.batch import batch_of
 from fnn.checkpoints import Keeper, Place
 from fnn.descent import Descent
+from fnn.kernels import barrier
 from fnn.restraints import restraints_of
+from fnn.threads import run_parts
 from tests.interrupted import KINDS
 from tests.kills import digest
 
@@ -128,6 +130,28 @@ def test_a_call_ends_between_two_steps_when_it_is_asked_to(
     assert asked.steps > 0
 
 
+def test_a_call_that_is_given_up_at_once_has_loaded_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    params, (x, y) = fnn.init((60, 90, 60), seed=0), np.random.default_rng(0).normal(size=(2, 200, 60))
+    free = restraints_of(params, 0, 0, 0, False, None, None, None, 0, None)
+    batch = batch_of(params, x, y, None, fnn.squared_error)
+    asked, alone = (Descent(params, batch, fnn.squared_error, True, fnn.adam(1e-3), free, 200, 0, 9) for _ in range(2))
+
+    def ask(*given: Any) -> bool:
+        asked.interrupt()
+        return run_parts(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fnn.descent.run_parts", ask)
+        asked.run(5, 2)
+    assert asked.steps == 0
+    asked._asked = 0.0
+    for descent in (asked, alone):
+        descent.run(5, 2)
+
+    assert asked.history[:5].tobytes() == alone.history[:5].tobytes()
+    assert asked.flat().tobytes() == alone.flat().tobytes()
+
+
 @pytest.mark.parametrize(
     "seconds, threads, is_apart, may_be_late",
     [(0.01, 1, False, False), (0.1, 1, True, False), (0.1, 2, False, False), (3.0, 2, True, True)],
@@ -158,6 +182,7 @@ def test_what_is_left_alone_writes_to_nothing_that_is_used(monkeypatch: pytest.M
     batch = batch_of(params, x, y, None, fnn.squared_error)
     descent = Descent(params, batch, fnn.squared_error, True, fnn.adam(1e-4), free, 10, 0, 10**5)
     started: list[threading.Thread] = []
+    written = descent._weights, descent._state, descent._clock, descent._sums
 
     def leave(part: Any, parts: int, *more: Any) -> bool:
         started.append(threading.Thread(target=part, args=(0, 1), daemon=True))
@@ -170,6 +195,9 @@ def test_what_is_left_alone_writes_to_nothing_that_is_used(monkeypatch: pytest.M
     monkeypatch.setattr("fnn.descent.run_parts", leave)
     with pytest.raises(KeyboardInterrupt):
         descent.run(4000, 1, seconds=1.0)
+    used = descent._weights, descent._state, descent._clock, descent._sums
+    assert not any(np.shares_memory(old, new) for old, new in zip(written, used, strict=True))
+    assert descent._gate[barrier.ASKED] != 0
     descent.start(descent.beginning)
     started[0].join(60)
 
