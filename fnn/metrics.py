@@ -7,12 +7,12 @@ from typing import Any, SupportsFloat, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.backprop import forward
-from fnn.batch import batch_of, raise_fault
 from fnn.checks import number, real_array, whole
-from fnn.kernels.cases import BAD_Y
-from fnn.losses import squared_error
-from fnn.params import DT, Params, require_params
+from fnn.data.cases import batch_of, raise_fault
+from fnn.data.kernels.cases import BAD_Y
+from fnn.equations.gradients import forward
+from fnn.losses.library import squared_error
+from fnn.network.params import DT, Params, require_params
 
 
 def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import fnn
-from fnn.checkpoints import Keeper, Place
+from fnn.training.checkpoint import Keeper, Place
 
 
 def steps(folder: Path, **more: Any) -> None:

@@ -25,7 +25,7 @@ import numpy as np
 import pytest
 
 import fnn
-from fnn.checkpoints import checkpoint
+from fnn.training.checkpoint import checkpoint
 from tests.paces import train_by_exactly
 from tests.problems import problem
 

@@ -1,4 +1,4 @@
-"""The optimizers in plain NumPy, written from their papers: the oracle for `fnn.optimizers`.
+"""The optimizers in plain NumPy, written from their papers: the oracle for `fnn.optimizers.library`.
 
 Each is a generator: it is sent the gradient at the current parameters, and yields the parameters after the step. η is a
 function of the step, which counts from 0; `decayed` is 1 where decoupled decay applies, else 0.

@@ -17,8 +17,8 @@ from numba import njit
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fnn
-from fnn import activation
-from fnn.kernels.intrinsics import pointer
+from fnn.activations import activation
+from fnn.compiler.intrinsics import pointer
 from tests import reference
 from tests.nopython import jitted
 from tests.oracles import BEND, ROWS, SLOPE, WIDE, margin

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import fnn
-from fnn.atomic import remove_leftovers, replacing
+from fnn.io.atomic import remove_leftovers, replacing
 from tests.kills import digest, kinds, train, trial
 from tests.problems import problem
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import fnn
-from fnn import data
+from fnn.data import rows as data
 from tests.paces import train_by_exactly
 
 NATIVE = ("?", "b", "h", "i", "q", "B", "H", "I", "Q", "e", "f", "d")

@@ -261,7 +261,7 @@ def test_what_the_workspaces_hold_before_does_not_matter(
         return [array.tobytes() for array in arrays]
 
     wanted = found()
-    for module in ("fnn.jacobians", "fnn.derivatives"):
+    for module in ("fnn.equations.jacobians", "fnn.equations.derivatives"):
         monkeypatch.setattr(f"{module}.workspaces", lambda dtype, *sizes: [np.full(n, np.nan, dtype) for n in sizes])
 
     assert found() == wanted

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fnn
-from fnn.training import Task
+from fnn.training.train import Task
 from tests.paces import train_many_by
 
 RNG = np.random.default_rng(0)
@@ -108,13 +108,13 @@ def test_shared_data_with_validation(monkeypatch: pytest.MonkeyPatch, threads: i
 
 def test_shared_cases_are_converted_and_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
-    checked: Any = sys.modules["fnn.sharing"].__dict__["batch_of"]
+    checked: Any = sys.modules["fnn.training.shared_inputs"].__dict__["batch_of"]
 
     def noting(params: object, x: object, *given: Any, **named: Any) -> Any:
         seen.append(x)
         return checked(params, x, *given, **named)
 
-    monkeypatch.setattr("fnn.sharing.batch_of", noting)
+    monkeypatch.setattr("fnn.training.shared_inputs.batch_of", noting)
     x: Any = X.tolist()
     y: Any = Y.tolist()
 
@@ -247,8 +247,8 @@ def test_the_longest_is_first_and_the_last_ones_get_more_threads(monkeypatch: py
         taken.add(parts)
         return parts_of(part, parts, *more)
 
-    parts_of: Any = sys.modules["fnn.descent"].__dict__["run_parts"]
-    monkeypatch.setattr("fnn.descent.run_parts", run_parts)
+    parts_of: Any = sys.modules["fnn.training.steps"].__dict__["run_parts"]
+    monkeypatch.setattr("fnn.training.steps.run_parts", run_parts)
     callback = fnn.each([None, lambda epoch, params, record: 4 in taken, None, None, None, None])
     epochs = fnn.each([1, 10**5, 1, 1, 1, 1])
     fnn.train_many(networks(5, 300, 20, 100, 1, 50), X, Y, eta=1e-9, epochs=epochs, callback=callback)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fnn
-from fnn.batch import batch_of
-from fnn.fingerprint import fingerprint, fingerprints
+from fnn.data.cases import batch_of
+from fnn.data.fingerprint import fingerprint, fingerprints
 
 LARGE = np.random.default_rng(0).normal(size=(3000, 7))  # of several pieces
 

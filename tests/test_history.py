@@ -10,9 +10,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fnn
-from fnn.batch import batch_of
-from fnn.judge import Judge
-from fnn.watch import Watch
+from fnn.data.cases import batch_of
+from fnn.training.evaluator import Judge
+from fnn.training.recorder import Watch
 from tests.paces import train_by_exactly
 from tests.problems import problem
 
@@ -80,7 +80,7 @@ def test_the_rate_of_an_optimizer_that_follows_the_error() -> None:
 
 def test_seconds_of_epochs_that_are_seen_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = iter(range(1000))
-    monkeypatch.setattr("fnn.watch.time", SimpleNamespace(perf_counter=lambda: next(looks) ** 2))
+    monkeypatch.setattr("fnn.training.recorder.time", SimpleNamespace(perf_counter=lambda: next(looks) ** 2))
     train_by_exactly(monkeypatch)
     history = train(epochs=3, callback=lambda *_: None).history  # 5 steps an epoch: a call each
 

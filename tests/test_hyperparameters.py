@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, FrozenInstanceError, dataclass
 
 import pytest
 
-from fnn.hyperparameters import Checked, Count, Positive
+from fnn.values import Checked, Count, Positive
 
 
 class Point(Checked):

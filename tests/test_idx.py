@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fnn.idx import _check_length, _open, _read_elements, _read_shape, read_idx, read_images_and_labels
+from fnn.io.idx import _check_length, _open, _read_elements, _read_shape, read_idx, read_images_and_labels
 
 TERABYTES = (4096, 2**20, 2**10)
 

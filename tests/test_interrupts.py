@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 import fnn
-from fnn.batch import batch_of
-from fnn.checkpoints import Keeper, Place
-from fnn.descent import Descent
-from fnn.kernels import barrier
-from fnn.restraints import restraints_of
-from fnn.threads import run_parts
+from fnn.compiler.threads import run_parts
+from fnn.data.cases import batch_of
+from fnn.optimizers.regularization import restraints_of
+from fnn.training.checkpoint import Keeper, Place
+from fnn.training.kernels import barrier
+from fnn.training.steps import Descent
 from tests.interrupted import KINDS
 from tests.kills import digest
 
@@ -87,7 +87,7 @@ def test_a_call_that_is_given_up_leaves_all_as_it_was(units: int, monkeypatch: p
             array[...] = 7  # a thread that is left alone goes on writing
         return False
 
-    monkeypatch.setattr("fnn.descent.run_parts", give_up)
+    monkeypatch.setattr("fnn.training.steps.run_parts", give_up)
     descent.run(1, 1, seconds=1.0)
 
     assert descent.flat().tobytes() == before.tobytes()
@@ -144,7 +144,7 @@ def test_a_call_that_is_given_up_at_once_has_loaded_nothing(monkeypatch: pytest.
         return run_parts(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr("fnn.descent.run_parts", ask)
+        patch.setattr("fnn.training.steps.run_parts", ask)
         asked.run(5, 2)
     assert asked.steps == 0
     asked._asked = 0.0
@@ -174,7 +174,7 @@ def test_who_waits_for_a_call(
             assert is_late() == may_be_late
         return True
 
-    monkeypatch.setattr("fnn.descent.run_parts", look)
+    monkeypatch.setattr("fnn.training.steps.run_parts", look)
     descent.run(2, threads, seconds=seconds)
 
 
@@ -195,7 +195,7 @@ def test_what_is_left_alone_writes_to_nothing_that_is_used(monkeypatch: pytest.M
         raise KeyboardInterrupt
 
     descent.history[:] = np.nan
-    monkeypatch.setattr("fnn.descent.run_parts", leave)
+    monkeypatch.setattr("fnn.training.steps.run_parts", leave)
     with pytest.raises(KeyboardInterrupt):
         descent.run(4000, 1, seconds=1.0)
     used = descent._weights, descent._state, descent._clock, descent._sums

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from fnn.normal import _log, normal_quantile
+from fnn.numerics.normal import _log, normal_quantile
 
 ndtri = pytest.importorskip("scipy.special").ndtri
 

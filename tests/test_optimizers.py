@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 import fnn
-from fnn.optimizers import Optimizer
+from fnn.optimizers.library import Optimizer
 from tests import optimizer_formulas, reference
 from tests.paces import train_by_exactly
 from tests.problems import Problem, problem, problems, trained
@@ -274,7 +274,7 @@ def test_the_bits_do_not_depend_on_threads_nor_on_how_the_run_is_cut(
     with pytest.MonkeyPatch.context() as patch:
         train_by_exactly(patch)
         runs = [fnn.train(p.params, p.x, p.y, threads=threads, **options) for threads in (2, 3, 4)]
-        patch.setattr("fnn.training.pace_for", AnyPace)
+        patch.setattr("fnn.training.train.pace_for", AnyPace)
         runs += [fnn.train(p.params, p.x, p.y, **options) for _ in range(2)]
     for run in runs:
         assert run.params == wanted.params

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fnn import pace
-from fnn.pace import Pace, pace_for
+from fnn.training import call_tuner as pace
+from fnn.training.call_tuner import Pace, pace_for
 
 
 @pytest.fixture(autouse=True)
 def four_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fnn.pace.available", lambda: 4)
+    monkeypatch.setattr("fnn.training.call_tuner.available", lambda: 4)
 
 
 def run(p: Pace, seconds: dict[int, float], calls: int) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 import fnn
-from fnn.progress import Progress
+from fnn.training.progress import Progress
 
 pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
 

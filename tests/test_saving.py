@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from numba import njit
 
 import fnn
-from fnn.archive import write_archive
-from fnn.atomic import replacing
+from fnn.io.archive import write_archive
+from fnn.io.atomic import replacing
 from tests.fuzz.seeds import ARRAYS, GOOD, archive, saved
 from tests.problems import Problem, problems
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import fnn
-from fnn.powers import powers
-from fnn.schedules import Plateau
+from fnn.numerics.powers import powers
+from fnn.optimizers.schedules import Plateau
 from tests.problems import problem
 
 FORMULAS: list[tuple[fnn.Schedule, Callable[[int], float]]] = [

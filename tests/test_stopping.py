@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import fnn
-from fnn.descent import Descent
-from fnn.stopping import Stopper
+from fnn.training.steps import Descent
+from fnn.training.stopping import Stopper
 from tests.paces import Exactly, train_by_exactly
 from tests.problems import Problem, problem
 
@@ -206,7 +206,7 @@ def test_a_run_whose_time_is_over_ends_within_an_epoch(
     monkeypatch: pytest.MonkeyPatch, seconds: float, batch_size: int | None
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("fnn.watch.time", clock)
+    monkeypatch.setattr("fnn.training.recorder.time", clock)
     train_by_exactly(monkeypatch)  # calls of seven steps at most
     run = train(epochs=10_000, batch_size=batch_size, stopping=fnn.stopping(seconds=seconds))
     spent = clock.now
@@ -250,8 +250,8 @@ def test_a_call_fits_in_the_time_that_is_left(
         run_steps(descent, count, *args, **more)
         pace.now += count
 
-    monkeypatch.setattr("fnn.watch.time", pace)
-    monkeypatch.setattr("fnn.training.pace_for", lambda work, threads: pace)
+    monkeypatch.setattr("fnn.training.recorder.time", pace)
+    monkeypatch.setattr("fnn.training.train.pace_for", lambda work, threads: pace)
     monkeypatch.setattr(Descent, "run", running)
     run = train(epochs=100, batch_size=4, stopping=fnn.stopping(seconds=limit))
 

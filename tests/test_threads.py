@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fnn
-from fnn.threads import available, run_parts, spread_out
+from fnn.compiler.threads import available, run_parts, spread_out
 from tests.problems import problem
 
 pytestmark = pytest.mark.usefixtures("exact_threads")
@@ -46,7 +46,7 @@ def test_the_first_calls_of_a_process_may_be_made_at_once() -> None:
         "with ThreadPoolExecutor(8) as pool:\n"
         "    results = list(pool.map(lambda i: work(i % 4, 1), range(16)))\n"
         "assert results == [work(i % 4, 1) for i in range(16)]\n"
-        "from fnn.kernels.evaluate import forward_kernel as k\n"
+        "from fnn.equations.kernels.forward import forward_kernel as k\n"
         "assert [len(d.signatures) for d in k._compiled.values()] == [1, 1]\n"
     )
     run_python(code)
@@ -136,9 +136,9 @@ def test_a_validation_set_takes_no_more_threads_than_the_rest(
         taken.append(parts)
         run_parts(part, parts)
 
-    monkeypatch.setattr("fnn.judge.available", lambda: 3)
-    monkeypatch.setattr("fnn.judge.WORTH_THREADS", 1)
-    monkeypatch.setattr("fnn.judge.run_parts", noting)
+    monkeypatch.setattr("fnn.training.evaluator.available", lambda: 3)
+    monkeypatch.setattr("fnn.training.evaluator.WORTH_THREADS", 1)
+    monkeypatch.setattr("fnn.training.evaluator.run_parts", noting)
     p = problem(8, (5, 20, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 300, labelled=True)
     run = fnn.train(p.params, p.x, p.y, eta=1e-3, epochs=2, loss=p.loss, validation=(p.x, p.y), threads=wish)
 
@@ -227,7 +227,7 @@ def test_threads_on_one_processor_are_sent_to_one_each(monkeypatch: pytest.Monke
         if refused:
             raise OSError
 
-    monkeypatch.setattr("fnn.threads._processor", lambda: 2)
+    monkeypatch.setattr("fnn.compiler.threads._processor", lambda: 2)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2, 3})
     monkeypatch.setattr(os, "sched_setaffinity", move)
     for _ in range(4):

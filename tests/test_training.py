@@ -187,7 +187,7 @@ def test_the_bits_do_not_depend_on_how_the_run_is_cut(p: Problem, batch_size: in
         def saw(self, steps: int, threads: int, seconds: float) -> None: ...
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fnn.training.pace_for", AnyPace)
+        patch.setattr("fnn.training.train.pace_for", AnyPace)
         run = fnn.train(p.params, p.x, p.y, **options)
 
     assert run.params.flat.tobytes() == wanted.params.flat.tobytes()

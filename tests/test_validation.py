@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 import fnn
-from fnn.batch import batch_of
-from fnn.judge import Judge
-from fnn.validation import drawn
+from fnn.data.cases import batch_of
+from fnn.training.evaluator import Judge
+from fnn.training.validation import drawn
 from tests.problems import Problem, problem, problems, trained
 
 COUNTS = (1, 2, 63, 64, 65, 128, 300, 700)
@@ -40,8 +40,8 @@ def test_errors_that_are_finite_may_have_an_infinite_sum() -> None:
 @settings(deadline=None, max_examples=100)
 def test_the_error_is_that_of_error_to_the_bit(p: Problem, threads: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fnn.judge.WORTH_THREADS", 1)
-        patch.setattr("fnn.judge.available", lambda: 4)
+        patch.setattr("fnn.training.evaluator.WORTH_THREADS", 1)
+        patch.setattr("fnn.training.evaluator.available", lambda: 4)
         for weights in (None, p.weights):
             error, accuracy = measured(p, threads, weights)
             wanted = fnn.error(p.params, p.x, p.y, loss=p.loss, reduction=p.reduction, weights=weights)
@@ -57,7 +57,7 @@ def test_the_error_is_that_of_error_to_the_bit(p: Problem, threads: int) -> None
 def test_large_sets_are_shared_by_threads(
     monkeypatch: pytest.MonkeyPatch, units: int, threads: int, dtype: type[Any]
 ) -> None:
-    monkeypatch.setattr("fnn.judge.WORTH_THREADS", 1)
+    monkeypatch.setattr("fnn.training.evaluator.WORTH_THREADS", 1)
     random = np.random.default_rng(units)
     params = fnn.init((20, 30, units), seed=0, dtype=dtype)
     x, labels = random.normal(size=(2999, 20)).astype(dtype), random.integers(0, max(units, 2), 2999)
@@ -177,7 +177,7 @@ def test_a_bad_case_has_the_number_that_it_has_for_the_caller(row: int) -> None:
 def test_a_part_of_data_that_are_read_where_they_lie(
     monkeypatch: pytest.MonkeyPatch, batch_size: int | None, labelled: bool
 ) -> None:
-    monkeypatch.setattr("fnn.data.CAST", 1)  # every array is large enough not to be copied
+    monkeypatch.setattr("fnn.data.rows.CAST", 1)  # every array is large enough not to be copied
     random = np.random.default_rng(0)
     x, labels = random.integers(0, 256, (90, 12), np.uint8)[:, ::2], random.integers(0, 3, 90, np.int16)
     y = labels if labelled else np.eye(3, dtype=np.float32)[labels]

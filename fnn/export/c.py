@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from fnn.activation import Activation
+from fnn.activations.activation import Activation
 from fnn.export.formulas import kinds_of, lines_of, literal, title_of, translated
-from fnn.params import Params, require_finite, require_params
+from fnn.network.params import Params, require_finite, require_params
 
 # $f: what float's functions and literals end in.
 _OPERATIONS: Final = {

@@ -13,8 +13,8 @@ from typing import Any, Final, TypeVar
 
 from numpy.typing import NDArray
 
-from fnn.activation import Activation, named
-from fnn.params import Params
+from fnn.activations.activation import Activation, named
+from fnn.network.params import Params
 
 T = TypeVar("T")
 

@@ -7,11 +7,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.activation import Activation
+from fnn.activations.activation import Activation
 from fnn.export.formulas import kinds_of, title_of, translated
 from fnn.extras import extra
-from fnn.kernels.special import CDF
-from fnn.params import Params, require_finite, require_params
+from fnn.network.params import Params, require_finite, require_params
+from fnn.numerics.special import CDF
 
 _OPSET, _IR_VERSION = 17, 8  # what runtimes since 2022 know
 _MOST: Final = 2**31 - 2**20  # bytes of weights: protobuf's limit is 2 GiB

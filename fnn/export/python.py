@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fnn.activation import Activation
+from fnn.activations.activation import Activation
 from fnn.export.formulas import kinds_of, lines_of, literal, title_of, translated
-from fnn.params import Params, require_finite, require_params
+from fnn.network.params import Params, require_finite, require_params
 
 _OPERATIONS: Final = {
     "+": "({} + {})", "-": "({} - {})", "*": "({} * {})", "/": "({} / {})", ">": "({} > {})", "negative": "(-{})",

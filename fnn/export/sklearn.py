@@ -7,9 +7,9 @@ from typing import Any, Final, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.activation import Activation
-from fnn.activations import identity, relu, sigmoid, softmax, tanh
-from fnn.params import DT, Params, params_of, require_params
+from fnn.activations.activation import Activation
+from fnn.activations.library import identity, relu, sigmoid, softmax, tanh
+from fnn.network.params import DT, Params, params_of, require_params
 
 _NAMES: Final = {identity: "identity", sigmoid: "logistic", tanh: "tanh", relu: "relu", softmax: "softmax"}
 _ACTIVATIONS: Final = {name: f for f, name in _NAMES.items()}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.activation import Activation
-from fnn.params import DT, Params, params_of, require_params
+from fnn.activations.activation import Activation
+from fnn.network.params import DT, Params, params_of, require_params
 
 
 def to_torch(params: Params[DT]) -> dict[str, NDArray[DT]]:

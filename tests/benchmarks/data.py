@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fnn.idx import read_images_and_labels
+from fnn.io.idx import read_images_and_labels
 
 from .workloads import Array
 

@@ -9,7 +9,7 @@ import pytest
 from numba import njit
 
 import fnn
-from fnn import activation
+from fnn.activations import activation
 from fnn.export.formulas import FORMULAS, ROWWISE
 from tests.export.networks import ACTIVATIONS
 

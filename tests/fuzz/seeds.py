@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import fnn
-from fnn.archive import write_archive
+from fnn.io.archive import write_archive
 
 GOOD = {"fnn": "params", "format": 1, "dtype": "float64", "sizes": [2, 1], "activations": ["tanh"]}
 ARRAYS = {"W1": np.array([[1.0], [2.0]]), "b1": np.array([3.0])}

@@ -8,9 +8,9 @@ import pytest
 from numba import njit
 from numpy.typing import NDArray
 
-from fnn.kernels.barrier import SIZE, wait_for_all
-from fnn.kernels.intrinsics import pointer
-from fnn.threads import run_parts
+from fnn.compiler.intrinsics import pointer
+from fnn.compiler.threads import run_parts
+from fnn.training.kernels.barrier import SIZE, wait_for_all
 
 
 @njit(nogil=True)

@@ -13,8 +13,8 @@ import pytest
 from numba import njit
 
 import fnn
-from fnn.kernels import caching
-from fnn.kernels.kernel import Kernel
+from fnn.compiler import cache as caching
+from fnn.compiler.kernel import Kernel
 from tests.problems import PAIRS, problem
 
 PACKAGE = Path(fnn.__file__).parent
@@ -262,7 +262,7 @@ def test_kernels_have_one_signature_a_dtype() -> None:
 
 
 def test_a_kernel_refuses_to_compile_for_anything_else() -> None:
-    from fnn.kernels.evaluate import activate_kernel
+    from fnn.activations.kernels.apply import activate_kernel
 
     fnn.sigmoid(1.0)
     numbers = fnn.sigmoid.numbers(np.dtype(np.float64))

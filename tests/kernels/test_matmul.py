@@ -22,11 +22,11 @@ from numba import njit, types
 from numba.core.errors import TypingError
 from numpy.typing import NDArray
 
-from fnn.kernels.intrinsics import Floats, fma, pointer, shift
-from fnn.kernels.linking import load_needed
-from fnn.kernels.matmul import Soon, matmul, transpose_pack
-from fnn.kernels.options import inline
-from fnn.kernels.tile import BIAS, DESCEND, KEEP, STORE, ZERO, panel_width, tile_rows
+from fnn.compiler.intrinsics import Floats, fma, pointer, shift
+from fnn.compiler.linking import load_needed
+from fnn.compiler.options import inline
+from fnn.numerics.matmul import Soon, matmul, transpose_pack
+from fnn.numerics.microkernel import BIAS, DESCEND, KEEP, STORE, ZERO, panel_width, tile_rows
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 Indices: TypeAlias = NDArray[np.int64]

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from numba import njit
 
 import fnn
-from fnn.kernels import narrow_plan, plan
-from fnn.kernels.functions import CODE_OF_SIGMOID, NUMBERS
-from fnn.kernels.narrow_plan import is_narrow, lay_out_narrow
-from fnn.kernels.plan import COLUMNS
+from fnn.activations.kernels.dispatch import CODE_OF_SIGMOID, NUMBERS
+from fnn.network.kernels import narrow_plan, plan
+from fnn.network.kernels.narrow_plan import is_narrow, lay_out_narrow
+from fnn.network.kernels.plan import COLUMNS
 from tests.paces import train_by_exactly
 from tests.problems import Problem, problem, problems
 
@@ -26,7 +26,7 @@ EVERY = sorted(
 def by(narrow: bool, p: Problem, **options: Any) -> fnn.Run[Any] | fnn.TrainingDiverged:
     """A run by the one equations or the other."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fnn.descent.is_narrow", lambda *_: narrow)
+        patch.setattr("fnn.training.steps.is_narrow", lambda *_: narrow)
         try:
             return fnn.train(p.params, p.x, p.y, **options, **p.options)
         except fnn.TrainingDiverged as diverged:

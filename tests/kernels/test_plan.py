@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fnn.kernels import plan
-from fnn.kernels.functions import NUMBERS
-from fnn.kernels.plan import COLUMNS, lay_out
+from fnn.activations.kernels.dispatch import NUMBERS
+from fnn.network.kernels import plan
+from fnn.network.kernels.plan import COLUMNS, lay_out
 
 SIZES = st.lists(st.integers(1, 300), min_size=2, max_size=6)
 LANES = st.sampled_from([2, 4, 8, 16])

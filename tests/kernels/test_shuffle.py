@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from fnn.kernels.intrinsics import pointer
-from fnn.kernels.shuffle import mixed, shuffle
+from fnn.compiler.intrinsics import pointer
+from fnn.numerics.random import mixed, shuffle
 from tests import reference
 
 

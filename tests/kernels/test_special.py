@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from fnn.kernels import special
-from fnn.kernels.intrinsics import pointer
+from fnn.compiler.intrinsics import pointer
+from fnn.numerics import special
 
 DTYPES = (np.float32, np.float64)
 # The largest error in ulp over some millions of numbers, rounded up.

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from fnn.kernels.barrier import wait_for_all
-from fnn.kernels.intrinsics import pointer
-from fnn.kernels.turns import CASES, ROWS, Crew, gate_size, halved, halvings, next_piece, pieces
-from fnn.threads import run_parts
+from fnn.compiler.intrinsics import pointer
+from fnn.compiler.threads import run_parts
+from fnn.training.kernels.barrier import wait_for_all
+from fnn.training.kernels.work_stealing import CASES, ROWS, Crew, gate_size, halved, halvings, next_piece, pieces
 
 
 @njit(nogil=True)

@@ -13,8 +13,8 @@ from numba import njit
 from numba.core.errors import TypingError
 from numpy.typing import NDArray
 
-from fnn.kernels import vecmath
-from fnn.kernels.intrinsics import pointer
+from fnn.compiler.intrinsics import pointer
+from fnn.numerics import elementary as vecmath
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 Float: TypeAlias = type[np.floating[Any]]

@@ -9,8 +9,9 @@ import pytest
 from numba.core.errors import TypingError
 
 import fnn
-from fnn.kernels import native, sensitivity
-from fnn.kernels.linking import needed_by
+from fnn.compiler.linking import needed_by
+from fnn.njit.kernels import derivatives as sensitivity
+from fnn.njit.kernels import entry_points as native
 from tests.nopython import jitted
 from tests.problems import PAIRS, problem
 

@@ -15,10 +15,11 @@ from numba.core.errors import TypingError
 from numpy.testing import assert_allclose
 
 import fnn
-from fnn.kernels import native, optimize
-from fnn.kernels.linking import needed_by
-from fnn.kernels.rule_phase import rule_phase
-from fnn.optimizers import Optimizer
+from fnn.compiler.linking import needed_by
+from fnn.njit.kernels import entry_points as native
+from fnn.njit.kernels import optimize
+from fnn.optimizers.library import Optimizer
+from fnn.training.kernels.optimizer_phase import rule_phase
 from tests import optimizer_formulas
 from tests.nopython import optimizing
 from tests.scalars import BELL

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fnn.nopython import types
+from fnn.njit import types
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,0 +1,1 @@
+"""F2 and F3: what an activation is, and the built-in ones."""

@@ -1,0 +1,1 @@
+"""Numba, tamed: its options, what is compiled once and linked, the cache on disk, threads for kernels."""

@@ -1,0 +1,1 @@
+"""Cases: from what a caller has to what kernels take."""

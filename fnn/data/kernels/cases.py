@@ -1,0 +1,240 @@
+"""The cases of a call: looking for what can't be computed with, and bringing them into the workspace."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from fnn.activations.kernels.dispatch import CODE_OF_SIGMOID
+from fnn.compiler.intrinsics import (
+    Floats,
+    Integers,
+    address,
+    doubles,
+    like,
+    like_pointer,
+    pointer,
+    prefetch,
+    shift,
+    words_at,
+)
+from fnn.compiler.kernel import array, kernel
+from fnn.compiler.linking import linked
+from fnn.compiler.options import inline
+from fnn.data.kernels.fetch import DATA, LABELLED, NUMBER, ROW, WEIGHTED, WEIGHTS, X, Y, fetch_case
+from fnn.losses.kernels.dispatch import ANY, ENDS, PROBABILITIES, RULE, bounds
+from fnn.network.kernels import plan
+from fnn.network.kernels.plan import Net, block, entry, net_type
+
+# What `find_fault` finds.
+FINE, BAD_X, BAD_Y, BAD_LABEL, BAD_WEIGHT, NO_WEIGHT, OUTSIDE, NOT_A_DISTRIBUTION = range(8)
+SUM_TOLERANCE: Final = 1e-5  # probabilities that were rounded to float32 sum to 1 within this
+
+Reals = npt.NDArray[np.floating]
+Labels = npt.NDArray[np.int64]
+Weights = npt.NDArray[np.float64]
+
+
+class Cases(NamedTuple):
+    """All cases of a call. Either the labels or y are the targets; weights that aren't there are 1."""
+
+    number: int  # N
+    x: Floats  # (N, n_0)
+    y: Floats  # (N, n_L)
+    labels: Integers  # (N,)
+    weights: Floats  # (N,), float64
+    order: Integers  # (N,)
+    has_labels: bool
+    has_weights: bool
+    has_order: bool
+    sources: (
+        int  # where the integers are that say how to fetch cases that lie otherwise (`fnn.data.kernels.fetch`), or 0
+    )
+
+
+def cases_type(dtype: types.Float) -> types.Type:
+    """`Cases` as a Numba type."""
+    floats, integers, yes = types.CPointer(dtype), types.CPointer(types.int64), types.boolean
+
+    return types.NamedTuple(
+        [types.int64, floats, floats, integers, types.CPointer(types.float64), integers, yes, yes, yes, types.int64],
+        Cases,
+    )
+
+
+@inline
+def cases_of(x: Reals, y: Reals, labels: Labels, weights: Weights, order: Labels, sources: int, number: int) -> Cases:
+    """Empty labels, weights and order stand for none; with sources, nothing but the order is read off the arrays.
+
+    The number is 0 for all cases; if it is another, only those that are so far in the order count.
+    """
+    if sources != 0:
+        words = words_at(sources)
+        return Cases(
+            number or words[NUMBER], like_pointer(pointer(x), words[X + DATA]), pointer(y), pointer(labels),
+            doubles(words_at(words[WEIGHTS])), pointer(order), words[LABELLED] != 0, words[WEIGHTED] != 0,
+            order.size > 0, sources,
+        )  # fmt: skip
+    return Cases(
+        number or x.shape[0], pointer(x), pointer(y), pointer(labels), pointer(weights), pointer(order),
+        labels.size > 0, weights.size > 0, order.size > 0, 0,
+    )  # fmt: skip
+
+
+@inline
+def is_finite(values: Floats, count: int) -> bool:
+    """Whether no value is NaN or infinite: v · 0 is NaN for just those."""
+    zero = like(values, 0.0)
+    bad = 0
+    for i in range(count):
+        bad |= values[i] * zero != zero
+    return bad == 0
+
+
+@linked(lambda t: types.int64(types.CPointer(t), types.int64, types.int64))
+def first_not_finite(values: Floats, rows: int, columns: int) -> int:
+    """The first row that holds NaN or infinity, or −1."""
+    if is_finite(values, rows * columns):
+        return -1
+    row = 0
+    while is_finite(shift(values, row * columns), columns):
+        row += 1
+    return row
+
+
+@linked(lambda t: types.UniTuple(types.int64, 2)(cases_type(t), *[types.int64] * 4))
+def find_fault(cases: Cases, inputs: int, outputs: int, code: int, loss: int) -> tuple[int, int]:
+    """What is wrong first, and in which row; (FINE, −1) if nothing is, or if the cases must be fetched."""
+    if cases.sources != 0:  # the typed layer has looked through them piece by piece
+        return FINE, -1
+    row = first_not_finite(cases.x, cases.number, inputs)
+    if row >= 0:
+        return BAD_X, row
+    if cases.has_labels:
+        greatest = max(outputs - 1, 1)
+        for row in range(cases.number):
+            if cases.labels[row] < 0 or cases.labels[row] > greatest:
+                return BAD_LABEL, row
+    else:
+        row = first_not_finite(cases.y, cases.number, outputs)
+        if row >= 0:
+            return BAD_Y, row
+        for row in range(0 if words_at(loss)[RULE] == ANY else cases.number):
+            fault = target_fault(shift(cases.y, row * outputs), outputs, code, loss)
+            if fault != FINE:
+                return fault, row
+    if cases.has_weights:
+        total = 0.0
+        for row in range(cases.number):
+            if not (cases.weights[row] >= 0 and like(cases.x, cases.weights[row]) < np.inf):
+                return BAD_WEIGHT, row
+            total += cases.weights[row]
+        if not (total > 0 and 1.0 / total > 0 and like(cases.x, 1.0 / total) < np.inf):
+            return NO_WEIGHT, 0
+    return FINE, -1
+
+
+@inline
+def target_fault(y: Floats, outputs: int, code: int, loss: int) -> int:
+    """What is wrong with the targets of a case, by the loss's rule."""
+    rule, (low, high) = words_at(loss)[RULE], bounds(loss)
+    total = 0.0
+    for d in range(outputs):
+        if not low <= y[d] <= high or (rule == ENDS and low < y[d] < high):
+            return OUTSIDE
+        total += y[d]
+    if rule == PROBABILITIES and code != CODE_OF_SIGMOID and abs(total - 1.0) > SUM_TOLERANCE:
+        return NOT_A_DISTRIBUTION
+    return FINE
+
+
+@inline
+def case_at(cases: Cases, place: int) -> int:
+    return cases.order[place] if cases.has_order else place
+
+
+@inline
+def weight_of(cases: Cases, first: int, rows: int) -> float:
+    """Σ_c w_c over the places first .. first + rows of the order."""
+    total = 0.0
+    for place in range(first, first + rows):
+        total += cases.weights[case_at(cases, place)]
+    return total
+
+
+@linked(lambda t: types.float64(cases_type(t), types.int64, types.int64))
+def total_weight(cases: Cases, first: int, rows: int) -> float:
+    """The same by a call, for kernels that must be compiled fast."""
+    return weight_of(cases, first, rows)
+
+
+@linked(lambda t: types.void(cases_type(t), types.int64, types.int64, types.int64))
+def prefetch_targets(cases: Cases, outputs: int, first: int, rows: int) -> None:
+    """Have the targets of the cases at the places first .. first + rows of the order brought into the cache.
+
+    That is where they begin and end; what lies between, in long rows, the processor sees coming.
+    """
+    each = address(shift(cases.y, outputs)) - address(cases.y)  # bytes
+    start, step = address(cases.y), each
+    if cases.sources != 0:
+        words = words_at(cases.sources)
+        start, step = words[Y + DATA], words[Y + ROW]
+    elif cases.has_labels:
+        start, step, each = address(cases.labels), 8, 8
+    for place in range(first, first + rows):
+        y = start + cases.order[place] * step
+        prefetch(words_at(y))
+        prefetch(words_at(y + each - 8))
+
+
+@inline
+def copy(source: Floats, into: Floats, count: int) -> None:
+    for i in range(count):
+        into[i] = source[i]
+
+
+@linked(
+    lambda t: types.void(net_type(t), cases_type(t), types.int64, types.float64, types.int64, types.int64, types.int64)
+)
+def load(net: Net, cases: Cases, first: int, scale: float, loss: int, top: int, bottom: int) -> None:
+    """Fill the rows top .. bottom of the workspace with the cases at the places first + row of the order.
+
+    A⁰ gets the inputs; the targets get y or what the loss takes labels for; a case's share in the error is w_c · scale.
+    """
+    inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
+    stride = entry(net, net.layers, plan.STRIDE)
+    shares = shift(net.space, entry(net, 0, plan.SHARES))
+    low, high = bounds(loss)
+    for row in range(top, bottom):
+        case, x = case_at(cases, first + row), block(net, 0, plan.A, row)
+        y = shift(net.space, entry(net, 0, plan.TARGETS) + row * stride)
+        label = 0
+        if cases.sources != 0:
+            fetch_case(cases.sources, case, x, y)
+            label = int(y[0])
+        else:
+            copy(shift(cases.x, case * inputs), x, inputs)
+            if cases.has_labels:
+                label = cases.labels[case]
+            else:
+                copy(shift(cases.y, case * outputs), y, outputs)
+        if cases.has_labels:
+            if outputs == 1:
+                y[0] = like(y, low if label == 0 else high)
+            else:
+                for d in range(outputs):
+                    y[d] = like(y, high if d == label else low)
+        shares[row] = like(shares, cases.weights[case] * scale if cases.has_weights else scale)
+
+
+@kernel(
+    lambda t: types.UniTuple(types.int64, 2)(
+        array(t, 2), array(t, 2), array(types.int64), array(types.float64), types.int64, types.int64, types.int64
+    )
+)
+def fault_kernel(
+    x: Reals, y: Reals, labels: Labels, weights: Weights, outputs: int, code: int, loss: int
+) -> tuple[int, int]:
+    """What is wrong with the cases, and in which row."""
+    return find_fault(cases_of(x, y, labels, weights, labels[:0], 0, 0), x.shape[1], outputs, code, loss)

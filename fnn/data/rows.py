@@ -1,0 +1,153 @@
+"""The cases of a call, which kernels take as arrays or fetch from where they lie, whatever dtype and strides they have.
+
+What is fetched is cast a row at a time, and looked through a piece at a time: no copy of the whole is ever made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import struct
+import weakref
+from collections.abc import Iterator
+from typing import Any, Final, Generic, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.data.kernels import fetch
+from fnn.network.params import DT
+
+CAST: Final = 2**20  # bytes of cases that are cast at a time; an array that takes no more is cast once and for all
+
+NO_LABELS: Final[NDArray[np.int64]] = np.empty(0, np.int64)
+NO_WEIGHTS: Final[NDArray[np.float64]] = np.empty(0)
+
+
+class Sources(NamedTuple):
+    """What kernels must know of cases that they fetch."""
+
+    dtype: np.dtype[Any]  # of the params
+    scale: float  # by which x is multiplied after the cast
+    words: NDArray[np.int64]  # of `fnn.data.kernels.fetch`; they hold addresses, so the arrays must live as long
+
+    @property
+    def address(self) -> int:
+        """Where the words are."""
+        return address_of(self.words)
+
+
+class Batch(NamedTuple, Generic[DT]):
+    """Cases; of `y` and `labels` one is empty, and `weights` is if each case weighs 1.
+
+    Without sources x, y and labels are as the kernels take them. With sources they may be as their owner has them.
+    """
+
+    x: NDArray[DT]  # (N, n_0)
+    y: NDArray[DT]  # (N, n_L)
+    labels: NDArray[np.int64]  # (N,)
+    weights: NDArray[np.float64]  # (N,)
+    single: bool  # the caller gave one case, without the axis of cases
+    sources: Sources | None = None
+    chosen: NDArray[np.int64] = NO_LABELS  # the cases that count, in order; all if it is empty
+
+    @property
+    def number(self) -> int:
+        """How many cases count."""
+        return len(self.chosen) or len(self.x)
+
+    @property
+    def taken(self) -> tuple[NDArray[DT], NDArray[DT], NDArray[np.int64], NDArray[np.float64], int]:
+        """What the kernels take."""
+        if self.sources is None:
+            return self.x, self.y, self.labels, self.weights, 0
+        nothing: NDArray[Any] = np.empty((0, 0), self.sources.dtype)
+
+        return nothing, nothing, NO_LABELS, NO_WEIGHTS, self.sources.address
+
+    def piece(self, top: int, bottom: int) -> Batch[DT]:
+        """The cases top .. bottom, without sources."""
+        rows = slice(top, bottom)
+        x, y, labels, weights = self.x[rows], self.y[rows], self.labels[rows], self.weights[rows]
+        if self.sources is not None:
+            dtype = self.sources.dtype
+            x, y, labels = cast(dtype, x, self.sources.scale), cast(dtype, y), as_labels(labels)
+
+        return Batch(x, y, labels, weights, self.single)
+
+    def pieces(self) -> Iterator[tuple[int, Batch[DT]]]:
+        """All cases, as many at a time as take CAST bytes, with the number of the first."""
+        rows = max(CAST // (8 * max(self.x.shape[1], self.y.shape[1])), 1)
+        for top in range(0, len(self.x), rows):
+            yield top, self.piece(top, top + rows)
+
+
+def cast(dtype: np.dtype[DT], array: NDArray[Any], scale: float = 1.0) -> NDArray[DT]:
+    """Real numbers as a C-contiguous, aligned array of the dtype, times scale."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what isn't finite then is refused
+        plain: NDArray[DT] = np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+        return plain if scale == 1 else np.multiply(plain, dtype.type(scale), dtype=dtype)
+
+
+def as_labels(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Integers as int64; one too large for that stays larger than any class."""
+    if labels.dtype.kind == "u" and labels.dtype.itemsize == 8:
+        labels = np.minimum(labels, np.uint64(2**63 - 1))  # or it might become negative
+
+    return labels.astype(np.int64)
+
+
+def is_to_fetch(array: NDArray[Any], dtype: np.dtype[Any], scale: float = 1.0) -> bool:
+    """Whether rows of the array are fetched when they are wanted, rather than all of it cast or scaled beforehand."""
+    is_plain = array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
+    is_large = array.size * dtype.itemsize > CAST
+
+    return is_large and fetch.is_known(array.dtype) and (scale != 1 or not is_plain)
+
+
+def expect_no_order(array: NDArray[Any], owner: object) -> None:
+    """If the array is a file in memory, tell the system that rows will be read in no order, as long as `owner` lives.
+
+    Otherwise it reads 32 pages for each that is wanted, which takes some fifteen times as long if memory doesn't hold
+    the file. If it does, the rows are there already, because all were checked, in order.
+    """
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base.obj if isinstance(base.base, memoryview) else base.base
+    if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):
+        base.madvise(mmap.MADV_RANDOM)
+        weakref.finalize(owner, _expect_order, base)
+
+
+def _expect_order(mapping: mmap.mmap) -> None:
+    with contextlib.suppress(ValueError):  # it is closed
+        mapping.madvise(mmap.MADV_NORMAL)
+
+
+def sources_of(batch: Batch[Any], dtype: np.dtype[Any], scale: float, start: int = 0, *, more: bool = False) -> Sources:
+    """What stands for the cases of a batch, which count from `start`; `more` cases may come after them."""
+    x, y, labels, weights = batch[:4]
+    row, column = x.strides
+    is_contiguous = column == x.itemsize and row > 0 and row % dtype.itemsize == 0
+    words = [
+        start + len(x) + more, labels.size > 0, weights.size > 0, address_of(weights) - start * weights.itemsize,
+        row // dtype.itemsize if is_contiguous else 0,
+        *_words(x, dtype, scale, start), *_words(labels[:, None] if labels.size else y, dtype, 1.0, start),
+    ]  # fmt: skip
+
+    return Sources(dtype, scale, np.array(words, np.int64))
+
+
+def address_of(array: NDArray[Any]) -> int:
+    """Where an array starts; `ctypes` takes three times as long."""
+    address: int = array.__array_interface__["data"][0]
+
+    return address
+
+
+def _words(array: NDArray[Any], dtype: np.dtype[Any], scale: float, start: int) -> list[int]:
+    """The words of one array (N, columns)."""
+    row, column = array.strides
+    (bits,) = struct.unpack("q", struct.pack("d", scale))
+
+    return [fetch.address_for(array.dtype, dtype), address_of(array) - start * row, row, column, array.shape[1], bits]

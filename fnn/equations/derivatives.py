@@ -1,0 +1,137 @@
+"""Derivatives of the error beyond its gradient: for the inputs, and the Hessian times a vector.
+
+The equations, R1 to R7, are in `fnn.equations.kernels.directional`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fnn.compiler.numba_types import jittable
+from fnn.data.cases import Reduction, batch_of, raise_fault, require_loss, require_reduction
+from fnn.data.kernels import cases
+from fnn.equations.jacobians import direction_of
+from fnn.equations.kernels.derivatives import hvp_kernel, input_gradient_kernel
+from fnn.equations.kernels.forward import BLOCK
+from fnn.equations.kernels.gradient import PIECE
+from fnn.losses.library import squared_error
+from fnn.losses.loss import Loss
+from fnn.network.layout import workspaces
+from fnn.network.params import DT, Params, require_params, wrap
+
+
+@jittable
+def input_grad(
+    params: Params[DT],
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: Loss = squared_error,
+    reduction: Reduction = "sum",
+    weights: ArrayLike | None = None,
+    class_weights: ArrayLike | None = None,
+) -> NDArray[DT]:
+    """The gradient of the error with respect to the inputs (B4 at l = 1), to the bit ``backprop(..).dE_da[0]``.
+
+        ∂E/∂A⁰ = Δ¹ (W¹)ᵀ
+
+    Parameters and errors are those of `grad`.
+
+    Returns
+    -------
+    (n_0,) or (N, n_0).
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.identity)
+    >>> fnn.input_grad(p, [3.0, 4.0], [10.0])
+    array([1.5, 3. ])
+    """
+    require_params("params", params)
+    require_loss(params, loss)
+    mean = require_reduction(reduction)
+    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
+    dtype, into = params._flat.dtype, np.empty_like(batch.x)
+    layout = params._architecture.layout(dtype, min(len(into), BLOCK))
+    (space,) = workspaces(dtype, layout.whole)
+    fault, row = input_gradient_kernel[dtype](layout.table, params._flat, space, *batch[:4], loss.at(dtype), mean, into)
+    if fault != cases.FINE:
+        raise_fault(params, batch, loss, fault, row)
+
+    return into[0] if batch.single else into
+
+
+def hvp(
+    params: Params[DT],
+    x: ArrayLike,
+    y: ArrayLike,
+    v: Params[DT],
+    *,
+    loss: Loss = squared_error,
+    reduction: Reduction = "sum",
+    weights: ArrayLike | None = None,
+    class_weights: ArrayLike | None = None,
+) -> Params[DT]:
+    """The Hessian of the error with respect to the parameters, times V (R1 to R7; Pearlmutter 1994).
+
+        H V = ∂/∂r grad(params + r V) at r = 0
+
+    It takes about twice the time of `grad`, and H is never formed. Where an activation or a loss has a kink, it is that
+    of the pieces beside it.
+
+    Parameters
+    ----------
+    v
+        V, Params of the same architecture.
+    params, x, y, loss, reduction, weights, class_weights
+        As for `grad`.
+
+    Returns
+    -------
+    Params of the same architecture and dtype.
+
+    Raises
+    ------
+    ValueError
+        As `grad` does; v has another structure; an activation or the loss has no second derivative.
+    TypeError
+        As `grad` does; v isn't `Params`.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.identity)
+    >>> v = p.replace({"W1": [[1.0], [0.0]], "b1": [0.0]})
+    >>> fnn.hvp(p, [3.0, 4.0], [10.0], v).flat
+    array([ 9., 12.,  3.])
+    """
+    require_params("params", params)
+    require_loss(params, loss)
+    _require_curvature(params, loss)
+    mean = require_reduction(reduction)
+    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
+    flat = direction_of(params, v)
+    dtype, architecture, room = params._flat.dtype, params._architecture, min(len(batch.x), PIECE)
+    layout, r = architecture.layout(dtype, room), architecture.directions(dtype, room, curved=True)
+    (space, r_space), into = workspaces(dtype, layout.whole, r.whole), np.empty_like(params._flat)
+    fault, row = hvp_kernel[dtype](
+        layout.table, params._flat, space, r.table, flat, r_space, room, *batch[:4], loss.at(dtype),
+        loss.curve_at(dtype), mean, into,
+    )  # fmt: skip
+    if fault != cases.FINE:
+        raise_fault(params, batch, loss, fault, row)
+
+    return wrap(into, architecture)
+
+
+def _require_curvature(params: Params[Any], loss: Loss) -> None:
+    """Raise ValueError unless E can be differentiated twice."""
+    for activation in params.activations:
+        if not activation.has_second:
+            raise ValueError(f"params: hvp needs the second derivative of {activation!r}; give it second=")
+    if loss.curve is None:
+        raise ValueError(f"loss: hvp needs the second derivative of {loss!r}; give it second=")

@@ -1,0 +1,196 @@
+"""Derivatives of the outputs, for the parameters and the inputs: whole Jacobians, and along directions.
+
+R1 and R2 are in `fnn.equations.kernels.directional`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fnn.compiler.numba_types import jittable
+from fnn.data.cases import cast_to, inputs_of, raise_fault
+from fnn.data.kernels import cases
+from fnn.data.rows import NO_LABELS, NO_WEIGHTS, Batch
+from fnn.equations.kernels.derivatives import jacobian_kernel, jvp_kernel, vjp_kernel
+from fnn.equations.kernels.directional import INPUTS, PARAMETERS
+from fnn.equations.kernels.forward import BLOCK
+from fnn.equations.kernels.gradient import PIECE
+from fnn.network.layout import workspaces
+from fnn.network.params import DT, Params, require_params, wrap
+from fnn.network.tree import require_same_structure
+
+
+def jacobian(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
+    """The derivative of every output with respect to every input, case by case.
+
+        J_di = ∂a_dᴸ/∂a_i⁰
+
+    Each row is a `vjp` with a unit vector or, if there are fewer inputs than outputs, each column a `jvp`.
+
+    Parameters
+    ----------
+    params
+        The network.
+    x
+        One case, (n_0,), or a batch, (N, n_0).
+
+    Returns
+    -------
+    (n_L, n_0) or (N, n_L, n_0).
+
+    Raises
+    ------
+    ValueError
+        x has another width, is empty, or holds NaN or infinity.
+    TypeError
+        params isn't `Params`, or x isn't made of real numbers.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0, 3.0], [2.0, 4.0]], "b1": [0.0, 0.0]}, hidden=(), output=fnn.identity)
+    >>> fnn.jacobian(p, [5.0, 6.0])
+    array([[1., 2.],
+           [3., 4.]])
+    """
+    require_params("params", params)
+    rows, single = inputs_of(params, x)
+    dtype, architecture = params._flat.dtype, params._architecture
+    inputs, outputs = architecture.sizes[0], architecture.sizes[-1]
+    into = np.empty((len(rows), outputs, inputs), dtype)
+    room = min(len(rows) * min(inputs, outputs), BLOCK)
+    layout, r = architecture.layout(dtype, room), architecture.directions(dtype, room, curved=False)
+    space, wide_space, r_space = workspaces(dtype, layout.forward, layout.whole, r.forward)
+    bad = jacobian_kernel[dtype](layout.table, params._flat, space, wide_space, r.table, r_space, rows, into)
+    _require_finite_inputs(params, rows, single, bad)
+
+    return into[0] if single else into
+
+
+@jittable
+def vjp(params: Params[DT], x: ArrayLike, u: ArrayLike) -> tuple[Params[DT], NDArray[DT]]:
+    """U times the derivative of the outputs, with respect to the parameters and to the inputs.
+
+        Σ_c Σ_d u_cd ∂a_cdᴸ/∂(W, b),   Σ_d u_cd ∂a_cdᴸ/∂a_c⁰
+
+    It is B1 to B4 from ∂E/∂Aᴸ = U: what `grad` does, with a loss that is anything.
+
+    Parameters
+    ----------
+    params
+        The network.
+    x
+        One case, (n_0,), or a batch, (N, n_0).
+    u
+        A number for each output, (n_L,) or (N, n_L).
+
+    Returns
+    -------
+    Params of the same architecture and dtype, summed over the cases; and (n_0,) or (N, n_0).
+
+    Raises
+    ------
+    ValueError
+        Shapes that don't fit, an empty x, NaN or infinity in x or u.
+    TypeError
+        params isn't `Params`; x or u isn't made of real numbers.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.identity)
+    >>> grads, dx = fnn.vjp(p, [3.0, 4.0], [10.0])
+    >>> grads.flat, dx
+    (array([30., 40., 10.]), array([10., 20.]))
+    """
+    require_params("params", params)
+    rows, single = inputs_of(params, x)
+    dtype = params._flat.dtype
+    ends = _directions(params, "u", u, len(rows), params._architecture.sizes[-1], single)
+    layout = params._architecture.layout(dtype, min(len(rows), PIECE))
+    (space,) = workspaces(dtype, layout.whole)
+    gradient, inputs = np.empty_like(params._flat), np.empty_like(rows)
+    bad = vjp_kernel[dtype](layout.table, params._flat, space, rows, ends, gradient, inputs)
+    _require_finite_inputs(params, rows, single, bad)
+
+    return wrap(gradient, params._architecture), inputs[0] if single else inputs
+
+
+def jvp(params: Params[DT], x: ArrayLike, *, v: Params[DT] | None = None, dx: ArrayLike | None = None) -> NDArray[DT]:
+    """How the outputs change as the parameters move along V and the inputs along dx: R{Aᴸ} (R1, R2).
+
+        R{Aᴸ} = ∂/∂r forward(params + r V, x + r dx) at r = 0
+
+    Parameters
+    ----------
+    params
+        The network.
+    x
+        One case, (n_0,), or a batch, (N, n_0).
+    v
+        The direction of the parameters, Params of the same architecture; without it they stay where they are.
+    dx
+        The direction of the inputs, of the shape of x; without it they stay where they are.
+
+    Returns
+    -------
+    (n_L,) or (N, n_L).
+
+    Raises
+    ------
+    ValueError
+        Shapes or structures that don't fit, an empty x, NaN or infinity in x or dx; neither v nor dx is given.
+    TypeError
+        params or v isn't `Params`; x or dx isn't made of real numbers.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.identity)
+    >>> fnn.jvp(p, [3.0, 4.0], dx=[1.0, 0.0]), fnn.jvp(p, [3.0, 4.0], v=p)
+    (array([1.]), array([11.5]))
+    """
+    require_params("params", params)
+    if v is None and dx is None:
+        raise ValueError("v, dx: needs a direction for the parameters, for the inputs, or both; got neither")
+    rows, single = inputs_of(params, x)
+    dtype, architecture = params._flat.dtype, params._architecture
+    flat = params._flat if v is None else direction_of(params, v)
+    ways = rows if dx is None else _directions(params, "dx", dx, len(rows), architecture.sizes[0], single)
+    moving = (0 if v is None else PARAMETERS) | (0 if dx is None else INPUTS)
+    room = min(len(rows), BLOCK)
+    layout, r = architecture.layout(dtype, room), architecture.directions(dtype, room, curved=False)
+    space, r_space = workspaces(dtype, layout.forward, r.forward)
+    into = np.empty((len(rows), architecture.sizes[-1]), dtype)
+    bad = jvp_kernel[dtype](layout.table, params._flat, space, r.table, flat, r_space, moving, rows, ways, into)
+    _require_finite_inputs(params, rows, single, bad)
+
+    return into[0] if single else into
+
+
+def direction_of(params: Params[DT], v: Params[DT]) -> NDArray[DT]:
+    """V as a flat vector."""
+    require_params("v", v)
+    if v._architecture is not params._architecture:
+        require_same_structure("v", params, v)
+
+    return cast_to(params._flat.dtype, v._flat, "v")
+
+
+def _directions(params: Params[DT], name: str, value: ArrayLike, count: int, units: int, single: bool) -> NDArray[DT]:
+    """A row for each case."""
+    rows = cast_to(params._flat.dtype, value, name)
+    wanted = (units,) if single else (count, units)
+    if rows.shape != wanted:
+        raise ValueError(f"{name}: needs shape {wanted}, got {rows.shape}")
+    if not np.isfinite(rows).all():
+        raise ValueError(f"{name}: NaN or infinity")
+
+    return rows.reshape(count, units)
+
+
+def _require_finite_inputs(params: Params[DT], rows: NDArray[DT], single: bool, bad: int) -> None:
+    """Raise ValueError if a kernel has found a case with NaN or infinity."""
+    if bad >= 0:
+        raise_fault(params, Batch(rows, rows, NO_LABELS, NO_WEIGHTS, single), None, cases.BAD_X, bad)

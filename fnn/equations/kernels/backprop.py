@@ -1,0 +1,202 @@
+"""The equations, F1 to B4 and G1, for a block of cases; the letters and tags are those of the sources (S0, S1).
+
+E1 and E2 are worked out in `fnn.losses.kernels.dispatch`, F2, F3 and B1's f′ in `fnn.activations.kernels.smooth` and its siblings; G1 is
+what `gradient` does when it is told to DESCEND.
+
+A batch is a matrix whose rows are cases: A_l and Z_l are (N, n_l), W_l is (n_{l−1}, n_l), b_l is (n_l,).
+
+`forward` and `backward` treat the cases first .. first + rows and only read the weights; `gradient` treats a part of
+the rows of each W_l, over all cases. Blocks of the one and parts of the other may be computed at the same time: every
+number is one chain of operations in one order, however the work is cut.
+
+`fnn.training.kernels.narrow.equations` has the same equations, with the same bits, for networks that are too small for these calls.
+"""
+
+from numba import types
+
+from fnn.activations.kernels.dispatch import CODE, activate, multiply_by_prime
+from fnn.compiler.intrinsics import Floats, like, shift
+from fnn.compiler.linking import linked
+from fnn.compiler.options import inline
+from fnn.losses.kernels.dispatch import is_direct, output_error
+from fnn.network.kernels import plan
+from fnn.network.kernels.plan import Net, block, entry, errors_of, function_of, net_type, rounded
+from fnn.numerics.matmul import Soon, matmul, soon_type, transpose_pack
+from fnn.numerics.microkernel import BIAS, DESCEND, STORE, ZERO, panel_width
+
+ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how much of the way back is wanted
+
+
+@linked(lambda t: types.void(net_type(t), types.int64, types.int64))
+def forward(net: Net, first: int, rows: int) -> None:
+    """From the inputs A⁰ to the outputs Aᴸ."""
+    for layer in range(1, net.layers + 1):
+        weighted_inputs(net, layer, first, rows)  # F1  Zˡ = Aˡ⁻¹ Wˡ + bˡ
+        activations(net, layer, first, rows)  # F2  Aˡ = f(Zˡ)
+
+
+@linked(lambda t: types.void(net_type(t), types.int64, types.int64, types.int64, types.int64))
+def backward(net: Net, loss: int, wanted: int, first: int, rows: int) -> None:
+    """From the outputs back to every Δˡ; if EVERYTHING is wanted, to ∂E/∂A⁰ as well."""
+    output_errors(net, loss, first, rows)  # E1, E2  ∂E/∂Aᴸ
+    if wanted == ERROR_ONLY:
+        return
+    for layer in range(net.layers, 0, -1):
+        if layer < net.layers or not is_direct(loss):
+            deltas(net, layer, first, rows)  # B1  Δˡ = ∂E/∂Aˡ ⊙ f′(Zˡ)
+        if layer > 1 or wanted == EVERYTHING:
+            errors_before(net, layer, first, rows)  # B4  ∂E/∂Aˡ⁻¹ = Δˡ (Wˡ)ᵀ
+
+
+@linked(
+    lambda t: types.void(
+        net_type(t), types.int64, types.CPointer(t), types.int64, types.int64, t, types.int64, types.int64, soon_type(t)
+    )
+)
+def gradient(
+    net: Net, rows: int, into: Floats, start: int, finish: int, eta: float, part: int, parts: int, soon: Soon
+) -> None:
+    """The part's rows of ∂E/∂W, and the last part's ∂E/∂b, over all `rows` cases, laid out as the weights are.
+
+    They start from ZERO or KEEP adding to what is there, and are STOREd; or, `into` being the weights themselves, they
+    are used at once (G1): with DESCEND W becomes W − η ∂E/∂W, the same for b, and no gradient is ever stored. What
+    comes `soon` is fetched into the cache on the way.
+    """
+    for layer in range(1, net.layers + 1):
+        top, bottom = share(entry(net, layer - 1, plan.UNITS), part, parts)
+        if bottom > top:
+            fetched = soon if layer == 1 else nothing(net)
+            weight_gradient(net, layer, rows, top, bottom, into, start, finish, eta, fetched)  # B2  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ
+        if part == parts - 1:
+            bias_gradient(net, layer, rows, into, start, finish, eta)  # B3  ∂E/∂bˡ = Σ_c δˡ
+        if finish == DESCEND and layer > 1:
+            transpose_rows(net, layer, top, bottom)
+
+
+@inline
+def weighted_inputs(net: Net, layer: int, first: int, rows: int) -> None:
+    """F1: Zˡ = Aˡ⁻¹ Wˡ + bˡ."""
+    inputs, stride = entry(net, layer - 1, plan.UNITS), entry(net, layer - 1, plan.STRIDE)
+    z_stride = entry(net, layer, plan.STRIDE)
+    matmul(
+        rows, entry(net, layer, plan.WIDTH), inputs,
+        block(net, layer - 1, plan.A, first), stride, 1,
+        shift(net.weights, entry(net, layer, plan.W)), entry(net, layer, plan.W_PANEL), entry(net, layer, plan.W_ROW),
+        block(net, layer, plan.Z, first), panel_width(net.space), z_stride,
+        BIAS, shift(net.weights, entry(net, layer, plan.B)), STORE, like(net.space, 0.0), nothing(net),
+    )  # fmt: skip
+
+
+@inline
+def activations(net: Net, layer: int, first: int, rows: int) -> None:
+    """F2: Aˡ = f(Zˡ)."""
+    z, a = block(net, layer, plan.Z, first), block(net, layer, plan.A, first)
+    activate(function_of(net, layer), z, a, rows, entry(net, layer, plan.UNITS), entry(net, layer, plan.STRIDE))
+
+
+@inline
+def output_errors(net: Net, loss: int, first: int, rows: int) -> None:
+    """E1 case by case, and E2: ∂E/∂Aᴸ."""
+    top, stride = net.layers, entry(net, net.layers, plan.STRIDE)
+    output_error(
+        loss, function_of(net, top)[CODE],
+        block(net, top, plan.Z, first), block(net, top, plan.A, first),
+        shift(net.space, entry(net, 0, plan.TARGETS) + first * stride),
+        shift(net.space, entry(net, 0, plan.SHARES) + first),
+        block(net, top, plan.DE_DA, first), block(net, top, plan.DELTA, first),
+        errors_of(net, first), rows, entry(net, top, plan.UNITS), stride,
+    )  # fmt: skip
+
+
+@inline
+def deltas(net: Net, layer: int, first: int, rows: int) -> None:
+    """B1: Δˡ = ∂E/∂Aˡ ⊙ f′(Zˡ)."""
+    multiply_by_prime(
+        function_of(net, layer),
+        block(net, layer, plan.Z, first), block(net, layer, plan.A, first),
+        block(net, layer, plan.DE_DA, first), block(net, layer, plan.DELTA, first),
+        rows, entry(net, layer, plan.UNITS), entry(net, layer, plan.STRIDE),
+    )  # fmt: skip
+
+
+@inline
+def errors_before(net: Net, layer: int, first: int, rows: int) -> None:
+    """B4: ∂E/∂Aˡ⁻¹ = Δˡ (Wˡ)ᵀ."""
+    units, panel = entry(net, layer, plan.UNITS), panel_width(net.space)
+    width = rounded(entry(net, layer - 1, plan.UNITS), panel // 2)
+    matmul(
+        rows, width, units,
+        block(net, layer, plan.DELTA, first), entry(net, layer, plan.STRIDE), 1,
+        shift(net.space, entry(net, layer, plan.TRANSPOSED)), units * panel, panel,
+        block(net, layer - 1, plan.DE_DA, first), panel, entry(net, layer - 1, plan.STRIDE),
+        ZERO, net.space, STORE, like(net.space, 0.0), nothing(net),
+    )  # fmt: skip
+
+
+@inline
+def weight_gradient(
+    net: Net,
+    layer: int,
+    rows: int,
+    top: int,
+    bottom: int,
+    into: Floats,
+    start: int,
+    finish: int,
+    eta: float,
+    soon: Soon,
+) -> None:
+    """B2: ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, rows top .. bottom."""
+    w_row = entry(net, layer, plan.W_ROW)
+    matmul(
+        bottom - top, entry(net, layer, plan.WIDTH), rows,
+        shift(block(net, layer - 1, plan.A, 0), top), 1, entry(net, layer - 1, plan.STRIDE),
+        block(net, layer, plan.DELTA, 0), panel_width(net.space), entry(net, layer, plan.STRIDE),
+        shift(into, entry(net, layer, plan.W) + top * w_row), entry(net, layer, plan.W_PANEL), w_row,
+        start, net.space, finish, eta, soon,
+    )  # fmt: skip
+
+
+@inline
+def bias_gradient(net: Net, layer: int, rows: int, into: Floats, start: int, finish: int, eta: float) -> None:
+    """B3: ∂E/∂bˡ = Σ_c δˡ, the product of a row of ones with Δˡ."""
+    panel = panel_width(net.space)
+    matmul(
+        1, entry(net, layer, plan.WIDTH), rows,
+        shift(net.space, plan.ONE), 0, 0,
+        block(net, layer, plan.DELTA, 0), panel, entry(net, layer, plan.STRIDE),
+        shift(into, entry(net, layer, plan.B)), panel, panel,
+        start, net.space, finish, eta, nothing(net),
+    )  # fmt: skip
+
+
+@linked(lambda t: types.void(net_type(t), types.int64, types.int64, types.int64))
+def transpose(net: Net, first_layer: int, part: int, parts: int) -> None:
+    """Bring the part's rows of each Wˡ into its transposed copy, for B4."""
+    for layer in range(first_layer, net.layers + 1):
+        top, bottom = share(entry(net, layer - 1, plan.UNITS), part, parts)
+        transpose_rows(net, layer, top, bottom)
+
+
+@inline
+def transpose_rows(net: Net, layer: int, top: int, bottom: int) -> None:
+    transpose_pack(
+        entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS),
+        shift(net.weights, entry(net, layer, plan.W)),
+        entry(net, layer, plan.W_PANEL), entry(net, layer, plan.W_ROW),
+        shift(net.space, entry(net, layer, plan.TRANSPOSED)), top, bottom,
+    )  # fmt: skip
+
+
+@inline
+def nothing(net: Net) -> Soon:
+    """Nothing to fetch."""
+    return Soon(net.space, net.table, 0, 0)
+
+
+@inline
+def share(total: int, part: int, parts: int) -> tuple[int, int]:
+    """The part's range of 0 .. total."""
+    if parts == 1:  # two divisions take as long as a small layer
+        return 0, total
+    return total * part // parts, total * (part + 1) // parts

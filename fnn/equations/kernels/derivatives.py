@@ -1,0 +1,243 @@
+"""Derivatives of many cases, block by block: for the inputs, along directions, whole Jacobians."""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from fnn.activations.kernels.dispatch import CODE
+from fnn.compiler.intrinsics import Floats, aligned, like, pointer, shift
+from fnn.compiler.kernel import array, kernel, output
+from fnn.compiler.linking import linked
+from fnn.compiler.options import inline
+from fnn.data.kernels.cases import (
+    FINE,
+    Cases,
+    Labels,
+    Reals,
+    Weights,
+    cases_of,
+    copy,
+    find_fault,
+    first_not_finite,
+    load,
+)
+from fnn.equations.kernels.backprop import EVERYTHING, GRADIENT, backward, forward, gradient, nothing, transpose
+from fnn.equations.kernels.directional import INPUTS, PARAMETERS, bend_back, bent_gradient, pull_back, push_forward
+from fnn.equations.kernels.forward import BLOCK
+from fnn.equations.kernels.gradient import PIECE, share_of_each
+from fnn.network.kernels import plan
+from fnn.network.kernels.plan import COLUMNS, Net, block, entry, function_of, net_type
+from fnn.numerics.microkernel import KEEP, STORE, ZERO
+
+Table = npt.NDArray[np.int64]
+
+
+@inline
+def network(table: Table, weights: Reals, space: Reals) -> Net:
+    return Net(table.size // COLUMNS - 1, pointer(table), pointer(weights), aligned(pointer(space)))
+
+
+@inline
+def fill_rows(net: Net, layer: int, column: int, first: int, rows: int, source: Floats) -> None:
+    """Bring rows that lie one behind the other into the workspace."""
+    units = entry(net, layer, plan.UNITS)
+    for row in range(rows):
+        copy(shift(source, row * units), block(net, layer, column, first + row), units)
+
+
+@inline
+def take_rows(net: Net, layer: int, column: int, first: int, rows: int, into: Floats) -> None:
+    """The reverse."""
+    units = entry(net, layer, plan.UNITS)
+    for row in range(rows):
+        copy(block(net, layer, column, first + row), shift(into, row * units), units)
+
+
+@kernel(
+    lambda t: types.UniTuple(types.int64, 2)(
+        array(types.int64), array(t), output(t), array(t, 2), array(t, 2), array(types.int64), array(types.float64),
+        types.int64, types.boolean, output(t, 2),
+    )
+)  # fmt: skip
+def input_gradient_kernel(
+    table: Table, flat: Reals, space: Reals, x: Reals, y: Reals, labels: Labels, weights: Weights, loss: int,
+    mean: bool, into: Reals,
+) -> tuple[int, int]:  # fmt: skip
+    """∂E/∂A⁰ of all cases, and what fault there is, and its row. The workspace has room for BLOCK cases."""
+    net, cases = network(table, flat, space), cases_of(x, y, labels, weights, labels[:0], 0, 0)
+    return input_gradient(net, cases, loss, mean, pointer(into))
+
+
+@inline
+def input_gradient(net: Net, cases: Cases, loss: int, mean: bool, into: Floats) -> tuple[int, int]:
+    """The same of a network that is laid out."""
+    inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
+    fault, row = find_fault(cases, inputs, outputs, function_of(net, net.layers)[CODE], loss)
+    if fault == FINE:
+        scale = share_of_each(cases, mean)
+        transpose(net, 1, 0, 1)
+        for first in range(0, cases.number, BLOCK):
+            rows = min(BLOCK, cases.number - first)
+            load(net, cases, first, scale, loss, 0, rows)
+            forward(net, 0, rows)
+            backward(net, loss, EVERYTHING, 0, rows)
+            take_rows(net, 0, plan.DE_DA, 0, rows, shift(into, first * inputs))
+    return fault, row
+
+
+@kernel(
+    lambda t: types.int64(array(types.int64), array(t), output(t), array(t, 2), array(t, 2), output(t), output(t, 2))
+)
+def vjp_kernel(table: Table, flat: Reals, space: Reals, x: Reals, u: Reals, into: Reals, inputs: Reals) -> int:
+    """B1 to B4 from ∂E/∂Aᴸ = U; returns the first case with NaN or infinity in x, or −1. Room for PIECE cases."""
+    net = network(table, flat, space)
+    return vector_times_jacobian(net, pointer(x), x.shape[0], pointer(u), pointer(into), pointer(inputs))
+
+
+@inline
+def vector_times_jacobian(net: Net, x: Floats, number: int, u: Floats, into: Floats, inputs: Floats) -> int:
+    """The same of a network that is laid out."""
+    n, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
+    bad = first_not_finite(x, number, n)
+    if bad < 0:
+        net.space[plan.ONE] = like(net.space, 1.0)
+        transpose(net, 1, 0, 1)
+        for piece in range(0, number, PIECE):
+            end = min(PIECE, number - piece)
+            for first in range(0, end, BLOCK):
+                rows, case = min(BLOCK, end - first), piece + first
+                fill_rows(net, 0, plan.A, first, rows, shift(x, case * n))
+                forward(net, first, rows)
+                fill_rows(net, net.layers, plan.DE_DA, first, rows, shift(u, case * outputs))
+                pull_back(net, first, rows)
+                take_rows(net, 0, plan.DE_DA, first, rows, shift(inputs, case * n))
+            gradient(net, end, into, ZERO if piece == 0 else KEEP, STORE, like(net.space, 0.0), 0, 1, nothing(net))
+    return bad
+
+
+@kernel(
+    lambda t: types.int64(
+        array(types.int64), array(t), output(t), array(types.int64), array(t), output(t), types.int64, array(t, 2),
+        array(t, 2), output(t, 2),
+    )
+)  # fmt: skip
+def jvp_kernel(
+    table: Table, flat: Reals, space: Reals, r_table: Table, v: Reals, r_space: Reals, moving: int, x: Reals,
+    direction: Reals, into: Reals,
+) -> int:  # fmt: skip
+    """R{Aᴸ}; returns the first case with NaN or infinity in x, or −1. Room for BLOCK cases."""
+    net, r = network(table, flat, space), network(r_table, v, r_space)
+    n, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
+    bad = first_not_finite(pointer(x), x.shape[0], n)
+    for first in range(0, x.shape[0] if bad < 0 else 0, BLOCK):
+        rows = min(BLOCK, x.shape[0] - first)
+        fill_rows(net, 0, plan.A, 0, rows, shift(pointer(x), first * n))
+        if moving & INPUTS:
+            fill_rows(r, 0, plan.A, 0, rows, shift(pointer(direction), first * n))
+        forward(net, 0, rows)
+        push_forward(net, r, moving, 0, rows)
+        take_rows(r, net.layers, plan.A, 0, rows, shift(pointer(into), first * outputs))
+    return bad
+
+
+@kernel(
+    lambda t: types.UniTuple(types.int64, 2)(
+        array(types.int64), array(t), output(t), array(types.int64), array(t), output(t), types.int64, array(t, 2),
+        array(t, 2), array(types.int64), array(types.float64), types.int64, types.int64, types.boolean, output(t),
+    )
+)  # fmt: skip
+def hvp_kernel(
+    table: Table, flat: Reals, space: Reals, r_table: Table, v: Reals, r_space: Reals, room: int, x: Reals, y: Reals,
+    labels: Labels, weights: Weights, loss: int, curve: int, mean: bool, into: Reals,
+) -> tuple[int, int]:  # fmt: skip
+    """R{∂E/∂(W, b)} over all cases, and what fault there is, and its row. The workspaces have room for so many."""
+    net, r = network(table, flat, space), network(r_table, v, r_space)
+    cases = cases_of(x, y, labels, weights, labels[:0], 0, 0)
+    inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
+    fault, row = find_fault(cases, inputs, outputs, function_of(net, net.layers)[CODE], loss)
+    if fault == FINE:
+        net.space[plan.ONE] = like(net.space, 1.0)
+        scale = share_of_each(cases, mean)
+        transpose(net, 2, 0, 1)
+        transpose(r, 2, 0, 1)
+        for piece in range(0, cases.number, room):
+            end = min(room, cases.number - piece)
+            for first in range(0, end, BLOCK):
+                rows = min(BLOCK, end - first)
+                load(net, cases, piece, scale, loss, first, first + rows)
+                forward(net, first, rows)
+                push_forward(net, r, PARAMETERS, first, rows)
+                backward(net, loss, GRADIENT, first, rows)
+                bend_back(net, r, loss, curve, first, rows)
+            bent_gradient(net, r, end, pointer(into), ZERO if piece == 0 else KEEP)
+    return fault, row
+
+
+@kernel(
+    lambda t: types.int64(
+        array(types.int64), array(t), output(t), output(t), array(types.int64), output(t), array(t, 2), output(t, 3)
+    )
+)
+def jacobian_kernel(
+    table: Table, flat: Reals, space: Reals, wide_space: Reals, r_table: Table, r_space: Reals, x: Reals, into: Reals
+) -> int:
+    """∂Aᴸ/∂A⁰ of all cases; returns the first case with NaN or infinity in x, or −1.
+
+    A row of the wide workspace is one case and one output, whose gradient goes back; or, if there are fewer of them,
+    one input, whose direction goes forward. The workspaces have room for BLOCK rows.
+    """
+    net, wide, r = network(table, flat, space), network(table, flat, wide_space), network(r_table, flat, r_space)
+    inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
+    bad = first_not_finite(pointer(x), x.shape[0], inputs)
+    if bad < 0 and outputs <= inputs:
+        transpose(wide, 1, 0, 1)
+    ways = min(inputs, outputs)
+    for first in range(0, x.shape[0] * ways if bad < 0 else 0, BLOCK):
+        rows = min(BLOCK, x.shape[0] * ways - first)
+        spread(net, wide, pointer(x), first, rows, ways)
+        if outputs <= inputs:
+            unit_rows(wide, net.layers, plan.DE_DA, first, rows)
+            pull_back(wide, 0, rows)
+            take_rows(wide, 0, plan.DE_DA, 0, rows, shift(pointer(into), first * inputs))
+        else:
+            unit_rows(r, 0, plan.A, first, rows)
+            push_forward(wide, r, INPUTS, 0, rows)
+            take_columns(r, first, rows, pointer(into))
+    return bad
+
+
+@linked(lambda t: types.void(net_type(t), net_type(t), types.CPointer(t), types.int64, types.int64, types.int64))
+def spread(net: Net, wide: Net, x: Floats, first: int, rows: int, ways: int) -> None:
+    """Each row of `wide` gets z and a of its case, which is put through `net` once."""
+    case = first // ways
+    count = (first + rows - 1) // ways - case + 1
+    fill_rows(net, 0, plan.A, 0, count, shift(x, case * entry(net, 0, plan.UNITS)))
+    forward(net, 0, count)
+    for layer in range(1, net.layers + 1):
+        units = entry(net, layer, plan.UNITS)
+        for row in range(rows):
+            of = (first + row) // ways - case
+            copy(block(net, layer, plan.Z, of), block(wide, layer, plan.Z, row), units)
+            copy(block(net, layer, plan.A, of), block(wide, layer, plan.A, row), units)
+
+
+@inline
+def unit_rows(net: Net, layer: int, column: int, first: int, rows: int) -> None:
+    """The rows first .. first + rows of unit matrices, one below the other."""
+    units = entry(net, layer, plan.UNITS)
+    for row in range(rows):
+        unit = block(net, layer, column, row)
+        for i in range(units):
+            unit[i] = like(unit, 0.0)
+        unit[(first + row) % units] = like(unit, 1.0)
+
+
+@inline
+def take_columns(r: Net, first: int, rows: int, into: Floats) -> None:
+    """R{Aᴸ} of each row is a column of its case's Jacobian."""
+    inputs, outputs = entry(r, 0, plan.UNITS), entry(r, r.layers, plan.UNITS)
+    for row in range(rows):
+        case, i = (first + row) // inputs, (first + row) % inputs
+        column, a = shift(into, case * outputs * inputs + i), block(r, r.layers, plan.A, row)
+        for d in range(outputs):
+            column[d * inputs] = a[d]

@@ -1,0 +1,188 @@
+"""Derivatives along a direction: R1 to R7, for a block of cases (Pearlmutter 1994, "Fast exact multiplication by the
+Hessian").
+
+R{·} is the derivative of whatever stands in the braces when the parameters move along V and the inputs along R{A⁰}:
+R{q} = ∂/∂r q(W + rV, A⁰ + rR{A⁰}) at r = 0. Applied to each of F1 to B4 it gives an equation of the same shape:
+
+    R1  R{Zˡ} = R{Aˡ⁻¹} Wˡ + Aˡ⁻¹ Vˡ + vˡ                    from F1; vˡ is the direction of bˡ
+    R2  R{Aˡ} = f′(Zˡ) ⊙ R{Zˡ}                               from F2
+    R3  R{∂E/∂Aᴸ} = ∂²E/∂A² R{Aᴸ}                            from E2, in `fnn.losses.kernels.second_derivatives`
+    R4  R{Δˡ} = R{∂E/∂Aˡ} ⊙ f′(Zˡ) + ∂E/∂Aˡ ⊙ f″(Zˡ) ⊙ R{Zˡ}  from B1
+    R5  R{∂E/∂Wˡ} = (Aˡ⁻¹)ᵀ R{Δˡ} + R{Aˡ⁻¹}ᵀ Δˡ              from B2
+    R6  R{∂E/∂bˡ} = Σ_c R{δˡ}                                from B3
+    R7  R{∂E/∂Aˡ⁻¹} = R{Δˡ} (Wˡ)ᵀ + Δˡ (Vˡ)ᵀ                 from B4
+
+R1 and R2 are the Jacobian times a direction; all seven are the Hessian of E times V.
+
+`r` is a network beside `net`: its weights are V, its workspace holds R{·} of what the other's holds, in the same
+places, and its activations are those of R2 and R4 (`push` and `add_curvature` of `fnn.activations.kernels.dispatch`).
+"""
+
+from numba import types
+
+from fnn.activations.kernels.dispatch import CODE, add_curvature, multiply_by_prime, push
+from fnn.compiler.intrinsics import Floats, like, shift
+from fnn.compiler.linking import linked
+from fnn.compiler.options import inline
+from fnn.equations.kernels.backprop import deltas, errors_before, nothing
+from fnn.losses.kernels.dispatch import is_direct
+from fnn.losses.kernels.second_derivatives import output_curvature
+from fnn.network.kernels import plan
+from fnn.network.kernels.plan import Net, block, entry, function_of, net_type, rounded
+from fnn.numerics.matmul import matmul
+from fnn.numerics.microkernel import BIAS, KEEP, STORE, ZERO, panel_width
+
+INPUTS, PARAMETERS = 1, 2  # what moves; their sum: both
+
+
+@linked(lambda t: types.void(net_type(t), net_type(t), types.int64, types.int64, types.int64))
+def push_forward(net: Net, r: Net, moving: int, first: int, rows: int) -> None:
+    """From R{A⁰} to R{Aᴸ}, after `forward`."""
+    for layer in range(1, net.layers + 1):
+        weighted_directions(net, r, layer, moving, first, rows)  # R1  R{Zˡ} = R{Aˡ⁻¹} Wˡ + Aˡ⁻¹ Vˡ + vˡ
+        pushed_activations(net, r, layer, first, rows)  # R2  R{Aˡ} = f′(Zˡ) ⊙ R{Zˡ}
+
+
+@inline
+def pull_back(net: Net, first: int, rows: int) -> None:
+    """From any ∂E/∂Aᴸ to every Δˡ and to ∂E/∂A⁰, after `forward`."""
+    for layer in range(net.layers, 0, -1):
+        deltas(net, layer, first, rows)  # B1  Δˡ = ∂E/∂Aˡ ⊙ f′(Zˡ)
+        errors_before(net, layer, first, rows)  # B4  ∂E/∂Aˡ⁻¹ = Δˡ (Wˡ)ᵀ
+
+
+@linked(lambda t: types.void(net_type(t), net_type(t), types.int64, types.int64, types.int64, types.int64))
+def bend_back(net: Net, r: Net, loss: int, curve: int, first: int, rows: int) -> None:
+    """From R{Aᴸ} back to every R{Δˡ}, after `backward` and `push_forward`."""
+    output_curvatures(net, r, loss, curve, first, rows)  # R3  R{∂E/∂Aᴸ} = ∂²E/∂A² R{Aᴸ}
+    for layer in range(net.layers, 0, -1):
+        if layer < net.layers or not is_direct(loss):
+            bent_deltas(net, r, layer, first, rows)  # R4  R{Δˡ} = R{∂E/∂Aˡ} ⊙ f′(Zˡ) + ∂E/∂Aˡ ⊙ f″(Zˡ) ⊙ R{Zˡ}
+        if layer > 1:
+            bent_errors_before(net, r, layer, first, rows)  # R7  R{∂E/∂Aˡ⁻¹} = R{Δˡ} (Wˡ)ᵀ + Δˡ (Vˡ)ᵀ
+
+
+@linked(lambda t: types.void(net_type(t), net_type(t), types.int64, types.CPointer(t), types.int64))
+def bent_gradient(net: Net, r: Net, rows: int, into: Floats, start: int) -> None:
+    """R{∂E/∂W} and R{∂E/∂b} over all `rows` cases, laid out as the weights are; they start from ZERO or KEEP adding."""
+    for layer in range(1, net.layers + 1):
+        bent_weight_gradient(net, r, layer, rows, into, start)  # R5  R{∂E/∂Wˡ} = (Aˡ⁻¹)ᵀ R{Δˡ} + R{Aˡ⁻¹}ᵀ Δˡ
+        bent_bias_gradient(net, r, layer, rows, into, start)  # R6  R{∂E/∂bˡ} = Σ_c R{δˡ}
+
+
+@inline
+def weighted_directions(net: Net, r: Net, layer: int, moving: int, first: int, rows: int) -> None:
+    """R1: R{Zˡ} = R{Aˡ⁻¹} Wˡ + Aˡ⁻¹ Vˡ + vˡ. Either half is left out where it is zero."""
+    start = ZERO
+    if moving & PARAMETERS:
+        times_weights(net, r, r, layer, first, rows, BIAS)
+        start = KEEP
+    if layer > 1 or moving & INPUTS:
+        times_weights(r, net, r, layer, first, rows, start)
+
+
+@inline
+def times_weights(of_a: Net, of_w: Net, of_z: Net, layer: int, first: int, rows: int, start: int) -> None:
+    """The product of F1, or one term of R1, with each operand from a network of its own."""
+    units = entry(of_w, layer, plan.UNITS)
+    matmul(
+        rows, units, entry(of_a, layer - 1, plan.UNITS),
+        block(of_a, layer - 1, plan.A, first), entry(of_a, layer - 1, plan.STRIDE), 1,
+        shift(of_w.weights, entry(of_w, layer, plan.W)), entry(of_w, layer, plan.W_PANEL),
+        entry(of_w, layer, plan.W_ROW),
+        block(of_z, layer, plan.Z, first), panel_width(of_z.space), entry(of_z, layer, plan.STRIDE),
+        start, shift(of_w.weights, entry(of_w, layer, plan.B)), STORE, like(of_z.space, 0.0), nothing(of_z),
+    )  # fmt: skip
+
+
+@inline
+def pushed_activations(net: Net, r: Net, layer: int, first: int, rows: int) -> None:
+    """R2: R{Aˡ} = f′(Zˡ) ⊙ R{Zˡ}."""
+    push(
+        function_of(r, layer),
+        block(net, layer, plan.Z, first), block(net, layer, plan.A, first),
+        block(r, layer, plan.Z, first), block(r, layer, plan.A, first),
+        rows, entry(net, layer, plan.UNITS), entry(net, layer, plan.STRIDE),
+    )  # fmt: skip
+
+
+@inline
+def output_curvatures(net: Net, r: Net, loss: int, curve: int, first: int, rows: int) -> None:
+    """R3: R{∂E/∂Aᴸ}; with a direct loss R{Δᴸ}."""
+    top, stride = net.layers, entry(net, net.layers, plan.STRIDE)
+    output_curvature(
+        loss, curve, function_of(net, top)[CODE],
+        block(net, top, plan.Z, first), block(net, top, plan.A, first),
+        shift(net.space, entry(net, 0, plan.TARGETS) + first * stride),
+        shift(net.space, entry(net, 0, plan.SHARES) + first),
+        block(r, top, plan.Z, first), block(r, top, plan.A, first),
+        block(r, top, plan.DELTA if is_direct(loss) else plan.DE_DA, first),
+        rows, entry(net, top, plan.UNITS), stride,
+    )  # fmt: skip
+
+
+@inline
+def bent_deltas(net: Net, r: Net, layer: int, first: int, rows: int) -> None:
+    """R4: R{Δˡ} = R{∂E/∂Aˡ} ⊙ f′(Zˡ) + ∂E/∂Aˡ ⊙ f″(Zˡ) ⊙ R{Zˡ}."""
+    z, a = block(net, layer, plan.Z, first), block(net, layer, plan.A, first)
+    r_delta = block(r, layer, plan.DELTA, first)
+    units, stride = entry(net, layer, plan.UNITS), entry(net, layer, plan.STRIDE)
+    multiply_by_prime(function_of(net, layer), z, a, block(r, layer, plan.DE_DA, first), r_delta, rows, units, stride)
+    add_curvature(
+        function_of(r, layer), z, a, block(net, layer, plan.DE_DA, first),
+        block(r, layer, plan.Z, first), block(r, layer, plan.A, first), r_delta, rows, units, stride,
+    )  # fmt: skip
+
+
+@inline
+def bent_errors_before(net: Net, r: Net, layer: int, first: int, rows: int) -> None:
+    """R7: R{∂E/∂Aˡ⁻¹} = R{Δˡ} (Wˡ)ᵀ + Δˡ (Vˡ)ᵀ."""
+    times_transposed(r, net, r, layer, first, rows, ZERO)
+    times_transposed(net, r, r, layer, first, rows, KEEP)
+
+
+@inline
+def times_transposed(of_delta: Net, of_w: Net, of_error: Net, layer: int, first: int, rows: int, start: int) -> None:
+    """One term of R7, with each operand from a network of its own."""
+    units, panel = entry(of_w, layer, plan.UNITS), panel_width(of_w.space)
+    width = rounded(entry(of_w, layer - 1, plan.UNITS), panel // 2)
+    matmul(
+        rows, width, units,
+        block(of_delta, layer, plan.DELTA, first), entry(of_delta, layer, plan.STRIDE), 1,
+        shift(of_w.space, entry(of_w, layer, plan.TRANSPOSED)), units * panel, panel,
+        block(of_error, layer - 1, plan.DE_DA, first), panel, entry(of_error, layer - 1, plan.STRIDE),
+        start, of_w.space, STORE, like(of_w.space, 0.0), nothing(of_w),
+    )  # fmt: skip
+
+
+@inline
+def bent_weight_gradient(net: Net, r: Net, layer: int, rows: int, into: Floats, start: int) -> None:
+    """R5: R{∂E/∂Wˡ} = (Aˡ⁻¹)ᵀ R{Δˡ} + R{Aˡ⁻¹}ᵀ Δˡ; the inputs stay where they are, R{A⁰} = 0."""
+    transposed_times(net, r, layer, rows, into, start)
+    if layer > 1:
+        transposed_times(r, net, layer, rows, into, KEEP)
+
+
+@inline
+def transposed_times(of_a: Net, of_delta: Net, layer: int, rows: int, into: Floats, start: int) -> None:
+    """One term of R5, with each operand from a network of its own."""
+    matmul(
+        entry(of_a, layer - 1, plan.UNITS), entry(of_a, layer, plan.WIDTH), rows,
+        block(of_a, layer - 1, plan.A, 0), 1, entry(of_a, layer - 1, plan.STRIDE),
+        block(of_delta, layer, plan.DELTA, 0), panel_width(of_a.space), entry(of_delta, layer, plan.STRIDE),
+        shift(into, entry(of_a, layer, plan.W)), entry(of_a, layer, plan.W_PANEL), entry(of_a, layer, plan.W_ROW),
+        start, of_a.space, STORE, like(of_a.space, 0.0), nothing(of_a),
+    )  # fmt: skip
+
+
+@inline
+def bent_bias_gradient(net: Net, r: Net, layer: int, rows: int, into: Floats, start: int) -> None:
+    """R6: R{∂E/∂bˡ} = Σ_c R{δˡ}, the product of a row of ones with R{Δˡ}."""
+    panel = panel_width(net.space)
+    matmul(
+        1, entry(net, layer, plan.WIDTH), rows,
+        shift(net.space, plan.ONE), 0, 0,
+        block(r, layer, plan.DELTA, 0), panel, entry(r, layer, plan.STRIDE),
+        shift(into, entry(net, layer, plan.B)), panel, panel,
+        start, net.space, STORE, like(net.space, 0.0), nothing(net),
+    )  # fmt: skip

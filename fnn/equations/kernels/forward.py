@@ -1,0 +1,56 @@
+"""`forward` for any number of cases, G1 for whole vectors of parameters, and activations by themselves."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from fnn.compiler.intrinsics import Floats, aligned, fma, pointer, shift
+from fnn.compiler.kernel import array, kernel, output
+from fnn.compiler.linking import linked
+from fnn.compiler.options import inline
+from fnn.data.kernels.cases import Reals, copy, first_not_finite
+from fnn.equations.kernels.backprop import forward
+from fnn.network.kernels import plan
+from fnn.network.kernels.plan import COLUMNS, Net, block, entry, net_type
+
+BLOCK: Final = 64  # cases that go through the network together: their rows stay in the second-level cache
+
+
+@kernel(lambda t: types.int64(array(types.int64), array(t), output(t), array(t, 2), output(t, 2)))
+def forward_kernel(table: npt.NDArray[np.int64], flat: Reals, space: Reals, x: Reals, into: Reals) -> int:
+    """The outputs of all cases; returns the first case with NaN or infinity in x, or −1."""
+    net = Net(table.size // COLUMNS - 1, pointer(table), pointer(flat), aligned(pointer(space)))
+    return outputs(net, pointer(x), x.shape[0], pointer(into))
+
+
+@linked(lambda t: types.int64(net_type(t), types.CPointer(t), types.int64, types.CPointer(t)))
+def outputs(net: Net, x: Floats, number: int, into: Floats) -> int:
+    """Aᴸ of all cases into `into`, BLOCK by BLOCK."""
+    inputs, units = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
+    for first in range(0, number, BLOCK):
+        rows = min(BLOCK, number - first)
+        source = shift(x, first * inputs)
+        bad = first_not_finite(source, rows, inputs)
+        if bad >= 0:
+            return first + bad
+        for row in range(rows):
+            copy(shift(source, row * inputs), block(net, 0, plan.A, row), inputs)
+        forward(net, 0, rows)
+        for row in range(rows):
+            copy(block(net, net.layers, plan.A, row), shift(into, (first + row) * units), units)
+    return -1
+
+
+@kernel(lambda t: types.void(array(t), array(t), t, output(t)))
+def update_kernel(w: Reals, dE_dw: Reals, eta: float, into: Reals) -> None:
+    """G1: w(t+1) = w(t) − η ∂E/∂w(t), with one rounding."""
+    descend_flat(pointer(w), pointer(dE_dw), eta, pointer(into), w.size)
+
+
+@inline
+def descend_flat(w: Floats, dE_dw: Floats, eta: float, into: Floats, count: int) -> None:
+    """G1."""
+    for i in range(count):
+        into[i] = fma(-eta, dE_dw[i], w[i])

@@ -1,0 +1,118 @@
+"""The error of a batch and its gradient, in as many pieces as the workspace has room for."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from fnn.activations.kernels.dispatch import CODE
+from fnn.compiler.intrinsics import Floats, aligned, like, pointer
+from fnn.compiler.kernel import array, kernel, output
+from fnn.compiler.linking import linked
+from fnn.compiler.options import inline
+from fnn.data.kernels.cases import (
+    FINE,
+    Cases,
+    Labels,
+    Reals,
+    Weights,
+    cases_of,
+    cases_type,
+    find_fault,
+    load,
+    total_weight,
+)
+from fnn.equations.kernels.backprop import ERROR_ONLY, EVERYTHING, backward, forward, gradient, nothing, transpose
+from fnn.equations.kernels.forward import BLOCK
+from fnn.network.kernels import plan
+from fnn.network.kernels.plan import COLUMNS, Net, entry, errors_of, function_of, net_type
+from fnn.numerics.microkernel import KEEP, STORE, ZERO
+
+PIECE: Final = 256  # cases whose activations are held at once
+
+
+@kernel(
+    lambda t: types.Tuple((types.float64, types.int64, types.int64))(
+        array(types.int64), array(t), output(t), types.int64,
+        array(t, 2), array(t, 2), array(types.int64), array(types.float64), types.int64,
+        types.int64, types.boolean, types.int64, output(t),
+    )
+)  # fmt: skip
+def differentiate_kernel(
+    table: npt.NDArray[np.int64],
+    flat: Reals,
+    space: Reals,
+    room: int,
+    x: Reals,
+    y: Reals,
+    labels: Labels,
+    weights: Weights,
+    sources: int,
+    loss: int,
+    mean: bool,
+    wanted: int,
+    into: Reals,
+) -> tuple[float, int, int]:
+    """E of all cases, and ∂E/∂(W, b) into `into` unless ERROR_ONLY is wanted; then what fault there is, and its row.
+
+    The workspace has room for so many cases. With EVERYTHING that is all of them, and every quantity is found in it.
+    """
+    net = Net(table.size // COLUMNS - 1, pointer(table), pointer(flat), aligned(pointer(space)))
+    cases = cases_of(x, y, labels, weights, labels[:0], sources, 0)
+    return differentiate(net, room, cases, loss, mean, wanted, pointer(into))
+
+
+@linked(
+    lambda t: types.Tuple((types.float64, types.int64, types.int64))(
+        net_type(t), types.int64, cases_type(t), types.int64, types.boolean, types.int64, types.CPointer(t)
+    )
+)
+def differentiate(
+    net: Net, room: int, cases: Cases, loss: int, mean: bool, wanted: int, into: Floats
+) -> tuple[float, int, int]:
+    outputs, code = entry(net, net.layers, plan.UNITS), function_of(net, net.layers)[CODE]
+    fault, row = find_fault(cases, entry(net, 0, plan.UNITS), outputs, code, loss)
+    if fault != FINE:
+        return 0.0, fault, row
+    net.space[plan.ONE] = like(into, 1.0)
+    if wanted != ERROR_ONLY:
+        transpose(net, 1 if wanted == EVERYTHING else 2, 0, 1)
+    scale = share_of_each(cases, mean)
+    total = 0.0
+    for first in range(0, cases.number, room):
+        rows = min(room, cases.number - first)
+        through(net, cases, first, scale, loss, wanted, 0, rows, True)
+        total = sum_in_order(errors_of(net, 0), rows, total)
+        if wanted != ERROR_ONLY:
+            gradient(net, rows, into, ZERO if first == 0 else KEEP, STORE, like(into, 0.0), 0, 1, nothing(net))
+    return total, FINE, -1
+
+
+@inline
+def share_of_each(cases: Cases, mean: bool) -> float:
+    """The share in E of a case of weight 1."""
+    if not mean:
+        return 1.0
+    return 1.0 / (total_weight(cases, 0, cases.number) if cases.has_weights else float(cases.number))
+
+
+@inline
+def through(
+    net: Net, cases: Cases, first: int, scale: float, loss: int, wanted: int, top: int, bottom: int, loading: bool
+) -> None:
+    """Forward and back, BLOCK by BLOCK, for the rows top .. bottom of the workspace."""
+    for start in range(top, bottom, BLOCK):
+        rows = min(BLOCK, bottom - start)
+        if loading:
+            load(net, cases, first, scale, loss, start, start + rows)
+        forward(net, start, rows)
+        backward(net, loss, wanted, start, rows)
+
+
+@inline
+def sum_in_order(values: Floats, count: int, total: float) -> float:
+    """total + E_0 + E_1 + .., from left to right."""
+    for i in range(count):
+        total += values[i]
+    return total

@@ -1,0 +1,69 @@
+"""Memory to work in, for callers whose loop must not allocate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.checks import require_output, whole
+from fnn.compiler.intrinsics import LINE
+from fnn.compiler.numba_types import jittable
+from fnn.equations.kernels.gradient import PIECE
+from fnn.network.kernels.plan import COLUMNS, rounded
+from fnn.network.params import DT, Params, require_params
+
+
+@jittable
+def workspace(params: Params[DT], cases: int = 1) -> NDArray[DT]:
+    """Memory in which `forward`, `error`, `grad` and `value_and_grad` can work for up to so many cases.
+
+    A call that gets it as ``workspace=`` allocates nothing but its result, and `forward` with ``out=`` nothing at all.
+    It may be used again, for other networks too if it is large enough, but not by two threads at once.
+
+    Parameters
+    ----------
+    params
+        The network.
+    cases
+        The most cases of a call, at least 1.
+
+    Returns
+    -------
+    A vector without meaning, of the dtype of params.
+
+    Raises
+    ------
+    ValueError
+        cases is below 1.
+    TypeError
+        params isn't `Params`, or cases isn't a whole number.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.identity)
+    >>> fnn.forward(p, [[3.0, 4.0], [5.0, 6.0]], workspace=fnn.workspace(p, 2))
+    array([[11.5],
+           [17.5]])
+    """
+    require_params("params", params)
+    rows = min(whole("cases", cases, at_least=1), PIECE)
+    layers = len(params._architecture.activations)
+    head = rounded(2 * COLUMNS * (layers + 1), LINE)  # of `fnn.njit.kernels.arguments`
+
+    return np.empty(head + params._architecture.layout(params.dtype, rows).whole + LINE, params.dtype)
+
+
+def space_for(workspace: NDArray[Any] | None, needed: int, dtype: np.dtype[DT]) -> NDArray[DT]:
+    """The caller's workspace, if it is large enough, or a new one if there is none, with anything in it."""
+    if workspace is None:
+        return np.empty(needed, dtype)
+    require_output("workspace", workspace, dtype)
+    if workspace.ndim != 1 or workspace.size < needed:
+        raise ValueError(
+            f"workspace: needs {needed} elements in a row, got shape {workspace.shape}; fnn.workspace makes one"
+        )
+
+    return workspace

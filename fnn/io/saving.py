@@ -1,0 +1,125 @@
+"""Parameters in files, with their architecture: `save` and `load`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import PurePath
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.activations.activation import Activation
+from fnn.io import safetensors as tensors
+from fnn.io.archive import little_endian, open_archive, text_of, write_archive
+from fnn.io.atomic import replacing
+from fnn.io.description import by_name, describe, described
+from fnn.network.architecture import Architecture
+from fnn.network.layout import on_line
+from fnn.network.params import Params, require_finite, require_params, wrap
+
+AnyParams: TypeAlias = Params[np.float32 | np.float64]
+
+
+def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
+    """Save parameters with their architecture, in a file that takes the place of the one at the path.
+
+    The file is replaced as a whole, once the new one is on disk: a process that is killed while it saves leaves the
+    previous one. The same parameters give the same bytes.
+
+    Parameters
+    ----------
+    path
+        ``name.npz``, which ``np.load`` can read as well, or ``name.safetensors``, which needs the extra
+        ``fnn[safetensors]``.
+    params
+        Finite numbers only. An activation of your own is saved by its name alone.
+
+    Raises
+    ------
+    ValueError
+        A path that ends otherwise; a parameter that isn't finite; two activations of your own with one name, or with
+        names so long that they take most of the file.
+    TypeError
+        params isn't `Params`.
+    ModuleNotFoundError
+        The path ends in ``.safetensors``, and that package is missing.
+    OSError
+        The file can't be written.
+
+    Examples
+    --------
+    >>> import fnn, pathlib, tempfile
+    >>> params = fnn.init((2, 3, 1), seed=0, hidden=fnn.tanh)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "xor.npz")
+    ...     fnn.save(path, params)
+    ...     fnn.load(path) == params
+    True
+    """
+    require_params("params", params)
+    is_npz = _is_npz(path)
+    require_finite(params)
+    text = text_of(describe(params))
+    if is_npz:
+        with replacing(path) as file:
+            write_archive(file, text, params.items())
+    else:
+        contents = tensors.pack(text, params)
+        with replacing(path) as file:
+            file.write(contents)
+
+
+def load(path: str | os.PathLike[str], activations: Iterable[Activation] = ()) -> AnyParams:
+    """Load parameters with their architecture from a file that `save` has written.
+
+    Whatever the file holds, no code in it is run, and no more memory is taken than some times its size.
+
+    Parameters
+    ----------
+    path
+        ``name.npz`` or ``name.safetensors``.
+    activations
+        Those of your own that the network may have. They are recognised by their names.
+
+    Raises
+    ------
+    ValueError
+        The file isn't as `save` wrote it: it is damaged or truncated, or holds something else, or a number that isn't
+        finite. The network has an activation that isn't among those given. The path ends otherwise. The message
+        names the file and what is wrong.
+    TypeError
+        activations aren't `Activation`.
+    ModuleNotFoundError
+        The path ends in ``.safetensors``, and that package is missing.
+    OSError
+        The file can't be read, for example because there is none (``FileNotFoundError``).
+    """
+    own = by_name(activations)
+    architecture, flat = _read_npz(path, own) if _is_npz(path) else tensors.read(os.fspath(path), own)
+    for key, place, _ in architecture.slices():
+        if not np.isfinite(flat[place]).all():
+            raise ValueError(f"{os.fspath(path)}: {key} has a number that isn't finite")
+
+    return wrap(flat, architecture)
+
+
+def _is_npz(path: str | os.PathLike[str]) -> bool:
+    suffix = PurePath(path).suffix
+    if suffix not in (".npz", ".safetensors"):
+        raise ValueError(f"path: must end in .npz or .safetensors, got {os.fspath(path)!r}")
+
+    return suffix == ".npz"
+
+
+def _read_npz(
+    path: str | os.PathLike[str], own: dict[str, Activation]
+) -> tuple[Architecture, NDArray[np.float32 | np.float64]]:
+    with open_archive(path) as archive:
+        architecture, dtype = described(archive.path, archive.description, own)
+        archive.expect((key, shape, dtype) for key, _, shape in architecture.slices())
+        flat = on_line(architecture.count, little_endian(dtype))
+        archive.fill((key, flat[place].reshape(shape)) for key, place, shape in architecture.slices())
+
+    return architecture, flat.astype(dtype, copy=False)

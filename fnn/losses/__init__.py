@@ -1,0 +1,1 @@
+"""E1 and E2: what a loss is, and the built-in ones."""

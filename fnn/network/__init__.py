@@ -1,0 +1,1 @@
+"""Parameters and architecture, and where everything lies in memory."""

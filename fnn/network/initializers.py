@@ -1,0 +1,153 @@
+"""How a network starts: schemes that draw the first weights, and `init`.
+
+A draw depends on nothing but the seed: PCG64's raw numbers are the same in every version of NumPy on every machine,
+and become uniform and normal numbers here by additions, multiplications, divisions and square roots alone, which
+IEEE 754 fixes to the bit. (NumPy's own `standard_normal` may change between versions and calls the machine's `log`.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.activations.activation import Activation
+from fnn.activations.library import sigmoid
+from fnn.checks import whole
+from fnn.network.architecture import architecture_of
+from fnn.network.layout import on_line
+from fnn.network.params import DT, Params, wrap
+from fnn.numerics.normal import normal_quantile
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Initializer:
+    """A scheme: how to turn uniform numbers in (0, 1) into a layer's weights, given n_in and n_out."""
+
+    name: str
+    draw: Callable[[Doubles, int, int], Doubles]
+    draws_biases: bool = False  # else they start at zero
+
+    def __repr__(self) -> str:
+        return f"fnn.{self.name}"
+
+
+def uniform(low: float, high: float) -> Initializer:
+    """W and b uniform in (low, high); Rumelhart, Hinton and Williams used (−0.3, 0.3).
+
+    Raises
+    ------
+    ValueError
+        Unless low < high, both finite.
+    """
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(f"uniform: needs finite low < high, got {low} and {high}")
+
+    return Initializer(f"uniform({low}, {high})", lambda u, m, n: low + (high - low) * u, draws_biases=True)
+
+
+def _within(limit: Callable[[int, int], float]) -> Callable[[Doubles, int, int], Doubles]:
+    """Uniform in ±limit(n_in, n_out)."""
+    return lambda u, m, n: limit(m, n) * (2 * u - 1)
+
+
+def _spread(deviation: Callable[[int, int], float]) -> Callable[[Doubles, int, int], Doubles]:
+    """Normal with mean 0 and standard deviation deviation(n_in, n_out)."""
+    return lambda u, m, n: deviation(m, n) * normal_quantile(u)
+
+
+glorot_uniform = Initializer("glorot_uniform", _within(lambda m, n: float(np.sqrt(6 / (m + n)))))
+"""W uniform in ±√(6/(n_in + n_out)), b = 0 (Glorot and Bengio 2010)."""
+
+glorot_normal = Initializer("glorot_normal", _spread(lambda m, n: float(np.sqrt(2 / (m + n)))))
+"""W normal with σ = √(2/(n_in + n_out)), b = 0 (Glorot and Bengio 2010)."""
+
+he_uniform = Initializer("he_uniform", _within(lambda m, n: float(np.sqrt(6 / m))))
+"""W uniform in ±√(6/n_in), b = 0 (He et al. 2015); for ReLU."""
+
+he_normal = Initializer("he_normal", _spread(lambda m, n: float(np.sqrt(2 / m))))
+"""W normal with σ = √(2/n_in), b = 0 (He et al. 2015); for ReLU."""
+
+lecun_uniform = Initializer("lecun_uniform", _within(lambda m, n: float(np.sqrt(3 / m))))
+"""W uniform in ±√(3/n_in), b = 0 (LeCun et al. 1998)."""
+
+lecun_normal = Initializer("lecun_normal", _spread(lambda m, n: float(np.sqrt(1 / m))))
+"""W normal with σ = √(1/n_in), b = 0 (LeCun et al. 1998)."""
+
+standard_normal = Initializer("standard_normal", _spread(lambda m, n: 1.0), draws_biases=True)
+"""W and b normal with σ = 1 (Nielsen, chapter 1)."""
+
+
+@overload
+def init(
+    sizes: Sequence[int], *, seed: int, hidden: Activation | Sequence[Activation] = ..., output: Activation = ...,
+    initializer: Initializer = ...,
+) -> Params[np.float64]: ...  # fmt: skip
+@overload
+def init(
+    sizes: Sequence[int], *, seed: int, hidden: Activation | Sequence[Activation] = ..., output: Activation = ...,
+    initializer: Initializer = ..., dtype: type[DT],
+) -> Params[DT]: ...  # fmt: skip
+def init(
+    sizes: Sequence[int],
+    *,
+    seed: int,
+    hidden: Activation | Sequence[Activation] = sigmoid,
+    output: Activation = sigmoid,
+    initializer: Initializer = glorot_uniform,
+    dtype: type[Any] = np.float64,
+) -> Params[Any]:
+    """The parameters that a network starts with.
+
+    Parameters
+    ----------
+    sizes
+        Units of each layer, n_0 .. n_L.
+    seed
+        At least 0. The same seed gives the same bits on every machine.
+    hidden
+        The activation of the hidden layers, or a sequence with one for each.
+    output
+        The activation of the output layer.
+    initializer
+        The scheme that draws the weights.
+    dtype
+        np.float64 or np.float32. Float32 parameters are the float64 ones, rounded.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Fewer than two sizes, a size below 1, a negative seed, activations that don't fit, another dtype.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> fnn.init((784, 30, 10), seed=0)
+    fnn.Params(float64, 23860 parameters)
+      1: (784, 30) sigmoid
+      2: (30, 10) sigmoid
+    """
+    architecture = architecture_of(sizes, hidden, output)
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(f"dtype: needs np.float32 or np.float64, got {dtype!r}")
+    if not isinstance(initializer, Initializer):
+        raise TypeError(f"initializer: needs a scheme such as fnn.glorot_uniform, got {initializer!r}")
+    source = np.random.PCG64(whole("seed", seed, at_least=0))
+    flat = np.zeros(architecture.count)
+    for key, place, shape in architecture.slices():
+        if key.startswith("W"):
+            m, n = shape
+        if key.startswith("W") or initializer.draws_biases:
+            raw = source.random_raw(place.stop - place.start)
+            u = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53  # never 0, never 1
+            flat[place] = initializer.draw(u, m, n)
+
+    aligned = on_line(flat.size, np.dtype(dtype))
+    aligned[:] = flat
+
+    return wrap(aligned, architecture)

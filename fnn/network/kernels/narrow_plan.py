@@ -1,0 +1,106 @@
+"""Where everything of a narrow network lies while it is trained; see `fnn.training.kernels.narrow.equations`.
+
+The table has the columns of `fnn.network.kernels.plan`, those below in place of some. In the workspace a row of A, Z and the
+like is a unit, and a place in it a case. What is computed lies before what it is computed from: LLVM's loops take
+64 elements and more at a time only if nothing that they write lies that close behind what they read.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from fnn.activations.kernels.dispatch import CODE, CODE_OF_SIGMOID, NUMBERS
+from fnn.compiler.intrinsics import Floats, shift
+from fnn.compiler.options import inline
+from fnn.network.kernels import plan
+from fnn.network.kernels.plan import COLUMNS, Net, entry, rounded
+
+PRIME: Final = plan.DE_DA  # f′(Z_l)
+BY_CASES: Final = plan.TRANSPOSED  # A_l once more, with a row for each case and a 1 at its end
+KIND: Final = plan.W_PANEL  # how F2 and F3 are worked out:
+IN_PLACE, BY_CALL, WITH_LOSS = range(3)  # here, for the sigmoid; by calls; or with E and ∂E/∂A, at the output
+# In the row of layer 0:
+ERRORS: Final = PRIME  # of the cases, float64
+ONES: Final = plan.W  # as many as the widest layer has elements
+OUTPUTS_CODE: Final = (
+    plan.FUNCTION
+)  # where the code for the output starts (see `fnn.training.kernels.narrow.outputs`), or 0;
+OUTPUTS: Final = plan.COMPACT  # blocks of the output for it, with a row for each case,
+OUTPUT_STRIDE: Final = plan.W_ROW  # from one row to the next,
+OUTPUT_BLOCK: Final = plan.B  # and from one block to the next
+Z_OF_CASES, A_OF_CASES, Y_OF_CASES, DE_DA_OF_CASES, DELTA_OF_CASES, BLOCKS = range(6)
+
+
+def is_narrow(sizes: Sequence[int], batch: int, lanes: int) -> bool:
+    """Whether the equations of `fnn.training.kernels.narrow.equations` are faster for a network than the general ones.
+
+    Of the general ones' time for a step they take a third for 2-2-1 units and 4 cases, half for 4-8-2 and 10, three
+    quarters for 13-30-3 and 10; for more weights or cases than these bounds allow they take up to twice of it.
+    """
+    widest = 2 * lanes if 2 * batch >= lanes else lanes  # each unit has a vector of cases, even of one
+    weights = sum(m * n for m, n in pairwise(sizes))
+
+    return max(sizes) <= widest and weights <= 32 * lanes and batch <= 4 * lanes
+
+
+class Narrow(NamedTuple):
+    """The table, and how many elements of workspace it needs."""
+
+    table: list[int]
+    whole: int
+
+
+def lay_out_narrow(sizes: Sequence[int], functions: Sequence[int], outputs_code: int, batch: int, lanes: int) -> Narrow:
+    """The table for batches of so many cases; `functions` has the numbers of each layer's activation in turn.
+
+    The code for the output is 0 if that is elementwise and the loss the squared error.
+    """
+    table, stride, at, compact = [0] * (COLUMNS * len(sizes)), rounded(batch, lanes), 0, 0
+
+    def place(layer: int, column: int, count: int) -> None:
+        nonlocal at
+        table[layer * COLUMNS + column] = at
+        at += rounded(count, lanes)
+
+    for layer, units in enumerate(sizes):
+        row = layer * COLUMNS
+        table[row + plan.UNITS], table[row + plan.STRIDE] = units, stride
+        if layer > 0:
+            inputs = sizes[layer - 1]
+            function = functions[(layer - 1) * NUMBERS : layer * NUMBERS]
+            table[row + plan.FUNCTION : row + plan.FUNCTION + NUMBERS] = function
+            table[row + KIND] = IN_PLACE if function[CODE] == CODE_OF_SIGMOID else BY_CALL
+            table[row + plan.COMPACT] = compact
+            compact += (inputs + 1) * units
+            table[row + plan.W_ROW] = rounded(inputs + 1, lanes)
+            place(layer, plan.W, table[row + plan.W_ROW] * units)
+            place(layer, plan.DELTA, stride * units)
+            place(layer, PRIME, stride * units)
+        if layer < len(sizes) - 1:
+            place(layer, BY_CASES, rounded(units + 1, lanes) * stride)
+        place(layer, plan.A, stride * rounded(units + 1, lanes))
+        if layer > 0:
+            place(layer, plan.Z, stride * units)
+    place(0, plan.TARGETS, stride * sizes[-1])
+    place(0, plan.SHARES, stride)
+    place(0, ERRORS, 2 * stride)
+    place(0, ONES, stride * max(sizes))
+    if outputs_code != 0:
+        table[(len(sizes) - 1) * COLUMNS + KIND], table[OUTPUTS_CODE] = WITH_LOSS, outputs_code
+        table[OUTPUT_STRIDE] = rounded(sizes[-1], lanes)
+        table[OUTPUT_BLOCK] = table[OUTPUT_STRIDE] * batch
+        place(0, OUTPUTS, BLOCKS * table[OUTPUT_BLOCK])
+
+    return Narrow(table, at)
+
+
+@inline
+def part(net: Net, layer: int, column: int) -> Floats:
+    """Where an array of the layer starts."""
+    return shift(net.space, entry(net, layer, column))
+
+
+@inline
+def block_of_cases(net: Net, number: int) -> Floats:
+    """Where one of the output's blocks starts."""
+    return shift(part(net, 0, OUTPUTS), number * entry(net, 0, OUTPUT_BLOCK))

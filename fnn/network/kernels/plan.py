@@ -1,0 +1,165 @@
+"""Where everything lies: a table of integers for one network and one number of rows.
+
+The kernels see a network as flat buffers, of parameters and of workspace, and a table that has a row a layer, l = 0..L:
+the number of units, the activation and the offsets of the layer's arrays. All of these are values at run time, so one
+compiled kernel serves every architecture.
+
+Rows of cases in the workspace are padded to whole vectors, and from 512 bytes on to an odd number of cache lines: rows
+a multiple of 4 KB apart share a few sets of the first-level cache. The padding is zero at the start, and whatever the
+elementwise kernels make of it is read by nobody.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from numba import types
+from numba.extending import register_jitable
+
+from fnn.activations.kernels.dispatch import NUMBERS
+from fnn.compiler.intrinsics import Floats, Integers, doubles, shift
+from fnn.compiler.options import inline
+
+# The columns of the table.
+UNITS: Final = 0  # n_l
+STRIDE: Final = 1  # from one case to the next in A, Z, ∂E/∂A and Δ
+FUNCTION: Final = 2  # the activation: four numbers, see `fnn.activations.kernels.dispatch`
+W: Final = 6  # W_l among the weights, whose columns lie in panels:
+W_PANEL: Final = 7  # from one panel to the next,
+W_ROW: Final = 8  # from one row to the next in a panel
+B: Final = 9  # b_l among the weights
+COMPACT: Final = 10  # W_l in the flat buffer of `Params`, followed by b_l
+A: Final = 11  # A_l, Z_l, ∂E/∂A_l, Δ_l in the workspace
+Z: Final = 12
+DE_DA: Final = 13
+DELTA: Final = 14
+TRANSPOSED: Final = 15  # W_lᵀ in the workspace, packed
+WIDTH: Final = 16  # columns of Z_l and of W_l to compute: whole vectors, where the weights are padded to them
+COLUMNS: Final = 17
+# Layer 0 has no Z, no Δ and no W; its row says where the cases' targets, shares in the error and errors are.
+TARGETS: Final = Z
+SHARES: Final = DELTA
+ERRORS: Final = TRANSPOSED
+MULTIPLICATIONS: Final = W  # of the forward pass, for a case
+
+ONE: Final = 0  # the workspace starts with the number one
+
+
+Row = Sequence[int] | Integers
+
+
+class Net(NamedTuple):
+    """What a kernel must know of a network: the table, and the two buffers that it points into."""
+
+    layers: int  # L
+    table: Integers
+    weights: Floats
+    space: Floats
+
+
+def net_type(dtype: types.Float) -> types.Type:
+    """`Net` as a Numba type."""
+    floats = types.CPointer(dtype)
+
+    return types.NamedTuple([types.int64, types.CPointer(types.int64), floats, floats], Net)
+
+
+@inline
+def entry(net: Net, layer: int, column: int) -> int:
+    return net.table[layer * COLUMNS + column]
+
+
+@inline
+def function_of(net: Net, layer: int) -> Integers:
+    """The layer's activation."""
+    return shift(net.table, layer * COLUMNS + FUNCTION)
+
+
+@inline
+def block(net: Net, layer: int, column: int, first: int) -> Floats:
+    """Where an array of the layer starts for the case `first`."""
+    return shift(net.space, entry(net, layer, column) + first * entry(net, layer, STRIDE))
+
+
+@inline
+def errors_of(net: Net, first: int) -> Floats:
+    """The cases' errors, float64, from the case `first` on."""
+    return shift(doubles(shift(net.space, entry(net, 0, ERRORS))), first)
+
+
+class Sizes(NamedTuple):
+    """How many elements the buffers of a layout need."""
+
+    forward: int  # of workspace, for the forward pass alone
+    whole: int  # of workspace
+    weights: int
+
+
+def lay_out(
+    sizes: Sequence[int], functions: Sequence[int], rows: int, lanes: int, packed: bool, table: list[int]
+) -> Sizes:
+    """Fill the table, row after row, for `rows` cases; `functions` has the numbers of each layer's activation in turn.
+
+    `packed` weights lie in panels of 2 · `lanes` columns, one behind the other, which the matrix kernel reads in order;
+    others lie as in `Params`.
+    """
+    return fill(len(sizes) - 1, sizes, functions, rows, lanes, packed, table)
+
+
+def fill(
+    layers: int, sizes: Row, functions: Row, rows: int, lanes: int, packed: bool, table: list[int] | Integers
+) -> Sizes:
+    """`lay_out`, which runs over lists in Python and over pointers when it is compiled."""
+    panel = 2 * lanes
+    at = lanes  # in the workspace, after ONE; in whole vectors, so that every array is aligned
+    weights = compact = multiplications = 0
+    for layer in range(layers + 1):
+        row, units = layer * COLUMNS, sizes[layer]
+        table[row + UNITS] = units
+        table[row + STRIDE] = stride = padded(units, lanes)
+        table[row + A] = at
+        at += rows * stride
+        if layer > 0:
+            inputs = sizes[layer - 1]
+            for i in range(NUMBERS):
+                table[row + FUNCTION + i] = functions[(layer - 1) * NUMBERS + i]
+            table[row + WIDTH] = rounded(units, lanes) if packed else units
+            table[row + Z] = at
+            at += rows * stride
+            table[row + COMPACT] = compact
+            table[row + W] = weights if packed else compact
+            table[row + W_PANEL] = inputs * panel if packed else panel
+            table[row + W_ROW] = panel if packed else units
+            table[row + B] = weights + rounded(units, panel) * inputs if packed else compact + inputs * units
+            weights += rounded(units, panel) * (inputs + 1)
+            compact += (inputs + 1) * units
+            multiplications += inputs * units
+    forward = at
+    table[MULTIPLICATIONS] = multiplications
+    table[TARGETS], table[SHARES], table[ERRORS] = at, at + rows * stride, at + rows * stride + rounded(rows, lanes)
+    at += rows * stride + 3 * rounded(rows, lanes)  # errors are float64, twice as wide as float32
+    for layer in range(layers + 1):
+        row = layer * COLUMNS
+        table[row + DE_DA] = at
+        at += rows * table[row + STRIDE]
+        if layer > 0:
+            table[row + DELTA] = at
+            at += rows * table[row + STRIDE]
+    for layer in range(1, layers + 1):
+        table[layer * COLUMNS + TRANSPOSED] = at
+        at += rounded(sizes[layer - 1], panel) * sizes[layer]
+
+    return Sizes(forward, at, weights if packed else compact)
+
+
+@register_jitable
+def padded(units: int, lanes: int) -> int:
+    """The stride of rows of `units` elements."""
+    vectors = (units + lanes - 1) // lanes
+
+    return lanes * (vectors if vectors < 8 else vectors | 1)
+
+
+@register_jitable
+def rounded(count: int, unit: int) -> int:
+    """The next multiple of unit."""
+    return (count + unit - 1) // unit * unit

@@ -1,0 +1,59 @@
+"""Functions over whole trees of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from numpy.typing import NDArray
+
+from fnn.network.params import DT, Params, leaf_of, require_params
+
+
+def require_same_structure(name: str, tree: Params[Any], other: Params[Any]) -> None:
+    """Raise ValueError if two trees differ in sizes or activations, naming the difference."""
+    for what, mine, its in (("sizes", tree.sizes, other.sizes), ("activations", tree.activations, other.activations)):
+        if mine != its:
+            raise ValueError(f"{name}: needs {what} {mine}, got {its}")
+
+
+def tree_map(f: Callable[..., NDArray[DT]], tree: Params[Any], *trees: Params[Any]) -> Params[DT]:
+    """A tree of the same architecture whose leaves are f of the trees' leaves.
+
+    Parameters
+    ----------
+    f
+        Called as ``f(leaf, *leaves)`` with arrays of one shape; must return an array of that shape.
+    tree, trees
+        Params of one architecture; their dtypes may differ.
+
+    Returns
+    -------
+    Params of float32 if f returned only float32, else of float64.
+
+    Raises
+    ------
+    ValueError
+        The trees differ in structure, or f changed a shape; the message says where.
+    TypeError
+        A tree isn't `Params`, or f returned something that isn't real numbers.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0]], "b1": [2.0]}, hidden=(), output=fnn.sigmoid)
+    >>> dict(fnn.tree_map(lambda a, b: a + 10 * b, p, p))
+    {'W1': array([[11.]]), 'b1': array([22.])}
+    """
+    for i, other in enumerate((tree, *trees)):
+        require_params(f"trees[{i}]", other)
+        require_same_structure(f"trees[{i}]", tree, other)
+    leaves = {}
+    for key, leaf in tree.items():
+        leaves[key] = result = leaf_of(f"f at {key}", f(leaf, *(other[key] for other in trees)))
+        if result.shape != leaf.shape:
+            raise ValueError(f"f at {key}: must keep the shape {leaf.shape}, returned {result.shape}")
+
+    mapped: Any = Params(leaves, hidden=tree.activations[:-1], output=tree.activations[-1])
+
+    return cast(Params[DT], mapped)

@@ -1,0 +1,55 @@
+"""Networks inside other people's jitted functions: the public functions in nopython mode, under the same names.
+
+It is imported when Numba first asks for the type of `Params`, so that `import fnn` is enough, and costs nobody who
+doesn't use it anything. No jitted function sees `Params` before that, not even one that was loaded from its cache,
+since all of them come from Python; so this is also when the compiled kernels are loaded.
+"""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import float32, float64
+
+from fnn.compiler.linking import load_entries
+from fnn.compiler.numba_types import register
+from fnn.losses.loss import Loss
+from fnn.network.params import Params
+from fnn.njit import backprop as backprop
+from fnn.njit import boxing as boxing
+from fnn.njit import derivatives as derivatives
+from fnn.njit import forward as forward
+from fnn.njit import gradients as gradients
+from fnn.njit import optimizer_boxing as optimizer_boxing
+from fnn.njit import optimizers as optimizers
+from fnn.njit import params as params
+from fnn.njit import training as training
+from fnn.njit.optimizer_words import words_of
+from fnn.njit.types import OPTIMIZER, STATE, LossType, OptimizerType, ParamsType
+from fnn.optimizers.library import Optimizer, OptimizerState
+
+
+@cache
+def _params_type(dtype: np.dtype[Any]) -> ParamsType:
+    """The type of `Params` of a dtype, all of whose kernels are loaded."""
+    number = float32 if dtype == np.float32 else float64
+    load_entries(number)
+
+    return ParamsType(number)
+
+
+def _optimizer_type(optimizer: Optimizer) -> OptimizerType:
+    """One type for all, so that another optimizer compiles nothing; ValueError if @njit can't use it."""
+    words_of(optimizer)
+
+    return OPTIMIZER
+
+
+register(
+    {
+        Params: lambda params: _params_type(params.dtype),
+        Loss: LossType,
+        Optimizer: _optimizer_type,
+        OptimizerState: lambda state: STATE,
+    }
+)

@@ -1,0 +1,101 @@
+"""`fnn.backprop` in nopython mode: ``t.z[layer]`` and the like with any number of a layer, known or not."""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.core.errors import TypingError
+from numba.extending import make_attribute_wrapper, overload, register_jitable
+
+from fnn.equations.gradients import backprop
+from fnn.losses.library import squared_error
+from fnn.njit.argument_types import measure
+from fnn.njit.calls import backpropagate_all, from_first_layer, from_input, loss_at, with_flat
+from fnn.njit.gradients import arrangements
+from fnn.njit.kernels.arguments import FINE
+from fnn.njit.registration import OUTSIDE, UNSUITED, Body, in_nopython, refuse
+from fnn.njit.types import ByLayerType, NativeBackprop, ParamsType
+
+for _member in ("values", "spec", "cases"):
+    make_attribute_wrapper(ByLayerType, _member, f"_{_member}")
+
+
+@register_jitable
+def _rows(x: Any) -> int:
+    return 1 if x.ndim == 1 else x.shape[0]
+
+
+@register_jitable
+def _sum(sizes: Any) -> int:
+    total = 0
+    for units in sizes:
+        total += units
+    return total
+
+
+@in_nopython(backprop, prefer_literal=True)
+def _backprop(
+    params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None
+) -> Body | None:
+    if not isinstance(params, ParamsType):
+        return None
+    known = measure(params, x, y, loss, reduction, weights)
+    mean, needs_output, needs_targets = known.constants
+    arrange_y, arrange_weights = arrangements(y, weights)
+
+    def body(
+        params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None
+    ) -> Any:
+        cases = _rows(x)
+        into, found = np.empty(params.flat.size, x.dtype), np.empty((4, cases * _sum(params.sizes)), x.dtype)
+        value, status = backpropagate_all(params, x, y, weights, loss_at(params, loss), mean, into, found, None)
+        if status == OUTSIDE:
+            raise ValueError(needs_targets)
+        if status == UNSUITED:
+            raise ValueError(needs_output)
+        if status != FINE:
+            refuse(status)
+        return NativeBackprop(
+            from_first_layer(params, x, found[0], cases),
+            from_input(params, x, found[1], cases),
+            from_input(params, x, found[2], cases),
+            from_first_layer(params, x, found[3], cases),
+            with_flat(params, into),
+            value,
+        )
+
+    def rearranged(
+        params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None
+    ) -> Any:
+        shares = arrange_weights(weights)
+        return backprop(
+            params, np.ascontiguousarray(x), arrange_y(y), loss=loss, reduction=reduction, weights=shares
+        )  # fmt: skip
+
+    return body if known.ready else rearranged
+
+
+@overload(operator.getitem)
+def _layer(quantity: Any, layer: Any) -> Callable[..., Any] | None:
+    if not isinstance(quantity, ByLayerType):
+        return None
+    if not isinstance(layer, types.Integer):
+        raise TypingError(f"fnn.backprop: needs the number of a layer, got {layer}")
+    first = quantity.first
+
+    def rows(quantity: Any, layer: Any) -> Any:
+        spec, cases = quantity._spec, quantity._cases
+        sizes = spec[1 : spec[0] + 2]
+        if layer < first or layer >= sizes.size:
+            raise KeyError("fnn.backprop: there is no such layer")
+        at = cases * _sum(sizes[:layer])
+        return quantity._values[at : at + cases * sizes[layer]].reshape(cases, sizes[layer])
+
+    def row(quantity: Any, layer: Any) -> Any:
+        return all_rows(quantity, layer)[0]
+
+    all_rows = register_jitable(rows)
+
+    return rows if quantity.ndim == 2 else row

@@ -1,0 +1,109 @@
+"""`Params` and losses from Python to jitted functions and back."""
+
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.core.imputils import lower_constant
+from numba.extending import NativeValue, box, unbox
+from numpy.typing import NDArray
+
+from fnn.activations.activation import activation_of
+from fnn.activations.kernels.dispatch import CODE, NUMBERS
+from fnn.network.architecture import Architecture
+from fnn.network.params import Params, wrap
+from fnn.njit.types import SPEC, ByLayerType, LossType, ParamsType
+
+_architectures: dict[bytes, Architecture] = {}
+
+
+def architecture_of_spec(spec: NDArray[np.int64]) -> Architecture:
+    """The architecture of what a jitted function returned, if it can be the one that was met before."""
+    key = spec.tobytes()
+    architecture = _architectures.get(key)
+    if architecture is None:
+        if len(_architectures) > 1000:
+            _architectures.clear()
+        layers, *rest = spec.tolist()
+        codes = rest[layers + 1 + CODE :: NUMBERS]
+        architecture = Architecture(tuple(rest[: layers + 1]), tuple(map(activation_of, codes)))
+        architecture = _architectures.setdefault(key, architecture)
+
+    return architecture
+
+
+def _wrapped(flat: NDArray[Any], spec: NDArray[np.int64]) -> Params[Any]:
+    """What a jitted function returned."""
+    return wrap(flat, architecture_of_spec(spec))
+
+
+@unbox(ParamsType)
+def _unbox_params(params: ParamsType, value: Any, c: Any) -> NativeValue:
+    native = cgutils.create_struct_proxy(params)(c.context, c.builder)
+    architecture = c.pyapi.object_getattr_string(value, "_architecture")
+    flat = c.pyapi.object_getattr_string(value, "_flat")
+    spec = c.pyapi.object_getattr_string(architecture, f"_spec_{params.dtype}")
+    is_error = cgutils.alloca_once_value(c.builder, cgutils.true_bit)
+    found = c.builder.not_(cgutils.is_null(c.builder, spec))  # unless an activation can't be compiled
+    with c.builder.if_then(found, likely=True):
+        parts = [c.unbox(params.flat, flat), c.unbox(SPEC, spec)]  # each takes a reference of its own
+        native.flat, native.spec = (part.value for part in parts)
+        c.builder.store(c.builder.or_(*(part.is_error for part in parts)), is_error)
+        c.pyapi.decref(spec)
+    for reference in (architecture, flat):
+        c.pyapi.decref(reference)
+
+    return NativeValue(native._getvalue(), is_error=c.builder.load(is_error))
+
+
+@box(ParamsType)
+def _box_params(params: ParamsType, value: Any, c: Any) -> Any:
+    native = cgutils.create_struct_proxy(params)(c.context, c.builder, value=value)
+    flat, spec = c.box(params.flat, native.flat), c.box(SPEC, native.spec)  # each gives its reference away
+    wrapped = c.pyapi.unserialize(c.pyapi.serialize_object(_wrapped))
+    result = c.pyapi.call_function_objargs(wrapped, (flat, spec))
+    for reference in (flat, spec, wrapped):
+        c.pyapi.decref(reference)
+
+    return result
+
+
+def _by_layer(values: NDArray[Any], spec: NDArray[np.int64], cases: int, single: bool, first: int) -> Any:
+    """A quantity as `fnn.backprop` returns it from Python."""
+    sizes = spec[1 : spec[0] + 2].tolist()
+    ends = [cases * end for end in accumulate(sizes)]
+    found = {
+        layer: values[end - cases * units : end].reshape(cases, units)
+        for layer, (units, end) in enumerate(zip(sizes, ends, strict=True))
+        if layer >= first
+    }
+
+    return {layer: rows[0] if single else rows for layer, rows in found.items()}
+
+
+@box(ByLayerType)
+def _box_by_layer(kind: ByLayerType, value: Any, c: Any) -> Any:
+    native = cgutils.create_struct_proxy(kind)(c.context, c.builder, value=value)
+    parts = [
+        c.box(kind.values, native.values), c.box(SPEC, native.spec), c.box(types.int64, native.cases),
+        c.pyapi.unserialize(c.pyapi.serialize_object(kind.ndim == 1)),
+        c.pyapi.unserialize(c.pyapi.serialize_object(kind.first)),
+        c.pyapi.unserialize(c.pyapi.serialize_object(_by_layer)),
+    ]  # fmt: skip
+    result = c.pyapi.call_function_objargs(parts[-1], parts[:-1])
+    for reference in parts:
+        c.pyapi.decref(reference)
+
+    return result
+
+
+@unbox(LossType)
+def _unbox_loss(loss: LossType, value: Any, c: Any) -> NativeValue:
+    return NativeValue(c.context.get_dummy_value())
+
+
+@lower_constant(LossType)
+def _constant_loss(context: Any, builder: Any, loss: LossType, value: Any) -> Any:
+    return context.get_dummy_value()

@@ -1,0 +1,209 @@
+"""Calls of `fnn.njit.kernels.entry_points` and `fnn.njit.kernels.forward_one`, and what else takes a line of LLVM.
+
+A call takes whole arrays, not pointers: an array lives until the instruction that uses it last is done, and that must
+be the call.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
+
+from fnn.compiler.linking import Linked, OnDemand, embedded, with_parameters
+from fnn.losses.kernels.dispatch import KERNEL
+from fnn.losses.loss import Loss
+from fnn.njit.kernels import derivatives as sensitivity
+from fnn.njit.kernels import entry_points as native
+from fnn.njit.kernels import forward_one as onecase
+from fnn.njit.kernels import optimize
+from fnn.njit.structures import WORD, matrix_of, network_of, problem_of, recipe_of, state_of
+from fnn.njit.types import SPEC, ByLayerType, OptimizerType, ParamsType, StateType
+
+_MEASURED = 6  # arguments that make up a `Problem`
+
+
+def _calling(link: Linked | OnDemand, names: str) -> Callable[..., Any]:
+    """A function for jitted code that calls a kernel; if that takes a `Problem`, the names start with its parts."""
+    measured = _MEASURED if names.startswith("params x y weights loss mean") else 0
+
+    def call(typingctx: Any, *arguments: Any) -> Any:
+        dtype = arguments[0].dtype
+        wanted = link.signature(dtype)
+        others: Sequence[Any] = wanted.args[1:] if measured else wanted.args
+        taken = _as_taken(arguments[:measured]) + [
+            given if isinstance(kind, types.NamedTuple | types.CPointer) else kind
+            for kind, given in zip(others, arguments[measured:], strict=True)
+        ]
+
+        def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            parts = []
+            if measured:
+                parts = [problem_of(context, builder, taken[:measured], values[:measured])]
+            for kind, given, value in zip(others, taken[measured:], values[measured:], strict=True):
+                if isinstance(given, ParamsType):
+                    value = network_of(context, builder, given, value)
+                elif isinstance(given, StateType):
+                    value = state_of(context, builder, kind, value)
+                elif isinstance(given, OptimizerType):
+                    value = recipe_of(context, builder, value)
+                elif isinstance(kind, types.NamedTuple):
+                    value = matrix_of(context, builder, kind.types[0].dtype, given, value)
+                parts.append(value)
+            return link.emit(context, builder, dtype, parts)
+
+        return wanted.return_type(*taken), codegen
+
+    call.__name__ = link.function.__name__
+
+    return intrinsic(with_parameters(call, names.split()))
+
+
+def _as_taken(parts: Sequence[Any]) -> list[Any]:
+    """The types to which Numba is to convert the parts of a `Problem`."""
+    if not parts:
+        return []
+    params, x, y, weights, _, _ = parts
+    label, weight = isinstance(y, types.Number | types.Boolean), isinstance(weights, types.Number)
+
+    return [
+        params, x, types.int64 if label else y, types.float64 if weight else weights, types.int64, types.boolean,
+    ]  # fmt: skip
+
+
+workspace_size = _calling(native.workspace_size, "params rows")
+forward_one = _calling(onecase.forward_one, "params x into workspace")
+forward_many = _calling(native.forward_many, "params x into workspace")
+differentiate_all = _calling(native.differentiate_all, "params x y weights loss mean wanted into workspace")
+backpropagate_all = _calling(native.backpropagate_all, "params x y weights loss mean into quantities workspace")
+update_all = _calling(native.update_all, "params grads eta into")
+train_all = _calling(native.train_all, "params x y weights loss mean eta batch seed epochs history into")
+input_gradient_all = _calling(
+    sensitivity.INPUT_GRADIENT, "params x y weights loss mean into workspace"
+)  # fmt: skip
+vjp_all = _calling(sensitivity.VJP, "params x u into inputs workspace")
+begin_state = _calling(optimize.BEGIN, "params optimizer vectors size")
+step_all = _calling(optimize.STEP, "params grads optimizer state into vectors")
+optimize_all = _calling(
+    optimize.OPTIMIZE, "params x y weights loss mean optimizer phase batch seed epochs history into vectors"
+)
+
+
+@intrinsic
+def loss_at(typingctx: Any, params: Any, loss: Any) -> Any:
+    """The address of what the kernels must know of a loss: a constant of the function that calls them.
+
+    The loss's code becomes part of that function too, so that it needs nothing from elsewhere when it is loaded from
+    its cache, even by a thread that may not wait for Python.
+    """
+    value: Loss = loss.loss
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        words = [ir.Constant(WORD, word) for word in value.words(0)]
+        if value.kernel is not None:
+            compiled, _ = value.compiled(params.dtype)
+            code = embedded(context, builder, compiled, ir.FunctionType(ir.VoidType(), []))
+            words[KERNEL] = code.ptrtoint(WORD)
+        constant = cgutils.global_constant(
+            builder, "fnn.losses.loss", ir.Constant(ir.ArrayType(WORD, len(words)), words)
+        )
+        return builder.ptrtoint(constant, WORD)
+
+    return types.int64(params, loss), codegen
+
+
+def _load(context: Any, builder: Any, params: Any, at: Any) -> Any:
+    return builder.load(cgutils.gep(builder, make_array(SPEC)(context, builder, params.spec).data, at))
+
+
+def _outputs(context: Any, builder: Any, params: ParamsType, value: Any) -> Any:
+    """n_L."""
+    proxy = cgutils.create_struct_proxy(params)(context, builder, value=value)
+    layers = _load(context, builder, proxy, ir.Constant(WORD, 0))
+
+    return _load(context, builder, proxy, builder.add(layers, ir.Constant(WORD, 1)))
+
+
+@intrinsic
+def outputs_of(typingctx: Any, params: Any) -> Any:
+    """n_L."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return _outputs(context, builder, params, values[0])
+
+    return types.int64(params), codegen
+
+
+@intrinsic
+def new_output(typingctx: Any, params: Any) -> Any:
+    """A new vector of n_L elements, or one at the address 0 if there is no memory.
+
+    `np.empty` raises, and where something can be raised between them Numba keeps the pairs of atomic increments and
+    decrements of reference counts that it could do without: 25 ns in all.
+    """
+    vector = types.Array(params.dtype, 1, "C")
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        count = _outputs(context, builder, params, values[0])
+        itemsize = ir.Constant(WORD, params.dtype.bitwidth // 8)
+        size, line = builder.mul(count, itemsize), ir.Constant(ir.IntType(32), 32)
+        memory = context.nrt.meminfo_alloc_aligned_unchecked(builder, size=size, align=line)
+        array = make_array(vector)(context, builder)
+        is_null = cgutils.is_null(builder, memory)
+        data = cgutils.alloca_once_value(builder, ir.Constant(context.get_data_type(params.dtype).as_pointer(), None))
+        with builder.if_then(builder.not_(is_null), likely=True):
+            start = context.nrt.meminfo_data(builder, memory)
+            builder.store(builder.bitcast(start, array.data.type), data)
+        populate_array(
+            array, data=builder.load(data), shape=[count], strides=[itemsize], itemsize=itemsize, meminfo=memory
+        )
+        return impl_ret_new_ref(context, builder, vector, array._getvalue())
+
+    return vector(params), codegen
+
+
+@intrinsic
+def spec_of(typingctx: Any, params: Any) -> Any:
+    """The description of the architecture (see `fnn.njit.kernels.arguments.Network`)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        proxy = cgutils.create_struct_proxy(params)(context, builder, value=values[0])
+        return impl_ret_borrowed(context, builder, SPEC, proxy.spec)
+
+    return SPEC(params), codegen
+
+
+def _by_layer(first: int) -> Callable[..., Any]:
+    def by_layer(typingctx: Any, params: Any, x: Any, values: Any, cases: Any) -> Any:
+        """A quantity of each layer from `first` on, for x, out of a vector of all layers'."""
+        kind = ByLayerType(params.dtype, x.ndim, first)
+
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            result = cgutils.create_struct_proxy(kind)(context, builder)
+            result.spec = cgutils.create_struct_proxy(params)(context, builder, value=arguments[0]).spec
+            result.values, result.cases = arguments[2:]
+            return impl_ret_borrowed(context, builder, kind, result._getvalue())
+
+        return kind(params, x, kind.values, types.int64), codegen
+
+    return intrinsic(by_layer)
+
+
+from_input, from_first_layer = _by_layer(0), _by_layer(1)
+
+
+@intrinsic
+def with_flat(typingctx: Any, params: Any, flat: Any) -> Any:
+    """Params of the same architecture around a vector that nobody writes to any more."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        old = cgutils.create_struct_proxy(params)(context, builder, value=values[0])
+        new = cgutils.create_struct_proxy(params)(context, builder)
+        new.flat, new.spec = values[1], old.spec
+        return impl_ret_borrowed(context, builder, params, new._getvalue())
+
+    return params(params, types.Array(params.dtype, 1, "C")), codegen

@@ -1,0 +1,1 @@
+"""All that is compiled here: arrays and pointers in, numbers out; no validation."""

@@ -1,0 +1,68 @@
+"""`input_grad` and `vjp` for jitted functions of others, which they become part of: nobody else need wait for them."""
+
+from numba import types
+
+from fnn.compiler.intrinsics import Floats
+from fnn.compiler.linking import OnDemand
+from fnn.data.kernels.cases import BAD_X, is_finite
+from fnn.equations.kernels.derivatives import input_gradient, vector_times_jacobian
+from fnn.equations.kernels.forward import BLOCK
+from fnn.equations.kernels.gradient import PIECE
+from fnn.njit.kernels.arguments import (
+    BAD_U,
+    FINE,
+    NO_CASES,
+    U_SHAPE,
+    X_COLUMNS,
+    Matrix,
+    Network,
+    Problem,
+    cases_in,
+    claim,
+    discard,
+    matrix_type,
+    network_type,
+    problem_type,
+    size_of,
+    unfit,
+)
+
+
+def input_gradient_all(problem: Problem, into: Matrix[Floats], workspace: Matrix[Floats]) -> int:
+    """∂E/∂A⁰ of all cases."""
+    status = unfit(problem)
+    if status != FINE:
+        return status
+    work = claim(problem.network, min(problem.x.rows, BLOCK), False, workspace)
+    status = work.status
+    if status == FINE:
+        every = cases_in(problem, problem.labels.at, False)
+        status, _ = input_gradient(work.net, every, problem.loss, problem.mean, into.at)
+    discard(work, workspace)
+    return status
+
+
+def vjp_all(
+    network: Network, x: Matrix[Floats], u: Matrix[Floats], into: Matrix[Floats], inputs: Matrix[Floats],
+    workspace: Matrix[Floats],
+) -> int:  # fmt: skip
+    """B1 to B4 from ∂E/∂Aᴸ = U."""
+    spec = network.spec
+    if x.columns != size_of(spec, 0):
+        return X_COLUMNS
+    if x.rows == 0:
+        return NO_CASES
+    if u.rows != x.rows or u.columns != size_of(spec, spec[0]):
+        return U_SHAPE
+    if not is_finite(u.at, u.rows * u.columns):
+        return BAD_U
+    work = claim(network, min(x.rows, PIECE), False, workspace)
+    status = work.status
+    if status == FINE and vector_times_jacobian(work.net, x.at, x.rows, u.at, into.at, inputs.at) >= 0:
+        status = BAD_X
+    discard(work, workspace)
+    return status
+
+
+INPUT_GRADIENT = OnDemand(input_gradient_all, lambda t: types.int64(problem_type(t), matrix_type(t), matrix_type(t)))
+VJP = OnDemand(vjp_all, lambda t: types.int64(network_type(t), *[matrix_type(t)] * 5))

@@ -1,0 +1,260 @@
+"""What jitted functions of others call: each call is one of these, which checks everything that is known only now.
+
+They are `linked`, so that a caller compiles nothing but the call. They raise nothing: an exception from a called
+function leaks what its caller holds, so they return a status, and the caller raises in its own frame (see
+`fnn.njit`). `forward` for one case is in `fnn.njit.kernels.forward_one`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import types
+
+from fnn.activations.kernels.dispatch import CODE, NUMBERS
+from fnn.compiler.intrinsics import LINE, Floats, Integers, address, aligned, like, shift
+from fnn.compiler.linking import entry_point
+from fnn.compiler.memory import allocate, is_null, release
+from fnn.compiler.options import inline
+from fnn.data.kernels import cases
+from fnn.data.kernels.cases import Cases, copy, find_fault, is_finite
+from fnn.equations.kernels.backprop import EVERYTHING, transpose
+from fnn.equations.kernels.forward import BLOCK, descend_flat, outputs
+from fnn.equations.kernels.gradient import PIECE, differentiate
+from fnn.network.kernels import plan
+from fnn.network.kernels.plan import COLUMNS, Net, block, entry
+from fnn.njit.kernels.arguments import (
+    BAD_PARAMS,
+    BATCH,
+    DIVERGED,
+    EPOCHS,
+    ETA,
+    FINE,
+    MEMORY,
+    NO_CASES,
+    OUT_OVERLAPS,
+    OUT_SHAPE,
+    SEED,
+    STRUCTURE,
+    WORKSPACE_OVERLAPS,
+    X_COLUMNS,
+    Matrix,
+    Network,
+    Problem,
+    activation_of,
+    cases_in,
+    claim,
+    discard,
+    head,
+    laid_out,
+    matrix_type,
+    network_type,
+    overlap,
+    problem_type,
+    size_of,
+    unfit,
+)
+from fnn.optimizers.kernels import abi
+from fnn.training.kernels.barrier import SIZE
+from fnn.training.kernels.descend import HANDS, ROOM, STOPPED, descend, relay_weights
+from fnn.training.kernels.phases import Method
+
+
+@entry_point(lambda t: types.int64(network_type(t), types.int64))
+def workspace_size(network: Network, rows: int) -> int:
+    """Elements that every call for so many cases can work in, or none if there is no memory to find out."""
+    table = allocate(network.spec, COLUMNS * (network.spec[0] + 1))
+    if is_null(table):
+        return 0
+    size = head(network.spec) + laid_out(network, min(rows, PIECE), False, table).whole + LINE
+    release(table)
+    return size
+
+
+@entry_point(lambda t: types.int64(network_type(t), matrix_type(t), matrix_type(t), matrix_type(t)))
+def forward_many(network: Network, x: Matrix[Floats], into: Matrix[Floats], workspace: Matrix[Floats]) -> int:
+    """F1 and F2 for all cases."""
+    spec = network.spec
+    if x.columns != size_of(spec, 0):
+        return X_COLUMNS
+    if x.rows == 0:
+        return NO_CASES
+    if into.rows != x.rows or into.columns != size_of(spec, spec[0]):
+        return OUT_SHAPE
+    # Of x itself a block is read before its outputs are written.
+    is_in_place = into.columns == x.columns and address(into.at) == address(x.at)
+    if overlap(into, workspace) or (overlap(into, x) and not is_in_place):
+        return OUT_OVERLAPS
+    if overlap(workspace, x):
+        return WORKSPACE_OVERLAPS
+    work = claim(network, min(x.rows, BLOCK), True, workspace)
+    status = work.status
+    if status == FINE and outputs(work.net, x.at, x.rows, into.at) >= 0:
+        status = cases.BAD_X
+    discard(work, workspace)
+    return status
+
+
+@entry_point(
+    lambda t: types.Tuple((types.float64, types.int64))(problem_type(t), types.int64, matrix_type(t), matrix_type(t))
+)
+def differentiate_all(
+    problem: Problem, wanted: int, into: Matrix[Floats], workspace: Matrix[Floats]
+) -> tuple[float, int]:
+    """E of all cases, and ∂E/∂(W, b) into `into` unless only the error is wanted."""
+    status = unfit(problem)
+    if status != FINE:
+        return 0.0, status
+    room = min(problem.x.rows, PIECE)
+    work = claim(problem.network, room, False, workspace)
+    error, status = 0.0, work.status
+    if status == FINE:
+        # Without an order the place of a case is its number.
+        every = cases_in(problem, problem.labels.at, False)
+        error, status, _ = differentiate(work.net, room, every, problem.loss, problem.mean, wanted, into.at)
+    discard(work, workspace)
+    return error, status
+
+
+@entry_point(
+    lambda t: types.Tuple((types.float64, types.int64))(
+        problem_type(t), matrix_type(t), matrix_type(t), matrix_type(t)
+    )
+)  # fmt: skip
+def backpropagate_all(
+    problem: Problem, into: Matrix[Floats], quantities: Matrix[Floats], workspace: Matrix[Floats]
+) -> tuple[float, int]:
+    """E, ∂E/∂(W, b), and a row each of z, a, ∂E/∂a and δ: layer after layer, all cases of one behind each other."""
+    status = unfit(problem)
+    if status != FINE:
+        return 0.0, status
+    rows = problem.x.rows
+    work = claim(problem.network, rows, False, workspace)
+    error, status = 0.0, work.status
+    if status == FINE:
+        every = cases_in(problem, problem.labels.at, False)
+        error, status, _ = differentiate(work.net, rows, every, problem.loss, problem.mean, EVERYTHING, into.at)
+    if status == FINE:
+        for row, column in enumerate((plan.Z, plan.A, plan.DE_DA, plan.DELTA)):
+            take_out(work.net, column, rows, shift(quantities.at, row * quantities.columns))
+    discard(work, workspace)
+    return error, status
+
+
+@inline
+def take_out(net: Net, column: int, rows: int, into: Floats) -> None:
+    """A quantity of all layers; the input's z and δ, which there aren't, are left out."""
+    at = 0
+    for layer in range(net.layers + 1):
+        units = entry(net, layer, plan.UNITS)
+        if layer > 0 or column == plan.A or column == plan.DE_DA:
+            for row in range(rows):
+                copy(block(net, layer, column, row), shift(into, at + row * units), units)
+        at += rows * units
+
+
+@inline
+def is_rate(w: Floats, eta: float) -> bool:
+    """Whether η is finite and above 0 in the dtype of the parameters: float32 has neither 1e50 nor 1e-50."""
+    rate = like(w, eta)
+    return rate > 0 and rate < np.inf
+
+
+@entry_point(lambda t: types.int64(network_type(t), network_type(t), types.float64, matrix_type(t)))
+def update_all(network: Network, grads: Network, eta: float, into: Matrix[Floats]) -> int:
+    """G1 for whole networks of one architecture."""
+    for i in range(2 + (1 + NUMBERS) * network.spec[0]):
+        if network.spec[i] != grads.spec[i]:
+            return STRUCTURE
+    w = network.flat
+    if not is_rate(w, eta):
+        return ETA
+    descend_flat(w, grads.flat, like(w, eta), into.at, into.columns)
+    return FINE
+
+
+@entry_point(
+    lambda t: types.int64(
+        problem_type(t), types.float64, types.int64, types.int64, types.int64, matrix_type(types.float64),
+        matrix_type(t),
+    )
+)  # fmt: skip
+def train_all(
+    problem: Problem, eta: float, batch: int, seed: int, epochs: int, history: Matrix[Floats], into: Matrix[Floats]
+) -> int:
+    """The whole of a training run, by one thread."""
+    if not is_rate(problem.network.flat, eta):
+        return ETA
+    ready = prepared(problem, batch, seed, epochs, into)
+    status = ready.status
+    if status == FINE:
+        status = run(problem, ready.every, ready.table, eta, batch, seed, epochs, history.at, into)
+    release(ready.every.order)
+    release(ready.table)
+    return status
+
+
+class Prepared(NamedTuple):
+    """What a run starts from, unless the status says why it can't; release the order and the table afterwards."""
+
+    status: int
+    every: Cases
+    table: Integers
+
+
+@inline
+def prepared(problem: Problem, batch: int, seed: int, epochs: int, into: Matrix[Floats]) -> Prepared:
+    """Check a run's arguments, and its cases."""
+    spec, rows = problem.network.spec, problem.x.rows
+    order, table = allocate(spec, rows), allocate(spec, COLUMNS * (spec[0] + 1))
+    every = cases_in(problem, order, True)
+    status = unfit(problem)
+    if status == FINE and (is_null(order) or is_null(table)):
+        status = MEMORY
+    elif status == FINE and not is_finite(problem.network.flat, into.columns):
+        status = BAD_PARAMS
+    elif status == FINE and (epochs < 0 or batch < 1 or seed < 0):
+        status = EPOCHS if epochs < 0 else BATCH if batch < 1 else SEED
+    elif status == FINE:
+        for row in range(rows):
+            order[row] = row
+        status, _ = find_fault(
+            every, size_of(spec, 0), size_of(spec, spec[0]), activation_of(spec, spec[0])[CODE], problem.loss
+        )
+    return Prepared(status, every, table)
+
+
+@inline
+def run(
+    problem: Problem, every: Cases, table: Integers, eta: float, batch: int, seed: int, epochs: int, history: Floats,
+    into: Matrix[Floats],
+) -> int:  # fmt: skip
+    """Pack, descend, unpack."""
+    batch = min(batch, every.number)
+    flat, room = problem.network.flat, min(batch, ROOM)
+    sizes = laid_out(problem.network, room, True, table)
+    weights, space = allocate(flat, sizes.weights + LINE), allocate(flat, sizes.whole + LINE)
+    large = allocate(flat, (sizes.weights if batch > ROOM else 0) + LINE)
+    clock, sums, numbers = allocate(table, HANDS + SIZE), allocate(history, 2), allocate(flat, abi.NUMBERS)
+    status = MEMORY
+    have_buffers = not (is_null(weights) or is_null(space) or is_null(large))
+    if have_buffers and not (is_null(clock) or is_null(sums) or is_null(numbers)):
+        net = Net(problem.network.spec[0], table, aligned(weights), aligned(space))
+        relay_weights(net, flat, True)
+        net.space[plan.ONE] = like(flat, 1.0)
+        transpose(net, 2, 0, 1)
+        steps = (every.number + batch - 1) // batch * epochs
+        numbers[abi.ETA] = like(flat, eta)
+        descent = Method(0, 0, table, flat, numbers, 0)
+        descend(
+            0, 1, shift(clock, HANDS), net, room, aligned(large), every, problem.loss, problem.mean, descent,
+            batch, seed, steps, clock, sums, history, clock, False,
+        )  # fmt: skip
+        relay_weights(net, into.at, False)
+        status = DIVERGED if clock[STOPPED] != 0 or not is_finite(into.at, into.columns) else FINE
+    release(weights)
+    release(space)
+    release(large)
+    release(clock)
+    release(sums)
+    release(numbers)
+    return status

@@ -1,0 +1,160 @@
+"""`forward` for one case: the same chains of operations as for many, without a layout and a workspace."""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from fnn.activations.kernels.dispatch import activate
+from fnn.compiler.intrinsics import LINE, Floats, Integers, aligned, like, shift
+from fnn.compiler.linking import entry_point
+from fnn.compiler.memory import STACK, allocate, is_null, on_stack, release
+from fnn.compiler.options import inline, intrinsic
+from fnn.data.kernels import cases
+from fnn.data.kernels.cases import copy, is_finite
+from fnn.network.kernels.plan import rounded
+from fnn.njit.kernels.arguments import (
+    FINE,
+    MEMORY,
+    OUT_OVERLAPS,
+    OUT_SHAPE,
+    WORKSPACE,
+    WORKSPACE_OVERLAPS,
+    X_COLUMNS,
+    Matrix,
+    Network,
+    activation_of,
+    matrix_type,
+    network_type,
+    overlap,
+    size_of,
+)
+from fnn.numerics.microkernel import BIAS, STORE, machine, panel_width, tile
+
+
+@inline
+def widest(spec: Integers) -> int:
+    """The most units of a layer, inputs not counted."""
+    most = 0
+    for layer in range(1, spec[0] + 1):
+        most = max(most, size_of(spec, layer))
+    return most
+
+
+@intrinsic
+def _lanes(typingctx: Any, p: Any) -> Any:
+    """Elements of a vector of what p points to. A constant when compiled."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return ir.Constant(ir.IntType(64), machine(context, p.dtype).lanes)
+
+    return types.int64(p), codegen
+
+
+@intrinsic
+def _vector_of_z(
+    typingctx: Any, inputs: Any, a: Any, w: Any, w_row: Any, b: Any, z: Any, columns: Any
+) -> Any:  # fmt: skip
+    """z[j] = b[j] + Σ_k a[k] W[k,j] for one vector of j, the first `columns` of which there are.
+
+    The same chains as in a tile, which stores no more than it must; a store of part of a vector, though, takes some
+    20 cycles to be read again.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        inputs, a, w, w_row, b, z, columns = arguments
+        _, itemsize, lanes, _, _ = machine(context, signature.args[1].dtype)
+        vector, bits = ir.VectorType(a.type.pointee, lanes), ir.VectorType(ir.IntType(1), lanes)
+        numbers = ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(lanes)))
+        first_lane = ir.Constant(numbers.type, [0] * lanes)
+
+        def splat(x: Any) -> Any:
+            undefined = ir.Constant(ir.VectorType(x.type, lanes), ir.Undefined)
+            filled = builder.insert_element(undefined, x, ir.Constant(ir.IntType(32), 0))
+            return builder.shuffle_vector(filled, undefined, first_lane)
+
+        def named(name: str, kinds: list[Any]) -> Any:
+            kind = ir.FunctionType(vector, kinds)
+            return cgutils.get_or_insert_function(builder.module, kind, name.format(f"v{lanes}f{8 * itemsize}"))
+
+        masked_load = named("llvm.masked.load.{}.p0", [vector.as_pointer(), ir.IntType(32), bits, vector])
+        fma = named("llvm.fma.{}", [vector] * 3)
+        mask = builder.icmp_signed("<", numbers, splat(builder.trunc(columns, ir.IntType(32))))
+
+        def load(p: Any) -> Any:
+            zeros = ir.Constant(vector, [0.0] * lanes)
+            address = builder.bitcast(p, vector.as_pointer())
+            return builder.call(masked_load, [address, ir.Constant(ir.IntType(32), itemsize), mask, zeros])
+
+        total = cgutils.alloca_once_value(builder, load(b))
+        with cgutils.for_range(builder, inputs) as loop:
+            x = builder.load(cgutils.gep(builder, a, loop.index))
+            row = load(cgutils.gep(builder, w, builder.mul(loop.index, w_row)))
+            builder.store(builder.call(fma, [splat(x), row, builder.load(total)]), total)
+        builder.store(builder.load(total), builder.bitcast(z, vector.as_pointer()), align=itemsize)
+
+        return context.get_dummy_value()
+
+    i = types.int64
+    return types.void(i, a, w, i, b, z, i), codegen
+
+
+@inline
+def weighted_inputs(inputs: int, units: int, a: Floats, w: Floats, z: Floats) -> None:
+    """F1 for one case, with the parameters of a layer as they lie in `Params`."""
+    b, panel, lanes = shift(w, inputs * units), panel_width(z), _lanes(z)
+    if units <= panel:
+        for j in range(0, units, lanes):
+            _vector_of_z(inputs, a, shift(w, j), units, shift(b, j), shift(z, j), units - j)
+    else:
+        for j in range(0, units, 4 * panel):
+            tile(
+                1, 1, inputs, a, 0, 1, shift(w, j), panel, units, shift(z, j), panel, panel, BIAS, shift(b, j), STORE,
+                like(z, 0.0), min(4 * panel, units - j), w, 0,
+            )  # fmt: skip
+
+
+@entry_point(lambda t: types.int64(network_type(t), matrix_type(t), matrix_type(t), matrix_type(t)))
+def forward_one(network: Network, x: Matrix[Floats], into: Matrix[Floats], workspace: Matrix[Floats]) -> int:
+    """F1 and F2."""
+    spec = network.spec
+    if x.columns != size_of(spec, 0):
+        return X_COLUMNS
+    if is_null(into.at):
+        return MEMORY
+    if into.columns != size_of(spec, spec[0]):
+        return OUT_SHAPE
+    if not is_finite(x.at, x.columns):
+        return cases.BAD_X
+    stride = rounded(widest(spec), panel_width(x.at))
+    if 3 * stride <= STACK:
+        through_layers(network, x, into, on_stack(x.at), stride)
+    elif workspace.rows > 0:
+        if overlap(into, workspace):
+            return OUT_OVERLAPS
+        if overlap(workspace, x):
+            return WORKSPACE_OVERLAPS
+        if workspace.columns < 3 * stride + LINE:
+            return WORKSPACE
+        through_layers(network, x, into, aligned(workspace.at), stride)
+    else:
+        heap = allocate(x.at, 3 * stride + LINE)
+        if is_null(heap):
+            return MEMORY
+        through_layers(network, x, into, aligned(heap), stride)
+        release(heap)
+    return FINE
+
+
+@inline
+def through_layers(network: Network, x: Matrix[Floats], into: Matrix[Floats], space: Floats, stride: int) -> None:
+    """Layer by layer, in three rows of work memory: z, and the a of two layers."""
+    a, w, columns = x.at, network.flat, x.columns
+    for layer in range(1, network.spec[0] + 1):
+        inputs, units = columns, size_of(network.spec, layer)
+        z, result = shift(space, 2 * stride), shift(space, layer % 2 * stride)
+        weighted_inputs(inputs, units, a, w, z)
+        activate(activation_of(network.spec, layer), z, result, 1, units, rounded(units, panel_width(z) // 2))
+        a, w, columns = result, shift(w, (inputs + 1) * units), units
+    copy(a, into.at, columns)

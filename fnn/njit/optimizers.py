@@ -1,0 +1,126 @@
+"""``optimizer.init`` and ``optimizer.update`` in nopython mode, and ``state.step``."""
+
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic, make_attribute_wrapper, register_jitable
+
+from fnn.njit.calls import begin_state, step_all, with_flat
+from fnn.njit.kernels.arguments import BEYOND, FINE, NEEDS_ALL_CASES, OTHER_STATE, RATE, STATE_STRUCTURE, STRUCTURE
+from fnn.njit.kernels.optimizer_words import STATES
+from fnn.njit.registration import Body, method_in_nopython
+from fnn.njit.structures import WORD
+from fnn.njit.types import STATE, OptimizerType, ParamsType, StateType
+from fnn.optimizers.library import Optimizer
+from fnn.training.kernels.optimizer_phase import RULE_PHASE
+
+make_attribute_wrapper(OptimizerType, "recipe", "_recipe")
+make_attribute_wrapper(StateType, "step", "step")
+make_attribute_wrapper(StateType, "vectors", "_vectors")
+
+_init, _update = Optimizer.init, Optimizer.update
+
+
+@intrinsic
+def new_state(typingctx: Any, params: Any, step: Any, count: Any, vectors: Any) -> Any:
+    """The state after so many steps, of `count` vectors that are like params and that nobody writes to any more."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        native = cgutils.create_struct_proxy(STATE)(context, builder)
+        native.spec = cgutils.create_struct_proxy(params)(context, builder, value=values[0]).spec
+        native.step, native.count, native.vectors = values[1:]
+        native.itemsize = WORD(params.dtype.bitwidth // 8)
+        return impl_ret_borrowed(context, builder, STATE, native._getvalue())
+
+    return STATE(params, types.int64, types.int64, types.Array(types.uint8, 1, "C")), codegen
+
+
+@intrinsic
+def rule_phase_at(typingctx: Any, params: Any) -> Any:
+    """Where `rule_phase` starts, which becomes part of the function that calls this."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.ptrtoint(RULE_PHASE.embed(context, builder, params.dtype), WORD)
+
+    return types.int64(params), codegen
+
+
+@register_jitable(inline="always")
+def refuse_step(status: int) -> None:
+    """Raise what `update` found; `refuse` would do for some of it, but takes longer to compile."""
+    if status == STRUCTURE:
+        raise ValueError("grads: needs the sizes and activations of params")
+    if status == OTHER_STATE:
+        raise ValueError("state: is that of another optimizer, with another number of vectors")
+    if status == STATE_STRUCTURE:
+        raise ValueError("state: its vectors need the dtype, sizes and activations of params")
+    if status == RATE:
+        raise ValueError("eta: must be finite and at least 0 in every step")
+    if status == BEYOND:
+        raise ValueError(
+            "optimizer: its numbers in this step are beyond the dtype of params, or decay takes more than all"
+        )
+    raise MemoryError("fnn: no memory for the workspace")
+
+
+@register_jitable(inline="always")
+def refuse_run(status: int) -> None:
+    """Raise what a status of a run with an optimizer stands for; the others are left to `refuse`."""
+    if status == RATE:
+        raise ValueError("eta: must be finite and at least 0 in every step")
+    if status == BEYOND:
+        raise ValueError(
+            "optimizer: its numbers in some step are beyond the dtype of params, or decay takes more than all"
+        )
+    if status == NEEDS_ALL_CASES:
+        raise ValueError("batch_size: the optimizer needs all cases in every step")
+
+
+def _call_init(optimizer: Any, params: Any) -> Any:
+    return _init(optimizer, params)
+
+
+@method_in_nopython(OptimizerType, _init, _call_init)
+def _init_in_nopython(optimizer: Any, params: Any) -> Body:
+    require_network("params", params)
+    itemsize = params.dtype.bitwidth // 8
+
+    def body(optimizer: Any, params: Any) -> Any:
+        count, size = optimizer._recipe[STATES], params.flat.size
+        vectors = np.empty(count * size * itemsize, np.uint8)
+        begin_state(params, optimizer, vectors, size)
+        return new_state(params, 0, count, vectors)
+
+    return body
+
+
+def _call_update(optimizer: Any, params: Any, grads: Any, state: Any) -> Any:
+    return _update(optimizer, params, grads, state)
+
+
+@method_in_nopython(OptimizerType, _update, _call_update)
+def _update_in_nopython(optimizer: Any, params: Any, grads: Any, state: Any) -> Body:
+    require_network("params", params)
+    if not isinstance(grads, ParamsType) or grads.dtype != params.dtype:
+        raise TypingError(f"grads: needs fnn.Params of {params.dtype} inside @njit, got {grads}")
+    if not isinstance(state, StateType):
+        raise TypingError(f"state: needs what init or update returned, got {state}")
+
+    def body(optimizer: Any, params: Any, grads: Any, state: Any) -> Any:
+        into, vectors = np.empty(params.flat.size, params.flat.dtype), np.empty(state._vectors.size, np.uint8)
+        status = step_all(params, grads, optimizer, state, into, vectors)
+        if status != FINE:
+            refuse_step(status)
+        return with_flat(params, into), new_state(params, state.step + 1, optimizer._recipe[STATES], vectors)
+
+    return body
+
+
+def require_network(name: str, params: Any) -> None:
+    """Raise unless it is `Params`."""
+    if not isinstance(params, ParamsType):
+        raise TypingError(f"{name}: needs fnn.Params, got {params}")

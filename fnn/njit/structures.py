@@ -1,0 +1,82 @@
+"""What kernels take, made of the values that a jitted function has."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.np.arrayobj import make_array
+
+from fnn.njit.kernels.arguments import matrix_type, network_type, problem_type
+from fnn.njit.types import OPTIMIZER, SPEC, STATE, ParamsType
+
+WORD = ir.IntType(64)
+
+
+def structure_of(context: Any, builder: Any, kind: Any, parts: Sequence[Any]) -> Any:
+    """A named tuple for a kernel; what isn't there is null."""
+    filled = [
+        ir.Constant(context.get_value_type(t), None) if part is None else part
+        for part, t in zip(parts, kind.types, strict=True)
+    ]
+
+    return context.make_tuple(builder, kind, filled)
+
+
+def network_of(context: Any, builder: Any, params: ParamsType, value: Any) -> Any:
+    """`Network` of params."""
+    proxy = cgutils.create_struct_proxy(params)(context, builder, value=value)
+    parts = [make_array(t)(context, builder, v).data for t, v in ((SPEC, proxy.spec), (params.flat, proxy.flat))]
+
+    return structure_of(context, builder, network_type(params.dtype), parts)
+
+
+def matrix_of(context: Any, builder: Any, dtype: types.Type, kind: types.Type, value: Any) -> Any:
+    """`Matrix` of an array (a vector is a row), of a number, or of nothing."""
+    one, zero = ir.Constant(WORD, 1), ir.Constant(WORD, 0)
+    parts: list[Any] = [None, zero, zero]
+    if isinstance(kind, types.Array):
+        array = make_array(kind)(context, builder, value)
+        data = builder.bitcast(array.data, context.get_value_type(types.CPointer(dtype)))
+        parts = [data, *[one] * (2 - kind.ndim), *cgutils.unpack_tuple(builder, array.shape, kind.ndim)]
+    elif isinstance(kind, types.Number):
+        parts = [cgutils.alloca_once_value(builder, value), one, one]
+
+    return structure_of(context, builder, matrix_type(dtype), parts)
+
+
+def problem_of(context: Any, builder: Any, kinds: Sequence[types.Type], values: Sequence[Any]) -> Any:
+    """`Problem` of (params, x, y, weights, loss, mean), the last two being constants."""
+    params, x, y, weights, _, _ = kinds
+    assert isinstance(params, ParamsType)
+    labelled = (y.dtype if isinstance(y, types.Array) else y) != params.dtype
+    weighted = isinstance(weights, types.Array | types.Number)
+    y_or_none, labels_or_none = (types.none, y) if labelled else (y, types.none)
+    parts = [
+        network_of(context, builder, params, values[0]),
+        matrix_of(context, builder, params.dtype, x, values[1]),
+        matrix_of(context, builder, params.dtype, y_or_none, values[2]),
+        matrix_of(context, builder, types.int64, labels_or_none, values[2]),
+        matrix_of(context, builder, types.float64, weights, values[3]),
+        ir.Constant(ir.IntType(1), labelled), ir.Constant(ir.IntType(1), weighted), *values[4:],
+    ]  # fmt: skip
+
+    return structure_of(context, builder, problem_type(params.dtype), parts)
+
+
+def state_of(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    """`State` of an optimizer's state."""
+    proxy = cgutils.create_struct_proxy(STATE)(context, builder, value=value)
+    spec = make_array(SPEC)(context, builder, proxy.spec).data
+    data = make_array(STATE.vectors)(context, builder, proxy.vectors).data
+    vectors = builder.bitcast(data, context.get_value_type(kind.types[-1]))
+
+    return structure_of(context, builder, kind, [proxy.step, proxy.count, proxy.itemsize, spec, vectors])
+
+
+def recipe_of(context: Any, builder: Any, value: Any) -> Any:
+    """Where the words of an optimizer are."""
+    proxy = cgutils.create_struct_proxy(OPTIMIZER)(context, builder, value=value)
+
+    return make_array(SPEC)(context, builder, proxy.recipe).data

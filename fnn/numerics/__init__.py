@@ -1,0 +1,1 @@
+"""Arithmetic that knows no network: vector functions, the register tile, matrix products, random numbers."""

@@ -1,0 +1,239 @@
+"""The matrix product of all three steps of backpropagation: Z = A W, Δ Wᵀ, Aᵀ Δ; and the layouts of its operands.
+
+A is read through strides, B and C by panels of P = `panel_width` columns, all counted in elements:
+A[i,k] = a[i a_row + k a_col], B[k,j] = b[(j // P) b_panel + k b_row + j % P]. So a row-major matrix has panel = P and
+row = its length of row; a packed one, whose panels lie one behind the other, has panel = rows · P and row = P.
+"""
+
+from typing import Any, Final, NamedTuple
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from fnn.compiler.intrinsics import LINE, Floats, Integers, shift
+from fnn.compiler.linking import linked
+from fnn.compiler.options import inline, intrinsic
+from fnn.numerics.microkernel import line_width, machine, panel_width, require_pointer, tile, tile_rows
+
+_SLOWEST: Final = 2  # how often, at most, the rate is halved at which rows are fetched
+
+
+class Soon(NamedTuple):
+    """Rows of a matrix that will be read soon: `rows` of them, of `length` elements, those that `order` says."""
+
+    matrix: Floats
+    order: Integers
+    length: int
+    rows: int
+
+
+def soon_type(t: types.Float) -> types.Type:
+    """`Soon` as a Numba type."""
+    return types.NamedTuple([types.CPointer(t), types.CPointer(types.int64), types.int64, types.int64], Soon)
+
+
+def _product(t: types.Float) -> Any:
+    i, p = types.int64, types.CPointer(t)
+
+    return types.void(i, i, i, p, i, i, p, i, i, p, i, i, i, p, i, t, soon_type(t))
+
+
+def _transposition(t: types.Float) -> Any:
+    i, p = types.int64, types.CPointer(t)
+
+    return types.void(i, p, i, i, p, i, i)
+
+
+@inline
+def _tile_width(m: int, panel: int) -> int:
+    """Columns of the widest tile of m rows; see `widest`."""
+    return panel * (4 if m == 1 else 2 if m == 2 else 1)
+
+
+@inline
+def _tiles_for(elements: int, of_tile: int) -> int:
+    """How many tiles must each fetch so many elements, until all are there."""
+    return (elements + of_tile - 1) // of_tile
+
+
+@linked(_product)
+def _many_tiles(
+    m: int, n: int, k: int, a: Floats, a_row: int, a_col: int, b: Floats, b_panel: int, b_row: int,
+    c: Floats, c_panel: int, c_row: int, start: int, bias: Floats, finish: int, eta: float, soon: Soon,
+) -> None:  # fmt: skip
+    """`matmul` tile by tile: panels outside, blocks of rows of nearly equal height inside, many by one call."""
+    panel, limit, line = panel_width(c), tile_rows(c), line_width(b)
+    blocks = (m + limit - 1) // limit
+    height = m // blocks
+    taller = m - height * blocks
+    width = _tile_width(m, panel)
+    # A tile fetches a line a turn: of the next panels of B, else of the rows that come soon. The first tile that uses a
+    # panel from memory, the third-level cache or another core would wait for it: 110 instead of 200 GFLOP/s for layers
+    # of 1024 units, and Aᵀ Δ took a fifth longer on cores that share no cache.
+    is_packed = b_row == panel  # so that a panel lies in one piece
+    ahead = width // panel * b_panel
+    length = k * line  # elements, by one tile
+    of_panel = min((panel + line - 1) // line, blocks)  # tiles
+    tiles = (n + width - 1) // width * (blocks - of_panel) + of_panel  # that are left for the rows
+    slower = 0  # how often that rate is halved: coming from memory in a rush, they hold up what is needed now
+    while soon.rows > 0 and slower < _SLOWEST and soon.rows * _tiles_for(soon.length, length >> slower + 1) <= tiles:
+        slower += 1
+    reach, of_row = LINE >> slower, _tiles_for(soon.length, length >> slower)
+    row = fetched = 0
+    for j in range(0, n, width):
+        q = j // panel
+        i = block = 0
+        b_q = shift(b, q * b_panel)
+        while block < blocks:
+            source, step, count = b_q, 0, blocks - block
+            is_next = block < of_panel and (j + width < n or (is_packed and soon.rows == 0))
+            if is_next and is_packed:
+                source, step, count = shift(b_q, ahead + block * length), LINE, of_panel - block
+            elif is_next:
+                source, step, count = shift(b_q, ahead + block * line), b_row * LINE // line, 1
+            elif row < soon.rows:
+                source, step = shift(soon.matrix, soon.order[row] * soon.length + fetched * (length >> slower)), reach
+                count = of_row - fetched
+            rows = height + (block < taller)
+            count = min(count, (taller if block < taller else blocks) - block)
+            tile(
+                rows, count, k, shift(a, i * a_row), a_row, a_col, b_q, b_panel, b_row,
+                shift(c, q * c_panel + i * c_row), c_panel, c_row, start, shift(bias, j), finish, eta,
+                min(width, n - j), source, step,
+            )  # fmt: skip
+            i += rows * count
+            block += count
+            if not is_next:
+                fetched += count
+                if fetched >= of_row:
+                    row, fetched = row + 1, 0
+
+
+@inline
+def matmul(
+    m: int, n: int, k: int, a: Floats, a_row: int, a_col: int, b: Floats, b_panel: int, b_row: int,
+    c: Floats, c_panel: int, c_row: int, start: int, bias: Floats, finish: int, eta: float, soon: Soon,
+) -> None:  # fmt: skip
+    """C[i,j] = finish(start + Σ_k A[i,k] B[k,j]), i < m, j < n; each element one chain of fma, k in order.
+
+    m, n, k ≥ 1. `start` and `finish` are the codes of `fnn.numerics.microkernel`. Columns from n on are neither read nor
+    written. What comes `soon` is fetched into the cache on the way.
+    """
+    # One tile may take 5 ns: 3 more, or 25 for a row, if this were not compiled into its caller.
+    if m <= tile_rows(c) and n <= _tile_width(m, panel_width(c)):
+        tile(m, 1, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta, n, b, 0)
+    else:
+        _many_tiles(m, n, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta, soon)
+
+
+def _transposing(dst: Any, is_whole: bool) -> Any:
+    """The code of `transpose_block` or `transpose_edge`."""
+    require_pointer(dst)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        block, block_row, to, to_row, *extent = arguments
+        shape = machine(context, dst.dtype)
+        lanes, itemsize, i32 = shape.lanes, shape.itemsize, ir.IntType(32)
+        vector, mask = ir.VectorType(to.type.pointee, lanes), ir.VectorType(ir.IntType(1), lanes)
+
+        def address(p: Any, stride: Any, row: int) -> Any:
+            start = cgutils.gep(builder, p, builder.mul(stride, ir.Constant(stride.type, row)))
+            return builder.bitcast(start, vector.as_pointer())
+
+        def first(count: Any) -> Any:
+            """A mask of so many lanes."""
+            numbers = ir.Constant(ir.VectorType(i32, lanes), list(range(lanes)))
+            limit = builder.insert_element(ir.Constant(numbers.type, ir.Undefined), builder.trunc(count, i32), i32(0))
+            limits = builder.shuffle_vector(limit, limit, ir.Constant(numbers.type, [0] * lanes))
+            return builder.icmp_signed("<", numbers, limits)
+
+        def there(row: int, count: Any, lanes_of_row: Any) -> Any:
+            """The mask of a row, no lane at all from the row `count` on."""
+            none = ir.Constant(mask, [0] * lanes)
+            return builder.select(builder.icmp_signed("<", count.type(row), count), lanes_of_row, none)
+
+        def call(name: str, returned: Any, values: list[Any]) -> Any:
+            """Call one of LLVM's masked intrinsics."""
+            kind = ir.FunctionType(returned, [value.type for value in values])
+            name = f"llvm.masked.{name}.v{lanes}f{8 * itemsize}.p0"
+            return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
+
+        def load(row: int) -> Any:
+            p = address(block, block_row, row)
+            if is_whole:
+                return builder.load(p, align=itemsize)
+            nothing = ir.Constant(vector, None)
+            return call("load", vector, [p, i32(itemsize), there(row, extent[0], across), nothing])
+
+        def store(row: int) -> None:
+            p = address(to, to_row, row)
+            if is_whole:
+                builder.store(rows[row], p, align=itemsize)
+            else:
+                call("store", ir.VoidType(), [rows[row], p, i32(itemsize), there(row, extent[1], down)])
+
+        def shuffle(i: int, j: int, lane_numbers: list[int]) -> Any:
+            return builder.shuffle_vector(
+                rows[i], rows[j], ir.Constant(ir.VectorType(ir.IntType(32), lanes), lane_numbers)
+            )
+
+        down, across = (None, None) if is_whole else map(first, extent)
+        rows = [load(row) for row in range(lanes)]
+        bit = 1
+        while bit < lanes:
+            # Exchange one bit of the number of the row with that of the lane; the second vector's lanes follow.
+            low = [lane + lanes - bit if lane & bit else lane for lane in range(lanes)]
+            high = [lane + lanes if lane & bit else lane + bit for lane in range(lanes)]
+            for row in range(lanes):
+                if not row & bit:
+                    rows[row], rows[row + bit] = shuffle(row, row + bit, low), shuffle(row, row + bit, high)
+            bit *= 2
+        for row in range(lanes):
+            store(row)
+
+        return context.get_dummy_value()
+
+    return codegen
+
+
+@intrinsic
+def transpose_block(typingctx: Any, src: Any, src_row: Any, dst: Any, dst_row: Any) -> Any:
+    """dst[j,i] = src[i,j] for a square block as wide as a vector, half a panel."""
+    return types.void(dst, types.int64, dst, types.int64), _transposing(dst, True)
+
+
+@intrinsic
+def transpose_edge(typingctx: Any, src: Any, src_row: Any, dst: Any, dst_row: Any, height: Any, width: Any) -> Any:
+    """The same for i < height, j < width, at most as many; nothing else is read or written."""
+    return types.void(dst, types.int64, dst, types.int64, types.int64, types.int64), _transposing(dst, False)
+
+
+@linked(_transposition)
+def _transpose_by_blocks(n: int, src: Floats, src_panel: int, src_row: int, dst: Floats, k0: int, k1: int) -> None:
+    """Square blocks by shuffles, those at the edges by masks: a tenth of the time of element by element."""
+    panel = panel_width(dst)
+    block = panel // 2
+    i = k0
+    while i < k1:
+        height = min(block - i % block, k1 - i)
+        to = shift(dst, i // panel * panel * n + i % panel)
+        for j in range(0, n, block):
+            corner, width = shift(src, j // panel * src_panel + i * src_row + j % panel), min(block, n - j)
+            if height == block == width:
+                transpose_block(corner, src_row, shift(to, j * panel), panel)
+            else:
+                transpose_edge(corner, src_row, shift(to, j * panel), panel, height, width)
+        i += height
+
+
+@inline
+def transpose_pack(k: int, n: int, src: Floats, src_panel: int, src_row: int, dst: Floats, k0: int, k1: int) -> None:
+    """Write rows k0 .. k1 of W (k × n, in panels) as columns of Wᵀ (n × k) in packed panels."""
+    if (k1 - k0) * n > 16:
+        _transpose_by_blocks(n, src, src_panel, src_row, dst, k0, k1)
+        return
+    panel = panel_width(dst)
+    for j in range(n):
+        for i in range(k0, k1):
+            dst[i // panel * panel * n + j * panel + i % panel] = src[j // panel * src_panel + i * src_row + j % panel]

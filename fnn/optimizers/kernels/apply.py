@@ -1,0 +1,20 @@
+"""An optimizer's rule for whole vectors of parameters."""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from fnn.compiler.intrinsics import pointer, shift
+from fnn.compiler.kernel import array, kernel, output
+from fnn.optimizers.kernels.abi import OF_RULE, RULE, STRIDE, call_rule
+
+Reals = npt.NDArray[np.floating]
+
+
+@kernel(lambda t: types.void(array(types.int64), output(t), array(t), output(t), array(t), t))
+def apply_kernel(
+    places: npt.NDArray[np.int64], w: Reals, dE_dw: Reals, state: Reals, numbers: Reals, keep: float
+) -> None:
+    """The rule for whole vectors of parameters."""
+    of_rule = shift(pointer(numbers), OF_RULE)
+    call_rule(places[RULE], pointer(w), pointer(dE_dw), pointer(state), places[STRIDE], of_rule, keep, w.size)

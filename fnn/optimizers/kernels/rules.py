@@ -1,0 +1,202 @@
+"""The optimizers' rules: what becomes of a parameter w and its state, given the gradient g and the numbers of the step.
+
+To add one: a scalar function here, and its numbers in `fnn.optimizers.library`. It takes w, g, as many numbers of state as
+`states` says, and then the numbers of the step, whose names are those that `fnn.optimizers.library` gives them; it returns the
+new w, and the new state. It is compiled for a dtype when somebody first uses it, and reached through its address.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+from llvmlite import ir
+from numba import types
+
+from fnn.compiler.intrinsics import Floats, fma, like, shift
+from fnn.compiler.linking import OnDemand
+from fnn.compiler.options import inline, intrinsic
+
+MOST_NUMBERS: Final = 8  # of a rule
+
+
+def rule_type(t: types.Float) -> Any:
+    """What a compiled rule takes: w, g, state, its stride, the numbers, what of w is kept, how many parameters."""
+    p, i = types.CPointer(t), types.int64
+
+    return types.void(p, p, p, i, p, t, i)
+
+
+class Rule(OnDemand):
+    """A rule for whole vectors."""
+
+    def __init__(self, scalar: Callable[..., Any], states: int) -> None:
+        code = scalar.__code__
+        self.states = states  # vectors of state
+        self.numbers = code.co_varnames[2 + states : code.co_argcount]  # their names, in order
+        kernel = _lifted(scalar, states, len(self.numbers))
+        kernel.__qualname__ = f"{scalar.__name__}.{kernel.__name__}"  # its name in the cache on disk
+        super().__init__(kernel, rule_type)
+
+
+def rule(states: int) -> Callable[[Callable[..., Any]], Rule]:
+    """Make a rule of a scalar function that has so many numbers of state."""
+    return lambda scalar: Rule(scalar, states)
+
+
+def _first(count: int) -> Any:
+    """A function that loads so many numbers: once, before the loop, or LLVM would not vectorise it."""
+
+    @intrinsic
+    def load(typingctx: Any, p: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            places = [builder.gep(arguments[0], [ir.Constant(ir.IntType(64), i)]) for i in range(count)]
+            return context.make_tuple(builder, signature.return_type, [builder.load(place) for place in places])
+
+        return types.UniTuple(p.dtype, count)(p), codegen
+
+    return load
+
+
+def _lifted(scalar: Callable[..., Any], states: int, count: int) -> Callable[..., None]:
+    """The rule for `count` parameters in a row; the vectors of state lie `stride` apart.
+
+    Decoupled decay is the same whatever the rule: it sees keep · w, which is w where keep is 1.
+    """
+    f, load = inline(scalar), _first(count)
+
+    def stateless(w: Floats, g: Floats, s: Floats, stride: int, numbers: Floats, keep: float, number: int) -> None:
+        c = load(numbers)
+        for i in range(number):
+            w[i] = f(keep * w[i], g[i], *c)
+
+    def with_one(w: Floats, g: Floats, s: Floats, stride: int, numbers: Floats, keep: float, number: int) -> None:
+        c = load(numbers)
+        for i in range(number):
+            w[i], s[i] = f(keep * w[i], g[i], s[i], *c)
+
+    def with_two(w: Floats, g: Floats, s: Floats, stride: int, numbers: Floats, keep: float, number: int) -> None:
+        c, s_2 = load(numbers), shift(s, stride)
+        for i in range(number):
+            w[i], s[i], s_2[i] = f(keep * w[i], g[i], s[i], s_2[i], *c)
+
+    def with_three(w: Floats, g: Floats, s: Floats, stride: int, numbers: Floats, keep: float, number: int) -> None:
+        c, s_2, s_3 = load(numbers), shift(s, stride), shift(s, 2 * stride)
+        for i in range(number):
+            w[i], s[i], s_2[i], s_3[i] = f(keep * w[i], g[i], s[i], s_2[i], s_3[i], *c)
+
+    return (stateless, with_one, with_two, with_three)[states]
+
+
+@rule(states=0)
+def gradient_descent(w: float, g: float, eta: float) -> float:
+    """G1: w ← w − η g."""
+    return fma(-eta, g, w)
+
+
+@rule(states=1)
+def momentum(w: float, g: float, delta: float, eta: float, alpha: float) -> tuple[float, float]:
+    """Δ ← −η g + α Δ;  w ← w + Δ."""
+    delta = fma(alpha, delta, -eta * g)
+    return w + delta, delta
+
+
+@rule(states=1)
+def nesterov(w: float, g: float, delta: float, eta: float, alpha: float) -> tuple[float, float]:
+    """Δ ← −η g + α Δ;  w ← w − η g + α Δ."""
+    step = -eta * g
+    delta = fma(alpha, delta, step)
+    return w + fma(alpha, delta, step), delta
+
+
+@inline
+def average(old: float, new: float, keep: float, take: float) -> float:
+    """Keep · old + take · new, where keep + take = 1."""
+    return fma(keep, old, take * new)
+
+
+@rule(states=2)
+def adam(
+    w: float, g: float, m: float, v: float,
+    eta: float, beta_1: float, rest_1: float, beta_2: float, rest_2: float, root: float, epsilon: float,
+) -> tuple[float, float, float]:  # fmt: skip
+    """m ← β₁m + (1 − β₁) g;  v ← β₂v + (1 − β₂) g²;  w ← w − η m / (root · √v + ε)."""
+    m, v = average(m, g, beta_1, rest_1), average(v, g * g, beta_2, rest_2)
+    return w - eta * m / fma(root, math.sqrt(v), epsilon), m, v
+
+
+@rule(states=2)
+def nadam(
+    w: float, g: float, m: float, v: float, eta_m: float, eta_g: float,
+    beta_1: float, rest_1: float, beta_2: float, rest_2: float, root: float, epsilon: float,
+) -> tuple[float, float, float]:  # fmt: skip
+    """m ← β₁m + (1 − β₁) g;  v ← β₂v + (1 − β₂) g²;  w ← w − (η_m m + η_g g) / (root · √v + ε)."""
+    m, v = average(m, g, beta_1, rest_1), average(v, g * g, beta_2, rest_2)
+    return w - fma(eta_m, m, eta_g * g) / fma(root, math.sqrt(v), epsilon), m, v
+
+
+@rule(states=3)
+def amsgrad(
+    w: float, g: float, m: float, v: float, greatest: float,
+    eta: float, beta_1: float, rest_1: float, beta_2: float, rest_2: float, root: float, epsilon: float,
+) -> tuple[float, float, float, float]:  # fmt: skip
+    """As Adam with the greatest v so far:  w ← w − η m / (root · √max v + ε)."""
+    m, v = average(m, g, beta_1, rest_1), average(v, g * g, beta_2, rest_2)
+    greatest = v if v > greatest else greatest
+    return w - eta * m / fma(root, math.sqrt(greatest), epsilon), m, v, greatest
+
+
+@rule(states=1)
+def rmsprop(w: float, g: float, v: float, eta: float, rho: float, rest: float, epsilon: float) -> tuple[float, float]:
+    """v ← ρv + (1 − ρ) g²;  w ← w − η g / (√v + ε)."""
+    v = average(v, g * g, rho, rest)
+    return w - eta * g / (math.sqrt(v) + epsilon), v
+
+
+@rule(states=1)
+def adagrad(w: float, g: float, v: float, eta: float, epsilon: float) -> tuple[float, float]:
+    """v ← v + g²;  w ← w − η g / (√v + ε)."""
+    v = fma(g, g, v)
+    return w - eta * g / (math.sqrt(v) + epsilon), v
+
+
+@rule(states=2)
+def adadelta(
+    w: float, g: float, v: float, u: float, eta: float, rho: float, rest: float, epsilon: float
+) -> tuple[float, float, float]:
+    """v ← ρv + (1 − ρ) g²;  Δ = √(u + ε) / √(v + ε) · g;  u ← ρu + (1 − ρ) Δ²;  w ← w − η Δ."""
+    v = average(v, g * g, rho, rest)
+    delta = math.sqrt(u + epsilon) / math.sqrt(v + epsilon) * g
+    return fma(-eta, delta, w), v, average(u, delta * delta, rho, rest)
+
+
+@inline
+def sign(x: float) -> float:
+    """−1, 0 or 1."""
+    zero = like(x, 0.0)
+    return like(x, 1.0) if x > zero else like(x, -1.0) if x < zero else zero
+
+
+@rule(states=1)
+def lion(
+    w: float, g: float, m: float, eta: float, beta_1: float, rest_1: float, beta_2: float, rest_2: float
+) -> tuple[float, float]:
+    """w ← w − η sign(β₁m + (1 − β₁) g);  m ← β₂m + (1 − β₂) g."""
+    return fma(-eta, sign(average(m, g, beta_1, rest_1)), w), average(m, g, beta_2, rest_2)
+
+
+@rule(states=2)
+def irprop(
+    w: float, g: float, last: float, size: float, grow: float, shrink: float, least: float, most: float
+) -> tuple[float, float, float]:
+    """Size ← size · grow or shrink, as g has the last one's sign or the other;  w ← w − sign(g) size.
+
+    Where the sign has changed, g counts as 0, in this step and as the last one of the next.
+    """
+    agreement = sign(g) * sign(last)  # the product of the two might underflow
+    zero = like(g, 0.0)
+    larger, smaller = size * grow, size * shrink
+    larger = larger if larger < most else most
+    smaller = smaller if smaller > least else least
+    size = larger if agreement > zero else smaller if agreement < zero else size
+    g = zero if agreement < zero else g
+    return fma(-sign(g), size, w), g, size

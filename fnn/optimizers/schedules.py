@@ -1,0 +1,373 @@
+"""Learning rates that change from step to step, as values: pure functions of the step, which counts from 0.
+
+A schedule stands wherever a learning rate does: ``fnn.train(.., eta=fnn.cosine(3.0, steps=1000))``,
+``fnn.adam(fnn.warm_up(1e-3, steps=100))``. Any function of the step does so, too.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import KW_ONLY
+from inspect import signature
+from typing import Annotated, NamedTuple, SupportsFloat, SupportsIndex, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.checks import number, positive, real, whole
+from fnn.numerics.powers import powers
+from fnn.values import AtLeast0, Checked, Count, CountFrom0, CountFrom2, Fraction, Positive
+
+Steps: TypeAlias = NDArray[np.int64]
+Etas: TypeAlias = NDArray[np.float64]
+
+
+class Schedule(Checked):
+    """A learning rate for each step, which is called with it: ``fnn.cosine(1.0, steps=10)(5)``."""
+
+    def __call__(self, step: SupportsIndex) -> float:
+        """η of a step, which counts from 0."""
+        found = etas(self, np.array([whole("step", step, at_least=0)]))
+
+        return float(np.ravel(found)[0])
+
+    @abstractmethod
+    def at(self, steps: Steps) -> Etas:
+        """η of all these steps."""
+
+
+OfStep: TypeAlias = SupportsFloat | Schedule | Callable[[int], SupportsFloat]
+
+
+def rate_of(name: str, value: OfStep) -> OfStep:
+    """The rate, a number as a float; an error if it can't be one."""
+    return function_of_step(name, value) if callable(value) else positive(name, value)
+
+
+def fraction_of(name: str, value: OfStep) -> OfStep:
+    """The same for what is at least 0 and below 1."""
+    return function_of_step(name, value) if callable(value) else real(name, value, at_least=0, below=1)
+
+
+Rate: TypeAlias = Annotated[OfStep, rate_of]
+FractionOfStep: TypeAlias = Annotated[OfStep, fraction_of]
+
+
+def function_of_step(name: str, f: Callable[[int], SupportsFloat]) -> Callable[[int], SupportsFloat]:
+    """The function; TypeError unless it can be called with a step alone."""
+    try:
+        signature(f).bind(0)
+    except TypeError as error:
+        raise TypeError(f"{name}: needs a function of the step, got {f!r}: {error}") from None
+    except ValueError:  # compiled ones may have no signature
+        pass
+
+    return f
+
+
+def etas(rate: OfStep, steps: Steps) -> Etas | float:
+    """η of all these steps, one number if it never changes; ValueError where one is negative or not finite."""
+    return at_steps("eta", rate, steps)
+
+
+def at_steps(name: str, value: OfStep, steps: Steps, below: float = np.inf) -> Etas | float:
+    """The same of any number that may depend on the step."""
+    if not callable(value):
+        return float(value)
+    if isinstance(value, Schedule):
+        found = value.at(steps)
+    else:
+        found = np.array([number(f"{name} at step {step}", value(step)) for step in steps.tolist()])
+    good = (found >= 0) & (found < below)
+    if not good.all():
+        wrong = int(np.argmin(good))
+        limits = "finite and at least 0" if below == np.inf else f"at least 0 and below {below:g}"
+        raise ValueError(f"{name}: must be {limits}, is {found[wrong]} at step {steps[wrong]}")
+
+    return found
+
+
+class step_decay(Schedule):
+    """Smaller at once, every so many steps.
+
+        η(s) = η · factor^⌊s / every⌋
+
+    Parameters
+    ----------
+    eta
+        The learning rate η at first, above 0.
+    every
+        Steps with the same rate.
+    factor
+        Above 0.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A number out of range, or none. So do all schedules.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> schedule = fnn.step_decay(3.0, every=10, factor=0.5)
+    >>> [schedule(step) for step in (0, 9, 10, 20)]
+    [3.0, 3.0, 1.5, 0.75]
+    """
+
+    eta: Positive
+    _: KW_ONLY
+    every: Count
+    factor: Positive
+
+    def at(self, steps: Steps) -> Etas:
+        """η of all these steps."""
+        return self.eta * powers(self.factor, steps // self.every)
+
+
+class exponential(Schedule):
+    """Smaller by the same factor from step to step.
+
+        η(s) = η · factor^(s / every)
+
+    Parameters
+    ----------
+    eta
+        The learning rate η at first, above 0.
+    factor
+        Above 0.
+    every
+        Steps in which the rate changes by the factor.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> round(fnn.exponential(3.0, factor=0.25, every=10)(5), 6)
+    1.5
+    """
+
+    eta: Positive
+    _: KW_ONLY
+    factor: Positive
+    every: Count = 1
+
+    def at(self, steps: Steps) -> Etas:
+        """η of all these steps."""
+        return self.eta * powers(self.factor ** (1 / self.every), steps)
+
+
+class inverse_time(Schedule):
+    """Half after so many steps, a third after twice as many.
+
+        η(s) = η / (1 + s / steps)
+
+    Parameters
+    ----------
+    eta
+        The learning rate η at first, above 0.
+    steps
+        Until the rate is half.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> fnn.inverse_time(3.0, steps=10)(20)
+    1.0
+    """
+
+    eta: Positive
+    _: KW_ONLY
+    steps: Count
+
+    def at(self, steps: Steps) -> Etas:
+        """η of all these steps."""
+        return self.eta / (1 + steps / self.steps)
+
+
+class cosine(Schedule):
+    """Half a wave down, and there it stays (Loshchilov, Hutter 2017, without restarts).
+
+        η(s) = end + (η − end) · (1 + cos(π · min(s / steps, 1))) / 2
+
+    Parameters
+    ----------
+    eta
+        The learning rate η at first, above 0.
+    steps
+        From the first rate to the last.
+    end
+        The last rate, at least 0.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> schedule = fnn.cosine(3.0, steps=1000)
+    >>> [round(schedule(step), 3) for step in (0, 500, 1000, 2000)]
+    [3.0, 1.5, 0.0, 0.0]
+    """
+
+    eta: Positive
+    _: KW_ONLY
+    steps: Count
+    end: AtLeast0 = 0.0
+
+    def at(self, steps: Steps) -> Etas:
+        """η of all these steps."""
+        return _half_wave(self.eta, self.end, np.minimum(steps / self.steps, 1))
+
+
+class warm_up(Schedule):
+    """Up in a straight line, then another schedule from its beginning.
+
+        η(s) = rate(0) · (s + 1) / steps  for s < steps, then rate(s − steps)
+
+    Parameters
+    ----------
+    rate
+        What follows: a number, or a schedule.
+    steps
+        On the way up.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> schedule = fnn.warm_up(fnn.step_decay(3.0, every=10, factor=0.5), steps=3)
+    >>> [schedule(step) for step in (0, 1, 2, 3, 13)]
+    [1.0, 2.0, 3.0, 3.0, 1.5]
+    """
+
+    rate: Rate
+    _: KW_ONLY
+    steps: Count
+
+    def at(self, steps: Steps) -> Etas:
+        """η of all these steps."""
+        return etas(self.rate, np.maximum(steps - self.steps, 0)) * np.minimum((steps + 1) / self.steps, 1)
+
+
+class one_cycle(Schedule):
+    """Half a wave up, then half a wave down to nearly nothing (Smith, Topin 2019).
+
+    With the last step T = steps − 1 and the top at P = rise · steps − 1:
+
+        η(s) = top − (top − start) · (1 + cos(π s / P)) / 2                   for s ≤ P
+        η(s) = end + (top − end) · (1 + cos(π (s − P) / (T − P))) / 2         for P < s ≤ T, then end
+
+    with start = top / divisor and end = start / last_divisor, as in PyTorch.
+
+    Parameters
+    ----------
+    top
+        The highest learning rate, above 0.
+    steps
+        Of the whole cycle, at least 2.
+    rise
+        The part of them on the way up, from 0 on and below 1.
+    divisor, last_divisor
+        How far below the top it starts, and how far below the start it ends.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> schedule = fnn.one_cycle(0.5, steps=1000)
+    >>> [round(schedule(step), 6) for step in (0, 299, 999)]
+    [0.02, 0.5, 2e-06]
+    """
+
+    top: Positive
+    _: KW_ONLY
+    steps: CountFrom2
+    rise: Fraction = 0.3
+    divisor: Positive = 25.0
+    last_divisor: Positive = 1e4
+
+    def at(self, steps: Steps) -> Etas:
+        """η of all these steps."""
+        last, top = self.steps - 1, max(self.rise * self.steps - 1, 0.0)
+        start = self.top / self.divisor
+        up = _half_wave(start, self.top, np.minimum(steps / top, 1) if top > 0 else np.ones(len(steps)))
+        down = _half_wave(self.top, start / self.last_divisor, np.clip((steps - top) / (last - top), 0, 1))
+
+        return np.where(steps <= top, up, down)
+
+
+def _half_wave(start: float, end: float, way: Etas) -> Etas:
+    """From start to end, as the way goes from 0 to 1: end + (start − end) · cos²(way · π/2).
+
+    The cosine is its Taylor series, by products and sums alone: `np.cos` may differ from processor to processor.
+    """
+    square = (np.pi / 2 * way) ** 2
+    wave = np.ones_like(way)
+    for n in range(24, 0, -2):  # the first term that is left out is below 1e-21
+        wave = 1 - square / (n * (n - 1)) * wave
+
+    return end + (start - end) * wave**2
+
+
+class Plateau(NamedTuple):
+    """What `plateau` has seen of the errors."""
+
+    best: float = np.inf
+    since: int = 0  # epochs
+    scale: float = 1.0
+
+
+class plateau(Schedule):
+    """Smaller whenever the error has stopped to fall; in `train` only.
+
+    After each epoch: if its error is below the best so far by more than the threshold times that, it is the new best.
+    If this has not happened for more than `patience` epochs, the rate is multiplied by the factor, and they are counted
+    anew. The error is that of the validation set, if there is one, or else the epoch's.
+
+    Parameters
+    ----------
+    rate
+        What is made smaller: a number, or a schedule.
+    factor
+        From 0 on and below 1.
+    patience
+        Epochs without a new best that are put up with.
+    threshold
+        By which part the error must fall, from 0 on and below 1.
+    least
+        The scale below which it never goes, from 0 on and below 1.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> x, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]]
+    >>> optimizer = fnn.adam(fnn.plateau(0.1, patience=5))
+    >>> run = fnn.train(fnn.init((2, 2, 1), seed=2), x, y, optimizer=optimizer, epochs=200)
+    """
+
+    rate: Rate
+    _: KW_ONLY
+    factor: Fraction = 0.1
+    patience: CountFrom0 = 10
+    threshold: Fraction = 1e-4
+    least: Fraction = 0.0
+
+    def at(self, steps: Steps) -> Etas:
+        """Nothing: a ValueError, as there are no errors to look at."""
+        raise ValueError("eta: fnn.plateau needs the errors of epochs, so it works in fnn.train only, outermost")
+
+    def after(self, seen: Plateau, error: float) -> Plateau:
+        """What has been seen after one more epoch."""
+        part = self.threshold if seen.best > 0 else -self.threshold  # a loss of one's own may be negative
+        if error < seen.best * (1 - part):
+            return Plateau(error, 0, seen.scale)
+        if seen.since < self.patience:
+            return Plateau(seen.best, seen.since + 1, seen.scale)
+
+        return Plateau(seen.best, 0, max(seen.scale * self.factor, self.least))
+
+
+class Scaled(Schedule):
+    """Another schedule times a number."""
+
+    rate: Rate
+    scale: float
+
+    def at(self, steps: Steps) -> Etas:
+        """η of all these steps."""
+        return self.scale * np.broadcast_to(etas(self.rate, steps), len(steps))

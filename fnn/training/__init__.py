@@ -1,0 +1,1 @@
+"""`train` and `train_many`."""

@@ -1,0 +1,83 @@
+"""How well a network does on the cases of a batch, which is measured again and again."""
+
+from __future__ import annotations
+
+from typing import Final, Generic
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.compiler.threads import available, run_parts
+from fnn.data.rows import NO_LABELS, Batch, as_labels
+from fnn.equations.gradients import WORTH_THREADS
+from fnn.equations.kernels.forward import BLOCK
+from fnn.losses.loss import Loss
+from fnn.metrics import classes_of
+from fnn.network.architecture import Architecture
+from fnn.network.params import DT
+from fnn.training.kernels.evaluate import assess_kernel
+
+PIECES: Final = 4  # for each thread
+
+
+class Judge(Generic[DT]):
+    """Measures the error, and the accuracy if the targets name classes, in one pass; the cases are sound."""
+
+    def __init__(
+        self, architecture: Architecture, dtype: np.dtype[DT], batch: Batch[DT], loss: Loss, mean: bool,
+        threads: int | None,
+    ) -> None:  # fmt: skip
+        self._batch, self._loss, self._mean = batch, loss, mean
+        count, self._layout = batch.number, architecture.layout(dtype, BLOCK)
+        self._middle = sum(loss.targets.no_and_yes) / 2
+        self._classes = _classes(batch, loss)
+        self._errors = np.empty(count)
+        most = available() if count * architecture.count >= WORTH_THREADS else 1
+        self._threads = min(threads or most, most, count // BLOCK) or 1
+        pieces = 1 if self._threads == 1 else PIECES * self._threads
+        self._piece = BLOCK * -(-count // (BLOCK * pieces))
+        self._spaces = [np.zeros(self._layout.whole, dtype) for _ in range(self._threads)]
+
+    @property
+    def names_classes(self) -> bool:
+        """Whether there is an accuracy."""
+        return self._classes is not None
+
+    def measure(self, flat: NDArray[DT]) -> tuple[float, float | None]:
+        """The error, to the bit that of `fnn.error`, and the accuracy, that of `fnn.accuracy`."""
+        x, y, labels, weights, sources = self._batch.taken
+        kernel, count, loss = assess_kernel[flat.dtype], self._batch.number, self._loss.at(flat.dtype)
+        tops = iter(range(0, count, self._piece))
+        classes = NO_LABELS if self._classes is None else self._classes
+        right: list[int] = []
+
+        def part(number: int, _: int) -> None:
+            for top in tops:  # which all threads take from, as one may be far slower than the others
+                found = kernel(
+                    self._layout.table, flat, self._spaces[number], x, y, labels, weights, sources, self._batch.chosen,
+                    loss, self._mean, top, min(top + self._piece, count), classes, self._middle, self._errors,
+                )  # fmt: skip
+                right.append(found)
+
+        run_parts(part, self._threads)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity is what the kernels would find
+            error = float(np.add.accumulate(self._errors)[-1])  # from left to right, as they add up
+
+        return error, None if self._classes is None else sum(right) / count
+
+
+def _classes(batch: Batch[DT], loss: Loss) -> NDArray[np.int64] | None:
+    """The classes of the cases that count, if the targets are labels or one-hot."""
+    chosen = batch.chosen
+    if batch.labels.size:
+        return as_labels(batch.labels[chosen] if chosen.size else batch.labels)
+    no, yes = loss.targets.no_and_yes
+    found = []
+    for _, piece in batch.pieces():
+        y = piece.y
+        if not (np.isin(y, (no, yes)).all() and (y.shape[1] == 1 or ((y == yes).sum(axis=1) == 1).all())):
+            return None
+        found.append(classes_of(y, (no + yes) / 2))
+    classes = np.concatenate(found)
+
+    return classes[chosen] if chosen.size else classes

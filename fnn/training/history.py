@@ -1,0 +1,141 @@
+"""What training tells: a record an epoch, the history of them all, and the error of a run that went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.network.params import DT, Params
+from fnn.optimizers.library import OptimizerState
+
+Ending: TypeAlias = Literal["epochs", "callback", "on_step", "patience", "target_error", "seconds", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known at the end of an epoch.
+
+    `error` is that of the whole epoch, summed over the cases or their weighted mean, as `reduction` says; each case was
+    measured when its batch came, before that batch's update. The validation error is that after the epoch.
+    """
+
+    error: float
+    validation_error: float | None
+    validation_accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """The records of all epochs as arrays of shape (epochs,); what wasn't measured is None.
+
+    `eta` is the learning rate of an epoch's first step. `seconds` is how long the run had lasted when the epoch was
+    seen to be over; short epochs in which nobody takes an interest are seen several at a time.
+    """
+
+    error: NDArray[np.float64]
+    validation_error: NDArray[np.float64] | None
+    validation_accuracy: NDArray[np.float64] | None
+    eta: NDArray[np.float64] | None
+    seconds: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.error)
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The first epoch, counted from 1, whose error was least: the validation error, if there is one."""
+        errors = self.error if self.validation_error is None else self.validation_error
+
+        return None if np.isnan(errors).all() else int(np.nanargmin(errors)) + 1
+
+    def as_dict(self) -> dict[str, NDArray[Any]]:
+        """What was measured by name, and first the epochs, counted from 1: ``pandas.DataFrame(history.as_dict())``."""
+        columns = {"epoch": np.arange(1, len(self) + 1), **{name: getattr(self, name) for name in self.__slots__}}
+
+        return {name: column for name, column in columns.items() if column is not None}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run(Generic[DT]):
+    """What `train` returns.
+
+    `state` is the optimizer's, with which its `update` goes on. `ended_by` says why there was no further epoch: there
+    were to be no more ("epochs"), a function answered True ("callback", "on_step"), or a rule of `stopping` was met
+    ("patience", "target_error", "seconds"), or it was "interrupted" by an error that has this run.
+    """
+
+    params: Params[DT]
+    history: History
+    state: OptimizerState[DT]
+    ended_by: Ending
+
+
+class BatchError(ValueError):
+    """A batch of an iterable couldn't be trained on, or the iterable raised an error, which is the cause of this one.
+
+    Attributes
+    ----------
+    epoch, batch
+        Where, both counted from 1; batch 0 if there was none.
+    run
+        What there was by the batches before: parameters, the history of whole epochs, the optimizer's state.
+    """
+
+    def __init__(self, message: str, epoch: int, batch: int, run: Run[Any]) -> None:
+        super().__init__(message)
+        self.epoch, self.batch, self.run = epoch, batch, run
+
+    def __reduce__(self) -> tuple[type[BatchError], tuple[str, int, int, Run[Any]]]:
+        return BatchError, (str(self), self.epoch, self.batch, self.run)
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C ended a run, after a whole step.
+
+    Attributes
+    ----------
+    params
+        The parameters after that step.
+    history
+        Of the epochs that had ended.
+    state
+        The optimizer's, after that step.
+    """
+
+    def __init__(self, params: Params[Any], history: History, state: OptimizerState[Any]) -> None:
+        super().__init__(
+            f"training was interrupted after {len(history)} epochs, by step {state.step} of the optimizer; "
+            f".params, .history and .state hold it so far"
+        )
+        self.params, self.history, self.state = params, history, state
+
+    def __reduce__(self) -> tuple[type[TrainingInterrupted], tuple[Params[Any], History, OptimizerState[Any]]]:
+        return TrainingInterrupted, (self.params, self.history, self.state)
+
+
+class TrainingDiverged(ArithmeticError):
+    """The error or the parameters became NaN or infinite.
+
+    Attributes
+    ----------
+    epoch
+        The epoch, counted from 1, in which they did.
+    params
+        The parameters after the last good epoch: they are finite, and so is the error with them.
+    history
+        Of the epochs up to those parameters.
+    """
+
+    def __init__(self, epoch: int, params: Params[Any], history: History) -> None:
+        super().__init__(
+            f"the error or the parameters became NaN or infinite in epoch {epoch}; usually eta is too large (with "
+            f'reduction="sum" the step grows with the batch) or the inputs are not scaled; .params holds the network '
+            f"after epoch {len(history)} (or some batches later, if they came one by one)"
+        )
+        self.epoch, self.params, self.history = epoch, params, history
+
+    def __reduce__(self) -> tuple[type[TrainingDiverged], tuple[int, Params[Any], History]]:
+        return TrainingDiverged, (self.epoch, self.params, self.history)

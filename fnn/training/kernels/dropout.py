@@ -1,0 +1,75 @@
+"""Phase 1 of a training step with dropout: units that don't take part, other ones for every case and step.
+
+Srivastava et al. 2014, inverted: what is left is divided by the part that is kept, so that nothing needs to be done
+when the network is used. Which units are dropped depends on nothing but the seed, the epoch, the layer, the case's
+place in the epoch and the unit, so threads change no bit.
+"""
+
+import numpy as np
+
+from fnn.compiler.intrinsics import Integers, like, shift
+from fnn.compiler.linking import OnDemand
+from fnn.compiler.options import inline
+from fnn.data.kernels.cases import Cases, load
+from fnn.equations.kernels.backprop import activations, deltas, errors_before, output_errors, weighted_inputs
+from fnn.equations.kernels.forward import BLOCK
+from fnn.losses.kernels.dispatch import is_direct
+from fnn.network.kernels import plan
+from fnn.network.kernels.plan import Net, block, entry
+from fnn.numerics.random import GOLDEN, mixed
+from fnn.optimizers.kernels.abi import PLACES
+from fnn.training.kernels.phases import cases_phase_type
+
+_S11 = np.uint64(11)
+_DROPPING = np.uint64(0xD6E8FEB86659FD93)  # another sequence than that which shuffles
+
+
+def dropout_phase(
+    net: Net, cases: Cases, first: int, scale: float, loss: int, top: int, bottom: int, places: Integers, seed: int,
+    epoch: int,
+) -> None:  # fmt: skip
+    """Forward and back, BLOCK by BLOCK, for the rows top .. bottom of the workspace."""
+    run = mixed((mixed(np.uint64(seed) + GOLDEN) ^ _DROPPING) + np.uint64(epoch))
+    for start in range(top, bottom, BLOCK):
+        rows = min(BLOCK, bottom - start)
+        place = first + start
+        load(net, cases, first, scale, loss, start, start + rows)
+        drop(net, 0, plan.A, start, rows, place, places, run)
+        for layer in range(1, net.layers + 1):
+            weighted_inputs(net, layer, start, rows)
+            activations(net, layer, start, rows)
+            if layer < net.layers:
+                drop(net, layer, plan.A, start, rows, place, places, run)
+        output_errors(net, loss, start, rows)
+        for layer in range(net.layers, 0, -1):
+            if layer < net.layers:
+                drop(net, layer, plan.DE_DA, start, rows, place, places, run)
+                activations(net, layer, start, rows)  # f′ may be formed from what was dropped
+                deltas(net, layer, start, rows)
+                drop(net, layer, plan.A, start, rows, place, places, run)
+            elif not is_direct(loss):
+                deltas(net, layer, start, rows)
+            if layer > 1:
+                errors_before(net, layer, start, rows)
+
+
+@inline
+def drop(
+    net: Net, layer: int, column: int, start: int, rows: int, place: int, places: Integers, run: np.uint64
+) -> None:
+    """Set an array of the layer to 0 at the units that are dropped, and divide the rest by the part that is kept."""
+    threshold = np.uint64(places[PLACES + layer])
+    if places[PLACES + layer] == 0:
+        return
+    values, units = block(net, layer, column, start), entry(net, layer, plan.UNITS)
+    scale, zero = like(values, 1.0 / (1.0 - places[PLACES + layer] * 2.0**-53)), like(values, 0.0)
+    key = mixed(run + np.uint64(layer))
+    for row in range(rows):
+        a = shift(values, row * entry(net, layer, plan.STRIDE))
+        counter = mixed(key + np.uint64(place + row))
+        for unit in range(units):
+            bits = mixed(counter + np.uint64(unit) * GOLDEN) >> _S11
+            a[unit] = a[unit] * scale if bits >= threshold else zero
+
+
+DROPOUT_PHASE = OnDemand(dropout_phase, cases_phase_type)

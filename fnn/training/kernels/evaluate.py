@@ -1,0 +1,73 @@
+"""How well a network does on some cases, in one pass: each case's error, and whether it is given its class."""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from fnn.compiler.intrinsics import Floats, aligned, like, pointer
+from fnn.compiler.kernel import array, kernel, output
+from fnn.compiler.options import inline
+from fnn.data.kernels.cases import Labels, Reals, Weights, cases_of
+from fnn.equations.kernels.backprop import ERROR_ONLY
+from fnn.equations.kernels.forward import BLOCK
+from fnn.equations.kernels.gradient import share_of_each, through
+from fnn.network.kernels import plan
+from fnn.network.kernels.plan import COLUMNS, Net, block, entry, errors_of
+
+
+@kernel(
+    lambda t: types.int64(
+        array(types.int64), array(t), output(t), array(t, 2), array(t, 2), array(types.int64), array(types.float64),
+        types.int64, array(types.int64), types.int64, types.boolean, types.int64, types.int64, array(types.int64),
+        types.float64, output(types.float64),
+    )
+)  # fmt: skip
+def assess_kernel(
+    table: npt.NDArray[np.int64],
+    flat: Reals,
+    space: Reals,
+    x: Reals,
+    y: Reals,
+    labels: Labels,
+    weights: Weights,
+    sources: int,
+    chosen: Labels,
+    loss: int,
+    mean: bool,
+    top: int,
+    bottom: int,
+    classes: Labels,
+    middle: float,
+    errors: Weights,
+) -> int:
+    """What each of the cases top .. bottom adds to E, into `errors`; returns how many are given their class.
+
+    If some are chosen, those count, and no others. The workspace has room for BLOCK cases. No fault is looked for.
+    Classes may be empty: then none is right.
+    """
+    net = Net(table.size // COLUMNS - 1, pointer(table), pointer(flat), aligned(pointer(space)))
+    cases = cases_of(x, y, labels, weights, chosen, sources, chosen.size)
+    outputs = entry(net, net.layers, plan.UNITS)
+    net.space[plan.ONE] = like(net.space, 1.0)
+    scale = share_of_each(cases, mean)
+    right = 0
+    for first in range(top, bottom, BLOCK):
+        rows = min(BLOCK, bottom - first)
+        through(net, cases, first, scale, loss, ERROR_ONLY, 0, rows, True)
+        for row in range(rows):
+            errors[first + row] = errors_of(net, 0)[row]
+            if classes.size > 0:
+                right += class_of(block(net, net.layers, plan.A, row), outputs, middle) == classes[first + row]
+    return right
+
+
+@inline
+def class_of(a: Floats, outputs: int, middle: float) -> int:
+    """The class of the greatest output, the first of equals; of a single output, whether a > middle."""
+    if outputs == 1:
+        return 1 if a[0] > middle else 0
+    best = 0
+    for d in range(1, outputs):
+        if a[d] > a[best]:
+            best = d
+    return best

@@ -1,0 +1,122 @@
+"""The equations, F1 to B4 and G1, for a network and a batch that are so small that calls would take most of the time.
+
+The numbers are those of `fnn.equations.kernels.backprop`, to the bit, and so are the formulas beside the code, in which the rows
+of a batch are cases. But in memory the cases lie side by side in a vector, so that the sigmoids of all take no longer
+than that of one: Z_l, A_l and Δ_l have a row for each unit, and so has W_l, the weights into the unit and, behind them,
+its bias, to which an input of 1 belongs. Every product is then a sum of vectors times single numbers (see
+`fnn.training.kernels.narrow.products`). B1 and the update of W_l come with the way back, layer by layer: Wˡ is used by B4 before G1
+changes it. Which networks are narrow says `fnn.network.kernels.narrow_plan.is_narrow`.
+
+Nothing is called but activations other than the sigmoid, and losses other than the squared error.
+"""
+
+from typing import Final
+
+from fnn.activations.kernels.dispatch import activate, multiply_by_prime
+from fnn.activations.kernels.smooth import sigmoid_prime
+from fnn.compiler.intrinsics import doubles, like, shift
+from fnn.compiler.options import forced
+from fnn.equations.kernels.gradient import sum_in_order
+from fnn.network.kernels import plan
+from fnn.network.kernels.narrow_plan import BY_CALL, BY_CASES, ERRORS, IN_PLACE, KIND, ONES, OUTPUTS_CODE, PRIME, part
+from fnn.network.kernels.plan import Net, entry, function_of
+from fnn.numerics.elementary import sigmoid
+from fnn.numerics.matmul import transpose_block
+from fnn.numerics.simd import lanes_of
+from fnn.training.kernels.narrow.outputs import call_outputs
+from fnn.training.kernels.narrow.products import descend_product, product_plus, product_times, squared_errors, turn
+
+_FEW: Final = 24  # elements that are turned round faster one by one than in blocks of 16 × 16
+
+
+@forced
+def forward(net: Net, rows: int) -> None:
+    """From the inputs A⁰ to the outputs Aᴸ."""
+    for layer in range(1, net.layers + 1):
+        weighted_inputs(net, layer)  # F1  Zˡ = Aˡ⁻¹ Wˡ + bˡ
+        activations(net, layer, rows)  # F2, F3  Aˡ = f(Zˡ), f′(Zˡ)
+
+
+@forced
+def backward(net: Net, loss: int, rows: int, eta: float) -> float:
+    """From the outputs back, and a step down on the way; returns the error before it."""
+    error = output_deltas(net, loss, rows)  # E1, E2, B1  Δᴸ = ∂E/∂Aᴸ ⊙ f′(Zᴸ)
+    for layer in range(net.layers, 0, -1):
+        if layer > 1:
+            deltas_before(net, layer)  # B4, B1  Δˡ⁻¹ = Δˡ (Wˡ)ᵀ ⊙ f′(Zˡ⁻¹)
+        descend(net, layer, rows, eta)  # B2, B3, G1  Wˡ −= η (Aˡ⁻¹)ᵀ Δˡ,  bˡ −= η Σ_c δˡ
+    return error
+
+
+@forced
+def weighted_inputs(net: Net, layer: int) -> None:
+    """F1: Zˡ = Aˡ⁻¹ Wˡ + bˡ; for the sigmoid, in the place of Aˡ."""
+    inputs, units, stride = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS), entry(net, 0, plan.STRIDE)
+    a, z = part(net, layer - 1, plan.A), part(net, layer, plan.A if entry(net, layer, KIND) == IN_PLACE else plan.Z)
+    w, row = part(net, layer, plan.W), entry(net, layer, plan.W_ROW)
+    product_plus(units, stride, inputs, w, row, 1, a, stride, z, stride, shift(w, inputs), row)
+
+
+@forced
+def activations(net: Net, layer: int, rows: int) -> None:
+    """F2 and F3: Aˡ = f(Zˡ), and f′(Zˡ) at once, so that B1 needn't wait for it; at the output perhaps neither."""
+    units, stride, kind = entry(net, layer, plan.UNITS), entry(net, 0, plan.STRIDE), entry(net, layer, KIND)
+    a, prime = part(net, layer, plan.A), part(net, layer, PRIME)
+    if kind == IN_PLACE:
+        for i in range(units * stride):
+            a[i] = sigmoid(a[i])
+            prime[i] = sigmoid_prime(like(a, 0.0), a[i])
+    elif kind == BY_CALL:
+        z, function = part(net, layer, plan.Z), function_of(net, layer)
+        activate(function, z, a, units, rows, stride)
+        multiply_by_prime(function, z, a, part(net, 0, ONES), prime, units, rows, stride)
+    if layer < net.layers:
+        turn_by_cases(net, layer, rows)
+
+
+@forced
+def turn_by_cases(net: Net, layer: int, rows: int) -> None:
+    """Aˡ with a row for each case, for B2."""
+    units, stride, row = entry(net, layer, plan.UNITS), entry(net, 0, plan.STRIDE), entry(net, layer + 1, plan.W_ROW)
+    a, into, lanes = part(net, layer, plan.A), part(net, layer, BY_CASES), lanes_of(net.space)
+    if units * rows <= _FEW:
+        turn(units, rows, a, stride, into, row)
+        return
+    c = 0
+    while c < rows:  # a range with a step would divide
+        j = 0
+        while j < units:
+            transpose_block(shift(a, j * stride + c), stride, shift(into, c * row + j), row)
+            j += lanes
+        c += lanes
+
+
+@forced
+def output_deltas(net: Net, loss: int, rows: int) -> float:
+    """E1, E2 and B1 at the output: squared error here, anything else by a call."""
+    top, stride, code = net.layers, entry(net, 0, plan.STRIDE), entry(net, 0, OUTPUTS_CODE)
+    errors = doubles(part(net, 0, ERRORS))
+    if code == 0:
+        a, y, prime = part(net, top, plan.A), part(net, 0, plan.TARGETS), part(net, top, PRIME)
+        shares, delta = part(net, 0, plan.SHARES), part(net, top, plan.DELTA)
+        squared_errors(entry(net, top, plan.UNITS), stride, a, y, prime, shares, delta, errors)
+    else:
+        call_outputs(code, net, loss, rows)
+    return sum_in_order(errors, rows, 0.0)
+
+
+@forced
+def deltas_before(net: Net, layer: int) -> None:
+    """B4 and B1: Δˡ⁻¹ = Δˡ (Wˡ)ᵀ ⊙ f′(Zˡ⁻¹)."""
+    inputs, units, stride = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS), entry(net, 0, plan.STRIDE)
+    delta, w, row = part(net, layer, plan.DELTA), part(net, layer, plan.W), entry(net, layer, plan.W_ROW)
+    before, prime = part(net, layer - 1, plan.DELTA), part(net, layer - 1, PRIME)
+    product_times(inputs, stride, units, w, 1, row, delta, stride, before, stride, prime)
+
+
+@forced
+def descend(net: Net, layer: int, rows: int, eta: float) -> None:
+    """B2, B3 and G1: Wˡ −= η (Aˡ⁻¹)ᵀ Δˡ and bˡ −= η Σ_c δˡ, by rows of (Wˡ)ᵀ."""
+    units, stride, row = entry(net, layer, plan.UNITS), entry(net, 0, plan.STRIDE), entry(net, layer, plan.W_ROW)
+    w, delta, a = part(net, layer, plan.W), part(net, layer, plan.DELTA), part(net, layer - 1, BY_CASES)
+    descend_product(units, row, rows, delta, stride, 1, a, row, w, row, eta)

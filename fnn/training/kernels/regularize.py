@@ -1,0 +1,165 @@
+"""What restrains the weights in training: penalties, clipping, decay after each change, norms, connections removed.
+
+Sums of squares are worked out column by column, each a chain over the rows in their order, and then added up in the
+order of the columns: the same bits whatever the width of the vectors and the number of threads.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from fnn.compiler.intrinsics import Floats, fma, like, shift
+from fnn.compiler.options import inline, intrinsic
+from fnn.network.kernels import plan
+from fnn.network.kernels.plan import Net, entry, rounded
+from fnn.numerics.microkernel import machine, panel_width
+from fnn.optimizers.kernels.rules import sign
+
+
+@inline
+def restrain_gradient(w: Floats, g: Floats, l2: float, l1: float, most: float, count: int) -> None:
+    """g ← g + λ₂ w + λ₁ sign w, then not beyond ± most."""
+    for i in range(count):
+        x = fma(l2, w[i], g[i]) + l1 * sign(w[i])
+        g[i] = most if x > most else -most if x < -most else x
+
+
+@inline
+def remove(values: Floats, mask: Floats, count: int) -> None:
+    """0 where the connection is removed."""
+    zero = like(values, 0.0)
+    for i in range(count):
+        values[i] = values[i] if mask[i] != zero else zero
+
+
+@inline
+def multiply(values: Floats, factor: float, count: int) -> None:
+    for i in range(count):
+        values[i] *= factor
+
+
+def _by_rows(context: Any, builder: Any, p: Any, x: Any, rows: Any, step: Callable[[Any, Any], None]) -> None:
+    """Code that does something for each row of a panel: with where it is, and its numbers as a vector of float64."""
+    shape = machine(context, p.dtype)
+    row = ir.VectorType(context.get_value_type(p.dtype), 2 * shape.lanes)
+    with cgutils.for_range(builder, rows) as loop:
+        place = builder.bitcast(
+            builder.gep(x, [builder.mul(loop.index, ir.Constant(ir.IntType(64), row.count))]), row.as_pointer()
+        )
+        step(place, builder.load(place, align=shape.itemsize))
+
+
+@intrinsic
+def add_squares(typingctx: Any, panel: Any, rows: Any, squares: Any) -> Any:
+    """squares_j ← squares_j + Σ_i x_ij², for the rows of a panel in their order.
+
+    The sums stay in registers, for which Numba would have to know that they don't overlap the panel.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lanes = 2 * machine(context, panel.dtype).lanes
+        doubles = ir.VectorType(ir.DoubleType(), lanes)
+        kind = ir.FunctionType(doubles, [doubles] * 3)
+        fma = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{lanes}f64")
+        sums = cgutils.alloca_once(builder, doubles)
+        place = builder.bitcast(arguments[2], doubles.as_pointer())
+        builder.store(builder.load(place, align=8), sums)
+
+        def step(_: Any, numbers: Any) -> None:
+            x = builder.fpext(numbers, doubles)
+            builder.store(builder.call(fma, [x, x, builder.load(sums)]), sums)
+
+        _by_rows(context, builder, panel, arguments[0], arguments[1], step)
+        builder.store(builder.load(sums), place, align=8)
+
+        return context.get_dummy_value()
+
+    return types.void(panel, types.int64, squares), codegen
+
+
+@intrinsic
+def multiply_columns(typingctx: Any, panel: Any, rows: Any, factors: Any) -> Any:
+    """x_ij ← factor_j x_ij, for the rows of a panel."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        shape = machine(context, panel.dtype)
+        doubles = ir.VectorType(ir.DoubleType(), 2 * shape.lanes)
+        row = ir.VectorType(context.get_value_type(panel.dtype), 2 * shape.lanes)
+        factors = builder.load(builder.bitcast(arguments[2], doubles.as_pointer()), align=8)
+        factors = builder.fptrunc(factors, row)
+
+        def step(place: Any, numbers: Any) -> None:
+            builder.store(builder.fmul(numbers, factors), place, align=shape.itemsize)
+
+        _by_rows(context, builder, panel, arguments[0], arguments[1], step)
+
+        return context.get_dummy_value()
+
+    return types.void(panel, types.int64, factors), codegen
+
+
+@inline
+def squares_of_gradient(net: Net, dE_dw: Floats, squares: Floats, part: int, parts: int) -> None:
+    """Σ_i g_ij² of every column of W and b, of the part's panels, one in turn for each part."""
+    panel, turn, place = panel_width(dE_dw), 0, 0
+    for layer in range(1, net.layers + 1):
+        inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
+        for j in range(0, units, panel):
+            if turn % parts == part:
+                sums = shift(squares, place + j)
+                clear(sums, panel)
+                add_squares(shift(dE_dw, entry(net, layer, plan.W) + j * inputs), inputs, sums)
+                add_squares(shift(dE_dw, entry(net, layer, plan.B) + j), 1, sums)
+            turn += 1
+        place += rounded(units, panel)
+
+
+@inline
+def clear(sums: Floats, count: int) -> None:
+    for i in range(count):
+        sums[i] = 0.0
+
+
+@inline
+def norm(net: Net, squares: Floats) -> float:
+    """√ of all sums of squares, added in their order."""
+    total, place = 0.0, 0
+    for layer in range(1, net.layers + 1):
+        units = entry(net, layer, plan.UNITS)
+        for j in range(units):
+            total += squares[place + j]
+        place += rounded(units, panel_width(net.weights))
+    return math.sqrt(total)
+
+
+@inline
+def limit_units(net: Net, most: float, squares: Floats, part: int, parts: int) -> None:
+    """Make the columns of W, in the part's panels, whose norm is above `most` that long."""
+    panel, turn, place = panel_width(net.weights), 0, 0
+    for layer in range(1, net.layers + 1):
+        units = entry(net, layer, plan.UNITS)
+        for j in range(0, units, panel):
+            if turn % parts == part:
+                limit_panel(net, layer, j, most, shift(squares, place + j))
+            turn += 1
+        place += rounded(units, panel)
+
+
+@inline
+def limit_panel(net: Net, layer: int, j: int, most: float, squares: Floats) -> None:
+    panel, inputs, units = panel_width(net.weights), entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
+    w = shift(net.weights, entry(net, layer, plan.W) + j * inputs)
+    clear(squares, panel)
+    add_squares(w, inputs, squares)
+    some = False
+    for column in range(panel):
+        length = math.sqrt(squares[column]) if column < units - j else 0.0  # behind them lies what nobody looks at
+        is_long = length > most
+        squares[column] = most / length if is_long else 1.0
+        some = some or is_long
+    if some:
+        multiply_columns(w, inputs, squares)

@@ -1,0 +1,365 @@
+"""One run of the compiled training loop: its buffers, and where it stands."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final, Generic, NamedTuple
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from fnn.compiler.intrinsics import LINE
+from fnn.compiler.threads import run_parts
+from fnn.data.rows import Batch, expect_no_order
+from fnn.losses.loss import Loss
+from fnn.network.kernels.narrow_plan import is_narrow
+from fnn.network.layout import Layout, copy_on_line, lanes_of, on_line
+from fnn.network.params import DT, Params, wrap
+from fnn.optimizers.kernels.abi import CASES_PHASE, MASK, MASKED, MOST_STEPS, PLACES, ROWS_PHASE
+from fnn.optimizers.library import Optimizer, OptimizerState, gradient_descent
+from fnn.optimizers.regularization import Restraints
+from fnn.optimizers.schedules import Plateau, Scaled, etas, plateau
+from fnn.training.evaluator import Judge
+from fnn.training.interrupt import Interrupt
+from fnn.training.kernels import barrier
+from fnn.training.kernels import work_stealing as turns
+from fnn.training.kernels.descend import CASE, EPOCH, HANDS, ROOM, STOPPED, descend_kernel, relay_kernel
+from fnn.training.kernels.dropout import DROPOUT_PHASE
+from fnn.training.kernels.narrow.descend import narrow_kernel
+from fnn.training.kernels.narrow.outputs import OUTPUTS_BY_CASES
+from fnn.training.kernels.optimizer_phase import RULE_PHASE
+from fnn.training.kernels.regularized_phase import RESTRAINED_PHASE
+
+LONG: Final = 0.05  # seconds of a call from which on it has a thread of its own: Python heeds signals in the main one
+_HUGE: Final = 0.2  # seconds of a step that isn't waited for to its end if somebody interrupts it
+_PATIENCE: Final = 0.1  # seconds in which an interrupted call may end by itself
+
+
+class Snapshot(NamedTuple):
+    """A run between two steps."""
+
+    epoch: int
+    flat: NDArray[Any]
+    state: NDArray[Any]  # the optimizer's vectors, laid out as the kernels have them
+    cases: int = 0  # of the epoch that are done
+    sums: tuple[float, float] = (0.0, 0.0)  # of these: the error, and the weights
+
+
+class Descent(Generic[DT]):
+    """Steps of an optimizer, any number of them at a time by any number of threads, always with the same bits.
+
+    The batch must be free from faults.
+    """
+
+    def __init__(
+        self,
+        params: Params[DT],
+        batch: Batch[DT],
+        loss: Loss,
+        mean: bool,
+        optimizer: Optimizer,
+        restraints: Restraints,
+        batch_size: int,
+        seed: int,
+        epochs: int,
+        state: OptimizerState[DT] | None = None,
+    ) -> None:
+        self.architecture, self._dtype = params._architecture, params.dtype
+        self._batch, self._loss, self._mean = batch, loss, mean
+        self._optimizer, self._restraints, self._batch_size, self._seed = optimizer, restraints, batch_size, seed
+        if batch_size < batch.number:
+            for array in batch[:3]:
+                expect_no_order(array, self)
+        self.steps_an_epoch = -(-batch.number // batch_size)
+        self.history = _history(epochs)
+        self._room = min(batch_size, ROOM)
+        plain = isinstance(optimizer, gradient_descent) and not restraints.touch_weights
+        self._is_narrow = (
+            plain and not any(restraints.dropped) and batch.sources is None
+            and is_narrow(params.sizes, batch_size, lanes_of(self._dtype))
+        )  # fmt: skip
+        self._layout = self._layout_for(params)
+        self._space = np.zeros(self._layout.whole, self._dtype)
+        self._weights = on_line(self._layout.weights, self._dtype)
+        self._weights[:] = 0
+        self._earlier = 0 if state is None else state.step  # steps of earlier runs
+        self._asked = 0.0  # when somebody interrupted the run
+        self._gate = np.zeros(0, np.int64)
+        self._known_flat: NDArray[DT] | None = None
+        self._set_method(params, plain, state)
+        self._seen = [Plateau()]  # by epoch
+        self._judge: Judge[DT] | None = None  # once it is needed
+        self._order = batch.chosen.copy() if batch.chosen.size else np.arange(batch.number)
+        flat = params._flat
+        if restraints.mask is not None:
+            flat = np.where(restraints.mask, flat, self._dtype.type(0))
+        self.beginning = Snapshot(0, flat, self._state.copy())
+        self.start(self.beginning)
+
+    def _layout_for(self, params: Params[DT]) -> Layout:
+        """Where the kernels find everything."""
+        if not self._is_narrow:
+            return self.architecture.layout(self._dtype, self._room, packed=True)
+        code = 0
+        if self._loss.kernel is not None or params.activations[-1].is_rowwise:
+            code = OUTPUTS_BY_CASES.address(types.float32 if self._dtype == np.float32 else types.float64)
+
+        return self.architecture.narrow_layout(self._dtype, self._batch_size, code)
+
+    def _set_method(self, params: Params[DT], plain: bool, state: OptimizerState[DT] | None) -> None:
+        """Make what the kernels must know of the optimizer and the restraints."""
+        optimizer, restraints, stride = self._optimizer, self._restraints, self._layout.stride
+        self._large = np.zeros(LINE if plain and self._batch_size <= ROOM else stride, self._dtype)
+        vectors = [v.flat.copy() for v in state.vectors] if state else list(optimizer.vectors(params))
+        places = np.zeros(PLACES, np.int64) if plain else optimizer.places(self._dtype, stride)
+        t = types.float32 if self._dtype == np.float32 else types.float64
+        if not plain:
+            places[ROWS_PHASE] = (RESTRAINED_PHASE if restraints.touch_weights else RULE_PHASE).address(t)
+        if restraints.touch_weights:
+            places[MASK], places[MASKED] = len(vectors), restraints.mask is not None
+            mask = np.ones(params._flat.size) if restraints.mask is None else restraints.mask
+            vectors += [mask.astype(self._dtype), np.zeros(params._flat.size, self._dtype)]  # the second: to sum in
+        if any(restraints.dropped):
+            places[CASES_PHASE] = DROPOUT_PHASE.address(t)
+        self._places = np.concatenate([places, np.array(restraints.dropped, np.int64)])
+        self._state = on_line(len(vectors) * stride, self._dtype).reshape(len(vectors), stride)
+        self._state[:] = 0
+        for vector, packed in zip(vectors, self._state, strict=True):
+            relay_kernel[self._dtype](self._layout.table, vector, packed, self._space[:0], True)
+
+    def start(self, at: Snapshot) -> None:
+        """Go on from there."""
+        self._known_flat = None
+        self._clock, self._sums = np.zeros(HANDS, np.int64), np.array(at.sums)
+        self._clock[EPOCH], self._clock[CASE] = at.epoch, at.cases
+        self._state[:] = at.state
+        if self._is_narrow:
+            self._weights[:] = at.flat
+        else:
+            relay_kernel[self._dtype](self._layout.table, at.flat.copy(), self._weights, self._space, True)
+
+    def snapshot(self) -> Snapshot:
+        """The run as it is now."""
+        total, weight = self._sums.tolist()
+
+        return Snapshot(self.epoch, self.flat(), self._state.copy(), self.cases, (total, weight))
+
+    def vectors(self, at: Snapshot) -> NDArray[DT]:
+        """The optimizer's vectors in a snapshot, a row each, laid out as the parameters are."""
+        lines, rows = on_line(self._layout.stride, self._dtype), []  # the kernels start at a whole cache line
+        for vector in at.state[: self.states]:
+            lines[:] = vector
+            rows.append(self._unpacked(lines))
+
+        return np.array(rows, self._dtype).reshape(self.states, self.architecture.count)
+
+    def with_vectors(self, at: Snapshot, vectors: NDArray[DT]) -> Snapshot:
+        """The snapshot with these vectors of the optimizer."""
+        lines, state = on_line(self._layout.stride, self._dtype), self._state.copy()  # there is more in it: the mask
+        for vector, packed in zip(vectors, state, strict=False):
+            lines[:] = packed
+            relay_kernel[self._dtype](self._layout.table, vector, lines, self._space[:0], True)
+            packed[:] = lines
+
+        return at._replace(state=state)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that have ended."""
+        return int(self._clock[EPOCH])
+
+    @property
+    def step(self) -> int:
+        """Steps of the current epoch that are done."""
+        return self.cases // self._batch_size
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run that are done."""
+        return self.epoch * self.steps_an_epoch + self.step
+
+    @property
+    def cases(self) -> int:
+        """Cases of the current epoch that are done."""
+        return int(self._clock[CASE])
+
+    def is_boundary(self, cases: int) -> bool:
+        """Whether a step may begin after so many cases of an epoch."""
+        return 0 <= cases < self._batch.number and cases % self._batch_size == 0
+
+    @property
+    def states(self) -> int:
+        """Vectors of the optimizer's."""
+        return self._optimizer.rule.states
+
+    @property
+    def error(self) -> float:
+        """Of the current epoch's cases so far or, at its end, of all of them, each measured before its step."""
+        if self.step == 0:
+            return float(self.history[self.epoch - 1])
+        total, weight = self._sums.tolist()
+
+        return float(total / weight if self._mean else total)
+
+    def _first_steps(self, epochs: int) -> NDArray[np.int64]:
+        """The number, from 0, of the first step of each of the first epochs."""
+        return np.arange(epochs) * self.steps_an_epoch
+
+    def etas(self, epochs: int) -> NDArray[np.float64] | None:
+        """The learning rate at the beginning of each of the first epochs; None if the optimizer has none."""
+        rate = self._optimizer.rate
+        if rate is None:
+            return None
+        if isinstance(rate, float):  # which spares small networks a tenth of their time
+            return np.full(epochs, rate)
+        firsts = self._earlier + self._first_steps(epochs)
+        if isinstance(rate, plateau):
+            scales = np.array([seen.scale for seen in self._seen[:epochs]])
+            return scales * etas(rate.rate, firsts)
+
+        return np.broadcast_to(etas(rate, firsts), epochs).copy()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the error of a step was NaN or infinite."""
+        return bool(self._clock[STOPPED])
+
+    def flat(self) -> NDArray[DT]:
+        """The parameters as they are now: read-only, and the same array until the next step."""
+        if self._known_flat is None:
+            self._known_flat = self._unpacked(self._weights)
+            self._known_flat.flags.writeable = False
+
+        return self._known_flat
+
+    def state(self) -> OptimizerState[DT]:
+        """The optimizer's state as it is now."""
+        vectors = [self._unpacked(vector) for vector in self._state[: self.states]]
+
+        return OptimizerState(self._taken, tuple(wrap(vector, self.architecture) for vector in vectors))
+
+    @property
+    def _taken(self) -> int:
+        """Steps that the optimizer has taken, those of earlier runs included."""
+        return self._earlier + self.steps
+
+    @property
+    def listens(self) -> bool:
+        """Whether the learning rate follows the error, so that it must be told after every epoch."""
+        return isinstance(self._optimizer.rate, plateau)
+
+    def saw(self, error: float) -> None:
+        """Learn the error after an epoch."""
+        rate = self._optimizer.rate
+        if isinstance(rate, plateau):
+            self._seen.append(rate.after(self._seen[-1], error))
+
+    def interrupt(self) -> None:
+        """End what runs now as soon as can be, after a whole step; a signal handler may call it."""
+        self._asked = time.monotonic()
+        self._gate[barrier.ASKED : barrier.ASKED + 1] = 1
+
+    def run(self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None) -> None:
+        """Take some steps, all of one epoch if the rate follows the error.
+
+        There are fewer if the error is no longer finite, or somebody interrupts. The call may last for so many seconds;
+        a long one isn't made in the main thread, in which Python heeds no signal meanwhile. Who waits for cases does so
+        by `interrupt`.
+        """
+        optimizer, rate = self._optimizer, self._optimizer.rate
+        if isinstance(rate, plateau):
+            optimizer = optimizer.with_rate(Scaled(rate.rate, self._seen[self.epoch].scale))
+        last = self._taken + steps
+        while self._taken < last and not self.stopped and not self._asked:
+            count = min(last - self._taken, MOST_STEPS)
+            numbers = optimizer.table(self._taken, count, self._dtype)
+            self._restraints.fill(numbers)
+            if len(numbers) == 1:
+                count = last - self._taken
+            self._run(numbers, count, threads, count * seconds / steps)
+
+    def _run(self, numbers: NDArray[DT], steps: int, threads: int, seconds: float) -> None:
+        self._known_flat = None
+        x, y, labels, weights, sources = self._batch.taken
+        w, state, clock, sums = self._weights, self._state, self._clock, self._sums
+        if self._is_narrow:
+            narrow_kernel[self._dtype](
+                self._layout.table, w, self._space, x, y, labels, weights, self._order, self._batch.chosen,
+                self._loss.at(self._dtype), self._mean, numbers, self._batch_size, self._seed, steps, clock, sums,
+                self.history,
+            )  # fmt: skip
+            return
+        gate, kernel = np.zeros(turns.gate_size(threads), np.int64), descend_kernel[self._dtype]
+
+        def part(number: int, parts: int) -> None:
+            kernel(
+                number, parts, gate, self._layout.table, w, self._space, self._room, self._large,
+                x, y, labels, weights, sources, self._order, self._batch.chosen, self._loss.at(self._dtype), self._mean,
+                self._places, state, numbers, self._batch_size, self._seed, steps, clock, sums, self.history,
+            )  # fmt: skip
+
+        self._gate = gate
+        if self._asked:  # between the last look and now
+            return
+
+        def abandon() -> None:
+            gate[barrier.ABANDONED] = 1
+
+        def copied() -> tuple[NDArray[DT], NDArray[Any], NDArray[np.int64], NDArray[np.float64]]:
+            return copy_on_line(w), copy_on_line(state), clock.copy(), sums.copy()
+
+        is_huge, is_apart = seconds > _HUGE * steps, threads == 1 and seconds > LONG
+        before = copied() if is_huge else None
+        is_done = False
+        try:
+            is_done = run_parts(part, threads, abandon, self._is_late if is_huge else never if is_apart else None)
+        except BaseException:  # while it waited: the parts go on until they see it
+            gate[barrier.ASKED] = 1
+            before = before or copied()
+            raise
+        finally:
+            if before and not is_done:
+                self._weights, self._state, self._clock, self._sums = before  # the others are still written to
+
+    def _is_late(self) -> bool:
+        """Whether an interrupted call takes too long to end."""
+        return self._asked > 0 and time.monotonic() - self._asked > _PATIENCE
+
+    def catch_up(self) -> bool:
+        """Bring the cases to where a run that is resumed stands; whether they are those that it had until then."""
+        return True
+
+    def last_good(self) -> tuple[int, NDArray[DT], int] | None:
+        """What `fnn.training.loop.last_good` returns, if the run can't be gone over again."""
+        return None
+
+    def is_fine(self, flat: NDArray[DT]) -> bool:
+        """Whether parameters and the error of all cases with them are finite."""
+        if self._judge is None:
+            self._judge = Judge(self.architecture, self._dtype, self._batch, self._loss, self._mean, 1)
+        error, _ = self._judge.measure(flat)
+
+        return bool(np.isfinite(error) and np.isfinite(flat).all())
+
+    def _unpacked(self, packed: NDArray[DT]) -> NDArray[DT]:
+        flat = on_line(self.architecture.count, self._dtype)
+        if self._is_narrow:
+            flat[:] = packed
+        else:
+            relay_kernel[self._dtype](self._layout.table, flat, packed, self._space[:0], False)
+
+        return flat
+
+
+def never() -> bool:
+    """What is asked whether it is late, where it never is."""
+    return False
+
+
+def _history(epochs: int) -> NDArray[np.float64]:
+    """Where the kernel writes the error of each epoch."""
+    try:
+        return np.empty(epochs)
+    except (MemoryError, ValueError):  # the latter beyond what an array may be
+        raise MemoryError(f"epochs: no memory for the errors of {epochs} epochs") from None
