@@ -88,14 +88,14 @@ from fnn.optimizers.schedules import one_cycle as one_cycle
 from fnn.optimizers.schedules import plateau as plateau
 from fnn.optimizers.schedules import step_decay as step_decay
 from fnn.optimizers.schedules import warm_up as warm_up
-from fnn.training.checkpoint import checkpoint as checkpoint
+from fnn.training.checkpoint import Checkpoint as Checkpoint
 from fnn.training.history import BatchError as BatchError
 from fnn.training.history import History as History
 from fnn.training.history import Record as Record
 from fnn.training.history import Run as Run
 from fnn.training.history import TrainingDiverged as TrainingDiverged
 from fnn.training.history import TrainingInterrupted as TrainingInterrupted
-from fnn.training.stopping import stopping as stopping
+from fnn.training.stopping import Stopping as Stopping
 from fnn.training.train import train as train
 
 _provide(lambda: _import_module("fnn.njit"))
@@ -118,8 +118,8 @@ if TYPE_CHECKING:
     from fnn.io.idx import read_images_and_labels as read_images_and_labels
     from fnn.io.saving import load as load
     from fnn.io.saving import save as save
+    from fnn.training.many import Each as Each
     from fnn.training.many import SomeDiverged as SomeDiverged
-    from fnn.training.many import each as each
     from fnn.training.many import train_many as train_many
 else:
     # What few programs use is imported when it is first asked for, to keep `import fnn` short.
@@ -127,7 +127,7 @@ else:
         "hvp": "fnn.equations.derivatives",
         "input_grad": "fnn.equations.derivatives",
         "SomeDiverged": "fnn.training.many",
-        "each": "fnn.training.many",
+        "Each": "fnn.training.many",
         "train_many": "fnn.training.many",
         "to_c": "fnn.export.c",
         "to_onnx": "fnn.export.onnx",

@@ -235,16 +235,16 @@ def _outputs_and_labels(
 
 def _middle(threshold: SupportsFloat) -> float:
     """The threshold of a single output."""
-    middle = number("threshold", threshold)
-    if np.isnan(middle):
+    threshold = number("threshold", threshold)
+    if np.isnan(threshold):
         raise ValueError("threshold: must be a number, got nan")
 
-    return middle
+    return threshold
 
 
-def classes_of(a: NDArray[Any], middle: float) -> NDArray[np.int64]:
+def classes_of(a: NDArray[Any], threshold: float) -> NDArray[np.int64]:
     """The class that each row of outputs (or of one-hot targets) stands for; for a single one, whether a > middle."""
-    return np.argmax(a, axis=1) if a.shape[1] > 1 else (a[:, 0] > middle).astype(np.int64)
+    return np.argmax(a, axis=1) if a.shape[1] > 1 else (a[:, 0] > threshold).astype(np.int64)
 
 
 def _labels(name: str, labels: ArrayLike, classes: int) -> NDArray[Any]:

@@ -38,7 +38,7 @@ class _OfClass:
     def __init__(self, found: Callable[[Any], Any]) -> None:
         self._found = found
 
-    def __get__(self, instance: Checked | None, kind: type[Checked]) -> Any:
+    def __get__(self, instance: Value | None, kind: type[Value]) -> Any:
         if instance is not None:
             raise AttributeError("it is the class that has it")
 
@@ -46,7 +46,7 @@ class _OfClass:
 
 
 @dataclass_transform(frozen_default=True)
-class Checked:
+class Value:
     """The base of values whose fields are checked as their types say, and whose repr says how they were made.
 
     Its subclasses are what ``@dataclass(frozen=True)`` would make of them. That compiles five methods for each class,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import fnn
-from fnn.training.checkpoint import Keeper, Place
+from fnn.training.checkpoint import Checkpointer, Position
 
 
 def steps(folder: Path, **more: Any) -> None:
@@ -70,13 +70,13 @@ KINDS: dict[str, Callable[[Path], None]] = {
 
 def main(kind: str, folder: Path) -> None:
     asked: list[float] = []
-    write = Keeper.write
+    write = Checkpointer.write
 
-    def writing(keeper: Keeper[Any], place: Place) -> None:
+    def writing(keeper: Checkpointer[Any], place: Position) -> None:
         asked.append(time.monotonic())
         write(keeper, place)
 
-    Keeper.write = writing  # type: ignore[method-assign,assignment] # the run has stopped when it is saved last
+    Checkpointer.write = writing  # type: ignore[method-assign,assignment] # the run has stopped when it is saved last
     warm()
     print("ready", flush=True)
     try:

@@ -25,7 +25,7 @@ import numpy as np
 import pytest
 
 import fnn
-from fnn.training.checkpoint import checkpoint
+from fnn.training.checkpoint import Checkpoint
 from tests.paces import train_by_exactly
 from tests.problems import problem
 
@@ -47,7 +47,7 @@ def kinds() -> dict[str, Kind]:
         "plateau": (q.params, q.x, q.y, {
             "optimizer": fnn.momentum(fnn.plateau(1e-4, patience=1)), "epochs": 12, "batch_size": 16, "l2": 1e-3,
             "max_norm": 2.0, "mask": hidden, "validation": (q.x[:50], q.y[:50]), "reduction": "mean",
-            "stopping": fnn.stopping(patience=10, restore_best=True),
+            "stopping": fnn.Stopping(patience=10, restore_best=True),
         }),
         "batch": (r.params, r.x, r.y, {
             "optimizer": fnn.irprop(), "loss": r.loss, "epochs": 150, "weights": r.weights, "threads": 3,
@@ -60,7 +60,7 @@ def digest(run: fnn.Run[Any]) -> str:
     """All bits of a run but the time that it took."""
     arrays = [run.params.flat, *(vector.flat for vector in run.state.vectors)]
     arrays += [a for name, a in run.history.as_dict().items() if name != "seconds"]
-    bits = b"".join(array.tobytes() for array in arrays) + f"{run.state.step} {run.ended_by}".encode()
+    bits = b"".join(array.tobytes() for array in arrays) + f"{run.state.step} {run.stop_reason}".encode()
 
     return hashlib.sha256(bits).hexdigest()
 
@@ -107,7 +107,7 @@ def read_all(path: Path) -> int:
 def survive(kind: Kind, folder: Path, r: random.Random, longest: float, kills: int) -> tuple[str, int]:
     """Kill a run so often at most, then let it end; its digest, and how often it was killed."""
     path, result = folder / "run.npz", folder / "result"
-    rules = checkpoint(path, seconds=r.choice([0, 0, 0.01, 0.1]))
+    rules = Checkpoint(path, seconds=r.choice([0, 0, 0.01, 0.1]))
     done, killed = -1, 0
 
     def end() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 
 class Exactly:
-    """In the place of `fnn.training.call_tuner.pace_for`: as many threads as are wished for, in calls of a few steps."""
+    """In the place of `fnn.training.call_tuner.tuner_for`: as many threads as are wished for, in calls of a few steps."""
 
     def __init__(self, work: float, threads: int | None) -> None:
         self._threads = threads or 1
@@ -17,16 +17,16 @@ class Exactly:
         """No time at all."""
         return 0.0
 
-    def saw(self, steps: int, threads: int, seconds: float) -> None:
+    def observe(self, steps: int, threads: int, seconds: float) -> None:
         """It doesn't matter."""
 
 
 def train_by_exactly(patch: pytest.MonkeyPatch) -> None:
     """From now on ``fnn.train(threads=n)`` runs n threads."""
-    patch.setattr("fnn.training.train.pace_for", Exactly)
+    patch.setattr("fnn.training.train.tuner_for", Exactly)
 
 
 def train_many_by(patch: pytest.MonkeyPatch, threads: int) -> None:
     """From now on `fnn.train_many` has so many processors, and trains each network by as many threads as are free."""
-    patch.setattr("fnn.training.worker_pool.pace_for", Exactly)
+    patch.setattr("fnn.training.worker_pool.tuner_for", Exactly)
     patch.setattr("fnn.training.many.available", lambda: threads)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fnn.activations.kernels.apply import activate_kernel, prime_kernel
 from fnn.activations.kernels.dispatch import FREE_CODES, ActivationKernels
-from fnn.activations.kernels.lift import of_others
+from fnn.activations.kernels.lift import from_user
 from fnn.compiler.user_functions import Scalar, Stored, require_jitted, restored, stored
 
 # Every activation, by what makes it what it is, and by code. None is ever forgotten: neither is compiled code.
@@ -80,7 +80,7 @@ class Activation:
     _kernels: ActivationKernels
     _scalars: tuple[Scalar, ...]  # f, f′ and perhaps f″, if they are somebody's
     _parameter: float | None
-    _numbers: dict[np.dtype[Any], NDArray[np.int64]]
+    _descriptors: dict[np.dtype[Any], NDArray[np.int64]]
 
     def __new__(cls, name: str, f: Scalar, prime: Scalar, second: Scalar | None = None) -> Activation:
         """The activation of these; the same object for the same ones."""
@@ -93,10 +93,10 @@ class Activation:
         require_jitted("f", f, "z")
         require_jitted("prime", prime, "z, a")
         if second is None:
-            return _activation(of_others(name, f, prime), f, prime)
+            return _activation(from_user(name, f, prime), f, prime)
         require_jitted("second", second, "z, a")
 
-        return _activation(of_others(name, f, prime, second), f, prime, second)
+        return _activation(from_user(name, f, prime, second), f, prime, second)
 
     def __call__(self, z: ArrayLike) -> NDArray[np.floating]:
         """a = f(z) (F2), elementwise; `softmax` and `log_softmax` along the last axis.
@@ -112,7 +112,7 @@ class Activation:
         """
         rows = _rows(z)
         a = np.empty_like(rows)
-        activate_kernel[rows.dtype](self.numbers(rows.dtype), rows, a)
+        activate_kernel[rows.dtype](self.descriptor(rows.dtype), rows, a)
 
         return a.reshape(np.shape(z))
 
@@ -130,9 +130,9 @@ class Activation:
         if self.is_rowwise:  # δ_i for ∂E/∂a = e_j is ∂a_j/∂z_i
             ones = np.tile(np.eye(units, dtype=rows.dtype), (len(rows), 1))
             rows, shape = np.repeat(rows, units, axis=0), (*np.shape(z)[:-1], units, units)
-        numbers, a, prime = self.numbers(rows.dtype), np.empty_like(rows), np.empty_like(rows)
-        activate_kernel[rows.dtype](numbers, rows, a)
-        prime_kernel[rows.dtype](numbers, rows, a, ones, prime)
+        descriptor, a, prime = self.descriptor(rows.dtype), np.empty_like(rows), np.empty_like(rows)
+        activate_kernel[rows.dtype](descriptor, rows, a)
+        prime_kernel[rows.dtype](descriptor, rows, a, ones, prime)
 
         return prime.reshape(shape)
 
@@ -141,7 +141,7 @@ class Activation:
         """Whether every output depends on all inputs of its row, as with softmax."""
         return self._kernels.is_rowwise
 
-    def numbers(self, dtype: np.dtype[Any]) -> NDArray[np.int64]:
+    def descriptor(self, dtype: np.dtype[Any]) -> NDArray[np.int64]:
         """What the kernels must know of it (see `fnn.activations.kernels.dispatch`); compiles it for the dtype if need be.
 
         Raises
@@ -149,22 +149,22 @@ class Activation:
         TypeError
             f or f′ can't be compiled for such numbers.
         """
-        found = self._numbers.get(dtype)
+        found = self._descriptors.get(dtype)
         if found is None:
             try:
                 addresses = self._kernels.addresses(types.float32 if dtype == np.float32 else types.float64)
             except NumbaError as error:
                 raise TypeError(f"{self!r}: f or prime can't be compiled for {dtype}:\n{error}") from error
-            found = self._numbers[dtype] = np.array([self.code, *addresses, self._parameter_bits])
+            found = self._descriptors[dtype] = np.array([self.code, *addresses, self._parameter_bits])
 
         return found
 
     @property
     def has_second(self) -> bool:
         """Whether f″ is known."""
-        return self._kernels.has_curve
+        return self._kernels.has_second_derivative
 
-    def directional_numbers(self, dtype: np.dtype[Any], *, curved: bool) -> list[int]:
+    def directional_descriptor(self, dtype: np.dtype[Any], *, curved: bool) -> list[int]:
         """What the kernels must know of it for R2 and, if `curved`, for R4; compiles what that takes.
 
         Raises
@@ -174,11 +174,11 @@ class Activation:
         """
         number = types.float32 if dtype == np.float32 else types.float64
         try:
-            curve = self._kernels.curve_address(number) if curved else 0
+            second_derivative = self._kernels.second_derivative_address(number) if curved else 0
         except NumbaError as error:
             raise TypeError(f"{self!r}: second can't be compiled for {dtype}:\n{error}") from error
 
-        return [self.code, self._kernels.push_address(number), curve, self._parameter_bits]
+        return [self.code, self._kernels.push_address(number), second_derivative, self._parameter_bits]
 
     @property
     def _parameter_bits(self) -> int:

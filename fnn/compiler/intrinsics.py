@@ -73,7 +73,7 @@ def aligned(typingctx: Any, p: Any) -> Any:
 
 
 @intrinsic
-def prefetch(typingctx: Any, p: Any) -> Any:
+def prefetch_line(typingctx: Any, p: Any) -> Any:
     """Have the cache line that p points into brought to the second-level cache, meanwhile; p may point anywhere."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

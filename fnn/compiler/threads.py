@@ -25,7 +25,7 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def spread_out(taken: set[int]) -> None:
+def pin_apart(taken: set[int]) -> None:
     """Move the calling thread to a processor that isn't taken, if the one that it runs on is; then take that.
 
     Linux starts two of four threads on one processor in one of five cases, until it notices. Parts that wait for each
@@ -42,7 +42,7 @@ def spread_out(taken: set[int]) -> None:
             os.sched_setaffinity(0, allowed)  # from now on it may go where the system sends it
 
 
-def run_parts(
+def run_in_threads(
     part: Callable[[int, int], None],
     parts: int,
     abandon: Callable[[], object] = lambda: None,
@@ -70,7 +70,7 @@ def run_parts(
         decided.wait()
         if agreed:
             try:
-                spread_out(taken)
+                pin_apart(taken)
                 part(number, parts)
             except BaseException as failure:
                 failures.append(failure)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.checks import positive, real_array
-from fnn.data.class_weights import shares_of_classes
+from fnn.data.class_weights import weights_by_class
 from fnn.data.kernels import cases
 from fnn.data.kernels.cases import fault_kernel
-from fnn.data.rows import NO_LABELS, NO_WEIGHTS, Batch, Sources, as_labels, cast, is_to_fetch, sources_of
+from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays, RowSources, as_labels, cast, is_to_fetch, sources_of
 from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params
@@ -40,7 +40,7 @@ def batch_of(
     *,
     scale: SupportsFloat = 1.0,
     whole: bool = True,
-) -> Batch[DT]:
+) -> CaseArrays[DT]:
     """Check and convert the cases of a call; `name` prefixes the arguments' names in errors.
 
     Unless they are wanted as a whole, large arrays that kernels can't take as they are aren't converted: the batch has
@@ -53,17 +53,17 @@ def batch_of(
         if inputs is not None and targets is not None and len(inputs) == len(targets):
             single = inputs is not x
             if single == (targets is not y):
-                return Batch(inputs, targets, NO_LABELS, NO_WEIGHTS, single)
+                return CaseArrays(inputs, targets, NO_LABELS, NO_WEIGHTS, single)
     batch = _batch_of(params, x, y, weights, loss, name, factor, whole)
     if class_weights is not None:
         outputs = params._architecture.sizes[-1]
         of_pieces = [
-            shares_of_classes(class_weights, piece.y, piece.labels, outputs, loss, name, top)
+            weights_by_class(class_weights, piece.y, piece.labels, outputs, loss, name, top)
             for top, piece in batch.pieces()
         ]
-        shares = np.concatenate(of_pieces)
+        class_factors = np.concatenate(of_pieces)
         with np.errstate(over="ignore", invalid="ignore"):  # what isn't finite is refused
-            batch = batch._replace(weights=batch.weights * shares if batch.weights.size else shares)
+            batch = batch._replace(weights=batch.weights * class_factors if batch.weights.size else class_factors)
     if batch.sources is None:
         return batch
     batch = batch._replace(sources=sources_of(batch, params.dtype, batch.sources.scale))
@@ -75,10 +75,10 @@ def batch_of(
 def _batch_of(
     params: Params[DT], x: ArrayLike, y: ArrayLike, weights: ArrayLike | None, loss: Loss, name: str, scale: float,
     whole: bool,
-) -> Batch[DT]:  # fmt: skip
+) -> CaseArrays[DT]:  # fmt: skip
     dtype = params._flat.dtype
     rows, single, is_source = rows_of(params, x, name, scale, whole)
-    sources = Sources(dtype, scale, NO_LABELS) if is_source else None
+    sources = RowSources(dtype, scale, NO_LABELS) if is_source else None
     count, outputs = len(rows), params._architecture.sizes[-1]
     case_weights = NO_WEIGHTS if weights is None else weights_of(weights, count, single, name)
     wanted = (outputs,) if single else (count, outputs)
@@ -88,10 +88,10 @@ def _batch_of(
         if loss.targets.labels and is_labels:
             require_count(f"{name}y", target.reshape(-1), count)
             if not whole and is_to_fetch(target, NO_LABELS.dtype):
-                labels, sources = target, sources or Sources(dtype, 1.0, NO_LABELS)
+                labels, sources = target, sources or RowSources(dtype, 1.0, NO_LABELS)
             else:
                 labels = as_labels(target.reshape(-1))
-            return Batch(rows, np.empty((0, outputs), params.dtype), labels, case_weights, single, sources)
+            return CaseArrays(rows, np.empty((0, outputs), params.dtype), labels, case_weights, single, sources)
         if target.shape != wanted:
             hint = ""
             if outputs == 1 and target.shape == wanted[:-1]:
@@ -106,9 +106,9 @@ def _batch_of(
     else:
         y_rows, is_source = _taken(dtype, y, f"{name}y", 1.0, whole)
         if is_source and sources is None:
-            sources = Sources(dtype, 1.0, NO_LABELS)
+            sources = RowSources(dtype, 1.0, NO_LABELS)
 
-    return Batch(rows, y_rows.reshape(1, outputs) if single else y_rows, NO_LABELS, case_weights, single, sources)
+    return CaseArrays(rows, y_rows.reshape(1, outputs) if single else y_rows, NO_LABELS, case_weights, single, sources)
 
 
 def plain_rows(value: ArrayLike, columns: int, dtype: np.dtype[DT]) -> NDArray[DT] | None:
@@ -184,9 +184,9 @@ def _taken(dtype: np.dtype[DT], value: ArrayLike, name: str, scale: float, whole
     return cast(dtype, array, scale), False
 
 
-def require_no_fault(params: Params[DT], batch: Batch[DT], loss: Loss, name: str = "") -> None:
+def require_no_fault(params: Params[DT], batch: CaseArrays[DT], loss: Loss, name: str = "") -> None:
     """Raise ValueError if something in the cases can't be computed with, whichever way the kernels take them."""
-    find, code, words = fault_kernel[params.dtype], params.activations[-1].code, loss.at(params.dtype)
+    find, code, words = fault_kernel[params.dtype], params.activations[-1].code, loss.descriptor_address(params.dtype)
     found: list[tuple[int, int, int]] = []
     for top, piece in [(0, batch)] if batch.sources is None else batch.pieces():
         weights = piece.weights if batch.sources is None else NO_WEIGHTS
@@ -195,7 +195,7 @@ def require_no_fault(params: Params[DT], batch: Batch[DT], loss: Loss, name: str
             found.append((_RANKS[fault], top + row, fault))
     if batch.sources is not None:  # the weights at once, for the sake of their sum
         none = np.empty((len(batch.x), 0), params.dtype)
-        fault, row = find(none, none, NO_LABELS, batch.weights, 0, 0, squared_error.at(params.dtype))
+        fault, row = find(none, none, NO_LABELS, batch.weights, 0, 0, squared_error.descriptor_address(params.dtype))
         if fault != cases.FINE:
             found.append((_RANKS[fault], row, fault))
     if found:
@@ -203,18 +203,20 @@ def require_no_fault(params: Params[DT], batch: Batch[DT], loss: Loss, name: str
         raise_fault(params, batch, loss, fault, row, name)
 
 
-def require_weight(params: Params[DT], batch: Batch[DT], name: str = "") -> None:
+def require_weight(params: Params[DT], batch: CaseArrays[DT], name: str = "") -> None:
     """Raise ValueError if a part of the cases that is chosen has no weight."""
     if batch.chosen.size and batch.weights.size:
         part = batch.weights[batch.chosen]
         none = np.empty((len(part), 0), params.dtype)
-        fault, row = fault_kernel[params.dtype](none, none, NO_LABELS, part, 0, 0, squared_error.at(params.dtype))
+        fault, row = fault_kernel[params.dtype](
+            none, none, NO_LABELS, part, 0, 0, squared_error.descriptor_address(params.dtype)
+        )
         if fault != cases.FINE:
             raise_fault(params, batch, None, fault, row, name)
 
 
 def raise_fault(
-    params: Params[DT], batch: Batch[DT], loss: Loss | None, fault: int, row: int, name: str = ""
+    params: Params[DT], batch: CaseArrays[DT], loss: Loss | None, fault: int, row: int, name: str = ""
 ) -> NoReturn:
     """The error for what `find_fault` found."""
     place = "" if batch.single else f" in row {row}"

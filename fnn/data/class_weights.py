@@ -12,7 +12,7 @@ from fnn.data.kernels.cases import SUM_TOLERANCE
 from fnn.losses.loss import Loss
 
 
-def shares_of_classes(
+def weights_by_class(
     class_weights: ArrayLike, y: NDArray[Any], labels: NDArray[np.int64], outputs: int, loss: Loss, name: str,
     first: int = 0,
 ) -> NDArray[np.float64]:  # fmt: skip
@@ -22,7 +22,7 @@ def shares_of_classes(
         known = np.clip(labels, 0, len(k) - 1)  # the kernels refuse the others
 
         return k[known]
-    no, yes = loss.targets.no_and_yes
+    no, yes = loss.targets.label_values
     p = (y.astype(np.float64) - no) / (yes - no)
     if outputs == 1:
         p = np.concatenate([1 - p, p], axis=1)

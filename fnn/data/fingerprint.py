@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.data.rows import Batch
+from fnn.data.rows import CaseArrays
 
 _PIECE = 1 << 16  # bytes: they stay in the nearest caches
 
 
-def fingerprints(batch: Batch[Any]) -> dict[str, str]:
+def fingerprints(batch: CaseArrays[Any]) -> dict[str, str]:
     """Those of x, y and the weights of cases: as their owner has them, or cast and scaled if they are few."""
     y = batch.labels if batch.labels.size else batch.y
 

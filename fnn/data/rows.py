@@ -24,7 +24,7 @@ NO_LABELS: Final[NDArray[np.int64]] = np.empty(0, np.int64)
 NO_WEIGHTS: Final[NDArray[np.float64]] = np.empty(0)
 
 
-class Sources(NamedTuple):
+class RowSources(NamedTuple):
     """What kernels must know of cases that they fetch."""
 
     dtype: np.dtype[Any]  # of the params
@@ -37,7 +37,7 @@ class Sources(NamedTuple):
         return address_of(self.words)
 
 
-class Batch(NamedTuple, Generic[DT]):
+class CaseArrays(NamedTuple, Generic[DT]):
     """Cases; of `y` and `labels` one is empty, and `weights` is if each case weighs 1.
 
     Without sources x, y and labels are as the kernels take them. With sources they may be as their owner has them.
@@ -48,7 +48,7 @@ class Batch(NamedTuple, Generic[DT]):
     labels: NDArray[np.int64]  # (N,)
     weights: NDArray[np.float64]  # (N,)
     single: bool  # the caller gave one case, without the axis of cases
-    sources: Sources | None = None
+    sources: RowSources | None = None
     chosen: NDArray[np.int64] = NO_LABELS  # the cases that count, in order; all if it is empty
 
     @property
@@ -65,7 +65,7 @@ class Batch(NamedTuple, Generic[DT]):
 
         return nothing, nothing, NO_LABELS, NO_WEIGHTS, self.sources.address
 
-    def piece(self, top: int, bottom: int) -> Batch[DT]:
+    def piece(self, top: int, bottom: int) -> CaseArrays[DT]:
         """The cases top .. bottom, without sources."""
         rows = slice(top, bottom)
         x, y, labels, weights = self.x[rows], self.y[rows], self.labels[rows], self.weights[rows]
@@ -73,9 +73,9 @@ class Batch(NamedTuple, Generic[DT]):
             dtype = self.sources.dtype
             x, y, labels = cast(dtype, x, self.sources.scale), cast(dtype, y), as_labels(labels)
 
-        return Batch(x, y, labels, weights, self.single)
+        return CaseArrays(x, y, labels, weights, self.single)
 
-    def pieces(self) -> Iterator[tuple[int, Batch[DT]]]:
+    def pieces(self) -> Iterator[tuple[int, CaseArrays[DT]]]:
         """All cases, as many at a time as take CAST bytes, with the number of the first."""
         rows = max(CAST // (8 * max(self.x.shape[1], self.y.shape[1])), 1)
         for top in range(0, len(self.x), rows):
@@ -124,7 +124,9 @@ def _expect_order(mapping: mmap.mmap) -> None:
         mapping.madvise(mmap.MADV_NORMAL)
 
 
-def sources_of(batch: Batch[Any], dtype: np.dtype[Any], scale: float, start: int = 0, *, more: bool = False) -> Sources:
+def sources_of(
+    batch: CaseArrays[Any], dtype: np.dtype[Any], scale: float, start: int = 0, *, more: bool = False
+) -> RowSources:
     """What stands for the cases of a batch, which count from `start`; `more` cases may come after them."""
     x, y, labels, weights = batch[:4]
     row, column = x.strides
@@ -135,7 +137,7 @@ def sources_of(batch: Batch[Any], dtype: np.dtype[Any], scale: float, start: int
         *_words(x, dtype, scale, start), *_words(labels[:, None] if labels.size else y, dtype, 1.0, start),
     ]  # fmt: skip
 
-    return Sources(dtype, scale, np.array(words, np.int64))
+    return RowSources(dtype, scale, np.array(words, np.int64))
 
 
 def address_of(array: NDArray[Any]) -> int:

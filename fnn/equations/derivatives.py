@@ -58,7 +58,9 @@ def input_grad(
     dtype, into = params._flat.dtype, np.empty_like(batch.x)
     layout = params._architecture.layout(dtype, min(len(into), BLOCK))
     (space,) = workspaces(dtype, layout.whole)
-    fault, row = input_gradient_kernel[dtype](layout.table, params._flat, space, *batch[:4], loss.at(dtype), mean, into)
+    fault, row = input_gradient_kernel[dtype](
+        layout.table, params._flat, space, *batch[:4], loss.descriptor_address(dtype), mean, into
+    )
     if fault != cases.FINE:
         raise_fault(params, batch, loss, fault, row)
 
@@ -115,12 +117,12 @@ def hvp(
     mean = require_reduction(reduction)
     batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
     flat = direction_of(params, v)
-    dtype, architecture, room = params._flat.dtype, params._architecture, min(len(batch.x), PIECE)
-    layout, r = architecture.layout(dtype, room), architecture.directions(dtype, room, curved=True)
+    dtype, architecture, capacity = params._flat.dtype, params._architecture, min(len(batch.x), PIECE)
+    layout, r = architecture.layout(dtype, capacity), architecture.directions(dtype, capacity, curved=True)
     (space, r_space), into = workspaces(dtype, layout.whole, r.whole), np.empty_like(params._flat)
     fault, row = hvp_kernel[dtype](
-        layout.table, params._flat, space, r.table, flat, r_space, room, *batch[:4], loss.at(dtype),
-        loss.curve_at(dtype), mean, into,
+        layout.table, params._flat, space, r.table, flat, r_space, capacity, *batch[:4], loss.descriptor_address(dtype),
+        loss.second_derivative_address(dtype), mean, into,
     )  # fmt: skip
     if fault != cases.FINE:
         raise_fault(params, batch, loss, fault, row)
@@ -133,5 +135,5 @@ def _require_curvature(params: Params[Any], loss: Loss) -> None:
     for activation in params.activations:
         if not activation.has_second:
             raise ValueError(f"params: hvp needs the second derivative of {activation!r}; give it second=")
-    if loss.curve is None:
+    if loss.second_derivative is None:
         raise ValueError(f"loss: hvp needs the second derivative of {loss!r}; give it second=")

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fnn.checks import positive, require_apart, require_output, whole
 from fnn.compiler.numba_types import jittable
-from fnn.compiler.threads import available, run_parts
+from fnn.compiler.threads import available, run_in_threads
 from fnn.data.cases import (
     Reduction,
     batch_of,
@@ -30,7 +30,7 @@ from fnn.data.cases import (
     scale_of,
 )
 from fnn.data.kernels import cases
-from fnn.data.rows import CAST, NO_LABELS, NO_WEIGHTS, Batch, cast
+from fnn.data.rows import CAST, NO_LABELS, NO_WEIGHTS, CaseArrays, cast
 from fnn.equations.kernels.backprop import ERROR_ONLY, EVERYTHING, GRADIENT
 from fnn.equations.kernels.forward import BLOCK, forward_kernel, update_kernel
 from fnn.equations.kernels.gradient import PIECE, differentiate_kernel
@@ -131,7 +131,7 @@ def forward(
     else:
         bad = forward_by_parts(params, rows, a, most or available(), factor if is_source else None)
     if bad >= 0:
-        raise_fault(params, Batch(rows, a, NO_LABELS, NO_WEIGHTS, single), None, cases.BAD_X, bad)
+        raise_fault(params, CaseArrays(rows, a, NO_LABELS, NO_WEIGHTS, single), None, cases.BAD_X, bad)
 
     if out is not None:
         return out
@@ -160,7 +160,7 @@ def forward_by_parts(
         if row >= 0:
             bad[number] = top + row
 
-    run_parts(part, min(threads, len(rows) // BLOCK) or 1)
+    run_in_threads(part, min(threads, len(rows) // BLOCK) or 1)
 
     return min(bad.values(), default=-1)
 
@@ -435,17 +435,29 @@ def _differentiate(
 
 
 def evaluate(
-    params: Params[DT], batch: Batch[DT], loss: Loss, mean: bool, wanted: int, room: int, name: str = "",
+    params: Params[DT], batch: CaseArrays[DT], loss: Loss, mean: bool, wanted: int, capacity: int, name: str = "",
     workspace: NDArray[DT] | None = None,
 ) -> tuple[float, Params[DT], NDArray[DT]]:  # fmt: skip
     """E, its gradient (without meaning if only the error is wanted), and the workspace."""
     flat, architecture, dtype = params._flat, params._architecture, params._flat.dtype
-    layout = architecture.layout(dtype, room)
+    layout = architecture.layout(dtype, capacity)
     space = space_for(workspace, layout.whole, dtype)
     gradient = np.empty(0 if wanted == ERROR_ONLY else flat.size, dtype)
     x, y, labels, weights, sources = batch.taken
     value, fault, row = differentiate_kernel[dtype](
-        layout.table, flat, space, room, x, y, labels, weights, sources, loss.at(dtype), mean, wanted, gradient
+        layout.table,
+        flat,
+        space,
+        capacity,
+        x,
+        y,
+        labels,
+        weights,
+        sources,
+        loss.descriptor_address(dtype),
+        mean,
+        wanted,
+        gradient,
     )
     if fault != cases.FINE:
         raise_fault(params, batch, loss, fault, row, name)

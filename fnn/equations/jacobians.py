@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fnn.compiler.numba_types import jittable
 from fnn.data.cases import cast_to, inputs_of, raise_fault
 from fnn.data.kernels import cases
-from fnn.data.rows import NO_LABELS, NO_WEIGHTS, Batch
+from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays
 from fnn.equations.kernels.derivatives import jacobian_kernel, jvp_kernel, vjp_kernel
 from fnn.equations.kernels.directional import INPUTS, PARAMETERS
 from fnn.equations.kernels.forward import BLOCK
@@ -59,8 +59,8 @@ def jacobian(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
     dtype, architecture = params._flat.dtype, params._architecture
     inputs, outputs = architecture.sizes[0], architecture.sizes[-1]
     into = np.empty((len(rows), outputs, inputs), dtype)
-    room = min(len(rows) * min(inputs, outputs), BLOCK)
-    layout, r = architecture.layout(dtype, room), architecture.directions(dtype, room, curved=False)
+    capacity = min(len(rows) * min(inputs, outputs), BLOCK)
+    layout, r = architecture.layout(dtype, capacity), architecture.directions(dtype, capacity, curved=False)
     space, wide_space, r_space = workspaces(dtype, layout.forward, layout.whole, r.forward)
     bad = jacobian_kernel[dtype](layout.table, params._flat, space, wide_space, r.table, r_space, rows, into)
     _require_finite_inputs(params, rows, single, bad)
@@ -159,8 +159,8 @@ def jvp(params: Params[DT], x: ArrayLike, *, v: Params[DT] | None = None, dx: Ar
     flat = params._flat if v is None else direction_of(params, v)
     ways = rows if dx is None else _directions(params, "dx", dx, len(rows), architecture.sizes[0], single)
     moving = (0 if v is None else PARAMETERS) | (0 if dx is None else INPUTS)
-    room = min(len(rows), BLOCK)
-    layout, r = architecture.layout(dtype, room), architecture.directions(dtype, room, curved=False)
+    capacity = min(len(rows), BLOCK)
+    layout, r = architecture.layout(dtype, capacity), architecture.directions(dtype, capacity, curved=False)
     space, r_space = workspaces(dtype, layout.forward, r.forward)
     into = np.empty((len(rows), architecture.sizes[-1]), dtype)
     bad = jvp_kernel[dtype](layout.table, params._flat, space, r.table, flat, r_space, moving, rows, ways, into)
@@ -193,4 +193,4 @@ def _directions(params: Params[DT], name: str, value: ArrayLike, count: int, uni
 def _require_finite_inputs(params: Params[DT], rows: NDArray[DT], single: bool, bad: int) -> None:
     """Raise ValueError if a kernel has found a case with NaN or infinity."""
     if bad >= 0:
-        raise_fault(params, Batch(rows, rows, NO_LABELS, NO_WEIGHTS, single), None, cases.BAD_X, bad)
+        raise_fault(params, CaseArrays(rows, rows, NO_LABELS, NO_WEIGHTS, single), None, cases.BAD_X, bad)

@@ -13,7 +13,7 @@ from fnn.extras import extra
 from fnn.io.archive import description_of, require_short
 from fnn.io.description import described
 from fnn.network.architecture import Architecture
-from fnn.network.layout import on_line
+from fnn.network.layout import cache_aligned
 from fnn.network.params import Params
 
 _WHAT = "path: a .safetensors file"
@@ -40,7 +40,7 @@ def read(path: str, own: dict[str, Activation]) -> tuple[Architecture, NDArray[n
             require_short(len(text), length, f"{path}: damaged")
             architecture, dtype = described(path, description_of(path, text), own)
             _check_tensors(path, file, architecture, _NAMES[dtype])
-            flat = on_line(architecture.count, dtype)
+            flat = cache_aligned(architecture.count, dtype)
             for key, place, _ in architecture.slices():
                 flat[place] = file.get_tensor(key).ravel()
     except package.SafetensorError as error:

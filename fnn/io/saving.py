@@ -16,7 +16,7 @@ from fnn.io.archive import little_endian, open_archive, text_of, write_archive
 from fnn.io.atomic import replacing
 from fnn.io.description import by_name, describe, described
 from fnn.network.architecture import Architecture
-from fnn.network.layout import on_line
+from fnn.network.layout import cache_aligned
 from fnn.network.params import Params, require_finite, require_params, wrap
 
 AnyParams: TypeAlias = Params[np.float32 | np.float64]
@@ -119,7 +119,7 @@ def _read_npz(
     with open_archive(path) as archive:
         architecture, dtype = described(archive.path, archive.description, own)
         archive.expect((key, shape, dtype) for key, _, shape in architecture.slices())
-        flat = on_line(architecture.count, little_endian(dtype))
+        flat = cache_aligned(architecture.count, little_endian(dtype))
         archive.fill((key, flat[place].reshape(shape)) for key, place, shape in architecture.slices())
 
     return architecture, flat.astype(dtype, copy=False)

@@ -27,7 +27,7 @@ class Targets(NamedTuple):
     labels: bool = False
 
     @property
-    def no_and_yes(self) -> tuple[float, float]:
+    def label_values(self) -> tuple[float, float]:
         """What a label, or a one-hot target, has at the units of the other classes and at that of its own."""
         return (self.low, self.high) if self.labels else (0.0, 1.0)
 
@@ -88,7 +88,7 @@ class Loss:
     outputs: tuple[Activation, ...] = field(compare=False)  # the activations that suit it; empty: any
     targets: Targets = field(compare=False)
     kernel: LossKernel | None = field(compare=False)  # None: part of every network's code
-    _words: dict[np.dtype[Any], tuple[NDArray[np.int64], int]] = field(compare=False)
+    _descriptors: dict[np.dtype[Any], tuple[NDArray[np.int64], int]] = field(compare=False)
 
     def __init__(self, name: str, error: Scalar, prime: Scalar, second: Scalar | None = None) -> None:
         if not isinstance(name, str):
@@ -104,7 +104,7 @@ class Loss:
         if second is not None:
             require_jitted("second", second, "a, y")
             scalars = error, prime, second
-            made.curve = of_scalar(name, second)
+            made.second_derivative = of_scalar(name, second)
         kernel = _compiled_once.setdefault((name, *scalars), made)  # two of the same are compiled once
         self._set(name, kernel, scalars=scalars)
 
@@ -136,7 +136,7 @@ class Loss:
         """What is wrong if a target isn't one that it takes."""
         return f"y: {self!r} needs {self.targets.text}"
 
-    def at(self, dtype: np.dtype[Any]) -> int:
+    def descriptor_address(self, dtype: np.dtype[Any]) -> int:
         """The address of what the kernels must know of it; compiles it for the dtype if need be.
 
         Raises
@@ -144,15 +144,18 @@ class Loss:
         TypeError
             It is made of somebody's functions, and they can't be compiled for float64.
         """
-        found = self._words.get(dtype)
+        found = self._descriptors.get(dtype)
         if found is None:
             number = types.float32 if dtype == np.float32 else types.float64
-            words = np.array(self.words(0 if self.kernel is None else self.compiled(number)[1]), np.int64)
-            found = self._words[dtype] = words, words.ctypes.data  # in memory that lives as long as the loss
+            descriptor = np.array(self.descriptor(0 if self.kernel is None else self.compiled(number)[1]), np.int64)
+            found = self._descriptors[dtype] = (
+                descriptor,
+                descriptor.ctypes.data,
+            )  # in memory that lives as long as the loss
 
         return found[1]
 
-    def words(self, address: int) -> list[int]:
+    def descriptor(self, address: int) -> list[int]:
         """What the kernels must know of it (see `fnn.losses.kernels.dispatch`), given where its code starts."""
         suited = sum(1 << f.code for f in self.outputs) or -1
         is_direct = self.kernel is not None and self.kernel.is_direct
@@ -169,11 +172,11 @@ class Loss:
             raise TypeError(f"{self!r}: error or prime can't be compiled for float64:\n{error}") from error
 
     @property
-    def curve(self) -> LossKernel | None:
+    def second_derivative(self) -> LossKernel | None:
         """The code of its second derivative, if there is one."""
-        return SQUARED_ERROR if self.kernel is None else self.kernel.curve
+        return SQUARED_ERROR if self.kernel is None else self.kernel.second_derivative
 
-    def curve_at(self, dtype: np.dtype[Any]) -> int:
+    def second_derivative_address(self, dtype: np.dtype[Any]) -> int:
         """Where the code of its second derivative starts; compiles it if need be.
 
         Raises
@@ -181,9 +184,9 @@ class Loss:
         TypeError
             It is somebody's, and can't be compiled for float64.
         """
-        assert self.curve is not None
+        assert self.second_derivative is not None
         try:
-            return self.curve.compiled(types.float32 if dtype == np.float32 else types.float64)[1]
+            return self.second_derivative.compiled(types.float32 if dtype == np.float32 else types.float64)[1]
         except NumbaError as error:
             raise TypeError(f"{self!r}: second can't be compiled for float64:\n{error}") from error
 

@@ -40,7 +40,7 @@ class Architecture:
 
     def _functions(self, dtype: np.dtype[Any]) -> list[int]:
         """What the kernels must know of each layer's activation, in turn."""
-        return [number for f in self.activations for number in f.numbers(dtype).tolist()]
+        return [number for f in self.activations for number in f.descriptor(dtype).tolist()]
 
     def layout(self, dtype: np.dtype[Any], rows: int, *, packed: bool = False) -> Layout:
         """Where the kernels find everything, for so many cases; made once and then remembered."""
@@ -72,7 +72,7 @@ class Architecture:
         if found is None:
             if len(self._directions) > 100:
                 self._directions.clear()
-            functions = [number for f in self.activations for number in f.directional_numbers(dtype, curved=curved)]
+            functions = [number for f in self.activations for number in f.directional_descriptor(dtype, curved=curved)]
             found = self._directions[key] = layout_of(self.sizes, functions, rows, dtype, packed=False)
 
         return found

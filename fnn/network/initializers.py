@@ -18,7 +18,7 @@ from fnn.activations.activation import Activation
 from fnn.activations.library import sigmoid
 from fnn.checks import whole
 from fnn.network.architecture import architecture_of
-from fnn.network.layout import on_line
+from fnn.network.layout import cache_aligned
 from fnn.network.params import DT, Params, wrap
 from fnn.numerics.normal import normal_quantile
 
@@ -147,7 +147,7 @@ def init(
             u = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53  # never 0, never 1
             flat[place] = initializer.draw(u, m, n)
 
-    aligned = on_line(flat.size, np.dtype(dtype))
+    aligned = cache_aligned(flat.size, np.dtype(dtype))
     aligned[:] = flat
 
     return wrap(aligned, architecture)

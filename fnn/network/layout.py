@@ -71,7 +71,7 @@ def first_aligned(space: NDArray[Any]) -> int:
     return -space.ctypes.data % LINE // space.itemsize
 
 
-def on_line(count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
+def cache_aligned(count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
     """A new vector that starts at a whole cache line: weights that don't make `forward` for one case 20 % slower."""
     space = np.empty(count + LINE // dtype.itemsize, dtype)
     start = first_aligned(space)
@@ -79,9 +79,9 @@ def on_line(count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
     return space[start : start + count]
 
 
-def copy_on_line(array: NDArray[DT]) -> NDArray[DT]:
+def cache_aligned_copy(array: NDArray[DT]) -> NDArray[DT]:
     """A copy that starts at a whole cache line: kernels, which begin at one, find in it what they find in the array."""
-    copy = on_line(array.size, array.dtype)
+    copy = cache_aligned(array.size, array.dtype)
     copy[:] = array.ravel()
 
     return copy.reshape(array.shape)

@@ -69,9 +69,9 @@ def _backprop(
     def rearranged(
         params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None
     ) -> Any:
-        shares = arrange_weights(weights)
+        arranged = arrange_weights(weights)
         return backprop(
-            params, np.ascontiguousarray(x), arrange_y(y), loss=loss, reduction=reduction, weights=shares
+            params, np.ascontiguousarray(x), arrange_y(y), loss=loss, reduction=reduction, weights=arranged
         )  # fmt: skip
 
     return body if known.ready else rearranged

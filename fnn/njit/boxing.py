@@ -11,7 +11,7 @@ from numba.extending import NativeValue, box, unbox
 from numpy.typing import NDArray
 
 from fnn.activations.activation import activation_of
-from fnn.activations.kernels.dispatch import CODE, NUMBERS
+from fnn.activations.kernels.dispatch import CODE, DESCRIPTOR_SIZE
 from fnn.network.architecture import Architecture
 from fnn.network.params import Params, wrap
 from fnn.njit.types import SPEC, ByLayerType, LossType, ParamsType
@@ -27,7 +27,7 @@ def architecture_of_spec(spec: NDArray[np.int64]) -> Architecture:
         if len(_architectures) > 1000:
             _architectures.clear()
         layers, *rest = spec.tolist()
-        codes = rest[layers + 1 + CODE :: NUMBERS]
+        codes = rest[layers + 1 + CODE :: DESCRIPTOR_SIZE]
         architecture = Architecture(tuple(rest[: layers + 1]), tuple(map(activation_of, codes)))
         architecture = _architectures.setdefault(key, architecture)
 

@@ -17,11 +17,11 @@ from numba.np.arrayobj import make_array, populate_array
 from fnn.compiler.linking import Linked, OnDemand, embedded, with_parameters
 from fnn.losses.kernels.dispatch import KERNEL
 from fnn.losses.loss import Loss
-from fnn.njit.kernels import derivatives as sensitivity
-from fnn.njit.kernels import entry_points as native
-from fnn.njit.kernels import forward_one as onecase
+from fnn.njit.kernels import derivatives as derivative_kernels
+from fnn.njit.kernels import entry_points as entry_points
+from fnn.njit.kernels import forward_one as forward_one_kernels
 from fnn.njit.kernels import optimize
-from fnn.njit.structures import WORD, matrix_of, network_of, problem_of, recipe_of, state_of
+from fnn.njit.structures import WORD, matrix_of, network_of, optimizer_words_of, problem_of, state_of
 from fnn.njit.types import SPEC, ByLayerType, OptimizerType, ParamsType, StateType
 
 _MEASURED = 6  # arguments that make up a `Problem`
@@ -50,7 +50,7 @@ def _calling(link: Linked | OnDemand, names: str) -> Callable[..., Any]:
                 elif isinstance(given, StateType):
                     value = state_of(context, builder, kind, value)
                 elif isinstance(given, OptimizerType):
-                    value = recipe_of(context, builder, value)
+                    value = optimizer_words_of(context, builder, value)
                 elif isinstance(kind, types.NamedTuple):
                     value = matrix_of(context, builder, kind.types[0].dtype, given, value)
                 parts.append(value)
@@ -75,17 +75,17 @@ def _as_taken(parts: Sequence[Any]) -> list[Any]:
     ]  # fmt: skip
 
 
-workspace_size = _calling(native.workspace_size, "params rows")
-forward_one = _calling(onecase.forward_one, "params x into workspace")
-forward_many = _calling(native.forward_many, "params x into workspace")
-differentiate_all = _calling(native.differentiate_all, "params x y weights loss mean wanted into workspace")
-backpropagate_all = _calling(native.backpropagate_all, "params x y weights loss mean into quantities workspace")
-update_all = _calling(native.update_all, "params grads eta into")
-train_all = _calling(native.train_all, "params x y weights loss mean eta batch seed epochs history into")
+workspace_size = _calling(entry_points.workspace_size, "params rows")
+forward_one = _calling(forward_one_kernels.forward_one, "params x into workspace")
+forward_many = _calling(entry_points.forward_many, "params x into workspace")
+differentiate_all = _calling(entry_points.differentiate_all, "params x y weights loss mean wanted into workspace")
+backpropagate_all = _calling(entry_points.backpropagate_all, "params x y weights loss mean into quantities workspace")
+update_all = _calling(entry_points.update_all, "params grads eta into")
+train_all = _calling(entry_points.train_all, "params x y weights loss mean eta batch seed epochs history into")
 input_gradient_all = _calling(
-    sensitivity.INPUT_GRADIENT, "params x y weights loss mean into workspace"
+    derivative_kernels.INPUT_GRADIENT, "params x y weights loss mean into workspace"
 )  # fmt: skip
-vjp_all = _calling(sensitivity.VJP, "params x u into inputs workspace")
+vjp_all = _calling(derivative_kernels.VJP, "params x u into inputs workspace")
 begin_state = _calling(optimize.BEGIN, "params optimizer vectors size")
 step_all = _calling(optimize.STEP, "params grads optimizer state into vectors")
 optimize_all = _calling(
@@ -103,7 +103,7 @@ def loss_at(typingctx: Any, params: Any, loss: Any) -> Any:
     value: Loss = loss.loss
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        words = [ir.Constant(WORD, word) for word in value.words(0)]
+        words = [ir.Constant(WORD, word) for word in value.descriptor(0)]
         if value.kernel is not None:
             compiled, _ = value.compiled(params.dtype)
             code = embedded(context, builder, compiled, ir.FunctionType(ir.VoidType(), []))

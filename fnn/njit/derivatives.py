@@ -42,9 +42,9 @@ def _input_grad(
     def rearranged(
         params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None
     ) -> Any:
-        shares = arrange_weights(weights)
+        arranged = arrange_weights(weights)
         return input_grad(
-            params, np.ascontiguousarray(x), arrange_y(y), loss=loss, reduction=reduction, weights=shares
+            params, np.ascontiguousarray(x), arrange_y(y), loss=loss, reduction=reduction, weights=arranged
         )  # fmt: skip
 
     return body if known.ready else rearranged

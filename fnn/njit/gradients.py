@@ -57,8 +57,8 @@ def _rearranged(function: Body, y: Any, weights: Any) -> Body:
         params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None,
         workspace: Any = None,
     ) -> Any:  # fmt: skip
-        shares = arrange_weights(weights)
-        return function(params, np.ascontiguousarray(x), arrange_y(y), loss, reduction, shares, workspace)
+        arranged = arrange_weights(weights)
+        return function(params, np.ascontiguousarray(x), arrange_y(y), loss, reduction, arranged, workspace)
 
     return body
 

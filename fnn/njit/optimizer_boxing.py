@@ -17,7 +17,7 @@ from fnn.network.params import require_params, wrap
 from fnn.network.tree import require_same_structure
 from fnn.njit.boxing import architecture_of_spec
 from fnn.njit.kernels.optimizer_words import RULE
-from fnn.njit.optimizer_words import recipe_of, words_of
+from fnn.njit.optimizer_words import optimizer_words_of, words_of
 from fnn.njit.structures import WORD
 from fnn.njit.types import SPEC, OptimizerType, StateType
 from fnn.optimizers.library import Optimizer, OptimizerState
@@ -39,12 +39,12 @@ def _call(c: Any, function: Any, arguments: Any) -> Any:
 def _unbox_optimizer(kind: OptimizerType, value: Any, c: Any) -> NativeValue:
     native = cgutils.create_struct_proxy(kind)(c.context, c.builder)
     is_error = cgutils.alloca_once_value(c.builder, cgutils.true_bit)
-    recipe = _call(c, recipe_of, (value,))
-    with c.builder.if_then(c.builder.not_(cgutils.is_null(c.builder, recipe)), likely=True):
-        words = c.unbox(SPEC, recipe)  # which takes a reference of its own
-        native.recipe = words.value
+    words = _call(c, optimizer_words_of, (value,))
+    with c.builder.if_then(c.builder.not_(cgutils.is_null(c.builder, words)), likely=True):
+        words = c.unbox(SPEC, words)  # which takes a reference of its own
+        native.words = words.value
         c.builder.store(words.is_error, is_error)
-        c.pyapi.decref(recipe)
+        c.pyapi.decref(words)
 
     return NativeValue(native._getvalue(), is_error=c.builder.load(is_error))
 
@@ -62,7 +62,7 @@ def _constant_optimizer(context: Any, builder: Any, kind: OptimizerType, optimiz
         array, data=data, shape=[ir.Constant(WORD, len(words))], strides=[size], itemsize=size, meminfo=None
     )  # fmt: skip
     native = cgutils.create_struct_proxy(kind)(context, builder)
-    native.recipe = array._getvalue()
+    native.words = array._getvalue()
 
     return native._getvalue()
 

@@ -7,7 +7,7 @@ import numpy as np
 from numba import float32, float64
 from numpy.typing import NDArray
 
-from fnn.njit.kernels import optimizer_words as recipe
+from fnn.njit.kernels import optimizer_words as words
 from fnn.njit.kernels.optimizer_words import (
     BETA_1,
     BETA_2,
@@ -29,16 +29,16 @@ from fnn.optimizers.library import Optimizer
 from fnn.optimizers.schedules import Rate
 
 _FORMULAS: Final[dict[type[Optimizer], int]] = {
-    optimizers.gradient_descent: recipe.OF_RATE, optimizers.momentum: recipe.OF_RATE,
-    optimizers.nesterov: recipe.OF_RATE, optimizers.adam: recipe.OF_ADAM, optimizers.adamw: recipe.OF_ADAM,
-    optimizers.nadam: recipe.OF_NADAM, optimizers.amsgrad: recipe.OF_ADAM, optimizers.rmsprop: recipe.OF_RATE,
-    optimizers.adagrad: recipe.OF_RATE, optimizers.adadelta: recipe.OF_RATE, optimizers.lion: recipe.OF_RATE,
-    optimizers.irprop: recipe.FIXED,
+    optimizers.gradient_descent: words.OF_RATE, optimizers.momentum: words.OF_RATE,
+    optimizers.nesterov: words.OF_RATE, optimizers.adam: words.OF_ADAM, optimizers.adamw: words.OF_ADAM,
+    optimizers.nadam: words.OF_NADAM, optimizers.amsgrad: words.OF_ADAM, optimizers.rmsprop: words.OF_RATE,
+    optimizers.adagrad: words.OF_RATE, optimizers.adadelta: words.OF_RATE, optimizers.lion: words.OF_RATE,
+    optimizers.irprop: words.FIXED,
 }  # fmt: skip
 
 
 @lru_cache(maxsize=1000)
-def recipe_of(optimizer: Optimizer) -> NDArray[np.int64]:
+def optimizer_words_of(optimizer: Optimizer) -> NDArray[np.int64]:
     """The words of an optimizer, the addresses of its rule included; compiles that if need be."""
     words = words_of(optimizer).copy()
     words[RULE : RULE + 2] = [optimizer.rule.address(dtype) for dtype in (float32, float64)]
@@ -66,13 +66,13 @@ def words_of(optimizer: Optimizer) -> NDArray[np.int64]:
     words = np.zeros(WARM_UPS + 1 + 2 * len(warm_ups), np.int64)
     value = words.view(np.float64)
     words[STATES], words[NEEDS_ALL], words[FORMULA] = rule.states, optimizer.needs_all_cases, _FORMULAS[type(optimizer)]
-    words[ROOT_AT] = rule.numbers.index("root") if "root" in rule.numbers else 0
+    words[ROOT_AT] = rule.coefficients.index("root") if "root" in rule.coefficients else 0
     for at, name in enumerate(optimizer.starts, start=START):
         value[at] = settings[name] if name else 0.0
     for at, name in ((DECAY, "decay"), (DECAY_BIASES, "decay_biases"), (BETA_1, "beta_1"), (BETA_2, "beta_2")):
         value[at] = settings.get(name, 0.0)
-    example = (optimizer if rate is None else optimizer.with_rate(1.0)).numbers(np.zeros(1, np.int64))
-    for at, name in enumerate(rule.numbers, start=NUMBERS):  # those that change are written over
+    example = (optimizer if rate is None else optimizer.with_rate(1.0)).coefficients(np.zeros(1, np.int64))
+    for at, name in enumerate(rule.coefficients, start=NUMBERS):  # those that change are written over
         value[at] = np.ravel(example[name])[0]
     try:
         for at, number in enumerate(schedule, start=SCHEDULE):
@@ -99,18 +99,18 @@ def _unwound(rate: Rate) -> tuple[list[float], list[tuple[int, int]]]:
 def _numbers(rate: Rate) -> list[float]:
     """The words of a schedule that is no warm-up."""
     if not callable(rate):
-        return [recipe.CONSTANT, float(rate)]
+        return [words.CONSTANT, float(rate)]
     if type(rate) is schedules.step_decay:
-        return [recipe.STEP_DECAY, rate.eta, rate.factor, rate.every]
+        return [words.STEP_DECAY, rate.eta, rate.factor, rate.every]
     if type(rate) is schedules.exponential:
-        return [recipe.EXPONENTIAL, rate.eta, rate.factor ** (1 / rate.every)]
+        return [words.EXPONENTIAL, rate.eta, rate.factor ** (1 / rate.every)]
     if type(rate) is schedules.inverse_time:
-        return [recipe.INVERSE_TIME, rate.eta, rate.steps]
+        return [words.INVERSE_TIME, rate.eta, rate.steps]
     if type(rate) is schedules.cosine:
-        return [recipe.COSINE, rate.eta, rate.end, rate.steps]
+        return [words.COSINE, rate.eta, rate.end, rate.steps]
     if type(rate) is schedules.one_cycle:
         start, top = rate.top / rate.divisor, max(rate.rise * rate.steps - 1, 0.0)
-        return [recipe.ONE_CYCLE, rate.top, start, start / rate.last_divisor, top, rate.steps - 1 - top]
+        return [words.ONE_CYCLE, rate.top, start, start / rate.last_divisor, top, rate.steps - 1 - top]
     hint = "fnn.plateau works in fnn.train from Python" if isinstance(rate, schedules.plateau) else f"got {rate!r}"
     raise ValueError(
         f"eta: inside @njit it must be a number or one of fnn's schedules, such as fnn.cosine; {hint}. For a rate "

@@ -16,7 +16,7 @@ from fnn.njit.registration import Body, method_in_nopython
 from fnn.njit.structures import WORD
 from fnn.njit.types import STATE, OptimizerType, ParamsType, StateType
 from fnn.optimizers.library import Optimizer
-from fnn.training.kernels.optimizer_phase import RULE_PHASE
+from fnn.training.kernels.optimizer_phase import OPTIMIZER_PHASE
 
 make_attribute_wrapper(OptimizerType, "recipe", "_recipe")
 make_attribute_wrapper(StateType, "step", "step")
@@ -40,11 +40,11 @@ def new_state(typingctx: Any, params: Any, step: Any, count: Any, vectors: Any) 
 
 
 @intrinsic
-def rule_phase_at(typingctx: Any, params: Any) -> Any:
-    """Where `rule_phase` starts, which becomes part of the function that calls this."""
+def optimizer_phase_at(typingctx: Any, params: Any) -> Any:
+    """Where `optimizer_phase` starts, which becomes part of the function that calls this."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.ptrtoint(RULE_PHASE.embed(context, builder, params.dtype), WORD)
+        return builder.ptrtoint(OPTIMIZER_PHASE.embed(context, builder, params.dtype), WORD)
 
     return types.int64(params), codegen
 
@@ -90,7 +90,7 @@ def _init_in_nopython(optimizer: Any, params: Any) -> Body:
     itemsize = params.dtype.bitwidth // 8
 
     def body(optimizer: Any, params: Any) -> Any:
-        count, size = optimizer._recipe[STATES], params.flat.size
+        count, size = optimizer._words[STATES], params.flat.size
         vectors = np.empty(count * size * itemsize, np.uint8)
         begin_state(params, optimizer, vectors, size)
         return new_state(params, 0, count, vectors)
@@ -115,7 +115,7 @@ def _update_in_nopython(optimizer: Any, params: Any, grads: Any, state: Any) -> 
         status = step_all(params, grads, optimizer, state, into, vectors)
         if status != FINE:
             refuse_step(status)
-        return with_flat(params, into), new_state(params, state.step + 1, optimizer._recipe[STATES], vectors)
+        return with_flat(params, into), new_state(params, state.step + 1, optimizer._words[STATES], vectors)
 
     return body
 

@@ -75,8 +75,8 @@ def state_of(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     return structure_of(context, builder, kind, [proxy.step, proxy.count, proxy.itemsize, spec, vectors])
 
 
-def recipe_of(context: Any, builder: Any, value: Any) -> Any:
+def optimizer_words_of(context: Any, builder: Any, value: Any) -> Any:
     """Where the words of an optimizer are."""
     proxy = cgutils.create_struct_proxy(OPTIMIZER)(context, builder, value=value)
 
-    return make_array(SPEC)(context, builder, proxy.recipe).data
+    return make_array(SPEC)(context, builder, proxy.words).data

@@ -12,7 +12,7 @@ from fnn.njit.calls import loss_at, optimize_all, train_all, with_flat
 from fnn.njit.gradients import arrangements
 from fnn.njit.kernels.arguments import FINE
 from fnn.njit.kernels.optimizer_words import STATES
-from fnn.njit.optimizers import new_state, refuse_run, rule_phase_at
+from fnn.njit.optimizers import new_state, optimizer_phase_at, refuse_run
 from fnn.njit.registration import OUTSIDE, UNSUITED, Body, in_nopython, refuse
 from fnn.njit.types import NativeHistory, NativeOptimizedRun, NativeRun, OptimizerType, ParamsType
 from fnn.training.train import train
@@ -96,10 +96,10 @@ def _train(
         if is_too_few(threads):
             raise ValueError("threads: must be at least 1")
         into, history = np.empty(params.flat.size, x.dtype), np.empty(max(epochs, 0))
-        count = optimizer._recipe[STATES]
+        count = optimizer._words[STATES]
         vectors = np.empty(count * into.size * itemsize, np.uint8)
         steps, status = optimize_all(
-            params, x, y, weights, loss_at(params, loss), mean, optimizer, rule_phase_at(params), size(batch_size),
+            params, x, y, weights, loss_at(params, loss), mean, optimizer, optimizer_phase_at(params), size(batch_size),
             seed, epochs, history, into, vectors,
         )  # fmt: skip
         if status == OUTSIDE:
@@ -118,10 +118,10 @@ def _train(
         loss: Any = squared_error, reduction: Any = "sum", weights: Any = None, validation: Any = None, seed: Any = 0,
         callback: Any = None, progress: Any = None, threads: Any = None, optimizer: Any = None,
     ) -> Any:  # fmt: skip
-        shares = arrange_weights(weights)
+        arranged = arrange_weights(weights)
         return train(
             params, np.ascontiguousarray(x), arrange_y(y), eta=eta, epochs=epochs, batch_size=batch_size, loss=loss,
-            reduction=reduction, weights=shares, seed=seed, threads=threads, optimizer=optimizer,
+            reduction=reduction, weights=arranged, seed=seed, threads=threads, optimizer=optimizer,
         )  # fmt: skip
 
     if not known.ready:

@@ -19,7 +19,7 @@ from fnn.numerics.microkernel import line_width, machine, panel_width, require_p
 _SLOWEST: Final = 2  # how often, at most, the rate is halved at which rows are fetched
 
 
-class Soon(NamedTuple):
+class Prefetch(NamedTuple):
     """Rows of a matrix that will be read soon: `rows` of them, of `length` elements, those that `order` says."""
 
     matrix: Floats
@@ -28,15 +28,15 @@ class Soon(NamedTuple):
     rows: int
 
 
-def soon_type(t: types.Float) -> types.Type:
-    """`Soon` as a Numba type."""
-    return types.NamedTuple([types.CPointer(t), types.CPointer(types.int64), types.int64, types.int64], Soon)
+def prefetch_type(t: types.Float) -> types.Type:
+    """`Prefetch` as a Numba type."""
+    return types.NamedTuple([types.CPointer(t), types.CPointer(types.int64), types.int64, types.int64], Prefetch)
 
 
 def _product(t: types.Float) -> Any:
     i, p = types.int64, types.CPointer(t)
 
-    return types.void(i, i, i, p, i, i, p, i, i, p, i, i, i, p, i, t, soon_type(t))
+    return types.void(i, i, i, p, i, i, p, i, i, p, i, i, i, p, i, t, prefetch_type(t))
 
 
 def _transposition(t: types.Float) -> Any:
@@ -60,7 +60,7 @@ def _tiles_for(elements: int, of_tile: int) -> int:
 @linked(_product)
 def _many_tiles(
     m: int, n: int, k: int, a: Floats, a_row: int, a_col: int, b: Floats, b_panel: int, b_row: int,
-    c: Floats, c_panel: int, c_row: int, start: int, bias: Floats, finish: int, eta: float, soon: Soon,
+    c: Floats, c_panel: int, c_row: int, init: int, bias: Floats, epilogue: int, eta: float, prefetch: Prefetch,
 ) -> None:  # fmt: skip
     """`matmul` tile by tile: panels outside, blocks of rows of nearly equal height inside, many by one call."""
     panel, limit, line = panel_width(c), tile_rows(c), line_width(b)
@@ -77,9 +77,13 @@ def _many_tiles(
     of_panel = min((panel + line - 1) // line, blocks)  # tiles
     tiles = (n + width - 1) // width * (blocks - of_panel) + of_panel  # that are left for the rows
     slower = 0  # how often that rate is halved: coming from memory in a rush, they hold up what is needed now
-    while soon.rows > 0 and slower < _SLOWEST and soon.rows * _tiles_for(soon.length, length >> slower + 1) <= tiles:
+    while (
+        prefetch.rows > 0
+        and slower < _SLOWEST
+        and prefetch.rows * _tiles_for(prefetch.length, length >> slower + 1) <= tiles
+    ):
         slower += 1
-    reach, of_row = LINE >> slower, _tiles_for(soon.length, length >> slower)
+    reach, of_row = LINE >> slower, _tiles_for(prefetch.length, length >> slower)
     row = fetched = 0
     for j in range(0, n, width):
         q = j // panel
@@ -87,19 +91,22 @@ def _many_tiles(
         b_q = shift(b, q * b_panel)
         while block < blocks:
             source, step, count = b_q, 0, blocks - block
-            is_next = block < of_panel and (j + width < n or (is_packed and soon.rows == 0))
+            is_next = block < of_panel and (j + width < n or (is_packed and prefetch.rows == 0))
             if is_next and is_packed:
                 source, step, count = shift(b_q, ahead + block * length), LINE, of_panel - block
             elif is_next:
                 source, step, count = shift(b_q, ahead + block * line), b_row * LINE // line, 1
-            elif row < soon.rows:
-                source, step = shift(soon.matrix, soon.order[row] * soon.length + fetched * (length >> slower)), reach
+            elif row < prefetch.rows:
+                source, step = (
+                    shift(prefetch.matrix, prefetch.order[row] * prefetch.length + fetched * (length >> slower)),
+                    reach,
+                )
                 count = of_row - fetched
             rows = height + (block < taller)
             count = min(count, (taller if block < taller else blocks) - block)
             tile(
                 rows, count, k, shift(a, i * a_row), a_row, a_col, b_q, b_panel, b_row,
-                shift(c, q * c_panel + i * c_row), c_panel, c_row, start, shift(bias, j), finish, eta,
+                shift(c, q * c_panel + i * c_row), c_panel, c_row, init, shift(bias, j), epilogue, eta,
                 min(width, n - j), source, step,
             )  # fmt: skip
             i += rows * count
@@ -113,7 +120,7 @@ def _many_tiles(
 @inline
 def matmul(
     m: int, n: int, k: int, a: Floats, a_row: int, a_col: int, b: Floats, b_panel: int, b_row: int,
-    c: Floats, c_panel: int, c_row: int, start: int, bias: Floats, finish: int, eta: float, soon: Soon,
+    c: Floats, c_panel: int, c_row: int, init: int, bias: Floats, epilogue: int, eta: float, prefetch: Prefetch,
 ) -> None:  # fmt: skip
     """C[i,j] = finish(start + Σ_k A[i,k] B[k,j]), i < m, j < n; each element one chain of fma, k in order.
 
@@ -122,9 +129,9 @@ def matmul(
     """
     # One tile may take 5 ns: 3 more, or 25 for a row, if this were not compiled into its caller.
     if m <= tile_rows(c) and n <= _tile_width(m, panel_width(c)):
-        tile(m, 1, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta, n, b, 0)
+        tile(m, 1, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, init, bias, epilogue, eta, n, b, 0)
     else:
-        _many_tiles(m, n, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, start, bias, finish, eta, soon)
+        _many_tiles(m, n, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, init, bias, epilogue, eta, prefetch)
 
 
 def _transposing(dst: Any, is_whole: bool) -> Any:
@@ -138,8 +145,8 @@ def _transposing(dst: Any, is_whole: bool) -> Any:
         vector, mask = ir.VectorType(to.type.pointee, lanes), ir.VectorType(ir.IntType(1), lanes)
 
         def address(p: Any, stride: Any, row: int) -> Any:
-            start = cgutils.gep(builder, p, builder.mul(stride, ir.Constant(stride.type, row)))
-            return builder.bitcast(start, vector.as_pointer())
+            init = cgutils.gep(builder, p, builder.mul(stride, ir.Constant(stride.type, row)))
+            return builder.bitcast(init, vector.as_pointer())
 
         def first(count: Any) -> Any:
             """A mask of so many lanes."""

@@ -318,7 +318,7 @@ _cells: Final = _Tiles(_tiles, lambda dtype: types.int64(types.CPointer(dtype)))
 @intrinsic
 def tile(
     typingctx: Any, rows: Any, blocks: Any, k: Any, a: Any, a_row: Any, a_col: Any, b: Any, b_panel: Any, b_row: Any,
-    c: Any, c_panel: Any, c_row: Any, start: Any, bias: Any, finish: Any, eta: Any, columns: Any, soon: Any,
+    c: Any, c_panel: Any, c_row: Any, init: Any, bias: Any, epilogue: Any, eta: Any, columns: Any, prefetch: Any,
     soon_step: Any,
 ) -> Any:  # fmt: skip
     """Blocks of C = A B, one below the other: rows ≤ tile_rows(c), columns ≤ widest(rows) vectors; see `matmul`.

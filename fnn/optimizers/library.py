@@ -24,12 +24,22 @@ from fnn.network.params import DT, Params, require_params, wrap
 from fnn.network.tree import require_same_structure
 from fnn.numerics.powers import powers
 from fnn.optimizers.kernels import rules
-from fnn.optimizers.kernels.abi import ETA, KEEP, KEEP_BIASES, MASK, NUMBERS, OF_RULE, PLACES, RULE, STRIDE
+from fnn.optimizers.kernels.abi import (
+    COEFFICIENTS,
+    DESCRIPTOR_SIZE,
+    ETA,
+    KEEP,
+    KEEP_BIASES,
+    MASK,
+    RULE,
+    RULE_COEFFICIENTS,
+    STRIDE,
+)
 from fnn.optimizers.kernels.apply import apply_kernel
 from fnn.optimizers.schedules import Etas, FractionOfStep, Rate, Steps, at_steps, etas
-from fnn.values import AtLeast0, AtLeast1, Checked, Flag, Fraction, Positive
+from fnn.values import AtLeast0, AtLeast1, Flag, Fraction, Positive, Value
 
-Numbers: TypeAlias = Mapping[str, Etas | float]
+Coefficients: TypeAlias = Mapping[str, Etas | float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ class OptimizerState(Generic[DT]):
         return numba_type(self)
 
 
-class Optimizer(Checked):
+class Optimizer(Value):
     """The base of all optimizers.
 
     To add one: a rule in `fnn.optimizers.kernels.rules`, and here a class with its hyperparameters and the rule's numbers.
@@ -58,7 +68,7 @@ class Optimizer(Checked):
     needs_all_cases: ClassVar[bool] = False  # in every step
 
     @abstractmethod
-    def numbers(self, steps: Steps) -> Numbers:
+    def coefficients(self, steps: Steps) -> Coefficients:
         """The rule's numbers in the steps that come after so many.
 
         Besides, "keep" is what decay leaves of a weight, and "keep_biases" whether of a bias, too.
@@ -93,12 +103,12 @@ class Optimizer(Checked):
         require_same_structure("grads", params, grads)
         self.require_state(params, state)
         dtype, architecture = params.dtype, params._architecture
-        places, row = self.places(dtype, params._flat.size), self.table(state.step, 1, dtype)[0]
+        descriptor, row = self.descriptor(dtype, params._flat.size), self.coefficient_table(state.step, 1, dtype)[0]
         flat, slope = params._flat.copy(), cast_to(dtype, grads._flat, "grads")
         vectors = np.array([old._flat for old in state.vectors], dtype).reshape(-1, flat.size)
         for leaf, place, _ in architecture.slices():
             keep = float(row[KEEP]) if leaf.startswith("W") or row[KEEP_BIASES] else 1.0
-            apply_kernel[dtype](places, flat[place], slope[place], vectors.reshape(-1)[place.start :], row, keep)
+            apply_kernel[dtype](descriptor, flat[place], slope[place], vectors.reshape(-1)[place.start :], row, keep)
         after = OptimizerState(state.step + 1, tuple(wrap(vector, architecture) for vector in vectors))
 
         return wrap(flat, architecture), after
@@ -140,29 +150,32 @@ class Optimizer(Checked):
             if vector.dtype != params.dtype:
                 raise ValueError(f"state.vectors[{i}]: needs {params.dtype}, got {vector.dtype}")
 
-    def places(self, dtype: np.dtype[Any], stride: int) -> NDArray[np.int64]:
+    def descriptor(self, dtype: np.dtype[Any], stride: int) -> NDArray[np.int64]:
         """What the kernels must know of it in itself; `stride` from one vector of state to the next."""
-        places = np.zeros(PLACES, np.int64)
-        places[MASK] = -1
-        places[RULE] = self.rule.address(types.float32 if dtype == np.float32 else types.float64)
-        places[STRIDE] = stride
+        descriptor = np.zeros(DESCRIPTOR_SIZE, np.int64)
+        descriptor[MASK] = -1
+        descriptor[RULE] = self.rule.address(types.float32 if dtype == np.float32 else types.float64)
+        descriptor[STRIDE] = stride
 
-        return places
+        return descriptor
 
-    def table(self, first: int, count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
+    def coefficient_table(self, first: int, count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
         """The numbers of `count` steps after the first ones, as the kernels take them: a row each, or one for all."""
-        numbers = self.numbers(np.arange(first, first + count))
-        changes = any(isinstance(number, np.ndarray) for number in numbers.values())
-        table = np.zeros((count if changes else 1, NUMBERS))
-        table[:, ETA], table[:, KEEP] = numbers.get("eta", 0.0), numbers.get("keep", 1.0)
-        table[:, KEEP_BIASES] = numbers.get("keep_biases", 0.0)
-        if (table[:, KEEP] < 0).any():
-            wrong = int(np.argmin(table[:, KEEP] >= 0))
+        coefficients = self.coefficients(np.arange(first, first + count))
+        changes = any(isinstance(number, np.ndarray) for number in coefficients.values())
+        coefficient_table = np.zeros((count if changes else 1, COEFFICIENTS))
+        coefficient_table[:, ETA], coefficient_table[:, KEEP] = (
+            coefficients.get("eta", 0.0),
+            coefficients.get("keep", 1.0),
+        )
+        coefficient_table[:, KEEP_BIASES] = coefficients.get("keep_biases", 0.0)
+        if (coefficient_table[:, KEEP] < 0).any():
+            wrong = int(np.argmin(coefficient_table[:, KEEP] >= 0))
             raise ValueError(f"decay: {self!r} takes away more than all of a weight at step {first + wrong}")
-        for column, name in enumerate(self.rule.numbers, start=OF_RULE):
-            table[:, column] = numbers[name]
+        for column, name in enumerate(self.rule.coefficients, start=RULE_COEFFICIENTS):
+            coefficient_table[:, column] = coefficients[name]
         with np.errstate(over="ignore"):
-            cast = table.astype(dtype)
+            cast = coefficient_table.astype(dtype)
         if not np.isfinite(cast).all():
             raise ValueError(f"{self!r}: its numbers are beyond {dtype} at step {first} or soon after")
 
@@ -197,7 +210,7 @@ class gradient_descent(Optimizer):
     eta: Rate
     rule = rules.gradient_descent
 
-    def numbers(self, steps: Steps) -> Numbers:
+    def coefficients(self, steps: Steps) -> Coefficients:
         """η."""
         return {"eta": etas(self.eta, steps)}
 
@@ -222,7 +235,7 @@ class momentum(Optimizer):
     alpha: FractionOfStep = 0.9
     rule = rules.momentum
 
-    def numbers(self, steps: Steps) -> Numbers:
+    def coefficients(self, steps: Steps) -> Coefficients:
         """η and α."""
         return {"eta": etas(self.eta, steps), "alpha": at_steps("alpha", self.alpha, steps, below=1)}
 
@@ -247,7 +260,7 @@ class nesterov(Optimizer):
     alpha: Fraction = 0.9
     rule = rules.nesterov
 
-    def numbers(self, steps: Steps) -> Numbers:
+    def coefficients(self, steps: Steps) -> Coefficients:
         """η and α."""
         return {"eta": etas(self.eta, steps), "alpha": self.alpha}
 
@@ -276,7 +289,7 @@ class adam(Optimizer):
     epsilon: AtLeast0 = 1e-8
     rule = rules.adam
 
-    def numbers(self, steps: Steps) -> Numbers:
+    def coefficients(self, steps: Steps) -> Coefficients:
         """η / (1 − β₁ᵗ), both averages' weights, √(1 / (1 − β₂ᵗ)) and ε."""
         return {
             **_averages(self.beta_1, self.beta_2, self.epsilon, steps),
@@ -305,10 +318,10 @@ class adamw(adam):
     decay: AtLeast0 = 1e-2
     decay_biases: Flag = False
 
-    def numbers(self, steps: Steps) -> Numbers:
+    def coefficients(self, steps: Steps) -> Coefficients:
         """Those of Adam, and 1 − η λ."""
         keep = 1 - etas(self.eta, steps) * self.decay
-        return {**adam.numbers(self, steps), "keep": keep, "keep_biases": self.decay_biases}
+        return {**adam.coefficients(self, steps), "keep": keep, "keep_biases": self.decay_biases}
 
 
 class nadam(adam):
@@ -327,7 +340,7 @@ class nadam(adam):
 
     rule = rules.nadam
 
-    def numbers(self, steps: Steps) -> Numbers:
+    def coefficients(self, steps: Steps) -> Coefficients:
         """η β₁ / (1 − β₁ᵗ⁺¹) of m, η (1 − β₁) / (1 − β₁ᵗ) of g, and those of Adam."""
         eta, now = etas(self.eta, steps), 1 - powers(self.beta_1, steps + 1)
         return {
@@ -378,7 +391,7 @@ class rmsprop(Optimizer):
     epsilon: AtLeast0 = 1e-8
     rule = rules.rmsprop
 
-    def numbers(self, steps: Steps) -> Numbers:
+    def coefficients(self, steps: Steps) -> Coefficients:
         """η, the average's weights and ε."""
         return {"eta": etas(self.eta, steps), "rho": self.rho, "rest": 1 - self.rho, "epsilon": self.epsilon}
 
@@ -402,7 +415,7 @@ class adagrad(Optimizer):
     epsilon: AtLeast0 = 1e-10
     rule = rules.adagrad
 
-    def numbers(self, steps: Steps) -> Numbers:
+    def coefficients(self, steps: Steps) -> Coefficients:
         """η and ε."""
         return {"eta": etas(self.eta, steps), "epsilon": self.epsilon}
 
@@ -427,7 +440,7 @@ class adadelta(Optimizer):
     epsilon: Positive = 1e-6
     rule = rules.adadelta
 
-    def numbers(self, steps: Steps) -> Numbers:
+    def coefficients(self, steps: Steps) -> Coefficients:
         """η, the averages' weights and ε."""
         return {"eta": etas(self.eta, steps), "rho": self.rho, "rest": 1 - self.rho, "epsilon": self.epsilon}
 
@@ -456,7 +469,7 @@ class lion(Optimizer):
     decay_biases: Flag = False
     rule = rules.lion
 
-    def numbers(self, steps: Steps) -> Numbers:
+    def coefficients(self, steps: Steps) -> Coefficients:
         """η, both averages' weights, and 1 − η λ."""
         eta = etas(self.eta, steps)
         return {
@@ -502,12 +515,12 @@ class irprop(Optimizer):
         if self.least > self.most:
             raise ValueError(f"least: must be at most `most`, {self.most}, got {self.least}")
 
-    def numbers(self, steps: Steps) -> Numbers:
+    def coefficients(self, steps: Steps) -> Coefficients:
         """The same in all steps."""
         return {"grow": self.grow, "shrink": self.shrink, "least": self.least, "most": self.most}
 
 
-def _averages(beta_1: float, beta_2: float, epsilon: float, steps: Steps) -> Numbers:
+def _averages(beta_1: float, beta_2: float, epsilon: float, steps: Steps) -> Coefficients:
     """What the kin of Adam share: the weights of m and v, the correction of v, and ε."""
     return {
         "beta_1": beta_1,

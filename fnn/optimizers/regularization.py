@@ -33,7 +33,7 @@ class Restraints:
     mask: NDArray[np.bool_] | None  # of the parameters that are there, as one vector
 
     @property
-    def touch_weights(self) -> bool:
+    def modifies_weights(self) -> bool:
         """Whether there is any but dropout."""
         numbers = (self.l2, self.l1, self.decay, self.clip, self.clip_norm, self.max_norm)
 

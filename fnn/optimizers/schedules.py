@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from fnn.checks import number, positive, real, whole
 from fnn.numerics.powers import powers
-from fnn.values import AtLeast0, Checked, Count, CountFrom0, CountFrom2, Fraction, Positive
+from fnn.values import AtLeast0, Count, CountFrom0, CountFrom2, Fraction, Positive, Value
 
 Steps: TypeAlias = NDArray[np.int64]
 Etas: TypeAlias = NDArray[np.float64]
 
 
-class Schedule(Checked):
+class Schedule(Value):
     """A learning rate for each step, which is called with it: ``fnn.cosine(1.0, steps=10)(5)``."""
 
     def __call__(self, step: SupportsIndex) -> float:

@@ -27,7 +27,7 @@ REFRESHED: Final = 2.0  # seconds after which it is measured again what one thre
 COSTLY: Final = 100  # and at least so many steps of one
 
 
-class Pace:
+class CallTuner:
     """Measures how fast calls go, and climbs to the number of threads that is fastest: from one, or from all down.
 
     Threads that wait for each other are slow when another process has one of the processors, many times slower than one
@@ -59,7 +59,7 @@ class Pace:
         self._trying = self._probed = self._refreshing = False
         self._candidate = 0  # the choice that is tried
 
-    def next(self) -> tuple[int, int]:
+    def suggest(self) -> tuple[int, int]:
         """Steps and threads for the next call."""
         self._refreshing = self._at > 0 and self._known_for > max(REFRESHED, COSTLY * self._alone) and not self._probed
         if not self._probed:
@@ -86,7 +86,7 @@ class Pace:
         """How long so many steps will take, as far as can be told; before the first call, how long they might."""
         return steps * self._each() * (1 if self._calls > -FIRST else SLOW)
 
-    def saw(self, steps: int, threads: int, seconds: float) -> None:
+    def observe(self, steps: int, threads: int, seconds: float) -> None:
         """Learn how long a call took."""
         each = seconds / steps
         self._known_for += seconds
@@ -137,10 +137,10 @@ class Pace:
         return self._at
 
 
-_known: Final[dict[tuple[float, int], Pace]] = {}  # what the last run with as much work a step has learned
+_known: Final[dict[tuple[float, int], CallTuner]] = {}  # what the last run with as much work a step has learned
 
 
-def pace_for(work: float, threads: int | None) -> Pace:
+def tuner_for(work: float, threads: int | None) -> CallTuner:
     """A pace that starts from what runs with as much work a step have learned, for whoever trains an epoch a call.
 
     Parameters
@@ -152,6 +152,6 @@ def pace_for(work: float, threads: int | None) -> Pace:
     """
     most = available() if threads is None else min(threads, available())
     known = _known.get((work, most))
-    pace = _known[work, most] = copy(known) if known else Pace(work, most)  # a copy: runs may go on side by side
+    tuner = _known[work, most] = copy(known) if known else CallTuner(work, most)  # a copy: runs may go on side by side
 
-    return pace
+    return tuner

@@ -22,12 +22,12 @@ from fnn.io.archive import Archive, Description, Spec, little_endian, open_archi
 from fnn.io.atomic import remove_leftovers, replacing
 from fnn.network.params import DT
 from fnn.training.history import Ending
-from fnn.training.recorder import Watch
+from fnn.training.recorder import Recorder
 from fnn.training.run_identity import Settings, require_same
-from fnn.training.steps import Descent, Snapshot
+from fnn.training.steps import BatchStepper, Snapshot
 from fnn.training.stopping import Stopper
-from fnn.training.stream_steps import StreamDescent
-from fnn.values import Checked
+from fnn.training.stream_steps import StreamStepper
+from fnn.values import Value
 
 _FORMAT: Final = 1
 _KEYS: Final = ["fnn", "format", "settings", "place", "arrays"]
@@ -50,7 +50,7 @@ def _spacing(name: str, value: SupportsFloat | None) -> float | None:
     return None if value is None else real(name, value, at_least=0)
 
 
-class checkpoint(Checked):
+class Checkpoint(Value):
     """Where `train` keeps a run, and how often.
 
     Parameters
@@ -71,27 +71,35 @@ class checkpoint(Checked):
     seconds: Annotated[float | None, _spacing] = None
 
 
-class Place(NamedTuple):
-    """Where a run stands beside its `Descent`."""
+class Position(NamedTuple):
+    """Where a run stands beside its `BatchStepper`."""
 
     seen: Snapshot  # at the last end of an epoch that somebody has looked at
     called: int  # the epoch after which the callback was called last,
     told: int  # and the step after which the other one was
-    ended_by: Ending | None
+    stop_reason: Ending | None
 
 
-class Keeper(Generic[DT]):
+class Checkpointer(Generic[DT]):
     """Writes a run to its checkpoint as it goes, and brings it back."""
 
     def __init__(
-        self, rules: checkpoint, settings: Settings, descent: Descent[DT], watch: Watch[DT], stopper: Stopper[DT]
+        self,
+        rules: Checkpoint,
+        settings: Settings,
+        stepper: BatchStepper[DT],
+        recorder: Recorder[DT],
+        stopper: Stopper[DT],
     ) -> None:
-        self._rules, self._settings, self._descent = rules, settings, descent
+        self._rules, self._settings, self._stepper = rules, settings, stepper
         self._path = os.fspath(rules.path)
-        self._parts: dict[str, Watch[DT] | Stopper[DT] | StreamDescent[DT]] = {"watch": watch, "stopping": stopper}
-        if isinstance(descent, StreamDescent):
-            self._parts["stream"] = descent
-            descent.digest = 0
+        self._parts: dict[str, Recorder[DT] | Stopper[DT] | StreamStepper[DT]] = {
+            "watch": recorder,
+            "stopping": stopper,
+        }
+        if isinstance(stepper, StreamStepper):
+            self._parts["stream"] = stepper
+            stepper.digest = 0
         self._due = 0.0
         self._written: Description = {}
 
@@ -100,7 +108,7 @@ class Keeper(Generic[DT]):
         """Whether it is time to write again."""
         return time.monotonic() >= self._due
 
-    def resume(self, beginning: Snapshot, epochs: int) -> Place:
+    def resume(self, beginning: Snapshot, epochs: int) -> Position:
         """Go on from the file if there is one, else write the first.
 
         Raises
@@ -118,34 +126,34 @@ class Keeper(Generic[DT]):
                 require_same(path, settings, self._settings)
                 arrays = _read(archive, specs)
         except FileNotFoundError:
-            place = Place(beginning, 0, 0, None)
-            self._write(place)
-            return place
+            position = Position(beginning, 0, 0, None)
+            self._write(position)
+            return position
         if max(at["epoch"], at["seen"]) > epochs:
             raise ValueError(f"checkpoint: {path} is of a run that has done {at['epoch']} epochs, more than {epochs}")
         try:
-            place = self._restored(at, arrays, beginning, epochs)
+            position = self._restored(at, arrays, beginning, epochs)
         except ValueError as error:
             raise ValueError(f"checkpoint: {path} is damaged: {error}") from None
-        if not self._descent.catch_up():
+        if not self._stepper.catch_up():
             raise ValueError(f"checkpoint: {path} is of a run whose batches in epoch {at['epoch'] + 1} were others")
-        self._written = self._description(place, self._arrays(place))
+        self._written = self._description(position, self._arrays(position))
         self._put_off(0.0)
 
-        return place
+        return position
 
-    def write(self, place: Place) -> None:
+    def write(self, position: Position) -> None:
         """Write the run as it is now; a warning if the file can't be written, for the run is worth more than that."""
         try:
-            self._write(place)
+            self._write(position)
         except OSError as error:
             self._put_off(0.0)
             warnings.warn(f"checkpoint: {self._path} wasn't written: {error}", RuntimeWarning, stacklevel=2)
 
-    def _write(self, place: Place) -> None:
+    def _write(self, position: Position) -> None:
         began = time.monotonic()
-        arrays = self._arrays(place)
-        description = self._description(place, arrays)
+        arrays = self._arrays(position)
+        description = self._description(position, arrays)
         if description == self._written or not np.isfinite(arrays["params"]).all():
             return  # what is no longer finite could not go on
         text = text_of(description)
@@ -158,32 +166,32 @@ class Keeper(Generic[DT]):
         seconds = self._rules.seconds
         self._due = time.monotonic() + (max(_SELDOM, took / _PART) if seconds is None else seconds)
 
-    def _arrays(self, place: Place) -> Arrays:
-        descent = self._descent
-        now, seen = descent.snapshot(), place.seen
-        arrays = {"params": now.flat, "vectors": descent.vectors(now), "sums": np.array(now.sums)}
-        arrays["history"] = descent.history[: now.epoch]
+    def _arrays(self, position: Position) -> Arrays:
+        stepper = self._stepper
+        now, seen = stepper.snapshot(), position.seen
+        arrays = {"params": now.flat, "vectors": stepper.vectors(now), "sums": np.array(now.sums)}
+        arrays["history"] = stepper.history[: now.epoch]
         if _is_apart(seen.epoch, now.epoch, now.cases):
-            arrays |= {"seen_params": seen.flat, "seen_vectors": descent.vectors(seen)}
+            arrays |= {"seen_params": seen.flat, "seen_vectors": stepper.vectors(seen)}
         for part, kept in self._parts.items():
             arrays |= {f"{part}_{name}": array for name, array in kept.arrays().items()}
 
         return arrays
 
-    def _description(self, place: Place, arrays: Arrays) -> Description:
-        descent = self._descent
+    def _description(self, position: Position, arrays: Arrays) -> Description:
+        stepper = self._stepper
         at = {
-            "epoch": descent.epoch, "cases": descent.cases, "seen": place.seen.epoch, "called": place.called,
-            "told": place.told, "ended_by": place.ended_by,
+            "epoch": stepper.epoch, "cases": stepper.cases, "seen": position.seen.epoch, "called": position.called,
+            "told": position.told, "stop_reason": position.stop_reason,
         }  # fmt: skip
         specs = [[name, array.dtype.name, list(array.shape)] for name, array in arrays.items()]
 
         return dict(zip(_KEYS, ("checkpoint", _FORMAT, dict(self._settings), at, specs), strict=True))
 
-    def _restored(self, at: dict[str, Any], arrays: Arrays, beginning: Snapshot, epochs: int) -> Place:
-        descent, epoch, cases, seen = self._descent, at["epoch"], at["cases"], at["seen"]
+    def _restored(self, at: dict[str, Any], arrays: Arrays, beginning: Snapshot, epochs: int) -> Position:
+        stepper, epoch, cases, seen = self._stepper, at["epoch"], at["cases"], at["seen"]
         count, dtype = beginning.flat.size, beginning.flat.dtype
-        vectors = (descent.states, count)
+        vectors = (stepper.states, count)
         is_apart = _is_apart(seen, epoch, cases)
         specs: dict[str, tuple[type[Any], tuple[int, ...]]] = {
             "params": (dtype.type, (count,)), "vectors": (dtype.type, vectors), "sums": (np.float64, (2,)),
@@ -193,28 +201,30 @@ class Keeper(Generic[DT]):
             specs |= {"seen_params": (dtype.type, (count,)), "seen_vectors": (dtype.type, vectors)}
         own = {name: arrays.pop(name) for name in specs if name in arrays}
         require_arrays(own, specs, finite=["params", "sums", "history", *(["seen_params"] if is_apart else [])])
-        if seen > epoch or (epoch == epochs and cases) or not descent.is_boundary(cases):
+        if seen > epoch or (epoch == epochs and cases) or not stepper.is_boundary(cases):
             raise ValueError(f"there is no such place as epoch {epoch}, case {cases}, of which epoch {seen} was seen")
 
         now = Snapshot(epoch, own["params"], beginning.state, cases, tuple(own["sums"].tolist()))
-        now = descent.with_vectors(now, own["vectors"])
+        now = stepper.with_vectors(now, own["vectors"])
         then = now if seen else beginning
         if is_apart:
-            then = descent.with_vectors(Snapshot(seen, own["seen_params"], beginning.state), own["seen_vectors"])
-        descent.history[:epoch] = own["history"]
-        descent.start(now)
+            then = stepper.with_vectors(Snapshot(seen, own["seen_params"], beginning.state), own["seen_vectors"])
+        stepper.history[:epoch] = own["history"]
+        stepper.start(now)
         for part, kept in self._parts.items():
             names = [name for name in arrays if name.startswith(f"{part}_")]
-            kept.restore({name.removeprefix(f"{part}_"): arrays.pop(name) for name in names}, descent, seen)
+            kept.restore({name.removeprefix(f"{part}_"): arrays.pop(name) for name in names}, stepper, seen)
         if arrays:
             raise ValueError(f"it has an array {min(arrays)}, which this run has no use for")
-        watch = self._parts["watch"]
-        assert isinstance(watch, Watch)
-        for error in watch.errors(descent, seen) if descent.listens else ():
-            descent.saw(error)
-        ended_by = None if at["ended_by"] == "seconds" else at["ended_by"]  # there may be more of them this time
+        recorder = self._parts["watch"]
+        assert isinstance(recorder, Recorder)
+        for error in recorder.errors(stepper, seen) if stepper.listens else ():
+            stepper.observe(error)
+        stop_reason = (
+            None if at["stop_reason"] == "seconds" else at["stop_reason"]
+        )  # there may be more of them this time
 
-        return Place(then, at["called"], at["told"], ended_by)
+        return Position(then, at["called"], at["told"], stop_reason)
 
 
 def _is_apart(seen: int, epoch: int, cases: int) -> bool:
@@ -229,9 +239,9 @@ def _described(archive: Archive) -> tuple[Settings, dict[str, Any], list[Spec]]:
         raise ValueError(f"checkpoint: {path} holds no checkpoint of fnn")
     if (version := description.get("format")) != _FORMAT:
         raise ValueError(f"checkpoint: {path} has format {version!r:.40}, but this version of fnn knows only {_FORMAT}")
-    settings, place, arrays = (description.get(key) for key in _KEYS[2:])
+    settings, position, arrays = (description.get(key) for key in _KEYS[2:])
     if list(description) == _KEYS and isinstance(settings, dict) and isinstance(arrays, list) and _is_text(settings):
-        return settings, _place_of(path, place), _specs_of(path, arrays)
+        return settings, _position_of(path, position), _specs_of(path, arrays)
     raise ValueError(f"checkpoint: {path} is damaged: its description isn't that of a checkpoint")
 
 
@@ -239,13 +249,13 @@ def _is_text(settings: dict[str, object]) -> bool:
     return all(isinstance(text, str) for text in settings.values())
 
 
-def _place_of(path: str, place: object) -> dict[str, Any]:
-    names = ["epoch", "cases", "seen", "called", "told", "ended_by"]
-    if isinstance(place, dict) and list(place) == names:
-        numbers = list(place.values())[:-1]
-        if all(type(n) is int and 0 <= n < 2**63 for n in numbers) and place["ended_by"] in _ENDINGS:
-            return place
-    raise ValueError(f"checkpoint: {path} is damaged: it describes no place in a run, but {place!r:.100}")
+def _position_of(path: str, position: object) -> dict[str, Any]:
+    names = ["epoch", "cases", "seen", "called", "told", "stop_reason"]
+    if isinstance(position, dict) and list(position) == names:
+        numbers = list(position.values())[:-1]
+        if all(type(n) is int and 0 <= n < 2**63 for n in numbers) and position["stop_reason"] in _ENDINGS:
+            return position
+    raise ValueError(f"checkpoint: {path} is damaged: it describes no place in a run, but {position!r:.100}")
 
 
 def _specs_of(path: str, arrays: list[Any]) -> list[Spec]:

@@ -7,29 +7,29 @@ from typing import Final, Generic
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.compiler.threads import available, run_parts
-from fnn.data.rows import NO_LABELS, Batch, as_labels
+from fnn.compiler.threads import available, run_in_threads
+from fnn.data.rows import NO_LABELS, CaseArrays, as_labels
 from fnn.equations.gradients import WORTH_THREADS
 from fnn.equations.kernels.forward import BLOCK
 from fnn.losses.loss import Loss
 from fnn.metrics import classes_of
 from fnn.network.architecture import Architecture
 from fnn.network.params import DT
-from fnn.training.kernels.evaluate import assess_kernel
+from fnn.training.kernels.evaluate import evaluate_kernel
 
 PIECES: Final = 4  # for each thread
 
 
-class Judge(Generic[DT]):
+class Evaluator(Generic[DT]):
     """Measures the error, and the accuracy if the targets name classes, in one pass; the cases are sound."""
 
     def __init__(
-        self, architecture: Architecture, dtype: np.dtype[DT], batch: Batch[DT], loss: Loss, mean: bool,
+        self, architecture: Architecture, dtype: np.dtype[DT], batch: CaseArrays[DT], loss: Loss, mean: bool,
         threads: int | None,
     ) -> None:  # fmt: skip
         self._batch, self._loss, self._mean = batch, loss, mean
         count, self._layout = batch.number, architecture.layout(dtype, BLOCK)
-        self._middle = sum(loss.targets.no_and_yes) / 2
+        self._threshold = sum(loss.targets.label_values) / 2
         self._classes = _classes(batch, loss)
         self._errors = np.empty(count)
         most = available() if count * architecture.count >= WORTH_THREADS else 1
@@ -39,14 +39,14 @@ class Judge(Generic[DT]):
         self._spaces = [np.zeros(self._layout.whole, dtype) for _ in range(self._threads)]
 
     @property
-    def names_classes(self) -> bool:
+    def has_accuracy(self) -> bool:
         """Whether there is an accuracy."""
         return self._classes is not None
 
     def measure(self, flat: NDArray[DT]) -> tuple[float, float | None]:
         """The error, to the bit that of `fnn.error`, and the accuracy, that of `fnn.accuracy`."""
         x, y, labels, weights, sources = self._batch.taken
-        kernel, count, loss = assess_kernel[flat.dtype], self._batch.number, self._loss.at(flat.dtype)
+        kernel, count, loss = evaluate_kernel[flat.dtype], self._batch.number, self._loss.descriptor_address(flat.dtype)
         tops = iter(range(0, count, self._piece))
         classes = NO_LABELS if self._classes is None else self._classes
         right: list[int] = []
@@ -55,23 +55,23 @@ class Judge(Generic[DT]):
             for top in tops:  # which all threads take from, as one may be far slower than the others
                 found = kernel(
                     self._layout.table, flat, self._spaces[number], x, y, labels, weights, sources, self._batch.chosen,
-                    loss, self._mean, top, min(top + self._piece, count), classes, self._middle, self._errors,
+                    loss, self._mean, top, min(top + self._piece, count), classes, self._threshold, self._errors,
                 )  # fmt: skip
                 right.append(found)
 
-        run_parts(part, self._threads)
+        run_in_threads(part, self._threads)
         with np.errstate(over="ignore", invalid="ignore"):  # infinity is what the kernels would find
             error = float(np.add.accumulate(self._errors)[-1])  # from left to right, as they add up
 
         return error, None if self._classes is None else sum(right) / count
 
 
-def _classes(batch: Batch[DT], loss: Loss) -> NDArray[np.int64] | None:
+def _classes(batch: CaseArrays[DT], loss: Loss) -> NDArray[np.int64] | None:
     """The classes of the cases that count, if the targets are labels or one-hot."""
     chosen = batch.chosen
     if batch.labels.size:
         return as_labels(batch.labels[chosen] if chosen.size else batch.labels)
-    no, yes = loss.targets.no_and_yes
+    no, yes = loss.targets.label_values
     found = []
     for _, piece in batch.pieces():
         y = piece.y

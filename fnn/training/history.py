@@ -62,7 +62,7 @@ class History:
 class Run(Generic[DT]):
     """What `train` returns.
 
-    `state` is the optimizer's, with which its `update` goes on. `ended_by` says why there was no further epoch: there
+    `state` is the optimizer's, with which its `update` goes on. `stop_reason` says why there was no further epoch: there
     were to be no more ("epochs"), a function answered True ("callback", "on_step"), or a rule of `stopping` was met
     ("patience", "target_error", "seconds"), or it was "interrupted" by an error that has this run.
     """
@@ -70,7 +70,7 @@ class Run(Generic[DT]):
     params: Params[DT]
     history: History
     state: OptimizerState[DT]
-    ended_by: Ending
+    stop_reason: Ending
 
 
 class BatchError(ValueError):

@@ -26,7 +26,7 @@ class Interrupt:
     def __init__(self, tell: Callable[[], object]) -> None:
         self._tell = tell
         self._is_ours = self._raises = False
-        self.asked = False
+        self.interrupted = False
 
     def __enter__(self) -> Self:
         is_main = threading.current_thread() is threading.main_thread()
@@ -49,12 +49,12 @@ class Interrupt:
             finally:
                 self._raises = False
         except KeyboardInterrupt:
-            self._raises, self.asked = False, True
+            self._raises, self.interrupted = False, True
 
             return None
 
     def _heed(self, number: int, frame: FrameType | None) -> None:
-        if self.asked or self._raises:
+        if self.interrupted or self._raises:
             signal.default_int_handler(number, frame)
-        self.asked = True
+        self.interrupted = True
         self._tell()

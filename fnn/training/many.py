@@ -18,16 +18,16 @@ from fnn.optimizers.regularization import Mask
 from fnn.optimizers.schedules import Rate
 from fnn.training.history import Record, Run, TrainingDiverged
 from fnn.training.shared_inputs import Shared
-from fnn.training.stopping import stopping as Stopping
+from fnn.training.stopping import Stopping
 from fnn.training.train import Task, task_of
-from fnn.training.worker_pool import Crew, Outcome
+from fnn.training.worker_pool import Outcome, WorkerPool
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class each(Generic[T_co]):
-    """A value for each network, for `train_many`: ``eta=fnn.each([0.1, 0.3, 1.0])``.
+class Each(Generic[T_co]):
+    """A value for each network, for `train_many`: ``eta=fnn.Each([0.1, 0.3, 1.0])``.
 
     Parameters
     ----------
@@ -49,10 +49,10 @@ class each(Generic[T_co]):
         self.values = tuple(values)
 
     def __repr__(self) -> str:
-        return f"fnn.each({list(self.values)!r:.60})"
+        return f"fnn.Each({list(self.values)!r:.60})"
 
 
-OrEach: TypeAlias = T | each[T]
+OrEach: TypeAlias = T | Each[T]
 
 
 def train_many(
@@ -91,11 +91,11 @@ def train_many(
     Parameters
     ----------
     params
-        Where to start: a sequence of networks. ``[params] * 10`` with ``seed=fnn.each(range(10))`` is one network ten
+        Where to start: a sequence of networks. ``[params] * 10`` with ``seed=fnn.Each(range(10))`` is one network ten
         times, its cases in other orders.
     x, y, eta, optimizer, epochs, batch_size, loss, reduction, weights, class_weights, l2, l1, decay, decay_biases, \
 clip, clip_norm, max_norm, dropout, mask, validation, stopping, seed, scale, state, callback, on_step
-        As for `train`, for all networks; or `each` of them has its own: ``x=fnn.each(samples)``. What they share is
+        As for `train`, for all networks; or `each` of them has its own: ``x=fnn.Each(samples)``. What they share is
         checked and converted once. Functions are called in the threads that train, several at a time.
     threads
         At most so many; by default as many as there are processors. Each trains a network, the longest first; when
@@ -130,7 +130,7 @@ clip, clip_norm, max_norm, dropout, mask, validation, stopping, seed, scale, sta
     )  # fmt: skip
     most = available() if threads is None else min(whole("threads", threads, at_least=1), available())
     networks = _networks(params)
-    outcomes = Crew(_tasks(networks, arguments, max(1, most // max(1, len(networks)))), most).run()
+    outcomes = WorkerPool(_tasks(networks, arguments, max(1, most // max(1, len(networks)))), most).run()
     runs = [outcome for outcome in outcomes if isinstance(outcome, Run)]
     if len(runs) < len(outcomes):
         raise SomeDiverged(outcomes)
@@ -174,7 +174,7 @@ def _tasks(networks: list[Params[DT]], arguments: dict[str, object], threads: in
     given: dict[str, Any] = {}
     own: dict[str, tuple[Any, ...]] = {}
     for name, value in arguments.items():
-        if not isinstance(value, each):
+        if not isinstance(value, Each):
             given[name] = value
         elif len(value.values) != len(networks):
             raise ValueError(f"{name}: has {len(value.values)} values, but there are {len(networks)} networks")

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from fnn.checks import require_arrays
 from fnn.network.params import DT
-from fnn.training.evaluator import Judge
+from fnn.training.evaluator import Evaluator
 from fnn.training.history import History, Record
-from fnn.training.steps import Descent
+from fnn.training.steps import BatchStepper
 
 Measures: TypeAlias = tuple[float, float | None]  # the error, and the accuracy if there is one
 
 
-class Watch(Generic[DT]):
+class Recorder(Generic[DT]):
     """What a validation set says after each epoch, how long all has taken, and the history of that."""
 
-    def __init__(self, judge: Judge[DT] | None) -> None:
-        self._judge = judge
+    def __init__(self, evaluator: Evaluator[DT] | None) -> None:
+        self._evaluator = evaluator
         self._measured: list[Measures] = []  # an epoch each, if there is a validation set
         self._seen: list[tuple[int, float]] = []  # so many epochs were over after so many seconds
         self._spent, self._began = 0.0, time.perf_counter()
@@ -38,54 +38,54 @@ class Watch(Generic[DT]):
         return self._spent + time.perf_counter() - self._began
 
     @property
-    def validates(self) -> bool:
+    def has_validation(self) -> bool:
         """Whether there is a validation set, so that every epoch must be seen."""
-        return self._judge is not None
+        return self._evaluator is not None
 
-    def note(self, epochs: int) -> None:
+    def mark_time(self, epochs: int) -> None:
         """Remember that so many epochs are over by now."""
         if epochs > (self._seen[-1][0] if self._seen else 0):
             self._seen.append((epochs, self.seconds))
 
     def measure(self, flat: NDArray[DT]) -> Measures | None:
         """The measures of parameters; None if there is no validation set."""
-        return None if self._judge is None else self._judge.measure(flat)
+        return None if self._evaluator is None else self._evaluator.measure(flat)
 
-    def keep(self, measures: Measures | None) -> None:
+    def append(self, measures: Measures | None) -> None:
         """Add those after an epoch to the history."""
         if measures is not None:
             self._measured.append(measures)
 
-    def error(self, descent: Descent[DT]) -> float:
+    def error(self, stepper: BatchStepper[DT]) -> float:
         """After the last epoch: of the validation set or, if there is none, of the epoch."""
-        record = self.record(descent)
+        record = self.record(stepper)
 
         return record.error if record.validation_error is None else record.validation_error
 
-    def errors(self, descent: Descent[DT], epochs: int) -> list[float]:
+    def errors(self, stepper: BatchStepper[DT], epochs: int) -> list[float]:
         """The same after each of the first epochs."""
-        if self._judge is None:
-            return [float(error) for error in descent.history[:epochs]]
+        if self._evaluator is None:
+            return [float(error) for error in stepper.history[:epochs]]
 
         return [error for error, _ in self._measured[:epochs]]
 
-    def record(self, descent: Descent[DT]) -> Record:
+    def record(self, stepper: BatchStepper[DT]) -> Record:
         """What is known of the last epoch."""
         measured = self._measured[-1] if self._measured else (None, None)
 
-        return Record(float(descent.history[descent.epoch - 1]), *measured)
+        return Record(float(stepper.history[stepper.epoch - 1]), *measured)
 
-    def history(self, descent: Descent[DT], epochs: int) -> History:
+    def history(self, stepper: BatchStepper[DT], epochs: int) -> History:
         """Of the first epochs."""
-        errors, judge = descent.history[:epochs].copy(), self._judge
+        errors, evaluator = stepper.history[:epochs].copy(), self._evaluator
         ends, seconds = self._times()
         seen = np.repeat(seconds, np.diff(ends, prepend=0))[:epochs]
-        if judge is None:
-            return History(errors, None, None, descent.etas(epochs), seen)
+        if evaluator is None:
+            return History(errors, None, None, stepper.etas(epochs), seen)
         found = self._found()[:epochs]
-        accuracy = found[:, 1].copy() if judge.names_classes else None
+        accuracy = found[:, 1].copy() if evaluator.has_accuracy else None
 
-        return History(errors, found[:, 0].copy(), accuracy, descent.etas(epochs), seen)
+        return History(errors, found[:, 0].copy(), accuracy, stepper.etas(epochs), seen)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that must survive until the run is resumed."""
@@ -93,20 +93,20 @@ class Watch(Generic[DT]):
 
         return {"measured": self._found(), "ends": ends, "seconds": seconds, "spent": np.array(self.seconds)}
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]], descent: Descent[DT], seen: int) -> None:
+    def restore(self, arrays: Mapping[str, NDArray[Any]], stepper: BatchStepper[DT], seen: int) -> None:
         """Go on from what `arrays` returned; ValueError if it can't have been that, after so many epochs were seen."""
         times = np.shape(arrays.get("ends", ()))
         specs: dict[str, tuple[type[Any], tuple[int, ...]]] = {
-            "measured": (np.float64, (seen if self.validates else 0, 2)),
+            "measured": (np.float64, (seen if self.has_validation else 0, 2)),
             "ends": (np.int64, times), "seconds": (np.float64, times), "spent": (np.float64, ()),
         }  # fmt: skip
         require_arrays(arrays, specs, finite=["seconds", "spent"])
         ends = [0, *arrays["ends"].ravel().tolist()]
-        if len(times) != 1 or ends[-1] != descent.epoch or not all(a < b for a, b in pairwise(ends)):
-            raise ValueError(f"ends: {ends[1:4]}.. aren't the epochs until {descent.epoch}")
-        names_classes = self._judge is not None and self._judge.names_classes
+        if len(times) != 1 or ends[-1] != stepper.epoch or not all(a < b for a, b in pairwise(ends)):
+            raise ValueError(f"ends: {ends[1:4]}.. aren't the epochs until {stepper.epoch}")
+        has_accuracy = self._evaluator is not None and self._evaluator.has_accuracy
         rows = arrays["measured"].tolist()
-        self._measured = [(error, accuracy if names_classes else None) for error, accuracy in rows]
+        self._measured = [(error, accuracy if has_accuracy else None) for error, accuracy in rows]
         self._seen = list(zip(arrays["ends"].tolist(), arrays["seconds"].tolist(), strict=True))
         self._spent = float(arrays["spent"])
 

@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeAlias
 
+from fnn.data.batch_stream import BatchStream
 from fnn.data.fingerprint import fingerprint, fingerprints
-from fnn.data.rows import Batch
-from fnn.data.stream import Stream
+from fnn.data.rows import CaseArrays
 from fnn.losses.loss import Loss
 from fnn.network.params import Params
 from fnn.optimizers.library import Optimizer, OptimizerState, gradient_descent
 from fnn.optimizers.regularization import OF_ALL, Restraints
-from fnn.values import Checked
+from fnn.values import Value
 
 Settings: TypeAlias = Mapping[str, str]
 
 
-def settings_of(
+def run_identity(
     params: Params[Any],
-    cases: Batch[Any] | Stream[Any],
-    held_out: Batch[Any] | None,
+    cases: CaseArrays[Any] | BatchStream[Any],
+    held_out: CaseArrays[Any] | None,
     loss: Loss,
     mean: bool,
     optimizer: Optimizer,
@@ -44,25 +44,25 @@ def settings_of(
         "dtype": params.dtype.name,
         "sizes": str(list(params.sizes)),
         "activations": str([f.name for f in params.activations]),
-        "eta" if is_plain else "optimizer": in_words(optimizer.rate if is_plain else optimizer),
-        "loss": in_words(loss),
+        "eta" if is_plain else "optimizer": describe(optimizer.rate if is_plain else optimizer),
+        "loss": describe(loss),
         "reduction": "mean" if mean else "sum",
         "batch_size": str(batch_size or "None"),
         "seed": str(seed),
         "scale": repr(scale),
         **_of_restraints(restraints),
-        **{f"stopping: {name}": in_words(value) for name, value in stopping.items() if name != "seconds"},
+        **{f"stopping: {name}": describe(value) for name, value in stopping.items() if name != "seconds"},
         "params": fingerprint(params.flat),
         "state": "None" if state is None else f"after {state.step} steps, {', '.join(vectors) or 'no vectors'}",
-        **(fingerprints(cases) if isinstance(cases, Batch) else cases.words),
+        **(fingerprints(cases) if isinstance(cases, CaseArrays) else cases.words),
         "validation": validation,
     }
 
 
-def in_words(value: object) -> str:
+def describe(value: object) -> str:
     """The value's repr, but a function's name: what it does can't be told."""
-    if isinstance(value, Checked):
-        parts = [f"{name}={in_words(part)}" for name, part in vars(value).items()]
+    if isinstance(value, Value):
+        parts = [f"{name}={describe(part)}" for name, part in vars(value).items()]
 
         return f"fnn.{type(value).__name__}({', '.join(parts)})"
     if isinstance(value, Loss):
@@ -84,7 +84,7 @@ def require_same(path: str, theirs: Settings, ours: Settings) -> None:
 
 
 def _of_restraints(restraints: Restraints) -> Settings:
-    found = {field.name: in_words(getattr(restraints, field.name)) for field in fields(restraints)}
+    found = {field.name: describe(getattr(restraints, field.name)) for field in fields(restraints)}
     del found["dropped"]
     mask = "None" if restraints.mask is None else fingerprint(restraints.mask)
 

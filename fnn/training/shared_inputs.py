@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from fnn.checks import positive
 from fnn.data.cases import batch_of, require_no_fault
-from fnn.data.rows import Batch
+from fnn.data.rows import CaseArrays
 from fnn.losses.loss import Loss
 from fnn.network.architecture import Architecture
 from fnn.network.params import DT, Params, wrap
@@ -23,7 +23,7 @@ class Shared:
     """
 
     def __init__(self) -> None:
-        self._batches: dict[tuple[object, ...], Batch[Any]] = {}
+        self._batches: dict[tuple[object, ...], CaseArrays[Any]] = {}
         self._methods: dict[tuple[object, ...], Optimizer] = {}
         self._architectures: dict[Architecture, Architecture] = {}
 
@@ -37,7 +37,7 @@ class Shared:
     def batch(
         self, params: Params[DT], x: ArrayLike, y: ArrayLike, weights: ArrayLike | None, loss: Loss,
         class_weights: ArrayLike | None, scale: SupportsFloat, name: str = "",
-    ) -> Batch[DT]:  # fmt: skip
+    ) -> CaseArrays[DT]:  # fmt: skip
         """The cases of a run, free from faults; `name` prefixes the arguments' names in errors."""
         sizes, output = params.sizes, params.activations[-1]
         key = (params.dtype, sizes[0], sizes[-1], name, *map(id, (output, loss, x, y, weights, class_weights, scale)))
@@ -55,12 +55,12 @@ class Shared:
         key = (params.dtype, id(eta), id(optimizer))
         known = self._methods.get(key)
         if known is None:
-            known = self._methods[key] = method_of(eta, optimizer, params)
+            known = self._methods[key] = resolve_optimizer(eta, optimizer, params)
 
         return known
 
 
-def method_of(eta: Rate | None, optimizer: Optimizer | None, params: Params[Any]) -> Optimizer:
+def resolve_optimizer(eta: Rate | None, optimizer: Optimizer | None, params: Params[Any]) -> Optimizer:
     """The optimizer that is meant by the two arguments, one of which must be given."""
     if optimizer is None:
         if eta is None:

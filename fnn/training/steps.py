@@ -10,29 +10,31 @@ from numba import types
 from numpy.typing import NDArray
 
 from fnn.compiler.intrinsics import LINE
-from fnn.compiler.threads import run_parts
-from fnn.data.rows import Batch, expect_no_order
+from fnn.compiler.threads import run_in_threads
+from fnn.data.rows import CaseArrays, expect_no_order
 from fnn.losses.loss import Loss
 from fnn.network.kernels.narrow_plan import is_narrow
-from fnn.network.layout import Layout, copy_on_line, lanes_of, on_line
+from fnn.network.layout import Layout, cache_aligned, cache_aligned_copy, lanes_of
 from fnn.network.params import DT, Params, wrap
-from fnn.optimizers.kernels.abi import CASES_PHASE, MASK, MASKED, MOST_STEPS, PLACES, ROWS_PHASE
+from fnn.optimizers.kernels.abi import CASES_PHASE, DESCRIPTOR_SIZE, MASK, MASKED, MAX_STEPS, ROWS_PHASE
 from fnn.optimizers.library import Optimizer, OptimizerState, gradient_descent
 from fnn.optimizers.regularization import Restraints
 from fnn.optimizers.schedules import Plateau, Scaled, etas, plateau
-from fnn.training.evaluator import Judge
+from fnn.training.evaluator import Evaluator
 from fnn.training.interrupt import Interrupt
 from fnn.training.kernels import barrier
 from fnn.training.kernels import work_stealing as turns
-from fnn.training.kernels.descend import CASE, EPOCH, HANDS, ROOM, STOPPED, descend_kernel, relay_kernel
+from fnn.training.kernels.descend import CAPACITY, CASE, CURSOR_SIZE, EPOCH, STOPPED, descend_kernel, pack_kernel
 from fnn.training.kernels.dropout import DROPOUT_PHASE
 from fnn.training.kernels.narrow.descend import narrow_kernel
 from fnn.training.kernels.narrow.outputs import OUTPUTS_BY_CASES
-from fnn.training.kernels.optimizer_phase import RULE_PHASE
-from fnn.training.kernels.regularized_phase import RESTRAINED_PHASE
+from fnn.training.kernels.optimizer_phase import OPTIMIZER_PHASE
+from fnn.training.kernels.regularized_phase import REGULARIZED_PHASE
 
-LONG: Final = 0.05  # seconds of a call from which on it has a thread of its own: Python heeds signals in the main one
-_HUGE: Final = 0.2  # seconds of a step that isn't waited for to its end if somebody interrupts it
+LONG_CALL: Final = (
+    0.05  # seconds of a call from which on it has a thread of its own: Python heeds signals in the main one
+)
+LONG_STEP: Final = 0.2  # seconds of a step that isn't waited for to its end if somebody interrupts it
 _PATIENCE: Final = 0.1  # seconds in which an interrupted call may end by itself
 
 
@@ -46,7 +48,7 @@ class Snapshot(NamedTuple):
     sums: tuple[float, float] = (0.0, 0.0)  # of these: the error, and the weights
 
 
-class Descent(Generic[DT]):
+class BatchStepper(Generic[DT]):
     """Steps of an optimizer, any number of them at a time by any number of threads, always with the same bits.
 
     The batch must be free from faults.
@@ -55,7 +57,7 @@ class Descent(Generic[DT]):
     def __init__(
         self,
         params: Params[DT],
-        batch: Batch[DT],
+        batch: CaseArrays[DT],
         loss: Loss,
         mean: bool,
         optimizer: Optimizer,
@@ -73,15 +75,15 @@ class Descent(Generic[DT]):
                 expect_no_order(array, self)
         self.steps_an_epoch = -(-batch.number // batch_size)
         self.history = _history(epochs)
-        self._room = min(batch_size, ROOM)
-        plain = isinstance(optimizer, gradient_descent) and not restraints.touch_weights
+        self._capacity = min(batch_size, CAPACITY)
+        plain = isinstance(optimizer, gradient_descent) and not restraints.modifies_weights
         self._is_narrow = (
             plain and not any(restraints.dropped) and batch.sources is None
             and is_narrow(params.sizes, batch_size, lanes_of(self._dtype))
         )  # fmt: skip
         self._layout = self._layout_for(params)
         self._space = np.zeros(self._layout.whole, self._dtype)
-        self._weights = on_line(self._layout.weights, self._dtype)
+        self._weights = cache_aligned(self._layout.weights, self._dtype)
         self._weights[:] = 0
         self._earlier = 0 if state is None else state.step  # steps of earlier runs
         self._asked = 0.0  # when somebody interrupted the run
@@ -89,7 +91,7 @@ class Descent(Generic[DT]):
         self._known_flat: NDArray[DT] | None = None
         self._set_method(params, plain, state)
         self._seen = [Plateau()]  # by epoch
-        self._judge: Judge[DT] | None = None  # once it is needed
+        self._evaluator: Evaluator[DT] | None = None  # once it is needed
         self._order = batch.chosen.copy() if batch.chosen.size else np.arange(batch.number)
         flat = params._flat
         if restraints.mask is not None:
@@ -100,7 +102,7 @@ class Descent(Generic[DT]):
     def _layout_for(self, params: Params[DT]) -> Layout:
         """Where the kernels find everything."""
         if not self._is_narrow:
-            return self.architecture.layout(self._dtype, self._room, packed=True)
+            return self.architecture.layout(self._dtype, self._capacity, packed=True)
         code = 0
         if self._loss.kernel is not None or params.activations[-1].is_rowwise:
             code = OUTPUTS_BY_CASES.address(types.float32 if self._dtype == np.float32 else types.float64)
@@ -110,34 +112,34 @@ class Descent(Generic[DT]):
     def _set_method(self, params: Params[DT], plain: bool, state: OptimizerState[DT] | None) -> None:
         """Make what the kernels must know of the optimizer and the restraints."""
         optimizer, restraints, stride = self._optimizer, self._restraints, self._layout.stride
-        self._large = np.zeros(LINE if plain and self._batch_size <= ROOM else stride, self._dtype)
+        self._gradient = np.zeros(LINE if plain and self._batch_size <= CAPACITY else stride, self._dtype)
         vectors = [v.flat.copy() for v in state.vectors] if state else list(optimizer.vectors(params))
-        places = np.zeros(PLACES, np.int64) if plain else optimizer.places(self._dtype, stride)
+        places = np.zeros(DESCRIPTOR_SIZE, np.int64) if plain else optimizer.descriptor(self._dtype, stride)
         t = types.float32 if self._dtype == np.float32 else types.float64
         if not plain:
-            places[ROWS_PHASE] = (RESTRAINED_PHASE if restraints.touch_weights else RULE_PHASE).address(t)
-        if restraints.touch_weights:
+            places[ROWS_PHASE] = (REGULARIZED_PHASE if restraints.modifies_weights else OPTIMIZER_PHASE).address(t)
+        if restraints.modifies_weights:
             places[MASK], places[MASKED] = len(vectors), restraints.mask is not None
             mask = np.ones(params._flat.size) if restraints.mask is None else restraints.mask
             vectors += [mask.astype(self._dtype), np.zeros(params._flat.size, self._dtype)]  # the second: to sum in
         if any(restraints.dropped):
             places[CASES_PHASE] = DROPOUT_PHASE.address(t)
-        self._places = np.concatenate([places, np.array(restraints.dropped, np.int64)])
-        self._state = on_line(len(vectors) * stride, self._dtype).reshape(len(vectors), stride)
+        self._descriptor = np.concatenate([places, np.array(restraints.dropped, np.int64)])
+        self._state = cache_aligned(len(vectors) * stride, self._dtype).reshape(len(vectors), stride)
         self._state[:] = 0
         for vector, packed in zip(vectors, self._state, strict=True):
-            relay_kernel[self._dtype](self._layout.table, vector, packed, self._space[:0], True)
+            pack_kernel[self._dtype](self._layout.table, vector, packed, self._space[:0], True)
 
     def start(self, at: Snapshot) -> None:
         """Go on from there."""
         self._known_flat = None
-        self._clock, self._sums = np.zeros(HANDS, np.int64), np.array(at.sums)
-        self._clock[EPOCH], self._clock[CASE] = at.epoch, at.cases
+        self._cursor, self._sums = np.zeros(CURSOR_SIZE, np.int64), np.array(at.sums)
+        self._cursor[EPOCH], self._cursor[CASE] = at.epoch, at.cases
         self._state[:] = at.state
         if self._is_narrow:
             self._weights[:] = at.flat
         else:
-            relay_kernel[self._dtype](self._layout.table, at.flat.copy(), self._weights, self._space, True)
+            pack_kernel[self._dtype](self._layout.table, at.flat.copy(), self._weights, self._space, True)
 
     def snapshot(self) -> Snapshot:
         """The run as it is now."""
@@ -147,7 +149,7 @@ class Descent(Generic[DT]):
 
     def vectors(self, at: Snapshot) -> NDArray[DT]:
         """The optimizer's vectors in a snapshot, a row each, laid out as the parameters are."""
-        lines, rows = on_line(self._layout.stride, self._dtype), []  # the kernels start at a whole cache line
+        lines, rows = cache_aligned(self._layout.stride, self._dtype), []  # the kernels start at a whole cache line
         for vector in at.state[: self.states]:
             lines[:] = vector
             rows.append(self._unpacked(lines))
@@ -156,10 +158,13 @@ class Descent(Generic[DT]):
 
     def with_vectors(self, at: Snapshot, vectors: NDArray[DT]) -> Snapshot:
         """The snapshot with these vectors of the optimizer."""
-        lines, state = on_line(self._layout.stride, self._dtype), self._state.copy()  # there is more in it: the mask
+        lines, state = (
+            cache_aligned(self._layout.stride, self._dtype),
+            self._state.copy(),
+        )  # there is more in it: the mask
         for vector, packed in zip(vectors, state, strict=False):
             lines[:] = packed
-            relay_kernel[self._dtype](self._layout.table, vector, lines, self._space[:0], True)
+            pack_kernel[self._dtype](self._layout.table, vector, lines, self._space[:0], True)
             packed[:] = lines
 
         return at._replace(state=state)
@@ -167,7 +172,7 @@ class Descent(Generic[DT]):
     @property
     def epoch(self) -> int:
         """Epochs that have ended."""
-        return int(self._clock[EPOCH])
+        return int(self._cursor[EPOCH])
 
     @property
     def step(self) -> int:
@@ -182,7 +187,7 @@ class Descent(Generic[DT]):
     @property
     def cases(self) -> int:
         """Cases of the current epoch that are done."""
-        return int(self._clock[CASE])
+        return int(self._cursor[CASE])
 
     def is_boundary(self, cases: int) -> bool:
         """Whether a step may begin after so many cases of an epoch."""
@@ -223,7 +228,7 @@ class Descent(Generic[DT]):
     @property
     def stopped(self) -> bool:
         """Whether the error of a step was NaN or infinite."""
-        return bool(self._clock[STOPPED])
+        return bool(self._cursor[STOPPED])
 
     def flat(self) -> NDArray[DT]:
         """The parameters as they are now: read-only, and the same array until the next step."""
@@ -249,7 +254,7 @@ class Descent(Generic[DT]):
         """Whether the learning rate follows the error, so that it must be told after every epoch."""
         return isinstance(self._optimizer.rate, plateau)
 
-    def saw(self, error: float) -> None:
+    def observe(self, error: float) -> None:
         """Learn the error after an epoch."""
         rate = self._optimizer.rate
         if isinstance(rate, plateau):
@@ -272,31 +277,31 @@ class Descent(Generic[DT]):
             optimizer = optimizer.with_rate(Scaled(rate.rate, self._seen[self.epoch].scale))
         last = self._taken + steps
         while self._taken < last and not self.stopped and not self._asked:
-            count = min(last - self._taken, MOST_STEPS)
-            numbers = optimizer.table(self._taken, count, self._dtype)
-            self._restraints.fill(numbers)
-            if len(numbers) == 1:
+            count = min(last - self._taken, MAX_STEPS)
+            coefficients = optimizer.coefficient_table(self._taken, count, self._dtype)
+            self._restraints.fill(coefficients)
+            if len(coefficients) == 1:
                 count = last - self._taken
-            self._run(numbers, count, threads, count * seconds / steps)
+            self._run(coefficients, count, threads, count * seconds / steps)
 
-    def _run(self, numbers: NDArray[DT], steps: int, threads: int, seconds: float) -> None:
+    def _run(self, coefficients: NDArray[DT], steps: int, threads: int, seconds: float) -> None:
         self._known_flat = None
         x, y, labels, weights, sources = self._batch.taken
-        w, state, clock, sums = self._weights, self._state, self._clock, self._sums
+        w, state, cursor, sums = self._weights, self._state, self._cursor, self._sums
         if self._is_narrow:
             narrow_kernel[self._dtype](
                 self._layout.table, w, self._space, x, y, labels, weights, self._order, self._batch.chosen,
-                self._loss.at(self._dtype), self._mean, numbers, self._batch_size, self._seed, steps, clock, sums,
+                self._loss.descriptor_address(self._dtype), self._mean, coefficients, self._batch_size, self._seed, steps, cursor, sums,
                 self.history,
             )  # fmt: skip
             return
-        gate, kernel = np.zeros(turns.gate_size(threads), np.int64), descend_kernel[self._dtype]
+        gate, kernel = np.zeros(turns.barrier_size(threads), np.int64), descend_kernel[self._dtype]
 
         def part(number: int, parts: int) -> None:
             kernel(
-                number, parts, gate, self._layout.table, w, self._space, self._room, self._large,
-                x, y, labels, weights, sources, self._order, self._batch.chosen, self._loss.at(self._dtype), self._mean,
-                self._places, state, numbers, self._batch_size, self._seed, steps, clock, sums, self.history,
+                number, parts, gate, self._layout.table, w, self._space, self._capacity, self._gradient,
+                x, y, labels, weights, sources, self._order, self._batch.chosen, self._loss.descriptor_address(self._dtype), self._mean,
+                self._descriptor, state, coefficients, self._batch_size, self._seed, steps, cursor, sums, self.history,
             )  # fmt: skip
 
         self._gate = gate
@@ -307,20 +312,20 @@ class Descent(Generic[DT]):
             gate[barrier.ABANDONED] = 1
 
         def copied() -> tuple[NDArray[DT], NDArray[Any], NDArray[np.int64], NDArray[np.float64]]:
-            return copy_on_line(w), copy_on_line(state), clock.copy(), sums.copy()
+            return cache_aligned_copy(w), cache_aligned_copy(state), cursor.copy(), sums.copy()
 
-        is_huge, is_apart = seconds > _HUGE * steps, threads == 1 and seconds > LONG
+        is_huge, is_apart = seconds > LONG_STEP * steps, threads == 1 and seconds > LONG_CALL
         before = copied() if is_huge else None
         is_done = False
         try:
-            is_done = run_parts(part, threads, abandon, self._is_late if is_huge else never if is_apart else None)
+            is_done = run_in_threads(part, threads, abandon, self._is_late if is_huge else never if is_apart else None)
         except BaseException:  # while it waited: the parts go on until they see it
             gate[barrier.ASKED] = 1
             before = before or copied()
             raise
         finally:
             if before and not is_done:
-                self._weights, self._state, self._clock, self._sums = before  # the others are still written to
+                self._weights, self._state, self._cursor, self._sums = before  # the others are still written to
 
     def _is_late(self) -> bool:
         """Whether an interrupted call takes too long to end."""
@@ -336,18 +341,18 @@ class Descent(Generic[DT]):
 
     def is_fine(self, flat: NDArray[DT]) -> bool:
         """Whether parameters and the error of all cases with them are finite."""
-        if self._judge is None:
-            self._judge = Judge(self.architecture, self._dtype, self._batch, self._loss, self._mean, 1)
-        error, _ = self._judge.measure(flat)
+        if self._evaluator is None:
+            self._evaluator = Evaluator(self.architecture, self._dtype, self._batch, self._loss, self._mean, 1)
+        error, _ = self._evaluator.measure(flat)
 
         return bool(np.isfinite(error) and np.isfinite(flat).all())
 
     def _unpacked(self, packed: NDArray[DT]) -> NDArray[DT]:
-        flat = on_line(self.architecture.count, self._dtype)
+        flat = cache_aligned(self.architecture.count, self._dtype)
         if self._is_narrow:
             flat[:] = packed
         else:
-            relay_kernel[self._dtype](self._layout.table, flat, packed, self._space[:0], False)
+            pack_kernel[self._dtype](self._layout.table, flat, packed, self._space[:0], False)
 
         return flat
 

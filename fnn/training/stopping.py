@@ -13,8 +13,8 @@ from fnn.checks import number, positive, require_arrays, whole
 from fnn.network.architecture import Architecture
 from fnn.network.params import DT, wrap
 from fnn.optimizers.library import OptimizerState
-from fnn.training.steps import Descent
-from fnn.values import AtLeast0, Checked
+from fnn.training.steps import BatchStepper
+from fnn.values import AtLeast0, Value
 
 Rule: TypeAlias = Literal["patience", "target_error"]
 
@@ -42,7 +42,7 @@ def _truth(name: str, value: bool) -> bool:
     return bool(value)
 
 
-class stopping(Checked):
+class Stopping(Value):
     """When `train` ends before its last epoch; what isn't given doesn't matter.
 
     The error is that of the validation set, if there is one, or else the epoch's. NaN is never an improvement, and
@@ -73,8 +73,8 @@ class stopping(Checked):
     >>> import fnn
     >>> x, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]]
     >>> start = fnn.init((2, 2, 1), seed=2)
-    >>> run = fnn.train(start, x, y, eta=2.0, epochs=10_000, stopping=fnn.stopping(target_error=0.01))
-    >>> run.ended_by, len(run.history) < 10_000
+    >>> run = fnn.train(start, x, y, eta=2.0, epochs=10_000, stopping=fnn.Stopping(target_error=0.01))
+    >>> run.stop_reason, len(run.history) < 10_000
     ('target_error', True)
     """
 
@@ -92,7 +92,7 @@ class stopping(Checked):
             raise ValueError(f"min_improvement: {self.min_improvement} matters only with patience, which wasn't given")
 
 
-_NEVER: Final = stopping()  # made once, which takes 20 µs
+_NEVER: Final = Stopping()  # made once, which takes 20 µs
 
 
 class Best(NamedTuple, Generic[DT]):
@@ -106,9 +106,9 @@ class Best(NamedTuple, Generic[DT]):
 class Stopper(Generic[DT]):
     """What a run has seen that matters to its `stopping`."""
 
-    def __init__(self, rules: stopping | None, architecture: Architecture) -> None:
-        if not (rules is None or isinstance(rules, stopping)):
-            raise TypeError(f"stopping: needs fnn.stopping(..), got {rules!r}")
+    def __init__(self, rules: Stopping | None, architecture: Architecture) -> None:
+        if not (rules is None or isinstance(rules, Stopping)):
+            raise TypeError(f"stopping: needs fnn.Stopping(..), got {rules!r}")
         self._rules = _NEVER if rules is None else rules
         self._architecture = architecture
         self._improved, self._since = np.inf, 0  # the error of the last improvement, and the epochs since
@@ -126,11 +126,11 @@ class Stopper(Generic[DT]):
         """The rules in terms of JSON."""
         return dict(vars(self._rules))
 
-    def saw(self, error: float, descent: Descent[DT]) -> Rule | None:
+    def observe(self, error: float, stepper: BatchStepper[DT]) -> Rule | None:
         """Learn the error after an epoch; returns why the run should end, if it should."""
         rules = self._rules
         if rules.restore_best and error < (np.inf if self.best is None else self.best.error):
-            self.best = Best(error, descent.flat(), descent.state())
+            self.best = Best(error, stepper.flat(), stepper.state())
         if error < self._improved - rules.min_improvement:
             self._improved, self._since = error, 0
         else:
@@ -160,13 +160,13 @@ class Stopper(Generic[DT]):
 
         return found
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]], descent: Descent[DT], seen: int) -> None:
+    def restore(self, arrays: Mapping[str, NDArray[Any]], stepper: BatchStepper[DT], seen: int) -> None:
         """Go on from what `arrays` returned; ValueError if it can't have been that, after so many epochs were seen."""
         specs: dict[str, tuple[type[Any], tuple[int, ...]]] = {"improved": (np.float64, ()), "since": (np.int64, ())}
         if "best_error" in arrays:
-            count, dtype = self._architecture.count, descent.flat().dtype.type
+            count, dtype = self._architecture.count, stepper.flat().dtype.type
             specs |= {"best_error": (np.float64, ()), "best_params": (dtype, (count,))}
-            specs |= {"best_step": (np.int64, ()), "best_state": (dtype, (descent.states, count))}
+            specs |= {"best_step": (np.int64, ()), "best_state": (dtype, (stepper.states, count))}
         has_best = "best_error" in arrays
         require_arrays(arrays, specs, finite=["best_error", "best_params"] if has_best else [])
         if not 0 <= arrays["since"] <= seen or (has_best and not (self._rules.restore_best and seen > 0)):

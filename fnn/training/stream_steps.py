@@ -12,36 +12,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.checks import require_arrays
+from fnn.data.batch_stream import BatchStream
 from fnn.data.fingerprint import fingerprints
-from fnn.data.rows import NO_LABELS, NO_WEIGHTS, Batch, sources_of
-from fnn.data.stream import Stream
+from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays, sources_of
 from fnn.losses.loss import Loss
-from fnn.network.layout import copy_on_line
+from fnn.network.layout import cache_aligned_copy
 from fnn.network.params import DT, Params
 from fnn.optimizers.library import Optimizer, OptimizerState
 from fnn.optimizers.regularization import Restraints
 from fnn.optimizers.schedules import Scaled, Schedule, plateau
-from fnn.training.call_tuner import Pace, pace_for
+from fnn.training.call_tuner import CallTuner, tuner_for
 from fnn.training.interrupt import Interrupt
-from fnn.training.kernels.descend import CASE, EPOCH, LOADED, ROOM
-from fnn.training.steps import Descent, Snapshot
+from fnn.training.kernels.descend import CAPACITY, CASE, EPOCH, LOADED
+from fnn.training.steps import BatchStepper, Snapshot
 
 CALL: Final = 0.03  # seconds after which the loop sees how far training is, however long the batches take
 AHEAD: Final = 256  # steps whose numbers are worked out at once
 MANY: Final = 2**62  # steps of an epoch: nobody knows how many there are
 
 
-class StreamDescent(Descent[DT]):
+class StreamStepper(BatchStepper[DT]):
     """Steps on batches as they come; with each the kernel believes that others of the epoch follow."""
 
     def __init__(
-        self, params: Params[DT], stream: Stream[DT], loss: Loss, mean: bool, optimizer: Optimizer,
+        self, params: Params[DT], stream: BatchStream[DT], loss: Loss, mean: bool, optimizer: Optimizer,
         restraints: Restraints, seed: int, epochs: int, state: OptimizerState[DT] | None = None,
     ) -> None:  # fmt: skip
         inputs, outputs = (np.empty((0, units), params.dtype) for units in (params.sizes[0], params.sizes[-1]))
-        nothing = Batch(inputs, outputs, NO_LABELS, NO_WEIGHTS, False)
+        nothing = CaseArrays(inputs, outputs, NO_LABELS, NO_WEIGHTS, False)
         self._firsts = [0]  # the number of the first step of each epoch
-        super().__init__(params, nothing, loss, mean, optimizer, restraints, ROOM + 1, seed, epochs, state)
+        super().__init__(params, nothing, loss, mean, optimizer, restraints, CAPACITY + 1, seed, epochs, state)
         self.steps_an_epoch = MANY
         self.digest: int | None = None  # of the epoch's batches so far, if somebody sets it to 0 before the first
         self.took = 0, 0.0  # steps of the last call, and their seconds without the waiting for batches
@@ -53,7 +53,7 @@ class StreamDescent(Descent[DT]):
         super().start(at)
         self._firsts = self._firsts[: at.epoch + 1]
         self._number, self._done = 0, self._firsts[-1]
-        self._good = copy_on_line(self._weights)  # with these, the error of a batch was finite
+        self._good = cache_aligned_copy(self._weights)  # with these, the error of a batch was finite
 
     @property
     def step(self) -> int:
@@ -81,7 +81,7 @@ class StreamDescent(Descent[DT]):
 
         return {name: np.array(number, np.int64) for name, number in numbers.items()}
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]], descent: object, seen: int) -> None:
+    def restore(self, arrays: Mapping[str, NDArray[Any]], stepper: object, seen: int) -> None:
         """Go on from what `arrays` returned; ValueError if it can't have been that."""
         require_arrays(
             arrays, {"firsts": (np.int64, (self.epoch + 1,)), "batches": (np.int64, ()), "digest": (np.int64, ())}
@@ -111,7 +111,7 @@ class StreamDescent(Descent[DT]):
 
         Fewer, too, if somebody interrupts, at once even while the next batch is waited for.
         """
-        before, began, spent, count = copy_on_line(self._weights), time.perf_counter(), 0.0, 0
+        before, began, spent, count = cache_aligned_copy(self._weights), time.perf_counter(), 0.0, 0
         while (
             count < steps and not (self.stopped or self._asked) and (count == 0 or time.perf_counter() - began < CALL)
         ):
@@ -134,19 +134,19 @@ class StreamDescent(Descent[DT]):
         """The epoch that went wrong, parameters shortly before, and how many epochs were over: no batch comes again."""
         return self.epoch + 1, self._unpacked(self._good), self.epoch
 
-    def _next(self, interrupt: Interrupt | None) -> tuple[Batch[DT] | None] | None:
+    def _next(self, interrupt: Interrupt | None) -> tuple[CaseArrays[DT] | None] | None:
         """What the stream has next; None if an interrupt came first."""
 
-        def following() -> tuple[Batch[DT] | None]:
+        def following() -> tuple[CaseArrays[DT] | None]:
             return (self._stream.next(),)
 
         return following() if interrupt is None else interrupt.call(following)
 
-    def _take(self, batch: Batch[DT], threads: int, seconds: float) -> None:
+    def _take(self, batch: CaseArrays[DT], threads: int, seconds: float) -> None:
         """A step on a batch."""
-        sources = sources_of(batch, self._dtype, 1.0, int(self._clock[CASE]), more=True)
+        sources = sources_of(batch, self._dtype, 1.0, int(self._cursor[CASE]), more=True)
         self._batch, self._batch_size = batch._replace(sources=sources), len(batch.x)
-        self._clock[LOADED] = 0
+        self._cursor[LOADED] = 0
         before = self.cases
         self._run(self._numbers(), 1, threads, seconds)
         if self.cases > before or self.stopped:  # else it was interrupted
@@ -164,7 +164,7 @@ class StreamDescent(Descent[DT]):
                 optimizer = optimizer.with_rate(Scaled(rate.rate, self._seen[self.epoch].scale))
             # A function of the user's may know no steps but those that are taken.
             count = 1 if callable(rate) and not isinstance(rate, Schedule | plateau) else AHEAD
-            numbers = optimizer.table(self._taken, count, self._dtype)
+            numbers = optimizer.coefficient_table(self._taken, count, self._dtype)
             self._restraints.fill(numbers)
             self._ahead, self._ahead_from, at = np.broadcast_to(numbers, (count, numbers.shape[1])), self._taken, 0
 
@@ -173,39 +173,39 @@ class StreamDescent(Descent[DT]):
     def _end_epoch(self) -> None:
         total, weight = self._sums.tolist()
         self.history[self.epoch] = total / weight if self._mean else total
-        self._clock[EPOCH] += 1
-        self._clock[CASE] = self._number = 0
+        self._cursor[EPOCH] += 1
+        self._cursor[CASE] = self._number = 0
         self._firsts.append(self._done)
         self._sums[:] = 0
 
 
-def digest_of(batch: Batch[Any], before: int) -> int:
+def digest_of(batch: CaseArrays[Any], before: int) -> int:
     """A checksum of a batch and of those before it."""
     return zlib.crc32(repr(fingerprints(batch)).encode(), before)
 
 
-class StreamPace(Pace):
+class StreamTuner(CallTuner):
     """The pace of steps on batches whose size is known when the first one has come."""
 
-    def __init__(self, descent: StreamDescent[Any], work: Callable[[int], float], threads: int | None) -> None:
+    def __init__(self, stepper: StreamStepper[Any], work: Callable[[int], float], threads: int | None) -> None:
         super().__init__(0.0, 1)
-        self._descent, self._work, self._threads = descent, work, threads
-        self._inner: Pace | None = None
+        self._stepper, self._work, self._threads = stepper, work, threads
+        self._inner: CallTuner | None = None
 
-    def next(self) -> tuple[int, int]:
+    def suggest(self) -> tuple[int, int]:
         """Steps and threads for the next call."""
-        return (1, 1) if self._inner is None else self._inner.next()
+        return (1, 1) if self._inner is None else self._inner.suggest()
 
     def seconds(self, steps: int) -> float:
         """How long so many steps will take, as far as can be told."""
         return 0.0 if self._inner is None else self._inner.seconds(steps)
 
-    def saw(self, steps: int, threads: int, seconds: float) -> None:
+    def observe(self, steps: int, threads: int, seconds: float) -> None:
         """Learn how long a call took, but for what the stream took."""
-        steps, seconds = self._descent.took
+        steps, seconds = self._stepper.took
         if steps == 0:
             return
         if self._inner is None:
-            self._inner = pace_for(self._work(self._descent.batch_size), self._threads)
+            self._inner = tuner_for(self._work(self._stepper.batch_size), self._threads)
         else:
-            self._inner.saw(steps, threads, seconds)
+            self._inner.observe(steps, threads, seconds)

@@ -12,29 +12,27 @@ from numpy.typing import ArrayLike
 
 from fnn.checks import whole
 from fnn.compiler.numba_types import jittable
+from fnn.data.batch_stream import Batches, BatchStream, Refusal, require_arrays, stream_of
 from fnn.data.cases import Reduction, require_loss, require_reduction, scale_of
-from fnn.data.rows import Batch
-from fnn.data.stream import Batches, Refusal, Stream, require_arrays, stream_of
+from fnn.data.rows import CaseArrays
 from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params, require_params
 from fnn.optimizers.library import Optimizer, OptimizerState
 from fnn.optimizers.regularization import Mask, Restraints, restraints_of
 from fnn.optimizers.schedules import Rate
-from fnn.training.call_tuner import Pace, pace_for
-from fnn.training.checkpoint import Keeper
-from fnn.training.checkpoint import checkpoint as Checkpoint
+from fnn.training.call_tuner import CallTuner, tuner_for
+from fnn.training.checkpoint import Checkpoint, Checkpointer
 from fnn.training.history import BatchError, Record, Run
 from fnn.training.loop import Calls, Loop
 from fnn.training.progress import Progress
-from fnn.training.recorder import Watch
-from fnn.training.run_identity import settings_of
+from fnn.training.recorder import Recorder
+from fnn.training.run_identity import run_identity
 from fnn.training.shared_inputs import Shared
-from fnn.training.steps import Descent
-from fnn.training.stopping import Stopper
-from fnn.training.stopping import stopping as Stopping
-from fnn.training.stream_steps import StreamDescent, StreamPace
-from fnn.training.validation import judge_of, own_set, split_off
+from fnn.training.steps import BatchStepper
+from fnn.training.stopping import Stopper, Stopping
+from fnn.training.stream_steps import StreamStepper, StreamTuner
+from fnn.training.validation import evaluator_for, own_set, split_off
 
 
 @jittable
@@ -121,7 +119,7 @@ def train(
         weighing 1; or which part of the cases, above 0 and below 1, is drawn by the seed, with their weights, and not
         trained on.
     stopping
-        When to end before the last epoch, and whether to return the best params: an `fnn.stopping`.
+        When to end before the last epoch, and whether to return the best params: an `fnn.Stopping`.
     seed
         Of the order of the cases, which changes every epoch. A batch of all cases keeps their order.
     scale
@@ -132,7 +130,7 @@ def train(
         taken, by which schedules go on. The order of the cases is that of a new run, and so is what `fnn.plateau` sees.
     checkpoint
         A file in which the run is kept as it goes, every ten seconds or so, and from which it goes on if the file is
-        there: a path, or an `fnn.checkpoint`. Then it ends with the bits of a run that was left alone; more `epochs`
+        there: a path, or an `fnn.Checkpoint`. Then it ends with the bits of a run that was left alone; more `epochs`
         than before are welcome. A run with other arguments or data is refused, but of functions of your own only the
         names are compared. Those that were called after the file was last written are called again. An iterable of
         batches must give the same ones again: those of the present epoch are gone through once more, and compared.
@@ -195,11 +193,11 @@ class Task(NamedTuple, Generic[DT]):
     """A run whose arguments are checked; it takes memory when it begins."""
 
     params: Params[DT]
-    cases: Batch[DT] | Stream[DT]
-    held_out: Batch[DT] | None
+    cases: CaseArrays[DT] | BatchStream[DT]
+    held_out: CaseArrays[DT] | None
     loss: Loss
     mean: bool
-    method: Optimizer
+    optimizer: Optimizer
     restraints: Restraints
     size: int  # of a batch; a stream's are as large as they come
     seed: int
@@ -222,29 +220,31 @@ class Task(NamedTuple, Generic[DT]):
     @property
     def steps(self) -> int:
         """Of the whole run; 0 for a stream, whose length nobody knows."""
-        return 0 if isinstance(self.cases, Stream) else self.epochs * -(-self.cases.number // self.size)
+        return 0 if isinstance(self.cases, BatchStream) else self.epochs * -(-self.cases.number // self.size)
 
-    def begin(self, pace: Pace | None = None) -> Loop[DT]:
+    def begin(self, tuner: CallTuner | None = None) -> Loop[DT]:
         """Make what the run needs; without a pace, one that learns from other runs with as much work a step."""
-        rules = self.loss, self.mean, self.method, self.restraints
-        descent: Descent[DT]
-        if isinstance(self.cases, Stream):
-            descent = streamed = StreamDescent(self.params, self.cases, *rules, self.seed, self.epochs, self.state)
-            pace = pace or StreamPace(streamed, self.work, self.threads)
+        rules = self.loss, self.mean, self.optimizer, self.restraints
+        stepper: BatchStepper[DT]
+        if isinstance(self.cases, BatchStream):
+            stepper = stream_stepper = StreamStepper(
+                self.params, self.cases, *rules, self.seed, self.epochs, self.state
+            )
+            tuner = tuner or StreamTuner(stream_stepper, self.work, self.threads)
         else:
-            descent = Descent(self.params, self.cases, *rules, self.size, self.seed, self.epochs, self.state)
-            pace = pace or pace_for(self.work(self.size), self.threads)
-        watch = Watch(judge_of(self.params, self.held_out, self.loss, self.mean, self.threads))
-        keeper: Keeper[DT] | None = None
+            stepper = BatchStepper(self.params, self.cases, *rules, self.size, self.seed, self.epochs, self.state)
+            tuner = tuner or tuner_for(self.work(self.size), self.threads)
+        recorder = Recorder(evaluator_for(self.params, self.held_out, self.loss, self.mean, self.threads))
+        checkpointer: Checkpointer[DT] | None = None
         if self.checkpoint is not None:
             held_out, stopping = self.held_out, self.stopper.settings
-            settings = settings_of(
+            settings = run_identity(
                 self.params, self.cases, held_out, *rules, self.size, self.seed, self.scale, self.state, stopping
             )
-            keeper = Keeper(self.checkpoint, settings, descent, watch, self.stopper)
+            checkpointer = Checkpointer(self.checkpoint, settings, stepper, recorder, self.stopper)
         progress = Progress(self.epochs, self.progress)
 
-        return Loop(descent, self.epochs, watch, self.stopper, pace, progress, self.calls, keeper)
+        return Loop(stepper, self.epochs, recorder, self.stopper, tuner, progress, self.calls, checkpointer)
 
 
 def task_of(
@@ -269,40 +269,40 @@ def task_of(
     require_loss(params, loss)
     mean = require_reduction(reduction)
     calls = calls_of(callback, on_step)
-    method, total = shared.method(params, eta, optimizer), whole("epochs", epochs, at_least=0)
+    optimizer, total = shared.method(params, eta, optimizer), whole("epochs", epochs, at_least=0)
     number = whole("seed", seed, at_least=0, at_most=2**63 - 1)
-    cases: Batch[DT] | Stream[DT]
+    cases: CaseArrays[DT] | BatchStream[DT]
     if y is None:
         batches = stream_of(x, total, {"batch_size": batch_size, "weights": weights})
-        if method.needs_all_cases:
-            raise ValueError(f"x: {method!r} needs all cases in every step, so x can't be an iterable of batches")
+        if optimizer.needs_all_cases:
+            raise ValueError(f"x: {optimizer!r} needs all cases in every step, so x can't be an iterable of batches")
         held_out = None if validation is None else own_set(params, validation, loss, scale, shared)
-        cases, size = Stream(batches, params, loss, class_weights, scale_of(params, scale)), 0
+        cases, size = BatchStream(batches, params, loss, class_weights, scale_of(params, scale)), 0
     else:
         everything = shared.batch(params, require_arrays(x), y, weights, loss, class_weights, scale)
         cases, held_out = split_off(params, everything, validation, loss, number, scale, shared)
         size = cases.number if batch_size is None else min(whole("batch_size", batch_size, at_least=1), cases.number)
-        if method.needs_all_cases and size < cases.number:
-            raise ValueError(f"batch_size: {method!r} needs all {cases.number} cases in every step, got {size}")
+        if optimizer.needs_all_cases and size < cases.number:
+            raise ValueError(f"batch_size: {optimizer!r} needs all {cases.number} cases in every step, got {size}")
     most = None if threads is None else whole("threads", threads, at_least=1)
     restraints = restraints_of(params, l2, l1, decay, decay_biases, clip, clip_norm, max_norm, dropout, mask)
     if state is not None:
-        method.require_state(params, state)
+        optimizer.require_state(params, state)
     stopper: Stopper[DT] = Stopper(stopping, params._architecture)
     rules = rules_of(checkpoint)
 
     return Task(
-        params, cases, held_out, loss, mean, method, restraints, size, number, scale_of(params, scale), total, state,
+        params, cases, held_out, loss, mean, optimizer, restraints, size, number, scale_of(params, scale), total, state,
         stopper, rules, calls, progress, most,
     )  # fmt: skip
 
 
 def rules_of(given: object) -> Checkpoint | None:
-    """Where the run is kept, and how often; TypeError if it is neither a path nor an `fnn.checkpoint`."""
+    """Where the run is kept, and how often; TypeError if it is neither a path nor an `fnn.Checkpoint`."""
     if given is None or isinstance(given, Checkpoint):
         return given
     if not isinstance(given, str | os.PathLike):
-        raise TypeError(f"checkpoint: needs a path or an fnn.checkpoint, got {given!r:.60}")
+        raise TypeError(f"checkpoint: needs a path or an fnn.Checkpoint, got {given!r:.60}")
 
     return Checkpoint(given)
 

@@ -9,22 +9,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from fnn.checks import number
 from fnn.data.cases import require_weight
-from fnn.data.rows import Batch
+from fnn.data.rows import CaseArrays
 from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params
-from fnn.training.evaluator import Judge
+from fnn.training.evaluator import Evaluator
 from fnn.training.shared_inputs import Shared
 
 
 def split_off(
     params: Params[DT],
-    batch: Batch[DT],
+    batch: CaseArrays[DT],
     validation: tuple[ArrayLike, ArrayLike] | SupportsFloat | None,
     loss: Loss,
     seed: int,
     scale: SupportsFloat,
     shared: Shared,
-) -> tuple[Batch[DT], Batch[DT] | None]:
+) -> tuple[CaseArrays[DT], CaseArrays[DT] | None]:
     """The cases to train on, and those to validate on; no case is copied."""
     if validation is None:
         return batch, None
@@ -46,7 +46,7 @@ def split_off(
 
 def own_set(
     params: Params[DT], validation: object, loss: Loss, scale: SupportsFloat, shared: Shared, otherwise: str = ""
-) -> Batch[DT]:
+) -> CaseArrays[DT]:
     """The caller's own validation set; `otherwise` is what it might be instead, for the error if it is none."""
     if not isinstance(validation, tuple) or len(validation) != 2:
         raise TypeError(f"validation: needs a tuple (x, y){otherwise}, got {validation!r:.60}")
@@ -63,11 +63,11 @@ def drawn(some: int, count: int, seed: int) -> NDArray[np.bool_]:
     return chosen
 
 
-def judge_of(
-    params: Params[DT], held_out: Batch[DT] | None, loss: Loss, mean: bool, threads: int | None
-) -> Judge[DT] | None:
+def evaluator_for(
+    params: Params[DT], held_out: CaseArrays[DT] | None, loss: Loss, mean: bool, threads: int | None
+) -> Evaluator[DT] | None:
     """Who measures the network on the validation set, if there is one."""
     if held_out is None:
         return None
 
-    return Judge(params._architecture, params.dtype, held_out, loss, mean, threads)
+    return Evaluator(params._architecture, params.dtype, held_out, loss, mean, threads)

@@ -6,18 +6,18 @@ import threading
 from typing import Generic, TypeAlias
 
 from fnn.network.params import DT
-from fnn.training.call_tuner import Pace, pace_for
+from fnn.training.call_tuner import CallTuner, tuner_for
 from fnn.training.history import Run, TrainingDiverged
 from fnn.training.train import Task
 
 Outcome: TypeAlias = Run[DT] | TrainingDiverged
 
 
-class Abandoned(Exception):
+class Cancelled(Exception):
     """Another network failed, or the caller was interrupted, so that nobody wants the runs any more."""
 
 
-class Crew(Generic[DT]):
+class WorkerPool(Generic[DT]):
     """A number of threads, and the runs that they have before them."""
 
     def __init__(self, tasks: list[Task[DT]], threads: int) -> None:
@@ -25,7 +25,7 @@ class Crew(Generic[DT]):
         self._works = [task.work(task.size) for task in tasks]  # operations of a step
         lengths = [work * task.steps for work, task in zip(self._works, tasks, strict=True)]
         self._left = sorted(range(len(tasks)), key=lengths.__getitem__)  # the longest is the last
-        self._paces = {work: pace_for(work, 1) for work in set(self._works)}  # of all that are trained by one thread
+        self._paces = {work: tuner_for(work, 1) for work in set(self._works)}  # of all that are trained by one thread
         self._outcomes: dict[int, Outcome[DT]] = {}
         self._busy = 0  # how many are with a network
         self._lock = threading.Lock()
@@ -47,7 +47,7 @@ class Crew(Generic[DT]):
     def threads_each(self) -> int:
         """How many threads a network may have now, or the news that it isn't wanted any more."""
         if self._is_over:
-            raise Abandoned
+            raise Cancelled
 
         return 1 if self._left else self._threads // max(self._busy, 1)
 
@@ -81,7 +81,7 @@ class Crew(Generic[DT]):
         try:
             while (number := self._next()) is not None:
                 self._outcomes[number] = self._train(number)
-        except Abandoned:
+        except Cancelled:
             pass
         except BaseException as failure:
             self._failure = self._failure or failure
@@ -101,34 +101,34 @@ class Crew(Generic[DT]):
         task = self._tasks[number]
         try:
             work = self._works[number]
-            return task.begin(_Beside(self, work, self._paces[work])).run()
+            return task.begin(PooledTuner(self, work, self._paces[work])).run()
         except TrainingDiverged as error:
             return error.with_traceback(None)  # which would keep the run's memory
-        except Abandoned:
+        except Cancelled:
             raise
         except BaseException as failure:
             failure.add_note(f"in network {number}")
             raise
 
 
-class _Beside(Pace):
+class PooledTuner(CallTuner):
     """The pace of a network that is trained beside others, by as many threads as they leave to it."""
 
-    def __init__(self, crew: Crew[DT], work: float, alone: Pace) -> None:
-        self._crew, self._work, self._threads, self._pace = crew, work, 1, alone
+    def __init__(self, pool: WorkerPool[DT], work: float, alone: CallTuner) -> None:
+        self._pool, self._work, self._threads, self._tuner = pool, work, 1, alone
 
-    def next(self) -> tuple[int, int]:
+    def suggest(self) -> tuple[int, int]:
         """Steps and threads for the next call."""
-        threads = self._crew.threads_each()
+        threads = self._pool.threads_each()
         if threads != self._threads:
-            self._threads, self._pace = threads, pace_for(self._work, threads)
+            self._threads, self._tuner = threads, tuner_for(self._work, threads)
 
-        return self._pace.next()
+        return self._tuner.suggest()
 
     def seconds(self, steps: int) -> float:
         """How long so many steps will take, as far as can be told."""
-        return self._pace.seconds(steps)
+        return self._tuner.seconds(steps)
 
-    def saw(self, steps: int, threads: int, seconds: float) -> None:
+    def observe(self, steps: int, threads: int, seconds: float) -> None:
         """Learn how long a call took."""
-        self._pace.saw(steps, threads, seconds)
+        self._tuner.observe(steps, threads, seconds)

@@ -67,7 +67,7 @@ def train_by_several(p: Problem) -> list[NDArray[Any]]:
 
 def train_many(p: Problem) -> list[NDArray[Any]]:
     """Networks side by side."""
-    runs = fnn.train_many([p.params] * 5, p.x, p.y, eta=fnn.each([1e-3, 1e-4, 1e-5, 1e-6, 0.01]), **p.options)
+    runs = fnn.train_many([p.params] * 5, p.x, p.y, eta=fnn.Each([1e-3, 1e-4, 1e-5, 1e-6, 0.01]), **p.options)
 
     return [run.params.flat for run in runs]
 

@@ -21,13 +21,13 @@ from pathlib import Path
 from tests.fuzz.mutations import is_accepted, mutated
 from tests.fuzz.seeds import Format, formats
 
-ROOM = 256 << 20  # bytes
+CAPACITY = 256 << 20  # bytes
 
 
 def limit_memory() -> None:
     """Let the process have so much more address space than it has."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + ROOM,) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + CAPACITY,) * 2)
 
 
 def fault_of(kind: Format, path: Path, content: bytes, outcomes: Counter[str]) -> str | None:

@@ -210,8 +210,8 @@ def kept(path: Path) -> fnn.Run[Any]:
 
     return fnn.train(
         fnn.init((2, 2, 1), seed=0), x, y, optimizer=fnn.adam(0.1), epochs=4, batch_size=2, validation=(x, y),
-        stopping=fnn.stopping(patience=3, restore_best=True), on_step=(1, _stop),
-        checkpoint=fnn.checkpoint(path, seconds=0), progress=False, threads=1,
+        stopping=fnn.Stopping(patience=3, restore_best=True), on_step=(1, _stop),
+        checkpoint=fnn.Checkpoint(path, seconds=0), progress=False, threads=1,
     )  # fmt: skip
 
 
@@ -233,7 +233,7 @@ def checkpoints() -> tuple[list[bytes], list[bytes]]:
     changes: list[dict[str, object]] = [
         {"fnn": "params"}, {"format": 2}, {"settings": {}}, {"settings": {"dtype": 3}}, {"arrays": []}, {"place": []},
         {"place": place | {"epoch": -1}}, {"place": place | {"epoch": 10**9}}, {"place": place | {"cases": 1}},
-        {"place": place | {"seen": 2**62}}, {"place": place | {"ended_by": "eval"}}, {"arrays": [[[], [], []]]},
+        {"place": place | {"seen": 2**62}}, {"place": place | {"stop_reason": "eval"}}, {"arrays": [[[], [], []]]},
         {"arrays": [["params", "float64", [10**12]], *specs[1:]]}, {"arrays": [["params", "object", [9]], *specs[1:]]},
         {"arrays": [["../../x", "float64", [9]], *specs[1:]]}, {"arrays": [specs[0], *specs]},
         {"arrays": [["params", "float64", [0, 2**47]], *specs[1:]]},

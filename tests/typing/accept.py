@@ -65,9 +65,9 @@ assert_type(trace.error, float)
 run = assert_type(fnn.train(params32, x32, y32, eta=0.5, epochs=2, seed=0), fnn.Run[np.float32])
 assert_type(run.params, fnn.Params[np.float32])
 fnn.train(params64, x64, y64, eta=0.5, epochs=2, batch_size=None, reduction="mean", seed=0)
-rules = fnn.stopping(patience=5, min_improvement=1e-4, target_error=0.1, seconds=60, restore_best=True)
+rules = fnn.Stopping(patience=5, min_improvement=1e-4, target_error=0.1, seconds=60, restore_best=True)
 fnn.train(params64, x64, y64, eta=0.5, epochs=2, validation=(x64, y64), stopping=rules, on_step=(9, print))
-fnn.train(params64, x64, y64, eta=0.5, epochs=2, validation=0.2, stopping=fnn.stopping(seconds=3.5))
+fnn.train(params64, x64, y64, eta=0.5, epochs=2, validation=0.2, stopping=fnn.Stopping(seconds=3.5))
 
 
 def after_steps(step: int, params: fnn.Params[np.float32], error: float) -> bool:
@@ -78,18 +78,18 @@ fnn.train(params32, x32, y32, eta=0.5, epochs=2, on_step=(np.int64(100), after_s
 assert_type(run.history.as_dict()["error"], NDArray[Any])
 assert_type(run.history.seconds, NDArray[np.float64])
 assert_type(run.history.best_epoch, int | None)
-ended_by: str = run.ended_by
+stop_reason: str = run.stop_reason
 two_classes = fnn.init((2, 2), seed=0, dtype=np.float32)
 assert_type(fnn.top_k_accuracy(two_classes, x32, [0, 1, 1, 0], k=2), float)
 assert_type(fnn.confusion_matrix(params32, x32, [0, 1, 1, 0]), NDArray[np.int64])
 assert_type(fnn.r2_score(params32, x32, y32), float)
 runs = assert_type(
-    fnn.train_many([params32] * 2, x32, y32, eta=fnn.each([0.5, 1]), epochs=2), list[fnn.Run[np.float32]]
+    fnn.train_many([params32] * 2, x32, y32, eta=fnn.Each([0.5, 1]), epochs=2), list[fnn.Run[np.float32]]
 )
 fnn.train_many(
-    [params64, params64], fnn.each([x64, x64.tolist()]), y64, epochs=fnn.each(range(2)), dropout=[0.0, 0.5],
-    optimizer=fnn.each([None, fnn.adam()]), eta=fnn.each([fnn.cosine(1.0, steps=9), None]), mask=fnn.each([{}, None]),
-    loss=fnn.each([fnn.squared_error, fnn.huber(2.0)]), validation=fnn.each([None, (x64, y64)]), seed=fnn.each([1, 2]),
+    [params64, params64], fnn.Each([x64, x64.tolist()]), y64, epochs=fnn.Each(range(2)), dropout=[0.0, 0.5],
+    optimizer=fnn.Each([None, fnn.adam()]), eta=fnn.Each([fnn.cosine(1.0, steps=9), None]), mask=fnn.Each([{}, None]),
+    loss=fnn.Each([fnn.squared_error, fnn.huber(2.0)]), validation=fnn.Each([None, (x64, y64)]), seed=fnn.Each([1, 2]),
 )  # fmt: skip
 
 # Memory of the caller's, and calls inside jitted functions.

@@ -38,16 +38,16 @@ fnn.train(params, x, y, eta=0.1, epochs=2, validation="0.1")  # expect: arg-type
 fnn.train(params, x, y, eta=0.1, epochs=2, stopping=5)  # expect: arg-type
 fnn.train(params, x, y, eta=0.1, epochs=2, on_step=print)  # expect: arg-type
 fnn.train(params, x, y, eta=0.1, epochs=2, on_step=(1.5, print))  # expect: arg-type
-fnn.stopping(5)  # expect: call-arg
-fnn.stopping(patience="5")  # expect: arg-type
-fnn.stopping(patient=5)  # expect: call-arg
+fnn.Stopping(5)  # expect: call-arg
+fnn.Stopping(patience="5")  # expect: arg-type
+fnn.Stopping(patient=5)  # expect: call-arg
 fnn.top_k_accuracy(params, x, [0])  # expect: call-arg
 
 # Of several networks each has one value or its own.
 fnn.train_many(params, x, y, eta=0.1, epochs=2)  # expect: arg-type
 fnn.train_many([params], x, y, eta=[0.1], epochs=2)  # expect: arg-type
-fnn.train_many([params], x, y, eta=fnn.each(["0.1"]), epochs=2)  # expect: list-item
-fnn.train_many([params], x, y, eta=fnn.each(0.1), epochs=2)  # expect: arg-type
+fnn.train_many([params], x, y, eta=fnn.Each(["0.1"]), epochs=2)  # expect: list-item
+fnn.train_many([params], x, y, eta=fnn.Each(0.1), epochs=2)  # expect: arg-type
 fnn.train_many([params], x, y, eta=0.1, epochs=2).sum()  # expect: attr-defined
 
 # Memory is an array of the dtype of params.

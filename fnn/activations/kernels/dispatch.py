@@ -20,7 +20,7 @@ from fnn.compiler.linking import NumbaSignature, address_of
 from fnn.compiler.options import intrinsic
 
 CODE, ACTIVATE, MULTIPLY, PARAMETER = range(4)  # the parameter: the bits of a float64
-NUMBERS: Final = 4
+DESCRIPTOR_SIZE: Final = 4
 PUSH, CURVE = ACTIVATE, MULTIPLY  # in the numbers for derivatives along a direction
 
 # Those that the losses know.
@@ -103,7 +103,8 @@ class ActivationKernels:
         name: str,
         f: Callable[[Floats, Floats, int, int, int, float], None],
         prime: Callable[[Floats, Floats, Floats, Floats, int, int, int, float], None],
-        curve: Callable[[Floats, Floats, Floats, Floats, Floats, Floats, int, int, int, float], None] | None = None,
+        second_derivative: Callable[[Floats, Floats, Floats, Floats, Floats, Floats, int, int, int, float], None]
+        | None = None,
         *,
         pushed: Callable[[Floats, Floats, Floats, Floats, int, int, int, float], None] | None = None,
         second: Callable[..., float] | None = None,
@@ -114,12 +115,12 @@ class ActivationKernels:
         self.second = second  # f″(z, a), a scalar
         self.is_rowwise = is_rowwise  # whether each output depends on all inputs of its row
         self._kernels = (f, _activate_type), (prime, _multiply_type)
-        self._push, self._curve = pushed, curve
+        self._push, self._curve = pushed, second_derivative
         self._cached = cached
         self._addresses: dict[types.Float, tuple[int, int]] = {}
         self._of_push: dict[types.Float, int] = {}
         self._of_curve: dict[types.Float, int] = {}
-        for kernel in (f, prime, curve, pushed):
+        for kernel in (f, prime, second_derivative, pushed):
             if kernel is not None:
                 kernel.__qualname__ = f"{name}.{kernel.__name__}"  # by which the cache on disk knows them apart
 
@@ -132,7 +133,7 @@ class ActivationKernels:
             return self._addresses[dtype]
 
     @property
-    def has_curve(self) -> bool:
+    def has_second_derivative(self) -> bool:
         """Whether f″ is known."""
         return self._curve is not None
 
@@ -145,7 +146,7 @@ class ActivationKernels:
                 self._of_push[dtype] = address_of(self._push, _multiply_type(dtype), cached=self._cached)
             return self._of_push[dtype]
 
-    def curve_address(self, dtype: types.Float) -> int:
+    def second_derivative_address(self, dtype: types.Float) -> int:
         """Where the code of what f″ adds in R4 starts; 0 if nobody knows f″."""
         if self._curve is None:
             return 0

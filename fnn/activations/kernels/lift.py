@@ -24,14 +24,14 @@ def elementwise(
         for i in range(rows * stride):
             delta[i] = dE_da[i] * scalar_prime(z[i], a[i])
 
-    def curve(
+    def second_derivative(
         z: Floats, a: Floats, dE_da: Floats, r_z: Floats, r_a: Floats, r_delta: Floats, rows: int, units: int,
         stride: int, parameter: float,
     ) -> None:  # fmt: skip
         for i in range(rows * stride):
             r_delta[i] = fma(dE_da[i] * scalar_second(z[i], a[i]), r_z[i], r_delta[i])
 
-    return ActivationKernels(name, f, prime, curve, second=scalar_second)
+    return ActivationKernels(name, f, prime, second_derivative, second=scalar_second)
 
 
 def parametric(
@@ -52,14 +52,14 @@ def parametric(
         for i in range(rows * stride):
             delta[i] = dE_da[i] * scalar_prime(z[i], a[i], parameter)
 
-    def curve(
+    def second_derivative(
         z: Floats, a: Floats, dE_da: Floats, r_z: Floats, r_a: Floats, r_delta: Floats, rows: int, units: int,
         stride: int, parameter: float,
     ) -> None:  # fmt: skip
         for i in range(rows * stride):
             r_delta[i] = fma(dE_da[i] * scalar_second(z[i], a[i], parameter), r_z[i], r_delta[i])
 
-    return ActivationKernels(name, f, prime, curve, second=scalar_second)
+    return ActivationKernels(name, f, prime, second_derivative, second=scalar_second)
 
 
 def rowwise(
@@ -92,7 +92,7 @@ def rowwise(
             at = row * stride
             pushed_of(shift(z, at), shift(a, at), shift(r_z, at), shift(r_a, at), units)
 
-    def curve(
+    def second_derivative(
         z: Floats, a: Floats, dE_da: Floats, r_z: Floats, r_a: Floats, r_delta: Floats, rows: int, units: int,
         stride: int, parameter: float,
     ) -> None:  # fmt: skip
@@ -100,10 +100,10 @@ def rowwise(
             at = row * stride
             curve_of(shift(z, at), shift(a, at), shift(dE_da, at), shift(r_a, at), shift(r_delta, at), units)
 
-    return ActivationKernels(name, f, prime, curve, pushed=pushed, is_rowwise=True)
+    return ActivationKernels(name, f, prime, second_derivative, pushed=pushed, is_rowwise=True)
 
 
-def of_others(
+def from_user(
     name: str,
     scalar: Callable[..., object],
     scalar_prime: Callable[..., object],
@@ -129,7 +129,7 @@ def of_others(
 
     second = scalar_second or scalar_prime  # without the former, `curve` is never compiled
 
-    def curve(
+    def second_derivative(
         z: Floats, a: Floats, dE_da: Floats, r_z: Floats, r_a: Floats, r_delta: Floats, rows: int, units: int,
         stride: int, parameter: float,
     ) -> None:  # fmt: skip
@@ -137,4 +137,4 @@ def of_others(
             for i in range(row * stride, row * stride + units):
                 r_delta[i] = fma(dE_da[i] * like(a, second(z[i], a[i])), r_z[i], r_delta[i])
 
-    return ActivationKernels(name, f, prime, curve if scalar_second else None, cached=False)
+    return ActivationKernels(name, f, prime, second_derivative if scalar_second else None, cached=False)

@@ -15,7 +15,7 @@ from fnn.compiler.intrinsics import (
     like,
     like_pointer,
     pointer,
-    prefetch,
+    prefetch_line,
     shift,
     words_at,
 )
@@ -36,7 +36,7 @@ Labels = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float64]
 
 
-class Cases(NamedTuple):
+class CasePointers(NamedTuple):
     """All cases of a call. Either the labels or y are the targets; weights that aren't there are 1."""
 
     number: int  # N
@@ -59,24 +59,26 @@ def cases_type(dtype: types.Float) -> types.Type:
 
     return types.NamedTuple(
         [types.int64, floats, floats, integers, types.CPointer(types.float64), integers, yes, yes, yes, types.int64],
-        Cases,
+        CasePointers,
     )
 
 
 @inline
-def cases_of(x: Reals, y: Reals, labels: Labels, weights: Weights, order: Labels, sources: int, number: int) -> Cases:
+def cases_of(
+    x: Reals, y: Reals, labels: Labels, weights: Weights, order: Labels, sources: int, number: int
+) -> CasePointers:
     """Empty labels, weights and order stand for none; with sources, nothing but the order is read off the arrays.
 
     The number is 0 for all cases; if it is another, only those that are so far in the order count.
     """
     if sources != 0:
         words = words_at(sources)
-        return Cases(
+        return CasePointers(
             number or words[NUMBER], like_pointer(pointer(x), words[X + DATA]), pointer(y), pointer(labels),
             doubles(words_at(words[WEIGHTS])), pointer(order), words[LABELLED] != 0, words[WEIGHTED] != 0,
             order.size > 0, sources,
         )  # fmt: skip
-    return Cases(
+    return CasePointers(
         number or x.shape[0], pointer(x), pointer(y), pointer(labels), pointer(weights), pointer(order),
         labels.size > 0, weights.size > 0, order.size > 0, 0,
     )  # fmt: skip
@@ -104,7 +106,7 @@ def first_not_finite(values: Floats, rows: int, columns: int) -> int:
 
 
 @linked(lambda t: types.UniTuple(types.int64, 2)(cases_type(t), *[types.int64] * 4))
-def find_fault(cases: Cases, inputs: int, outputs: int, code: int, loss: int) -> tuple[int, int]:
+def find_fault(cases: CasePointers, inputs: int, outputs: int, code: int, loss: int) -> tuple[int, int]:
     """What is wrong first, and in which row; (FINE, −1) if nothing is, or if the cases must be fetched."""
     if cases.sources != 0:  # the typed layer has looked through them piece by piece
         return FINE, -1
@@ -150,12 +152,12 @@ def target_fault(y: Floats, outputs: int, code: int, loss: int) -> int:
 
 
 @inline
-def case_at(cases: Cases, place: int) -> int:
+def case_at(cases: CasePointers, place: int) -> int:
     return cases.order[place] if cases.has_order else place
 
 
 @inline
-def weight_of(cases: Cases, first: int, rows: int) -> float:
+def weight_of(cases: CasePointers, first: int, rows: int) -> float:
     """Σ_c w_c over the places first .. first + rows of the order."""
     total = 0.0
     for place in range(first, first + rows):
@@ -164,13 +166,13 @@ def weight_of(cases: Cases, first: int, rows: int) -> float:
 
 
 @linked(lambda t: types.float64(cases_type(t), types.int64, types.int64))
-def total_weight(cases: Cases, first: int, rows: int) -> float:
+def total_weight(cases: CasePointers, first: int, rows: int) -> float:
     """The same by a call, for kernels that must be compiled fast."""
     return weight_of(cases, first, rows)
 
 
 @linked(lambda t: types.void(cases_type(t), types.int64, types.int64, types.int64))
-def prefetch_targets(cases: Cases, outputs: int, first: int, rows: int) -> None:
+def prefetch_targets(cases: CasePointers, outputs: int, first: int, rows: int) -> None:
     """Have the targets of the cases at the places first .. first + rows of the order brought into the cache.
 
     That is where they begin and end; what lies between, in long rows, the processor sees coming.
@@ -184,8 +186,8 @@ def prefetch_targets(cases: Cases, outputs: int, first: int, rows: int) -> None:
         start, step, each = address(cases.labels), 8, 8
     for place in range(first, first + rows):
         y = start + cases.order[place] * step
-        prefetch(words_at(y))
-        prefetch(words_at(y + each - 8))
+        prefetch_line(words_at(y))
+        prefetch_line(words_at(y + each - 8))
 
 
 @inline
@@ -197,14 +199,14 @@ def copy(source: Floats, into: Floats, count: int) -> None:
 @linked(
     lambda t: types.void(net_type(t), cases_type(t), types.int64, types.float64, types.int64, types.int64, types.int64)
 )
-def load(net: Net, cases: Cases, first: int, scale: float, loss: int, top: int, bottom: int) -> None:
+def load(net: Net, cases: CasePointers, first: int, scale: float, loss: int, top: int, bottom: int) -> None:
     """Fill the rows top .. bottom of the workspace with the cases at the places first + row of the order.
 
     A⁰ gets the inputs; the targets get y or what the loss takes labels for; a case's share in the error is w_c · scale.
     """
     inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     stride = entry(net, net.layers, plan.STRIDE)
-    shares = shift(net.space, entry(net, 0, plan.SHARES))
+    class_factors = shift(net.space, entry(net, 0, plan.CASE_WEIGHTS))
     low, high = bounds(loss)
     for row in range(top, bottom):
         case, x = case_at(cases, first + row), block(net, 0, plan.A, row)
@@ -225,7 +227,7 @@ def load(net: Net, cases: Cases, first: int, scale: float, loss: int, top: int, 
             else:
                 for d in range(outputs):
                     y[d] = like(y, high if d == label else low)
-        shares[row] = like(shares, cases.weights[case] * scale if cases.has_weights else scale)
+        class_factors[row] = like(class_factors, cases.weights[case] * scale if cases.has_weights else scale)
 
 
 @kernel(

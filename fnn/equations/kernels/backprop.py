@@ -21,7 +21,7 @@ from fnn.compiler.options import inline
 from fnn.losses.kernels.dispatch import is_direct, output_error
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, block, entry, errors_of, function_of, net_type, rounded
-from fnn.numerics.matmul import Soon, matmul, soon_type, transpose_pack
+from fnn.numerics.matmul import Prefetch, matmul, prefetch_type, transpose_pack
 from fnn.numerics.microkernel import BIAS, DESCEND, STORE, ZERO, panel_width
 
 ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how much of the way back is wanted
@@ -50,11 +50,19 @@ def backward(net: Net, loss: int, wanted: int, first: int, rows: int) -> None:
 
 @linked(
     lambda t: types.void(
-        net_type(t), types.int64, types.CPointer(t), types.int64, types.int64, t, types.int64, types.int64, soon_type(t)
+        net_type(t),
+        types.int64,
+        types.CPointer(t),
+        types.int64,
+        types.int64,
+        t,
+        types.int64,
+        types.int64,
+        prefetch_type(t),
     )
 )
 def gradient(
-    net: Net, rows: int, into: Floats, start: int, finish: int, eta: float, part: int, parts: int, soon: Soon
+    net: Net, rows: int, into: Floats, start: int, epilogue: int, eta: float, part: int, parts: int, prefetch: Prefetch
 ) -> None:
     """The part's rows of ∂E/∂W, and the last part's ∂E/∂b, over all `rows` cases, laid out as the weights are.
 
@@ -63,13 +71,15 @@ def gradient(
     comes `soon` is fetched into the cache on the way.
     """
     for layer in range(1, net.layers + 1):
-        top, bottom = share(entry(net, layer - 1, plan.UNITS), part, parts)
+        top, bottom = partition(entry(net, layer - 1, plan.UNITS), part, parts)
         if bottom > top:
-            fetched = soon if layer == 1 else nothing(net)
-            weight_gradient(net, layer, rows, top, bottom, into, start, finish, eta, fetched)  # B2  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ
+            fetched = prefetch if layer == 1 else no_prefetch(net)
+            weight_gradient(
+                net, layer, rows, top, bottom, into, start, epilogue, eta, fetched
+            )  # B2  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ
         if part == parts - 1:
-            bias_gradient(net, layer, rows, into, start, finish, eta)  # B3  ∂E/∂bˡ = Σ_c δˡ
-        if finish == DESCEND and layer > 1:
+            bias_gradient(net, layer, rows, into, start, epilogue, eta)  # B3  ∂E/∂bˡ = Σ_c δˡ
+        if epilogue == DESCEND and layer > 1:
             transpose_rows(net, layer, top, bottom)
 
 
@@ -83,7 +93,7 @@ def weighted_inputs(net: Net, layer: int, first: int, rows: int) -> None:
         block(net, layer - 1, plan.A, first), stride, 1,
         shift(net.weights, entry(net, layer, plan.W)), entry(net, layer, plan.W_PANEL), entry(net, layer, plan.W_ROW),
         block(net, layer, plan.Z, first), panel_width(net.space), z_stride,
-        BIAS, shift(net.weights, entry(net, layer, plan.B)), STORE, like(net.space, 0.0), nothing(net),
+        BIAS, shift(net.weights, entry(net, layer, plan.B)), STORE, like(net.space, 0.0), no_prefetch(net),
     )  # fmt: skip
 
 
@@ -102,7 +112,7 @@ def output_errors(net: Net, loss: int, first: int, rows: int) -> None:
         loss, function_of(net, top)[CODE],
         block(net, top, plan.Z, first), block(net, top, plan.A, first),
         shift(net.space, entry(net, 0, plan.TARGETS) + first * stride),
-        shift(net.space, entry(net, 0, plan.SHARES) + first),
+        shift(net.space, entry(net, 0, plan.CASE_WEIGHTS) + first),
         block(net, top, plan.DE_DA, first), block(net, top, plan.DELTA, first),
         errors_of(net, first), rows, entry(net, top, plan.UNITS), stride,
     )  # fmt: skip
@@ -129,7 +139,7 @@ def errors_before(net: Net, layer: int, first: int, rows: int) -> None:
         block(net, layer, plan.DELTA, first), entry(net, layer, plan.STRIDE), 1,
         shift(net.space, entry(net, layer, plan.TRANSPOSED)), units * panel, panel,
         block(net, layer - 1, plan.DE_DA, first), panel, entry(net, layer - 1, plan.STRIDE),
-        ZERO, net.space, STORE, like(net.space, 0.0), nothing(net),
+        ZERO, net.space, STORE, like(net.space, 0.0), no_prefetch(net),
     )  # fmt: skip
 
 
@@ -142,9 +152,9 @@ def weight_gradient(
     bottom: int,
     into: Floats,
     start: int,
-    finish: int,
+    epilogue: int,
     eta: float,
-    soon: Soon,
+    prefetch: Prefetch,
 ) -> None:
     """B2: ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, rows top .. bottom."""
     w_row = entry(net, layer, plan.W_ROW)
@@ -153,12 +163,12 @@ def weight_gradient(
         shift(block(net, layer - 1, plan.A, 0), top), 1, entry(net, layer - 1, plan.STRIDE),
         block(net, layer, plan.DELTA, 0), panel_width(net.space), entry(net, layer, plan.STRIDE),
         shift(into, entry(net, layer, plan.W) + top * w_row), entry(net, layer, plan.W_PANEL), w_row,
-        start, net.space, finish, eta, soon,
+        start, net.space, epilogue, eta, prefetch,
     )  # fmt: skip
 
 
 @inline
-def bias_gradient(net: Net, layer: int, rows: int, into: Floats, start: int, finish: int, eta: float) -> None:
+def bias_gradient(net: Net, layer: int, rows: int, into: Floats, start: int, epilogue: int, eta: float) -> None:
     """B3: ∂E/∂bˡ = Σ_c δˡ, the product of a row of ones with Δˡ."""
     panel = panel_width(net.space)
     matmul(
@@ -166,7 +176,7 @@ def bias_gradient(net: Net, layer: int, rows: int, into: Floats, start: int, fin
         shift(net.space, plan.ONE), 0, 0,
         block(net, layer, plan.DELTA, 0), panel, entry(net, layer, plan.STRIDE),
         shift(into, entry(net, layer, plan.B)), panel, panel,
-        start, net.space, finish, eta, nothing(net),
+        start, net.space, epilogue, eta, no_prefetch(net),
     )  # fmt: skip
 
 
@@ -174,7 +184,7 @@ def bias_gradient(net: Net, layer: int, rows: int, into: Floats, start: int, fin
 def transpose(net: Net, first_layer: int, part: int, parts: int) -> None:
     """Bring the part's rows of each Wˡ into its transposed copy, for B4."""
     for layer in range(first_layer, net.layers + 1):
-        top, bottom = share(entry(net, layer - 1, plan.UNITS), part, parts)
+        top, bottom = partition(entry(net, layer - 1, plan.UNITS), part, parts)
         transpose_rows(net, layer, top, bottom)
 
 
@@ -189,13 +199,13 @@ def transpose_rows(net: Net, layer: int, top: int, bottom: int) -> None:
 
 
 @inline
-def nothing(net: Net) -> Soon:
+def no_prefetch(net: Net) -> Prefetch:
     """Nothing to fetch."""
-    return Soon(net.space, net.table, 0, 0)
+    return Prefetch(net.space, net.table, 0, 0)
 
 
 @inline
-def share(total: int, part: int, parts: int) -> tuple[int, int]:
+def partition(total: int, part: int, parts: int) -> tuple[int, int]:
     """The part's range of 0 .. total."""
     if parts == 1:  # two divisions take as long as a small layer
         return 0, total

@@ -11,7 +11,7 @@ from fnn.compiler.linking import linked
 from fnn.compiler.options import inline
 from fnn.data.kernels.cases import (
     FINE,
-    Cases,
+    CasePointers,
     Labels,
     Reals,
     Weights,
@@ -21,10 +21,10 @@ from fnn.data.kernels.cases import (
     first_not_finite,
     load,
 )
-from fnn.equations.kernels.backprop import EVERYTHING, GRADIENT, backward, forward, gradient, nothing, transpose
-from fnn.equations.kernels.directional import INPUTS, PARAMETERS, bend_back, bent_gradient, pull_back, push_forward
+from fnn.equations.kernels.backprop import EVERYTHING, GRADIENT, backward, forward, gradient, no_prefetch, transpose
+from fnn.equations.kernels.directional import INPUTS, PARAMETERS, pull_back, push_forward, r_backward, r_gradient
 from fnn.equations.kernels.forward import BLOCK
-from fnn.equations.kernels.gradient import PIECE, share_of_each
+from fnn.equations.kernels.gradient import PIECE, unit_case_weight
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import COLUMNS, Net, block, entry, function_of, net_type
 from fnn.numerics.microkernel import KEEP, STORE, ZERO
@@ -69,12 +69,12 @@ def input_gradient_kernel(
 
 
 @inline
-def input_gradient(net: Net, cases: Cases, loss: int, mean: bool, into: Floats) -> tuple[int, int]:
+def input_gradient(net: Net, cases: CasePointers, loss: int, mean: bool, into: Floats) -> tuple[int, int]:
     """The same of a network that is laid out."""
     inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     fault, row = find_fault(cases, inputs, outputs, function_of(net, net.layers)[CODE], loss)
     if fault == FINE:
-        scale = share_of_each(cases, mean)
+        scale = unit_case_weight(cases, mean)
         transpose(net, 1, 0, 1)
         for first in range(0, cases.number, BLOCK):
             rows = min(BLOCK, cases.number - first)
@@ -111,7 +111,7 @@ def vector_times_jacobian(net: Net, x: Floats, number: int, u: Floats, into: Flo
                 fill_rows(net, net.layers, plan.DE_DA, first, rows, shift(u, case * outputs))
                 pull_back(net, first, rows)
                 take_rows(net, 0, plan.DE_DA, first, rows, shift(inputs, case * n))
-            gradient(net, end, into, ZERO if piece == 0 else KEEP, STORE, like(net.space, 0.0), 0, 1, nothing(net))
+            gradient(net, end, into, ZERO if piece == 0 else KEEP, STORE, like(net.space, 0.0), 0, 1, no_prefetch(net))
     return bad
 
 
@@ -147,8 +147,8 @@ def jvp_kernel(
     )
 )  # fmt: skip
 def hvp_kernel(
-    table: Table, flat: Reals, space: Reals, r_table: Table, v: Reals, r_space: Reals, room: int, x: Reals, y: Reals,
-    labels: Labels, weights: Weights, loss: int, curve: int, mean: bool, into: Reals,
+    table: Table, flat: Reals, space: Reals, r_table: Table, v: Reals, r_space: Reals, capacity: int, x: Reals, y: Reals,
+    labels: Labels, weights: Weights, loss: int, second_derivative: int, mean: bool, into: Reals,
 ) -> tuple[int, int]:  # fmt: skip
     """R{∂E/∂(W, b)} over all cases, and what fault there is, and its row. The workspaces have room for so many."""
     net, r = network(table, flat, space), network(r_table, v, r_space)
@@ -157,19 +157,19 @@ def hvp_kernel(
     fault, row = find_fault(cases, inputs, outputs, function_of(net, net.layers)[CODE], loss)
     if fault == FINE:
         net.space[plan.ONE] = like(net.space, 1.0)
-        scale = share_of_each(cases, mean)
+        scale = unit_case_weight(cases, mean)
         transpose(net, 2, 0, 1)
         transpose(r, 2, 0, 1)
-        for piece in range(0, cases.number, room):
-            end = min(room, cases.number - piece)
+        for piece in range(0, cases.number, capacity):
+            end = min(capacity, cases.number - piece)
             for first in range(0, end, BLOCK):
                 rows = min(BLOCK, end - first)
                 load(net, cases, piece, scale, loss, first, first + rows)
                 forward(net, first, rows)
                 push_forward(net, r, PARAMETERS, first, rows)
                 backward(net, loss, GRADIENT, first, rows)
-                bend_back(net, r, loss, curve, first, rows)
-            bent_gradient(net, r, end, pointer(into), ZERO if piece == 0 else KEEP)
+                r_backward(net, r, loss, second_derivative, first, rows)
+            r_gradient(net, r, end, pointer(into), ZERO if piece == 0 else KEEP)
     return fault, row
 
 

@@ -24,7 +24,7 @@ from fnn.activations.kernels.dispatch import CODE, add_curvature, multiply_by_pr
 from fnn.compiler.intrinsics import Floats, like, shift
 from fnn.compiler.linking import linked
 from fnn.compiler.options import inline
-from fnn.equations.kernels.backprop import deltas, errors_before, nothing
+from fnn.equations.kernels.backprop import deltas, errors_before, no_prefetch
 from fnn.losses.kernels.dispatch import is_direct
 from fnn.losses.kernels.second_derivatives import output_curvature
 from fnn.network.kernels import plan
@@ -52,18 +52,18 @@ def pull_back(net: Net, first: int, rows: int) -> None:
 
 
 @linked(lambda t: types.void(net_type(t), net_type(t), types.int64, types.int64, types.int64, types.int64))
-def bend_back(net: Net, r: Net, loss: int, curve: int, first: int, rows: int) -> None:
+def r_backward(net: Net, r: Net, loss: int, second_derivative: int, first: int, rows: int) -> None:
     """From R{Aᴸ} back to every R{Δˡ}, after `backward` and `push_forward`."""
-    output_curvatures(net, r, loss, curve, first, rows)  # R3  R{∂E/∂Aᴸ} = ∂²E/∂A² R{Aᴸ}
+    output_curvatures(net, r, loss, second_derivative, first, rows)  # R3  R{∂E/∂Aᴸ} = ∂²E/∂A² R{Aᴸ}
     for layer in range(net.layers, 0, -1):
         if layer < net.layers or not is_direct(loss):
-            bent_deltas(net, r, layer, first, rows)  # R4  R{Δˡ} = R{∂E/∂Aˡ} ⊙ f′(Zˡ) + ∂E/∂Aˡ ⊙ f″(Zˡ) ⊙ R{Zˡ}
+            r_deltas(net, r, layer, first, rows)  # R4  R{Δˡ} = R{∂E/∂Aˡ} ⊙ f′(Zˡ) + ∂E/∂Aˡ ⊙ f″(Zˡ) ⊙ R{Zˡ}
         if layer > 1:
             bent_errors_before(net, r, layer, first, rows)  # R7  R{∂E/∂Aˡ⁻¹} = R{Δˡ} (Wˡ)ᵀ + Δˡ (Vˡ)ᵀ
 
 
 @linked(lambda t: types.void(net_type(t), net_type(t), types.int64, types.CPointer(t), types.int64))
-def bent_gradient(net: Net, r: Net, rows: int, into: Floats, start: int) -> None:
+def r_gradient(net: Net, r: Net, rows: int, into: Floats, start: int) -> None:
     """R{∂E/∂W} and R{∂E/∂b} over all `rows` cases, laid out as the weights are; they start from ZERO or KEEP adding."""
     for layer in range(1, net.layers + 1):
         bent_weight_gradient(net, r, layer, rows, into, start)  # R5  R{∂E/∂Wˡ} = (Aˡ⁻¹)ᵀ R{Δˡ} + R{Aˡ⁻¹}ᵀ Δˡ
@@ -91,7 +91,7 @@ def times_weights(of_a: Net, of_w: Net, of_z: Net, layer: int, first: int, rows:
         shift(of_w.weights, entry(of_w, layer, plan.W)), entry(of_w, layer, plan.W_PANEL),
         entry(of_w, layer, plan.W_ROW),
         block(of_z, layer, plan.Z, first), panel_width(of_z.space), entry(of_z, layer, plan.STRIDE),
-        start, shift(of_w.weights, entry(of_w, layer, plan.B)), STORE, like(of_z.space, 0.0), nothing(of_z),
+        start, shift(of_w.weights, entry(of_w, layer, plan.B)), STORE, like(of_z.space, 0.0), no_prefetch(of_z),
     )  # fmt: skip
 
 
@@ -107,14 +107,14 @@ def pushed_activations(net: Net, r: Net, layer: int, first: int, rows: int) -> N
 
 
 @inline
-def output_curvatures(net: Net, r: Net, loss: int, curve: int, first: int, rows: int) -> None:
+def output_curvatures(net: Net, r: Net, loss: int, second_derivative: int, first: int, rows: int) -> None:
     """R3: R{∂E/∂Aᴸ}; with a direct loss R{Δᴸ}."""
     top, stride = net.layers, entry(net, net.layers, plan.STRIDE)
     output_curvature(
-        loss, curve, function_of(net, top)[CODE],
+        loss, second_derivative, function_of(net, top)[CODE],
         block(net, top, plan.Z, first), block(net, top, plan.A, first),
         shift(net.space, entry(net, 0, plan.TARGETS) + first * stride),
-        shift(net.space, entry(net, 0, plan.SHARES) + first),
+        shift(net.space, entry(net, 0, plan.CASE_WEIGHTS) + first),
         block(r, top, plan.Z, first), block(r, top, plan.A, first),
         block(r, top, plan.DELTA if is_direct(loss) else plan.DE_DA, first),
         rows, entry(net, top, plan.UNITS), stride,
@@ -122,7 +122,7 @@ def output_curvatures(net: Net, r: Net, loss: int, curve: int, first: int, rows:
 
 
 @inline
-def bent_deltas(net: Net, r: Net, layer: int, first: int, rows: int) -> None:
+def r_deltas(net: Net, r: Net, layer: int, first: int, rows: int) -> None:
     """R4: R{Δˡ} = R{∂E/∂Aˡ} ⊙ f′(Zˡ) + ∂E/∂Aˡ ⊙ f″(Zˡ) ⊙ R{Zˡ}."""
     z, a = block(net, layer, plan.Z, first), block(net, layer, plan.A, first)
     r_delta = block(r, layer, plan.DELTA, first)
@@ -151,7 +151,7 @@ def times_transposed(of_delta: Net, of_w: Net, of_error: Net, layer: int, first:
         block(of_delta, layer, plan.DELTA, first), entry(of_delta, layer, plan.STRIDE), 1,
         shift(of_w.space, entry(of_w, layer, plan.TRANSPOSED)), units * panel, panel,
         block(of_error, layer - 1, plan.DE_DA, first), panel, entry(of_error, layer - 1, plan.STRIDE),
-        start, of_w.space, STORE, like(of_w.space, 0.0), nothing(of_w),
+        start, of_w.space, STORE, like(of_w.space, 0.0), no_prefetch(of_w),
     )  # fmt: skip
 
 
@@ -171,7 +171,7 @@ def transposed_times(of_a: Net, of_delta: Net, layer: int, rows: int, into: Floa
         block(of_a, layer - 1, plan.A, 0), 1, entry(of_a, layer - 1, plan.STRIDE),
         block(of_delta, layer, plan.DELTA, 0), panel_width(of_a.space), entry(of_delta, layer, plan.STRIDE),
         shift(into, entry(of_a, layer, plan.W)), entry(of_a, layer, plan.W_PANEL), entry(of_a, layer, plan.W_ROW),
-        start, of_a.space, STORE, like(of_a.space, 0.0), nothing(of_a),
+        start, of_a.space, STORE, like(of_a.space, 0.0), no_prefetch(of_a),
     )  # fmt: skip
 
 
@@ -184,5 +184,5 @@ def bent_bias_gradient(net: Net, r: Net, layer: int, rows: int, into: Floats, st
         shift(net.space, plan.ONE), 0, 0,
         block(r, layer, plan.DELTA, 0), panel, entry(r, layer, plan.STRIDE),
         shift(into, entry(net, layer, plan.B)), panel, panel,
-        start, net.space, STORE, like(net.space, 0.0), nothing(net),
+        start, net.space, STORE, like(net.space, 0.0), no_prefetch(net),
     )  # fmt: skip

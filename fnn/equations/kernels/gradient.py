@@ -13,7 +13,7 @@ from fnn.compiler.linking import linked
 from fnn.compiler.options import inline
 from fnn.data.kernels.cases import (
     FINE,
-    Cases,
+    CasePointers,
     Labels,
     Reals,
     Weights,
@@ -23,7 +23,7 @@ from fnn.data.kernels.cases import (
     load,
     total_weight,
 )
-from fnn.equations.kernels.backprop import ERROR_ONLY, EVERYTHING, backward, forward, gradient, nothing, transpose
+from fnn.equations.kernels.backprop import ERROR_ONLY, EVERYTHING, backward, forward, gradient, no_prefetch, transpose
 from fnn.equations.kernels.forward import BLOCK
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import COLUMNS, Net, entry, errors_of, function_of, net_type
@@ -43,7 +43,7 @@ def differentiate_kernel(
     table: npt.NDArray[np.int64],
     flat: Reals,
     space: Reals,
-    room: int,
+    capacity: int,
     x: Reals,
     y: Reals,
     labels: Labels,
@@ -60,7 +60,7 @@ def differentiate_kernel(
     """
     net = Net(table.size // COLUMNS - 1, pointer(table), pointer(flat), aligned(pointer(space)))
     cases = cases_of(x, y, labels, weights, labels[:0], sources, 0)
-    return differentiate(net, room, cases, loss, mean, wanted, pointer(into))
+    return differentiate(net, capacity, cases, loss, mean, wanted, pointer(into))
 
 
 @linked(
@@ -69,7 +69,7 @@ def differentiate_kernel(
     )
 )
 def differentiate(
-    net: Net, room: int, cases: Cases, loss: int, mean: bool, wanted: int, into: Floats
+    net: Net, capacity: int, cases: CasePointers, loss: int, mean: bool, wanted: int, into: Floats
 ) -> tuple[float, int, int]:
     outputs, code = entry(net, net.layers, plan.UNITS), function_of(net, net.layers)[CODE]
     fault, row = find_fault(cases, entry(net, 0, plan.UNITS), outputs, code, loss)
@@ -78,19 +78,19 @@ def differentiate(
     net.space[plan.ONE] = like(into, 1.0)
     if wanted != ERROR_ONLY:
         transpose(net, 1 if wanted == EVERYTHING else 2, 0, 1)
-    scale = share_of_each(cases, mean)
+    scale = unit_case_weight(cases, mean)
     total = 0.0
-    for first in range(0, cases.number, room):
-        rows = min(room, cases.number - first)
-        through(net, cases, first, scale, loss, wanted, 0, rows, True)
+    for first in range(0, cases.number, capacity):
+        rows = min(capacity, cases.number - first)
+        forward_backward(net, cases, first, scale, loss, wanted, 0, rows, True)
         total = sum_in_order(errors_of(net, 0), rows, total)
         if wanted != ERROR_ONLY:
-            gradient(net, rows, into, ZERO if first == 0 else KEEP, STORE, like(into, 0.0), 0, 1, nothing(net))
+            gradient(net, rows, into, ZERO if first == 0 else KEEP, STORE, like(into, 0.0), 0, 1, no_prefetch(net))
     return total, FINE, -1
 
 
 @inline
-def share_of_each(cases: Cases, mean: bool) -> float:
+def unit_case_weight(cases: CasePointers, mean: bool) -> float:
     """The share in E of a case of weight 1."""
     if not mean:
         return 1.0
@@ -98,8 +98,16 @@ def share_of_each(cases: Cases, mean: bool) -> float:
 
 
 @inline
-def through(
-    net: Net, cases: Cases, first: int, scale: float, loss: int, wanted: int, top: int, bottom: int, loading: bool
+def forward_backward(
+    net: Net,
+    cases: CasePointers,
+    first: int,
+    scale: float,
+    loss: int,
+    wanted: int,
+    top: int,
+    bottom: int,
+    loading: bool,
 ) -> None:
     """Forward and back, BLOCK by BLOCK, for the rows top .. bottom of the workspace."""
     for start in range(top, bottom, BLOCK):

@@ -17,20 +17,20 @@ from fnn.numerics.elementary import exp, log, log1p, sigmoid
 
 @casewise
 def cross_entropy(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, dE_da: Floats, delta: Floats, units: int
 ) -> float:
     """With targets y′, which are y unless labels are smoothed: y′ = (1 − ε)y + ε/n, for a sigmoid (1 − ε)y + ½ε."""
     smoothing = p[0]
     keep = like(a, 1.0 - smoothing)
     if code == CODE_OF_SIGMOID:
-        return sigmoid_cross_entropy(z, a, y, keep, like(a, 0.5 * smoothing), share, dE_da, delta, units)
+        return sigmoid_cross_entropy(z, a, y, keep, like(a, 0.5 * smoothing), case_weight, dE_da, delta, units)
     spread = like(a, smoothing / np.float64(units))
-    return softmax_cross_entropy(code, z, a, y, keep, spread, share, dE_da, delta, units)
+    return softmax_cross_entropy(code, z, a, y, keep, spread, case_weight, dE_da, delta, units)
 
 
 @inline
 def softmax_cross_entropy(
-    code: int, z: Floats, a: Floats, y: Floats, keep: float, spread: float, share: float, dE_da: Floats,
+    code: int, z: Floats, a: Floats, y: Floats, keep: float, spread: float, case_weight: float, dE_da: Floats,
     delta: Floats, units: int,
 ) -> float:  # fmt: skip
     """E = −Σ_d y_d log p_d = Σ_d y_d (log Σ_k e^(z_k) − z_d), p = softmax(z);  as Σ_d y_d = 1, δ_d = p_d − y_d."""
@@ -42,26 +42,34 @@ def softmax_cross_entropy(
         target = fma(y[d], keep, spread)
         if target != zero:  # 0 · ∞ counts as 0
             error += np.float64(target) * (np.float64(log_sum) - (np.float64(z[d]) - np.float64(top)))
-        divergence_slopes(code, a, target, share, dE_da, delta, d)
+        divergence_slopes(code, a, target, case_weight, dE_da, delta, d)
     return error
 
 
 @inline
 def divergence_slopes(
-    code: int, a: Floats, target: float, share: float, dE_da: Floats, delta: Floats, d: int
+    code: int, a: Floats, target: float, case_weight: float, dE_da: Floats, delta: Floats, d: int
 ) -> None:  # fmt: skip
     """With softmax ∂E/∂a_d = −y_d/a_d and δ_d = a_d − y_d; with log_softmax −y_d and e^(a_d) − y_d."""
     if code == CODE_OF_LOG_SOFTMAX:
-        dE_da[d] = -share * target
-        delta[d] = share * (exp(a[d]) - target)
+        dE_da[d] = -case_weight * target
+        delta[d] = case_weight * (exp(a[d]) - target)
     else:
-        dE_da[d] = -share * target / a[d] if target != 0 else like(a, 0.0)
-        delta[d] = share * (a[d] - target)
+        dE_da[d] = -case_weight * target / a[d] if target != 0 else like(a, 0.0)
+        delta[d] = case_weight * (a[d] - target)
 
 
 @inline
 def sigmoid_cross_entropy(
-    z: Floats, a: Floats, y: Floats, keep: float, spread: float, share: float, dE_da: Floats, delta: Floats, units: int
+    z: Floats,
+    a: Floats,
+    y: Floats,
+    keep: float,
+    spread: float,
+    case_weight: float,
+    dE_da: Floats,
+    delta: Floats,
+    units: int,
 ) -> float:
     """E = −Σ_d [y_d log a_d + (1 − y_d) log(1 − a_d)] = Σ_d [max(z_d, 0) − y_d z_d + log(1 + e^(−|z_d|))],
     ∂E/∂a_d = (a_d − y_d) / (a_d (1 − a_d)),  δ_d = a_d − y_d.
@@ -72,7 +80,7 @@ def sigmoid_cross_entropy(
         target = fma(y[d], keep, spread)
         positive = z[d] if z[d] > zero else zero
         error += np.float64(positive) - np.float64(target) * np.float64(z[d]) + np.float64(log1p(exp(-abs(z[d]))))
-        difference = share * (a[d] - target)
+        difference = case_weight * (a[d] - target)
         dE_da[d] = difference / (a[d] * (one - a[d])) if difference != zero else zero
         delta[d] = difference
     return error
@@ -80,18 +88,18 @@ def sigmoid_cross_entropy(
 
 @second_of(cross_entropy)
 def cross_entropy_second(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, r_z: Floats, r_a: Floats, r_delta: Floats,
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats, r_delta: Floats,
     units: int,
 ) -> None:  # fmt: skip
     """δ = a − y, so R{δ} = R{a}."""
-    divergence_curve(code, a, share, r_a, r_delta, units)
+    divergence_curve(code, a, case_weight, r_a, r_delta, units)
 
 
 @inline
-def divergence_curve(code: int, a: Floats, share: float, r_a: Floats, r_delta: Floats, units: int) -> None:
+def divergence_curve(code: int, a: Floats, case_weight: float, r_a: Floats, r_delta: Floats, units: int) -> None:
     """R{a_d}; with log_softmax, where δ_d = e^(a_d) − y_d, e^(a_d) R{a_d}."""
     for d in range(units):
-        r_delta[d] = share * (exp(a[d]) * r_a[d] if code == CODE_OF_LOG_SOFTMAX else r_a[d])
+        r_delta[d] = case_weight * (exp(a[d]) * r_a[d] if code == CODE_OF_LOG_SOFTMAX else r_a[d])
 
 
 @inline
@@ -106,7 +114,7 @@ def log_sum_of_exp(z: Floats, units: int) -> tuple[float, float]:
 
 @casewise
 def kl_divergence(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, dE_da: Floats, delta: Floats, units: int
 ) -> float:
     """E = Σ_d y_d (log y_d − log p_d), p = softmax(z);  as Σ_d y_d = 1, δ_d = p_d − y_d."""
     top, log_sum = log_sum_of_exp(z, units)
@@ -115,17 +123,17 @@ def kl_divergence(
         target = np.float64(y[d])
         if target != 0:  # 0 · log 0 counts as 0
             error += target * (log(target) - (np.float64(z[d]) - top - log_sum))
-        divergence_slopes(code, a, y[d], share, dE_da, delta, d)
+        divergence_slopes(code, a, y[d], case_weight, dE_da, delta, d)
     return error
 
 
 @second_of(kl_divergence)
 def kl_divergence_second(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, r_z: Floats, r_a: Floats, r_delta: Floats,
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats, r_delta: Floats,
     units: int,
 ) -> None:  # fmt: skip
     """The same as for cross-entropy."""
-    divergence_curve(code, a, share, r_a, r_delta, units)
+    divergence_curve(code, a, case_weight, r_a, r_delta, units)
 
 
 @inline
@@ -149,7 +157,7 @@ def curve_of(code: int, z: float) -> float:
 
 @casewise
 def poisson(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, dE_da: Floats, delta: Floats, units: int
 ) -> float:
     """E = Σ_d y_d log(y_d/a_d) − y_d + a_d,  ∂E/∂a_d = 1 − y_d/a_d;  δ_d = (a_d − y_d) f′/a_d, with exp a_d − y_d."""
     error = 0.0
@@ -161,14 +169,14 @@ def poisson(
         if target != 0:  # 0 · log 0 counts as 0
             error += target * (log(target) - log_mean)
             slope = 1.0 - target / mean
-        dE_da[d] = like(a, np.float64(share) * slope)
-        delta[d] = like(a, np.float64(share) * excess * ratio)
+        dE_da[d] = like(a, np.float64(case_weight) * slope)
+        delta[d] = like(a, np.float64(case_weight) * excess * ratio)
     return error
 
 
 @second_of(poisson)
 def poisson_second(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, r_z: Floats, r_a: Floats, r_delta: Floats,
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats, r_delta: Floats,
     units: int,
 ) -> None:  # fmt: skip
     """R{δ_d} = [y_d (f′/a_d)² + (a_d − y_d) f″/a_d] R{z_d}, with exp a_d R{z_d}."""
@@ -176,12 +184,12 @@ def poisson_second(
         mean, _, ratio = mean_of(code, np.float64(z[d]))
         target = np.float64(y[d])
         bend = target * ratio * ratio + (mean - target) * curve_of(code, np.float64(z[d]))
-        r_delta[d] = like(a, np.float64(share) * bend * np.float64(r_z[d]))
+        r_delta[d] = like(a, np.float64(case_weight) * bend * np.float64(r_z[d]))
 
 
 @casewise
 def gamma(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, dE_da: Floats, delta: Floats, units: int
 ) -> float:
     """E = Σ_d log(a_d/y_d) + y_d/a_d − 1,  ∂E/∂a_d = (1 − y_d/a_d)/a_d;  δ_d = (1 − y_d/a_d) f′/a_d."""
     error = 0.0
@@ -190,14 +198,14 @@ def gamma(
         target = np.float64(y[d])
         quotient = target * exp(-log_mean)
         error += log_mean - log(target) + quotient - 1.0
-        dE_da[d] = like(a, np.float64(share) * (1.0 - quotient) / mean)
-        delta[d] = like(a, np.float64(share) * (1.0 - quotient) * ratio)
+        dE_da[d] = like(a, np.float64(case_weight) * (1.0 - quotient) / mean)
+        delta[d] = like(a, np.float64(case_weight) * (1.0 - quotient) * ratio)
     return error
 
 
 @second_of(gamma)
 def gamma_second(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, r_z: Floats, r_a: Floats, r_delta: Floats,
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats, r_delta: Floats,
     units: int,
 ) -> None:  # fmt: skip
     """R{δ_d} = [(y_d/a_d) (f′/a_d)² + (1 − y_d/a_d) (f″/a_d − (f′/a_d)²)] R{z_d}, with exp y_d/a_d R{z_d}."""
@@ -206,4 +214,4 @@ def gamma_second(
         quotient = np.float64(y[d]) * exp(-log_mean)
         square = ratio * ratio
         bend = quotient * square + (1.0 - quotient) * (curve_of(code, np.float64(z[d])) - square)
-        r_delta[d] = like(a, np.float64(share) * bend * np.float64(r_z[d]))
+        r_delta[d] = like(a, np.float64(case_weight) * bend * np.float64(r_z[d]))

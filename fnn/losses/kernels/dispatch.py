@@ -43,7 +43,7 @@ def loss_type(t: types.Float) -> Any:
 
 @intrinsic
 def _call(
-    typingctx: Any, address: Any, p: Any, code: Any, z: Any, a: Any, y: Any, shares: Any, dE_da: Any, delta: Any,
+    typingctx: Any, address: Any, p: Any, code: Any, z: Any, a: Any, y: Any, case_weights: Any, dE_da: Any, delta: Any,
     errors: Any, rows: Any, units: Any, stride: Any,
 ) -> Any:  # fmt: skip
     """Call the code of a loss."""
@@ -57,7 +57,7 @@ def output_error(
     z: Floats,
     a: Floats,
     y: Floats,
-    shares: Floats,
+    case_weights: Floats,
     dE_da: Floats,
     delta: Floats,
     errors: Floats,
@@ -70,28 +70,28 @@ def output_error(
     if words[KERNEL] == 0:
         for row in range(rows):
             at = row * stride
-            error = squared_error(shift(a, at), shift(y, at), shares[row], shift(dE_da, at), units)
-            errors[row] = counted(error, shares[row])
+            error = squared_error(shift(a, at), shift(y, at), case_weights[row], shift(dE_da, at), units)
+            errors[row] = counted(error, case_weights[row])
     else:
         p = doubles(shift(words, PARAMETER))
-        _call(words[KERNEL], p, code, z, a, y, shares, dE_da, delta, errors, rows, units, stride)
+        _call(words[KERNEL], p, code, z, a, y, case_weights, dE_da, delta, errors, rows, units, stride)
 
 
 @inline
-def squared_error(a: Floats, y: Floats, share: float, dE_da: Floats, units: int) -> float:
+def squared_error(a: Floats, y: Floats, case_weight: float, dE_da: Floats, units: int) -> float:
     """E = ½ Σ_d (a_d − y_d)²,  ∂E/∂a_d = a_d − y_d."""
     error = 0.0
     for d in range(units):
         difference = a[d] - y[d]
-        dE_da[d] = share * difference
+        dE_da[d] = case_weight * difference
         error += np.float64(difference) * np.float64(difference)
     return 0.5 * error
 
 
 @inline
-def counted(value: float, share: float) -> float:
+def counted(value: float, case_weight: float) -> float:
     """The value times the case's share in the whole, in float64; a case that doesn't count may be infinite."""
-    return np.float64(share) * value if share != 0 else 0.0
+    return np.float64(case_weight) * value if case_weight != 0 else 0.0
 
 
 @inline
@@ -128,7 +128,7 @@ class LossKernel:
     ) -> None:
         function.__qualname__ = function.__name__ = name  # by which the cache on disk knows it
         self.name, self.is_direct = name, direct
-        self.curve: LossKernel | None = None  # R3, see `fnn.losses.kernels.second_derivatives`
+        self.second_derivative: LossKernel | None = None  # R3, see `fnn.losses.kernels.second_derivatives`
         self._function, self._cached, self._kind = function, cached, kind
         self._compiled: dict[types.Float, tuple[Any, int]] = {}
 
@@ -150,7 +150,7 @@ def of_units(name: str, each: Any, *, cached: bool = True) -> LossKernel:
     """The same from a formula that can be called in jitted code."""
 
     def kernel(
-        p: Floats, code: int, z: Floats, a: Floats, y: Floats, shares: Floats, dE_da: Floats, delta: Floats,
+        p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weights: Floats, dE_da: Floats, delta: Floats,
         errors: Floats, rows: int, units: int, stride: int,
     ) -> None:  # fmt: skip
         for row in range(rows):
@@ -158,8 +158,8 @@ def of_units(name: str, each: Any, *, cached: bool = True) -> LossKernel:
             for i in range(row * stride, row * stride + units):
                 error, slope = each(p, np.float64(a[i]), np.float64(y[i]))
                 total += error
-                dE_da[i] = like(a, counted(slope, shares[row]))
-            errors[row] = counted(total, shares[row])
+                dE_da[i] = like(a, counted(slope, case_weights[row]))
+            errors[row] = counted(total, case_weights[row])
 
     return LossKernel(name, kernel, direct=False, cached=cached)
 
@@ -185,15 +185,15 @@ def casewise(formula: Callable[..., float]) -> LossKernel:
     each = inline(formula)
 
     def kernel(
-        p: Floats, code: int, z: Floats, a: Floats, y: Floats, shares: Floats, dE_da: Floats, delta: Floats,
+        p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weights: Floats, dE_da: Floats, delta: Floats,
         errors: Floats, rows: int, units: int, stride: int,
     ) -> None:  # fmt: skip
         for row in range(rows):
             at = row * stride
             error = each(
-                p, code, shift(z, at), shift(a, at), shift(y, at), shares[row], shift(dE_da, at), shift(delta, at),
+                p, code, shift(z, at), shift(a, at), shift(y, at), case_weights[row], shift(dE_da, at), shift(delta, at),
                 units,
             )  # fmt: skip
-            errors[row] = counted(error, shares[row])
+            errors[row] = counted(error, case_weights[row])
 
     return LossKernel(formula.__name__, kernel, direct=True)

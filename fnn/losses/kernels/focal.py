@@ -19,17 +19,17 @@ def power(base_log: float, exponent: float) -> float:
 
 @casewise
 def focal(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, dE_da: Floats, delta: Floats, units: int
 ) -> float:
     """Cross-entropy in which each term is multiplied by (1 − the probability of what was the case)^γ."""
     if code == CODE_OF_SIGMOID:
-        return sigmoid_focal(p[0], z, a, y, share, dE_da, delta, units)
-    return softmax_focal(p[0], z, a, y, share, dE_da, delta, units)
+        return sigmoid_focal(p[0], z, a, y, case_weight, dE_da, delta, units)
+    return softmax_focal(p[0], z, a, y, case_weight, dE_da, delta, units)
 
 
 @inline
 def softmax_focal(
-    gamma: float, z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int
+    gamma: float, z: Floats, a: Floats, y: Floats, case_weight: float, dE_da: Floats, delta: Floats, units: int
 ) -> float:
     """E = −Σ_d y_d q_d^γ log a_d,  q = 1 − a;  h_d = a_d ∂E/∂a_d = y_d q_d^γ (γ a_d (log a_d)/q_d − 1),
     δ_d = h_d − a_d Σ_k h_k.
@@ -46,16 +46,16 @@ def softmax_focal(
         if weight != 0:
             error -= weight * log_a
         total += h
-        dE_da[d] = like(a, np.float64(share) * h / p_d if h != 0 else 0.0)
-        delta[d] = like(a, np.float64(share) * h)
+        dE_da[d] = like(a, np.float64(case_weight) * h / p_d if h != 0 else 0.0)
+        delta[d] = like(a, np.float64(case_weight) * h)
     for d in range(units):
-        delta[d] -= like(a, np.float64(share) * np.float64(a[d]) * total)
+        delta[d] -= like(a, np.float64(case_weight) * np.float64(a[d]) * total)
     return error
 
 
 @inline
 def sigmoid_focal(
-    gamma: float, z: Floats, a: Floats, y: Floats, share: float, dE_da: Floats, delta: Floats, units: int
+    gamma: float, z: Floats, a: Floats, y: Floats, case_weight: float, dE_da: Floats, delta: Floats, units: int
 ) -> float:
     """E = −Σ_d [y_d b_d^γ log a_d + (1 − y_d) a_d^γ log b_d],  b = 1 − a,
     δ_d = y_d b_d^γ (γ a_d log a_d − b_d) − (1 − y_d) a_d^γ (γ b_d log b_d − a_d) = a_d b_d ∂E/∂a_d.
@@ -69,26 +69,26 @@ def sigmoid_focal(
         yes, no = target * power(log_b, gamma), (1.0 - target) * power(log_a, gamma)
         error -= yes * log_a + no * log_b
         slope = yes * (gamma * a_d * log_a - b_d) - no * (gamma * b_d * log_b - a_d)
-        dE_da[d] = like(a, np.float64(share) * slope / (a_d * b_d) if slope != 0 else 0.0)
-        delta[d] = like(a, np.float64(share) * slope)
+        dE_da[d] = like(a, np.float64(case_weight) * slope / (a_d * b_d) if slope != 0 else 0.0)
+        delta[d] = like(a, np.float64(case_weight) * slope)
     return error
 
 
 @second_of(focal)
 def focal_second(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, share: float, r_z: Floats, r_a: Floats, r_delta: Floats,
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats, r_delta: Floats,
     units: int,
 ) -> None:  # fmt: skip
     """The derivatives of both kinds of δ."""
     if code == CODE_OF_SIGMOID:
-        sigmoid_focal_second(p[0], z, y, share, r_z, r_delta, units)
+        sigmoid_focal_second(p[0], z, y, case_weight, r_z, r_delta, units)
     else:
-        softmax_focal_second(p[0], z, y, share, r_z, r_delta, units)
+        softmax_focal_second(p[0], z, y, case_weight, r_z, r_delta, units)
 
 
 @inline
 def softmax_focal_second(
-    gamma: float, z: Floats, y: Floats, share: float, r_z: Floats, r_delta: Floats, units: int
+    gamma: float, z: Floats, y: Floats, case_weight: float, r_z: Floats, r_delta: Floats, units: int
 ) -> None:
     """R{δ_d} = R{h_d} − R{a_d} Σ_k h_k − a_d Σ_k R{h_k};  R{a_d} = a_d (R{z_d} − Σ_k a_k R{z_k}) and
     R{h_d} = y_d γ q_d^(γ−1) (2 + log a_d − (γ − 1) a_d (log a_d)/q_d) R{a_d}.
@@ -104,7 +104,7 @@ def softmax_focal_second(
         r_total += r_h
     for d in range(units):
         _, r_h, p_d, r_p = softmax_focal_term(gamma, np.float64(z[d]) - top - log_sum, np.float64(y[d]), r_z[d] - mean)
-        r_delta[d] = like(z, np.float64(share) * (r_h - r_p * total - p_d * r_total))
+        r_delta[d] = like(z, np.float64(case_weight) * (r_h - r_p * total - p_d * r_total))
 
 
 @inline
@@ -124,7 +124,7 @@ def softmax_focal_term(gamma: float, log_a: float, y: float, r_log_a: float) -> 
 
 @inline
 def sigmoid_focal_second(
-    gamma: float, z: Floats, y: Floats, share: float, r_z: Floats, r_delta: Floats, units: int
+    gamma: float, z: Floats, y: Floats, case_weight: float, r_z: Floats, r_delta: Floats, units: int
 ) -> None:
     """R{δ_d} = {y_d b^γ [ab(γ(1 + log a) + 1) − γa(γ a log a − b)] + the same with y, a for 1 − y, b} R{z_d}."""
     for d in range(units):
@@ -133,7 +133,7 @@ def sigmoid_focal_second(
         log_a, log_b = -rest if x > 0 else x - rest, -x - rest if x > 0 else -rest
         bend = target * power(log_b, gamma) * sigmoid_focal_bend(gamma, log_a, log_b)
         bend += (1.0 - target) * power(log_a, gamma) * sigmoid_focal_bend(gamma, log_b, log_a)
-        r_delta[d] = like(z, np.float64(share) * bend * np.float64(r_z[d]))
+        r_delta[d] = like(z, np.float64(case_weight) * bend * np.float64(r_z[d]))
 
 
 @inline

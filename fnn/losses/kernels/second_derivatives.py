@@ -27,7 +27,7 @@ def curve_type(t: types.Float) -> Any:
 
 @intrinsic
 def _call(
-    typingctx: Any, address: Any, p: Any, code: Any, z: Any, a: Any, y: Any, shares: Any, r_z: Any, r_a: Any,
+    typingctx: Any, address: Any, p: Any, code: Any, z: Any, a: Any, y: Any, case_weights: Any, r_z: Any, r_a: Any,
     into: Any, rows: Any, units: Any, stride: Any,
 ) -> Any:  # fmt: skip
     """Call the code of a loss's R3."""
@@ -37,12 +37,12 @@ def _call(
 @inline
 def output_curvature(
     loss: int,
-    curve: int,
+    second_derivative: int,
     code: int,
     z: Floats,
     a: Floats,
     y: Floats,
-    shares: Floats,
+    case_weights: Floats,
     r_z: Floats,
     r_a: Floats,
     into: Floats,
@@ -52,7 +52,7 @@ def output_curvature(
 ) -> None:
     """R3 for a block of cases: R{∂E/∂A} or, if the loss is direct, R{Δ}; `curve` is where its code starts."""
     p = doubles(shift(words_at(loss), PARAMETER))
-    _call(curve, p, code, z, a, y, shares, r_z, r_a, into, rows, units, stride)
+    _call(second_derivative, p, code, z, a, y, case_weights, r_z, r_a, into, rows, units, stride)
 
 
 def second_of(loss: LossKernel) -> Callable[[Callable[..., Any]], LossKernel]:
@@ -64,8 +64,10 @@ def second_of(loss: LossKernel) -> Callable[[Callable[..., Any]], LossKernel]:
 
     def decorate(formula: Callable[..., Any]) -> LossKernel:
         each = inline(formula)
-        loss.curve = of_cases(formula.__name__, each) if loss.is_direct else of_units(formula.__name__, each)
-        return loss.curve
+        loss.second_derivative = (
+            of_cases(formula.__name__, each) if loss.is_direct else of_units(formula.__name__, each)
+        )
+        return loss.second_derivative
 
     return decorate
 
@@ -74,13 +76,13 @@ def of_units(name: str, second: Any, *, cached: bool = True) -> LossKernel:
     """The code for a loss whose units are alike."""
 
     def kernel(
-        p: Floats, code: int, z: Floats, a: Floats, y: Floats, shares: Floats, r_z: Floats, r_a: Floats,
+        p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weights: Floats, r_z: Floats, r_a: Floats,
         r_dE_da: Floats, rows: int, units: int, stride: int,
     ) -> None:  # fmt: skip
         for row in range(rows):
             for i in range(row * stride, row * stride + units):
                 curvature = second(p, np.float64(a[i]), np.float64(y[i]))
-                r_dE_da[i] = like(a, counted(curvature * np.float64(r_a[i]), shares[row]))
+                r_dE_da[i] = like(a, counted(curvature * np.float64(r_a[i]), case_weights[row]))
 
     return LossKernel(name, kernel, direct=False, cached=cached, kind=curve_type)
 
@@ -89,13 +91,13 @@ def of_cases(name: str, each: Any) -> LossKernel:
     """The code for a loss that looks at all units of a case."""
 
     def kernel(
-        p: Floats, code: int, z: Floats, a: Floats, y: Floats, shares: Floats, r_z: Floats, r_a: Floats,
+        p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weights: Floats, r_z: Floats, r_a: Floats,
         r_delta: Floats, rows: int, units: int, stride: int,
     ) -> None:  # fmt: skip
         for row in range(rows):
             at = row * stride
             each(
-                p, code, shift(z, at), shift(a, at), shift(y, at), shares[row], shift(r_z, at), shift(r_a, at),
+                p, code, shift(z, at), shift(a, at), shift(y, at), case_weights[row], shift(r_z, at), shift(r_a, at),
                 shift(r_delta, at), units,
             )  # fmt: skip
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from fnn.activations.kernels.dispatch import CODE, CODE_OF_SIGMOID, NUMBERS
+from fnn.activations.kernels.dispatch import CODE, CODE_OF_SIGMOID, DESCRIPTOR_SIZE
 from fnn.compiler.intrinsics import Floats, shift
 from fnn.compiler.options import inline
 from fnn.network.kernels import plan
@@ -67,8 +67,8 @@ def lay_out_narrow(sizes: Sequence[int], functions: Sequence[int], outputs_code:
         table[row + plan.UNITS], table[row + plan.STRIDE] = units, stride
         if layer > 0:
             inputs = sizes[layer - 1]
-            function = functions[(layer - 1) * NUMBERS : layer * NUMBERS]
-            table[row + plan.FUNCTION : row + plan.FUNCTION + NUMBERS] = function
+            function = functions[(layer - 1) * DESCRIPTOR_SIZE : layer * DESCRIPTOR_SIZE]
+            table[row + plan.FUNCTION : row + plan.FUNCTION + DESCRIPTOR_SIZE] = function
             table[row + KIND] = IN_PLACE if function[CODE] == CODE_OF_SIGMOID else BY_CALL
             table[row + plan.COMPACT] = compact
             compact += (inputs + 1) * units
@@ -82,7 +82,7 @@ def lay_out_narrow(sizes: Sequence[int], functions: Sequence[int], outputs_code:
         if layer > 0:
             place(layer, plan.Z, stride * units)
     place(0, plan.TARGETS, stride * sizes[-1])
-    place(0, plan.SHARES, stride)
+    place(0, plan.CASE_WEIGHTS, stride)
     place(0, ERRORS, 2 * stride)
     place(0, ONES, stride * max(sizes))
     if outputs_code != 0:

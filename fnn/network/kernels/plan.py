@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from numba import types
 from numba.extending import register_jitable
 
-from fnn.activations.kernels.dispatch import NUMBERS
+from fnn.activations.kernels.dispatch import DESCRIPTOR_SIZE
 from fnn.compiler.intrinsics import Floats, Integers, doubles, shift
 from fnn.compiler.options import inline
 
@@ -37,7 +37,7 @@ WIDTH: Final = 16  # columns of Z_l and of W_l to compute: whole vectors, where 
 COLUMNS: Final = 17
 # Layer 0 has no Z, no Δ and no W; its row says where the cases' targets, shares in the error and errors are.
 TARGETS: Final = Z
-SHARES: Final = DELTA
+CASE_WEIGHTS: Final = DELTA
 ERRORS: Final = TRANSPOSED
 MULTIPLICATIONS: Final = W  # of the forward pass, for a case
 
@@ -120,8 +120,8 @@ def fill(
         at += rows * stride
         if layer > 0:
             inputs = sizes[layer - 1]
-            for i in range(NUMBERS):
-                table[row + FUNCTION + i] = functions[(layer - 1) * NUMBERS + i]
+            for i in range(DESCRIPTOR_SIZE):
+                table[row + FUNCTION + i] = functions[(layer - 1) * DESCRIPTOR_SIZE + i]
             table[row + WIDTH] = rounded(units, lanes) if packed else units
             table[row + Z] = at
             at += rows * stride
@@ -135,7 +135,11 @@ def fill(
             multiplications += inputs * units
     forward = at
     table[MULTIPLICATIONS] = multiplications
-    table[TARGETS], table[SHARES], table[ERRORS] = at, at + rows * stride, at + rows * stride + rounded(rows, lanes)
+    table[TARGETS], table[CASE_WEIGHTS], table[ERRORS] = (
+        at,
+        at + rows * stride,
+        at + rows * stride + rounded(rows, lanes),
+    )
     at += rows * stride + 3 * rounded(rows, lanes)  # errors are float64, twice as wide as float32
     for layer in range(layers + 1):
         row = layer * COLUMNS

@@ -7,12 +7,12 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 from numba import types
 
-from fnn.activations.kernels.dispatch import CODE, NUMBERS
+from fnn.activations.kernels.dispatch import CODE, DESCRIPTOR_SIZE
 from fnn.compiler.intrinsics import LINE, Floats, Integers, address, aligned, shift
 from fnn.compiler.memory import allocate, integers, is_null, release
 from fnn.compiler.options import inline
 from fnn.data.kernels import cases
-from fnn.data.kernels.cases import Cases
+from fnn.data.kernels.cases import CasePointers
 from fnn.losses.kernels.dispatch import suits
 from fnn.network.kernels.plan import COLUMNS, Net, Sizes, fill, rounded
 from fnn.numerics.microkernel import panel_width
@@ -82,7 +82,7 @@ def size_of(spec: Integers, layer: int) -> int:
 @inline
 def activation_of(spec: Integers, layer: int) -> Integers:
     """The activation of a layer, l ≥ 1."""
-    return shift(spec, 2 + spec[0] + (layer - 1) * NUMBERS)
+    return shift(spec, 2 + spec[0] + (layer - 1) * DESCRIPTOR_SIZE)
 
 
 @inline
@@ -106,9 +106,9 @@ def unfit(problem: Problem) -> int:
 
 
 @inline
-def cases_in(problem: Problem, order: Integers, has_order: bool) -> Cases:
+def cases_in(problem: Problem, order: Integers, has_order: bool) -> CasePointers:
     """The cases as the kernels take them."""
-    return Cases(
+    return CasePointers(
         problem.x.rows, problem.x.at, problem.y.at, problem.labels.at, problem.weights.at, order, problem.labelled,
         problem.weighted, has_order, 0,
     )  # fmt: skip

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
-from fnn.activations.kernels.dispatch import CODE, NUMBERS
+from fnn.activations.kernels.dispatch import CODE, DESCRIPTOR_SIZE
 from fnn.compiler.intrinsics import LINE, Floats, Integers, address, aligned, like, shift
 from fnn.compiler.linking import entry_point
 from fnn.compiler.memory import allocate, is_null, release
 from fnn.compiler.options import inline
 from fnn.data.kernels import cases
-from fnn.data.kernels.cases import Cases, copy, find_fault, is_finite
+from fnn.data.kernels.cases import CasePointers, copy, find_fault, is_finite
 from fnn.equations.kernels.backprop import EVERYTHING, transpose
 from fnn.equations.kernels.forward import BLOCK, descend_flat, outputs
 from fnn.equations.kernels.gradient import PIECE, differentiate
@@ -55,8 +55,8 @@ from fnn.njit.kernels.arguments import (
 )
 from fnn.optimizers.kernels import abi
 from fnn.training.kernels.barrier import SIZE
-from fnn.training.kernels.descend import HANDS, ROOM, STOPPED, descend, relay_weights
-from fnn.training.kernels.phases import Method
+from fnn.training.kernels.descend import CAPACITY, CURSOR_SIZE, STOPPED, descend, pack_weights
+from fnn.training.kernels.phases import UpdateRule
 
 
 @entry_point(lambda t: types.int64(network_type(t), types.int64))
@@ -104,13 +104,13 @@ def differentiate_all(
     status = unfit(problem)
     if status != FINE:
         return 0.0, status
-    room = min(problem.x.rows, PIECE)
-    work = claim(problem.network, room, False, workspace)
+    capacity = min(problem.x.rows, PIECE)
+    work = claim(problem.network, capacity, False, workspace)
     error, status = 0.0, work.status
     if status == FINE:
         # Without an order the place of a case is its number.
         every = cases_in(problem, problem.labels.at, False)
-        error, status, _ = differentiate(work.net, room, every, problem.loss, problem.mean, wanted, into.at)
+        error, status, _ = differentiate(work.net, capacity, every, problem.loss, problem.mean, wanted, into.at)
     discard(work, workspace)
     return error, status
 
@@ -162,7 +162,7 @@ def is_rate(w: Floats, eta: float) -> bool:
 @entry_point(lambda t: types.int64(network_type(t), network_type(t), types.float64, matrix_type(t)))
 def update_all(network: Network, grads: Network, eta: float, into: Matrix[Floats]) -> int:
     """G1 for whole networks of one architecture."""
-    for i in range(2 + (1 + NUMBERS) * network.spec[0]):
+    for i in range(2 + (1 + DESCRIPTOR_SIZE) * network.spec[0]):
         if network.spec[i] != grads.spec[i]:
             return STRUCTURE
     w = network.flat
@@ -197,7 +197,7 @@ class Prepared(NamedTuple):
     """What a run starts from, unless the status says why it can't; release the order and the table afterwards."""
 
     status: int
-    every: Cases
+    every: CasePointers
     table: Integers
 
 
@@ -225,36 +225,40 @@ def prepared(problem: Problem, batch: int, seed: int, epochs: int, into: Matrix[
 
 @inline
 def run(
-    problem: Problem, every: Cases, table: Integers, eta: float, batch: int, seed: int, epochs: int, history: Floats,
+    problem: Problem, every: CasePointers, table: Integers, eta: float, batch: int, seed: int, epochs: int, history: Floats,
     into: Matrix[Floats],
 ) -> int:  # fmt: skip
     """Pack, descend, unpack."""
     batch = min(batch, every.number)
-    flat, room = problem.network.flat, min(batch, ROOM)
-    sizes = laid_out(problem.network, room, True, table)
+    flat, capacity = problem.network.flat, min(batch, CAPACITY)
+    sizes = laid_out(problem.network, capacity, True, table)
     weights, space = allocate(flat, sizes.weights + LINE), allocate(flat, sizes.whole + LINE)
-    large = allocate(flat, (sizes.weights if batch > ROOM else 0) + LINE)
-    clock, sums, numbers = allocate(table, HANDS + SIZE), allocate(history, 2), allocate(flat, abi.NUMBERS)
+    gradient_buffer = allocate(flat, (sizes.weights if batch > CAPACITY else 0) + LINE)
+    cursor, sums, coefficients = (
+        allocate(table, CURSOR_SIZE + SIZE),
+        allocate(history, 2),
+        allocate(flat, abi.COEFFICIENTS),
+    )
     status = MEMORY
-    have_buffers = not (is_null(weights) or is_null(space) or is_null(large))
-    if have_buffers and not (is_null(clock) or is_null(sums) or is_null(numbers)):
+    have_buffers = not (is_null(weights) or is_null(space) or is_null(gradient_buffer))
+    if have_buffers and not (is_null(cursor) or is_null(sums) or is_null(coefficients)):
         net = Net(problem.network.spec[0], table, aligned(weights), aligned(space))
-        relay_weights(net, flat, True)
+        pack_weights(net, flat, True)
         net.space[plan.ONE] = like(flat, 1.0)
         transpose(net, 2, 0, 1)
         steps = (every.number + batch - 1) // batch * epochs
-        numbers[abi.ETA] = like(flat, eta)
-        descent = Method(0, 0, table, flat, numbers, 0)
+        coefficients[abi.ETA] = like(flat, eta)
+        descent = UpdateRule(0, 0, table, flat, coefficients, 0)
         descend(
-            0, 1, shift(clock, HANDS), net, room, aligned(large), every, problem.loss, problem.mean, descent,
-            batch, seed, steps, clock, sums, history, clock, False,
+            0, 1, shift(cursor, CURSOR_SIZE), net, capacity, aligned(gradient_buffer), every, problem.loss, problem.mean, descent,
+            batch, seed, steps, cursor, sums, history, cursor, False,
         )  # fmt: skip
-        relay_weights(net, into.at, False)
-        status = DIVERGED if clock[STOPPED] != 0 or not is_finite(into.at, into.columns) else FINE
+        pack_weights(net, into.at, False)
+        status = DIVERGED if cursor[STOPPED] != 0 or not is_finite(into.at, into.columns) else FINE
     release(weights)
     release(space)
-    release(large)
-    release(clock)
+    release(gradient_buffer)
+    release(cursor)
     release(sums)
-    release(numbers)
+    release(coefficients)
     return status

@@ -13,13 +13,13 @@ from fnn.compiler.intrinsics import Floats, Integers, doubles, like, shift
 from fnn.compiler.options import inline
 from fnn.njit.kernels.arguments import BEYOND, FINE, RATE
 from fnn.optimizers.kernels import abi
-from fnn.optimizers.kernels.rules import MOST_NUMBERS
+from fnn.optimizers.kernels.rules import MAX_RULE_COEFFICIENTS
 
 # The words: the addresses of the rule for float32 and for float64; how many vectors of state; whether every step needs
 # all cases; how the rule's numbers follow from η; what each vector of state starts from; and so on.
 RULE, STATES, NEEDS_ALL, FORMULA, ROOT_AT = 0, 2, 3, 4, 5
 START, DECAY, DECAY_BIASES, BETA_1, BETA_2, NUMBERS = 6, 9, 10, 11, 12, 13
-SCHEDULE: Final = NUMBERS + MOST_NUMBERS  # its code, and five words of its own
+SCHEDULE: Final = NUMBERS + MAX_RULE_COEFFICIENTS  # its code, and five words of its own
 WARM_UPS: Final = SCHEDULE + 6  # how many; of each, from the innermost on, its steps and those of all around it
 
 FIXED, OF_RATE, OF_ADAM, OF_NADAM = range(4)  # formulas
@@ -59,16 +59,16 @@ def half_wave(start: float, end: float, way: float) -> float:
 @inline
 def scheduled(words: Integers, step: int) -> float:
     """η of a schedule that is no warm-up."""
-    code, numbers, value = words[0], shift(words, 1), doubles(shift(words, 1))
+    code, coefficients, value = words[0], shift(words, 1), doubles(shift(words, 1))
     eta = value[0]
     if code == STEP_DECAY:
-        eta = eta * power(value[1], step // numbers[2])
+        eta = eta * power(value[1], step // coefficients[2])
     elif code == EXPONENTIAL:
         eta = eta * power(value[1], step)
     elif code == INVERSE_TIME:
-        eta = eta / (1 + step / numbers[1])
+        eta = eta / (1 + step / coefficients[1])
     elif code == COSINE:
-        eta = half_wave(eta, value[1], min(step / numbers[2], 1.0))
+        eta = half_wave(eta, value[1], min(step / coefficients[2], 1.0))
     elif code == ONE_CYCLE:
         start, end, top, fall = value[1], value[2], value[3], value[4]
         if step <= top:
@@ -79,11 +79,11 @@ def scheduled(words: Integers, step: int) -> float:
 
 
 @inline
-def rate(recipe: Integers, step: int) -> float:
+def rate(words: Integers, step: int) -> float:
     """η of a step."""
-    count, pair = recipe[WARM_UPS], shift(recipe, WARM_UPS + 1)
+    count, pair = words[WARM_UPS], shift(words, WARM_UPS + 1)
     before = pair[0] + pair[1] if count > 0 else 0
-    eta = scheduled(shift(recipe, SCHEDULE), max(step - before, 0))
+    eta = scheduled(shift(words, SCHEDULE), max(step - before, 0))
     for _ in range(count):
         eta = eta * min((max(step - pair[1], 0) + 1) / pair[0], 1.0)
         pair = shift(pair, 2)
@@ -91,28 +91,28 @@ def rate(recipe: Integers, step: int) -> float:
 
 
 @inline
-def fill_numbers(recipe: Integers, step: int, into: Floats) -> int:
+def fill_coefficients(words: Integers, step: int, into: Floats) -> int:
     """The numbers of a step, as `Optimizer.table` has them; returns what is wrong with them, or FINE."""
-    value, formula = doubles(recipe), recipe[FORMULA]
-    eta = rate(recipe, step)
+    value, formula = doubles(words), words[FORMULA]
+    eta = rate(words, step)
     if not (eta >= 0 and eta < np.inf):
         return RATE
     into[abi.ETA], into[abi.KEEP] = like(into, eta), like(into, 1 - eta * value[DECAY])
     into[abi.KEEP_BIASES] = like(into, value[DECAY_BIASES])
-    of_rule = shift(into, abi.OF_RULE)
-    for i in range(MOST_NUMBERS):
+    of_rule = shift(into, abi.RULE_COEFFICIENTS)
+    for i in range(MAX_RULE_COEFFICIENTS):
         of_rule[i] = like(into, value[NUMBERS + i])
     if formula == OF_RATE:
         of_rule[0] = like(into, eta)
     elif formula != FIXED:
         beta_1, now = value[BETA_1], 1 - power(value[BETA_1], step + 1)
-        of_rule[recipe[ROOT_AT]] = like(into, math.sqrt(1 / (1 - power(value[BETA_2], step + 1))))
+        of_rule[words[ROOT_AT]] = like(into, math.sqrt(1 / (1 - power(value[BETA_2], step + 1))))
         if formula == OF_ADAM:
             of_rule[0] = like(into, eta / now)
         else:
             of_rule[0] = like(into, eta * beta_1 / (1 - power(beta_1, step + 2)))
             of_rule[1] = like(into, eta * (1 - beta_1) / now)
     is_within = np.isfinite(into[abi.ETA]) and into[abi.KEEP] >= 0
-    for i in range(MOST_NUMBERS):
+    for i in range(MAX_RULE_COEFFICIENTS):
         is_within = is_within and np.isfinite(of_rule[i])
     return FINE if is_within else BEYOND

@@ -16,7 +16,7 @@ from fnn.compiler.intrinsics import Floats, fma, like, shift
 from fnn.compiler.linking import OnDemand
 from fnn.compiler.options import inline, intrinsic
 
-MOST_NUMBERS: Final = 8  # of a rule
+MAX_RULE_COEFFICIENTS: Final = 8  # of a rule
 
 
 def rule_type(t: types.Float) -> Any:
@@ -32,8 +32,8 @@ class Rule(OnDemand):
     def __init__(self, scalar: Callable[..., Any], states: int) -> None:
         code = scalar.__code__
         self.states = states  # vectors of state
-        self.numbers = code.co_varnames[2 + states : code.co_argcount]  # their names, in order
-        kernel = _lifted(scalar, states, len(self.numbers))
+        self.coefficients = code.co_varnames[2 + states : code.co_argcount]  # their names, in order
+        kernel = _lifted(scalar, states, len(self.coefficients))
         kernel.__qualname__ = f"{scalar.__name__}.{kernel.__name__}"  # its name in the cache on disk
         super().__init__(kernel, rule_type)
 
@@ -49,8 +49,8 @@ def _first(count: int) -> Any:
     @intrinsic
     def load(typingctx: Any, p: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            places = [builder.gep(arguments[0], [ir.Constant(ir.IntType(64), i)]) for i in range(count)]
-            return context.make_tuple(builder, signature.return_type, [builder.load(place) for place in places])
+            descriptor = [builder.gep(arguments[0], [ir.Constant(ir.IntType(64), i)]) for i in range(count)]
+            return context.make_tuple(builder, signature.return_type, [builder.load(place) for place in descriptor])
 
         return types.UniTuple(p.dtype, count)(p), codegen
 
@@ -64,23 +64,25 @@ def _lifted(scalar: Callable[..., Any], states: int, count: int) -> Callable[...
     """
     f, load = inline(scalar), _first(count)
 
-    def stateless(w: Floats, g: Floats, s: Floats, stride: int, numbers: Floats, keep: float, number: int) -> None:
-        c = load(numbers)
+    def stateless(w: Floats, g: Floats, s: Floats, stride: int, coefficients: Floats, keep: float, number: int) -> None:
+        c = load(coefficients)
         for i in range(number):
             w[i] = f(keep * w[i], g[i], *c)
 
-    def with_one(w: Floats, g: Floats, s: Floats, stride: int, numbers: Floats, keep: float, number: int) -> None:
-        c = load(numbers)
+    def with_one(w: Floats, g: Floats, s: Floats, stride: int, coefficients: Floats, keep: float, number: int) -> None:
+        c = load(coefficients)
         for i in range(number):
             w[i], s[i] = f(keep * w[i], g[i], s[i], *c)
 
-    def with_two(w: Floats, g: Floats, s: Floats, stride: int, numbers: Floats, keep: float, number: int) -> None:
-        c, s_2 = load(numbers), shift(s, stride)
+    def with_two(w: Floats, g: Floats, s: Floats, stride: int, coefficients: Floats, keep: float, number: int) -> None:
+        c, s_2 = load(coefficients), shift(s, stride)
         for i in range(number):
             w[i], s[i], s_2[i] = f(keep * w[i], g[i], s[i], s_2[i], *c)
 
-    def with_three(w: Floats, g: Floats, s: Floats, stride: int, numbers: Floats, keep: float, number: int) -> None:
-        c, s_2, s_3 = load(numbers), shift(s, stride), shift(s, 2 * stride)
+    def with_three(
+        w: Floats, g: Floats, s: Floats, stride: int, coefficients: Floats, keep: float, number: int
+    ) -> None:
+        c, s_2, s_3 = load(coefficients), shift(s, stride), shift(s, 2 * stride)
         for i in range(number):
             w[i], s[i], s_2[i], s_3[i] = f(keep * w[i], g[i], s[i], s_2[i], s_3[i], *c)
 

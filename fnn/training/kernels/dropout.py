@@ -10,14 +10,14 @@ import numpy as np
 from fnn.compiler.intrinsics import Integers, like, shift
 from fnn.compiler.linking import OnDemand
 from fnn.compiler.options import inline
-from fnn.data.kernels.cases import Cases, load
+from fnn.data.kernels.cases import CasePointers, load
 from fnn.equations.kernels.backprop import activations, deltas, errors_before, output_errors, weighted_inputs
 from fnn.equations.kernels.forward import BLOCK
 from fnn.losses.kernels.dispatch import is_direct
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, block, entry
 from fnn.numerics.random import GOLDEN, mixed
-from fnn.optimizers.kernels.abi import PLACES
+from fnn.optimizers.kernels.abi import DESCRIPTOR_SIZE
 from fnn.training.kernels.phases import cases_phase_type
 
 _S11 = np.uint64(11)
@@ -25,7 +25,7 @@ _DROPPING = np.uint64(0xD6E8FEB86659FD93)  # another sequence than that which sh
 
 
 def dropout_phase(
-    net: Net, cases: Cases, first: int, scale: float, loss: int, top: int, bottom: int, places: Integers, seed: int,
+    net: Net, cases: CasePointers, first: int, scale: float, loss: int, top: int, bottom: int, descriptor: Integers, seed: int,
     epoch: int,
 ) -> None:  # fmt: skip
     """Forward and back, BLOCK by BLOCK, for the rows top .. bottom of the workspace."""
@@ -34,19 +34,19 @@ def dropout_phase(
         rows = min(BLOCK, bottom - start)
         place = first + start
         load(net, cases, first, scale, loss, start, start + rows)
-        drop(net, 0, plan.A, start, rows, place, places, run)
+        drop(net, 0, plan.A, start, rows, place, descriptor, run)
         for layer in range(1, net.layers + 1):
             weighted_inputs(net, layer, start, rows)
             activations(net, layer, start, rows)
             if layer < net.layers:
-                drop(net, layer, plan.A, start, rows, place, places, run)
+                drop(net, layer, plan.A, start, rows, place, descriptor, run)
         output_errors(net, loss, start, rows)
         for layer in range(net.layers, 0, -1):
             if layer < net.layers:
-                drop(net, layer, plan.DE_DA, start, rows, place, places, run)
+                drop(net, layer, plan.DE_DA, start, rows, place, descriptor, run)
                 activations(net, layer, start, rows)  # f′ may be formed from what was dropped
                 deltas(net, layer, start, rows)
-                drop(net, layer, plan.A, start, rows, place, places, run)
+                drop(net, layer, plan.A, start, rows, place, descriptor, run)
             elif not is_direct(loss):
                 deltas(net, layer, start, rows)
             if layer > 1:
@@ -55,14 +55,14 @@ def dropout_phase(
 
 @inline
 def drop(
-    net: Net, layer: int, column: int, start: int, rows: int, place: int, places: Integers, run: np.uint64
+    net: Net, layer: int, column: int, start: int, rows: int, place: int, descriptor: Integers, run: np.uint64
 ) -> None:
     """Set an array of the layer to 0 at the units that are dropped, and divide the rest by the part that is kept."""
-    threshold = np.uint64(places[PLACES + layer])
-    if places[PLACES + layer] == 0:
+    threshold = np.uint64(descriptor[DESCRIPTOR_SIZE + layer])
+    if descriptor[DESCRIPTOR_SIZE + layer] == 0:
         return
     values, units = block(net, layer, column, start), entry(net, layer, plan.UNITS)
-    scale, zero = like(values, 1.0 / (1.0 - places[PLACES + layer] * 2.0**-53)), like(values, 0.0)
+    scale, zero = like(values, 1.0 / (1.0 - descriptor[DESCRIPTOR_SIZE + layer] * 2.0**-53)), like(values, 0.0)
     key = mixed(run + np.uint64(layer))
     for row in range(rows):
         a = shift(values, row * entry(net, layer, plan.STRIDE))

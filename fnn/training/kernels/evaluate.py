@@ -10,7 +10,7 @@ from fnn.compiler.options import inline
 from fnn.data.kernels.cases import Labels, Reals, Weights, cases_of
 from fnn.equations.kernels.backprop import ERROR_ONLY
 from fnn.equations.kernels.forward import BLOCK
-from fnn.equations.kernels.gradient import share_of_each, through
+from fnn.equations.kernels.gradient import forward_backward, unit_case_weight
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import COLUMNS, Net, block, entry, errors_of
 
@@ -22,7 +22,7 @@ from fnn.network.kernels.plan import COLUMNS, Net, block, entry, errors_of
         types.float64, output(types.float64),
     )
 )  # fmt: skip
-def assess_kernel(
+def evaluate_kernel(
     table: npt.NDArray[np.int64],
     flat: Reals,
     space: Reals,
@@ -37,7 +37,7 @@ def assess_kernel(
     top: int,
     bottom: int,
     classes: Labels,
-    middle: float,
+    threshold: float,
     errors: Weights,
 ) -> int:
     """What each of the cases top .. bottom adds to E, into `errors`; returns how many are given their class.
@@ -49,23 +49,23 @@ def assess_kernel(
     cases = cases_of(x, y, labels, weights, chosen, sources, chosen.size)
     outputs = entry(net, net.layers, plan.UNITS)
     net.space[plan.ONE] = like(net.space, 1.0)
-    scale = share_of_each(cases, mean)
+    scale = unit_case_weight(cases, mean)
     right = 0
     for first in range(top, bottom, BLOCK):
         rows = min(BLOCK, bottom - first)
-        through(net, cases, first, scale, loss, ERROR_ONLY, 0, rows, True)
+        forward_backward(net, cases, first, scale, loss, ERROR_ONLY, 0, rows, True)
         for row in range(rows):
             errors[first + row] = errors_of(net, 0)[row]
             if classes.size > 0:
-                right += class_of(block(net, net.layers, plan.A, row), outputs, middle) == classes[first + row]
+                right += class_of(block(net, net.layers, plan.A, row), outputs, threshold) == classes[first + row]
     return right
 
 
 @inline
-def class_of(a: Floats, outputs: int, middle: float) -> int:
+def class_of(a: Floats, outputs: int, threshold: float) -> int:
     """The class of the greatest output, the first of equals; of a single output, whether a > middle."""
     if outputs == 1:
-        return 1 if a[0] > middle else 0
+        return 1 if a[0] > threshold else 0
     best = 0
     for d in range(1, outputs):
         if a[d] > a[best]:

@@ -14,33 +14,40 @@ from fnn.compiler.linking import calling
 from fnn.compiler.options import inline, intrinsic
 from fnn.data.kernels.cases import Reals, cases_type
 from fnn.network.kernels.plan import net_type
-from fnn.optimizers.kernels.abi import CASES_PHASE, NUMBERS, ROWS_PHASE
-from fnn.training.kernels.work_stealing import crew_type
+from fnn.optimizers.kernels.abi import CASES_PHASE, COEFFICIENTS, ROWS_PHASE
+from fnn.training.kernels.work_stealing import worker_type
 
 
-class Method(NamedTuple):
+class UpdateRule(NamedTuple):
     """How the gradient is used, and what stands between it and the cases."""
 
     cases_phase: int  # the address of `dropout_phase`, or 0 if no unit is dropped
-    rows_phase: int  # the address of `rule_phase`, or 0 for G1 at once
-    places: Integers
+    rows_phase: int  # the address of `optimizer_phase`, or 0 for G1 at once
+    descriptor: Integers
     state: Floats  # vectors, each laid out as the weights are
-    numbers: Floats  # of the steps of a call,
-    each: int  # from one step's to the next; 0 if all have the same
+    coefficients: Floats  # of the steps of a call,
+    coefficient_stride: int  # from one step's to the next; 0 if all have the same
 
 
-def method_type(t: types.Float) -> types.Type:
+def update_rule_type(t: types.Float) -> types.Type:
     """`Method` as a Numba type."""
     i, p = types.int64, types.CPointer(t)
 
-    return types.NamedTuple([i, i, types.CPointer(i), p, p, i], Method)
+    return types.NamedTuple([i, i, types.CPointer(i), p, p, i], UpdateRule)
 
 
 @inline
-def method_of(places: npt.NDArray[np.int64], state: Reals, numbers: Reals) -> Method:
+def resolve_optimizer(descriptor: npt.NDArray[np.int64], state: Reals, coefficients: Reals) -> UpdateRule:
     """From what the typed layer hands over."""
-    each = NUMBERS if numbers.size > NUMBERS else 0
-    return Method(places[CASES_PHASE], places[ROWS_PHASE], pointer(places), pointer(state), pointer(numbers), each)
+    coefficient_stride = COEFFICIENTS if coefficients.size > COEFFICIENTS else 0
+    return UpdateRule(
+        descriptor[CASES_PHASE],
+        descriptor[ROWS_PHASE],
+        pointer(descriptor),
+        pointer(state),
+        pointer(coefficients),
+        coefficient_stride,
+    )
 
 
 def cases_phase_type(t: types.Float) -> Any:
@@ -51,16 +58,16 @@ def cases_phase_type(t: types.Float) -> Any:
 
 
 def rows_phase_type(t: types.Float) -> Any:
-    """What `rule_phase` takes."""
+    """What `optimizer_phase` takes."""
     i, p = types.int64, types.CPointer(t)
 
-    return types.void(crew_type(), net_type(t), i, p, i, types.boolean, method_type(t), p, cases_type(t), i)
+    return types.void(worker_type(), net_type(t), i, p, i, types.boolean, update_rule_type(t), p, cases_type(t), i)
 
 
 @intrinsic
 def call_cases_phase(
     typingctx: Any, phase: Any, net: Any, cases: Any, first: Any, scale: Any, loss: Any, top: Any, bottom: Any,
-    places: Any, seed: Any, epoch: Any,
+    descriptor: Any, seed: Any, epoch: Any,
 ) -> Any:  # fmt: skip
     """Phase 1 with dropout, for some rows."""
     return calling(cases_phase_type(net.types[2].dtype))
@@ -68,8 +75,8 @@ def call_cases_phase(
 
 @intrinsic
 def call_rows_phase(
-    typingctx: Any, phase: Any, crew: Any, net: Any, rows: Any, into: Any, start: Any, last: Any, method: Any,
-    numbers: Any, cases: Any, next_first: Any,
+    typingctx: Any, phase: Any, worker: Any, net: Any, rows: Any, into: Any, start: Any, last: Any, update_rule: Any,
+    coefficients: Any, cases: Any, next_first: Any,
 ) -> Any:  # fmt: skip
     """Phase 2 with an optimizer."""
     return calling(rows_phase_type(into.dtype))

@@ -21,7 +21,7 @@ from fnn.optimizers.kernels.rules import sign
 
 
 @inline
-def restrain_gradient(w: Floats, g: Floats, l2: float, l1: float, most: float, count: int) -> None:
+def regularize_gradient(w: Floats, g: Floats, l2: float, l1: float, most: float, count: int) -> None:
     """g ← g + λ₂ w + λ₁ sign w, then not beyond ± most."""
     for i in range(count):
         x = fma(l2, w[i], g[i]) + l1 * sign(w[i])
@@ -69,8 +69,8 @@ def add_squares(typingctx: Any, panel: Any, rows: Any, squares: Any) -> Any:
         place = builder.bitcast(arguments[2], doubles.as_pointer())
         builder.store(builder.load(place, align=8), sums)
 
-        def step(_: Any, numbers: Any) -> None:
-            x = builder.fpext(numbers, doubles)
+        def step(_: Any, coefficients: Any) -> None:
+            x = builder.fpext(coefficients, doubles)
             builder.store(builder.call(fma, [x, x, builder.load(sums)]), sums)
 
         _by_rows(context, builder, panel, arguments[0], arguments[1], step)
@@ -92,8 +92,8 @@ def multiply_columns(typingctx: Any, panel: Any, rows: Any, factors: Any) -> Any
         factors = builder.load(builder.bitcast(arguments[2], doubles.as_pointer()), align=8)
         factors = builder.fptrunc(factors, row)
 
-        def step(place: Any, numbers: Any) -> None:
-            builder.store(builder.fmul(numbers, factors), place, align=shape.itemsize)
+        def step(place: Any, coefficients: Any) -> None:
+            builder.store(builder.fmul(coefficients, factors), place, align=shape.itemsize)
 
         _by_rows(context, builder, panel, arguments[0], arguments[1], step)
 
@@ -105,16 +105,16 @@ def multiply_columns(typingctx: Any, panel: Any, rows: Any, factors: Any) -> Any
 @inline
 def squares_of_gradient(net: Net, dE_dw: Floats, squares: Floats, part: int, parts: int) -> None:
     """Σ_i g_ij² of every column of W and b, of the part's panels, one in turn for each part."""
-    panel, turn, place = panel_width(dE_dw), 0, 0
+    panel, index, place = panel_width(dE_dw), 0, 0
     for layer in range(1, net.layers + 1):
         inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
         for j in range(0, units, panel):
-            if turn % parts == part:
+            if index % parts == part:
                 sums = shift(squares, place + j)
                 clear(sums, panel)
                 add_squares(shift(dE_dw, entry(net, layer, plan.W) + j * inputs), inputs, sums)
                 add_squares(shift(dE_dw, entry(net, layer, plan.B) + j), 1, sums)
-            turn += 1
+            index += 1
         place += rounded(units, panel)
 
 
@@ -139,13 +139,13 @@ def norm(net: Net, squares: Floats) -> float:
 @inline
 def limit_units(net: Net, most: float, squares: Floats, part: int, parts: int) -> None:
     """Make the columns of W, in the part's panels, whose norm is above `most` that long."""
-    panel, turn, place = panel_width(net.weights), 0, 0
+    panel, index, place = panel_width(net.weights), 0, 0
     for layer in range(1, net.layers + 1):
         units = entry(net, layer, plan.UNITS)
         for j in range(0, units, panel):
-            if turn % parts == part:
+            if index % parts == part:
                 limit_panel(net, layer, j, most, shift(squares, place + j))
-            turn += 1
+            index += 1
         place += rounded(units, panel)
 
 

@@ -11,8 +11,8 @@ from numba import types
 from fnn.compiler.intrinsics import Floats, doubles, like, shift
 from fnn.compiler.linking import OnDemand, linked
 from fnn.compiler.options import inline
-from fnn.data.kernels.cases import Cases
-from fnn.equations.kernels.backprop import gradient, share, transpose, transpose_rows
+from fnn.data.kernels.cases import CasePointers
+from fnn.equations.kernels.backprop import gradient, partition, transpose, transpose_rows
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry, net_type, rounded
 from fnn.numerics.microkernel import STORE, panel_width
@@ -25,8 +25,8 @@ from fnn.optimizers.kernels.abi import (
     MASK,
     MASKED,
     MOST,
-    OF_RULE,
     RULE,
+    RULE_COEFFICIENTS,
     SHRINK,
     SHRINK_BIASES,
     STRIDE,
@@ -34,113 +34,129 @@ from fnn.optimizers.kernels.abi import (
     call_rule,
 )
 from fnn.training.kernels.barrier import wait_for_all
-from fnn.training.kernels.descend import LEAST_ROWS, coming
-from fnn.training.kernels.phases import Method, method_type, rows_phase_type
-from fnn.training.kernels.regularize import limit_units, multiply, norm, remove, restrain_gradient, squares_of_gradient
-from fnn.training.kernels.work_stealing import ROWS, Crew, next_piece, pieces
+from fnn.training.kernels.descend import LEAST_ROWS, next_batch_prefetch
+from fnn.training.kernels.phases import UpdateRule, rows_phase_type, update_rule_type
+from fnn.training.kernels.regularize import (
+    limit_units,
+    multiply,
+    norm,
+    regularize_gradient,
+    remove,
+    squares_of_gradient,
+)
+from fnn.training.kernels.work_stealing import ROWS, Worker, even_chunks, next_chunk
 
 _BEFORE, _AFTER = 1, 2  # what is done to the gradient, then the rule and what is done to the weights
 _NEAR: Final = 2048  # parameters that stay in the first-level cache from the one to the other
 
 
-def restrained_phase(
-    crew: Crew, net: Net, rows: int, into: Floats, start: int, last: bool, method: Method, numbers: Floats,
-    cases: Cases, next_first: int,
+def regularized_phase(
+    worker: Worker, net: Net, rows: int, into: Floats, start: int, last: bool, update_rule: UpdateRule, coefficients: Floats,
+    cases: CasePointers, next_first: int,
 ) -> None:  # fmt: skip
     """The gradient over these cases for all rows of each W and, if they are the batch's last, its use by the rule."""
     inputs = entry(net, 0, plan.UNITS)
-    each = pieces(crew, rows * entry(net, 0, plan.MULTIPLICATIONS), inputs, LEAST_ROWS)
-    work = _BEFORE + _AFTER if numbers[GRADIENT_NORM] == like(into, 0.0) else _BEFORE
-    piece = next_piece(crew, ROWS, each, -1)
-    while piece >= 0:
-        soon = coming(cases, net, next_first, rows, piece, crew.parts * each)
-        gradient(net, rows, into, start, STORE, like(into, 0.0), piece, crew.parts * each, soon)
+    each = even_chunks(worker, rows * entry(net, 0, plan.MULTIPLICATIONS), inputs, LEAST_ROWS)
+    work = _BEFORE + _AFTER if coefficients[GRADIENT_NORM] == like(into, 0.0) else _BEFORE
+    chunk = next_chunk(worker, ROWS, each, -1)
+    while chunk >= 0:
+        prefetch = next_batch_prefetch(cases, net, next_first, rows, chunk, worker.parts * each)
+        gradient(net, rows, into, start, STORE, like(into, 0.0), chunk, worker.parts * each, prefetch)
         if last:
-            use(net, into, method, numbers, work, like(into, 1.0), piece, crew.parts * each)
-        piece = next_piece(crew, ROWS, each, piece)
-    wait_for_all(crew.gate, crew.parts)
+            use(net, into, update_rule, coefficients, work, like(into, 1.0), chunk, worker.parts * each)
+        chunk = next_chunk(worker, ROWS, each, chunk)
+    wait_for_all(worker.barrier, worker.parts)
     if last:
-        if numbers[GRADIENT_NORM] > like(into, 0.0):
-            use_clipped(crew, net, into, method, numbers)
-        if numbers[UNIT_NORM] > like(into, 0.0):
-            limit_units(net, numbers[UNIT_NORM], squares_of(method), crew.part, crew.parts)
-            wait_for_all(crew.gate, crew.parts)
-            transpose(net, 2, crew.part, crew.parts)
-            wait_for_all(crew.gate, crew.parts)
+        if coefficients[GRADIENT_NORM] > like(into, 0.0):
+            use_clipped(worker, net, into, update_rule, coefficients)
+        if coefficients[UNIT_NORM] > like(into, 0.0):
+            limit_units(net, coefficients[UNIT_NORM], squares_of(update_rule), worker.part, worker.parts)
+            wait_for_all(worker.barrier, worker.parts)
+            transpose(net, 2, worker.part, worker.parts)
+            wait_for_all(worker.barrier, worker.parts)
 
 
 @inline
-def use_clipped(crew: Crew, net: Net, dE_dw: Floats, method: Method, numbers: Floats) -> None:
+def use_clipped(worker: Worker, net: Net, dE_dw: Floats, update_rule: UpdateRule, coefficients: Floats) -> None:
     """The rule with the gradient no longer than it may be."""
-    squares = squares_of(method)
-    squares_of_gradient(net, dE_dw, squares, crew.part, crew.parts)
-    wait_for_all(crew.gate, crew.parts)
+    squares = squares_of(update_rule)
+    squares_of_gradient(net, dE_dw, squares, worker.part, worker.parts)
+    wait_for_all(worker.barrier, worker.parts)
     length = norm(net, squares)
-    factor = min(numbers[GRADIENT_NORM] / length, 1.0) if length > 0 else 1.0
-    use(net, dE_dw, method, numbers, _AFTER, like(dE_dw, factor), crew.part, crew.parts)
-    wait_for_all(crew.gate, crew.parts)
+    factor = min(coefficients[GRADIENT_NORM] / length, 1.0) if length > 0 else 1.0
+    use(net, dE_dw, update_rule, coefficients, _AFTER, like(dE_dw, factor), worker.part, worker.parts)
+    wait_for_all(worker.barrier, worker.parts)
 
 
 @linked(
     lambda t: types.void(
-        net_type(t), types.CPointer(t), method_type(t), types.CPointer(t), types.int64, t, types.int64, types.int64
+        net_type(t), types.CPointer(t), update_rule_type(t), types.CPointer(t), types.int64, t, types.int64, types.int64
     )
 )
 def use(
-    net: Net, dE_dw: Floats, method: Method, numbers: Floats, work: int, factor: float, part: int, parts: int
+    net: Net,
+    dE_dw: Floats,
+    update_rule: UpdateRule,
+    coefficients: Floats,
+    work: int,
+    factor: float,
+    part: int,
+    parts: int,
 ) -> None:
     """The part's rows of each W, and the last part's for each b."""
     panel = panel_width(dE_dw)
     for layer in range(1, net.layers + 1):
         inputs, width = entry(net, layer - 1, plan.UNITS), rounded(entry(net, layer, plan.UNITS), panel)
         w = entry(net, layer, plan.W)
-        top, bottom = share(inputs, part, parts)
+        top, bottom = partition(inputs, part, parts)
         if parts == 1:  # the panels lie one behind the other
-            apply(net, dE_dw, method, numbers, work, factor, True, w, width * inputs)
+            apply(net, dE_dw, update_rule, coefficients, work, factor, True, w, width * inputs)
         elif bottom > top:
             for j in range(0, width, panel):
                 first = w + j * inputs + top * panel
-                apply(net, dE_dw, method, numbers, work, factor, True, first, (bottom - top) * panel)
+                apply(net, dE_dw, update_rule, coefficients, work, factor, True, first, (bottom - top) * panel)
         if part == parts - 1:
-            apply(net, dE_dw, method, numbers, work, factor, False, entry(net, layer, plan.B), width)
+            apply(net, dE_dw, update_rule, coefficients, work, factor, False, entry(net, layer, plan.B), width)
         if work & _AFTER and layer > 1:
             transpose_rows(net, layer, top, bottom)
 
 
 @inline
 def apply(
-    net: Net, dE_dw: Floats, method: Method, numbers: Floats, work: int, factor: float, weights: bool, first: int,
+    net: Net, dE_dw: Floats, update_rule: UpdateRule, coefficients: Floats, work: int, factor: float, weights: bool, first: int,
     count: int,
 ) -> None:  # fmt: skip
     """The rule and the restraints for `count` weights, or biases, from the first on."""
-    zero, one, places = like(dE_dw, 0.0), like(dE_dw, 1.0), method.places
-    keep = numbers[KEEP] if weights or numbers[KEEP_BIASES] != zero else one
-    shrink = numbers[SHRINK] if weights or numbers[SHRINK_BIASES] != zero else one
-    l2, l1 = (numbers[L2], numbers[L1]) if weights else (zero, zero)
-    is_changed = (l2 != zero) | (l1 != zero) | (numbers[MOST] < np.inf)
+    zero, one, descriptor = like(dE_dw, 0.0), like(dE_dw, 1.0), update_rule.descriptor
+    keep = coefficients[KEEP] if weights or coefficients[KEEP_BIASES] != zero else one
+    shrink = coefficients[SHRINK] if weights or coefficients[SHRINK_BIASES] != zero else one
+    l2, l1 = (coefficients[L2], coefficients[L1]) if weights else (zero, zero)
+    is_changed = (l2 != zero) | (l1 != zero) | (coefficients[MOST] < np.inf)
     for start in range(first, first + count, _NEAR):
         size = min(_NEAR, first + count - start)
-        w, g, state = shift(net.weights, start), shift(dE_dw, start), shift(method.state, start)
-        mask = shift(state, places[MASK] * places[STRIDE])
+        w, g, state = shift(net.weights, start), shift(dE_dw, start), shift(update_rule.state, start)
+        mask = shift(state, descriptor[MASK] * descriptor[STRIDE])
         if work & _BEFORE:
             if is_changed:
-                restrain_gradient(w, g, l2, l1, numbers[MOST], size)
-            if places[MASKED]:
+                regularize_gradient(w, g, l2, l1, coefficients[MOST], size)
+            if descriptor[MASKED]:
                 remove(g, mask, size)
         if work & _AFTER:
             if factor != one:
                 multiply(g, factor, size)
-            call_rule(places[RULE], w, g, state, places[STRIDE], shift(numbers, OF_RULE), keep, size)
+            call_rule(
+                descriptor[RULE], w, g, state, descriptor[STRIDE], shift(coefficients, RULE_COEFFICIENTS), keep, size
+            )
             if shrink != one:
                 multiply(w, shrink, size)
-            if places[MASKED]:
+            if descriptor[MASKED]:
                 remove(w, mask, size)
 
 
 @inline
-def squares_of(method: Method) -> Floats:
+def squares_of(update_rule: UpdateRule) -> Floats:
     """Room for sums of squares: the vector behind the mask."""
-    return doubles(shift(method.state, (method.places[MASK] + 1) * method.places[STRIDE]))
+    return doubles(shift(update_rule.state, (update_rule.descriptor[MASK] + 1) * update_rule.descriptor[STRIDE]))
 
 
-RESTRAINED_PHASE = OnDemand(restrained_phase, rows_phase_type)
+REGULARIZED_PHASE = OnDemand(regularized_phase, rows_phase_type)

@@ -7,7 +7,7 @@ from numba import types
 from fnn.compiler.intrinsics import aligned, like, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.options import forced
-from fnn.data.kernels.cases import Cases, Labels, Reals, Weights, case_at, cases_of, weight_of
+from fnn.data.kernels.cases import CasePointers, Labels, Reals, Weights, case_at, cases_of, weight_of
 from fnn.losses.kernels.dispatch import bounds
 from fnn.network.kernels import plan
 from fnn.network.kernels.narrow_plan import (
@@ -22,10 +22,10 @@ from fnn.network.kernels.narrow_plan import (
 )
 from fnn.network.kernels.plan import COLUMNS, Net, entry
 from fnn.numerics.random import shuffle
-from fnn.optimizers.kernels.abi import ETA, NUMBERS
+from fnn.optimizers.kernels.abi import COEFFICIENTS, ETA
 from fnn.training.kernels.descend import CASE, EPOCH, LOADED, STOPPED
 from fnn.training.kernels.narrow.equations import backward, forward
-from fnn.training.kernels.narrow.products import turn
+from fnn.training.kernels.narrow.products import transpose_small
 
 
 @kernel(
@@ -48,22 +48,22 @@ def narrow_kernel(
     chosen: Labels,
     loss: int,
     mean: bool,
-    numbers: Reals,
+    coefficients: Reals,
     batch: int,
     seed: int,
     steps: int,
-    clock: npt.NDArray[np.int64],
+    cursor: npt.NDArray[np.int64],
     sums: Weights,
     history: Weights,
 ) -> None:
     """What `descend_kernel` does, with parameters that lie as in `Params`, for batches that fit into the workspace."""
     net = Net(table.size // COLUMNS - 1, pointer(table), pointer(flat), aligned(pointer(space)))
     cases = cases_of(x, y, labels, case_weights, order, 0, chosen.size)
-    each = NUMBERS if numbers.size > NUMBERS else 0
+    coefficient_stride = COEFFICIENTS if coefficients.size > COEFFICIENTS else 0
     relay(net, True)
     add_ones(net)
-    epoch, first, total, weight = clock[EPOCH], clock[CASE], sums[0], sums[1]
-    reshuffles, is_ordered = batch < cases.number, clock[LOADED] != 0
+    epoch, first, total, weight = cursor[EPOCH], cursor[CASE], sums[0], sums[1]
+    reshuffles, is_ordered = batch < cases.number, cursor[LOADED] != 0
     for number in range(steps):
         if reshuffles and (first == 0 or not is_ordered):
             shuffle(cases.order, cases.number, seed, epoch)
@@ -75,9 +75,9 @@ def narrow_kernel(
         if number == 0 or reshuffles:
             load(net, cases, first, rows, 1.0 / of_batch if mean and of_batch > 0 else 1.0, loss)
         forward(net, rows)
-        error = backward(net, loss, rows, pointer(numbers)[number * each + ETA])
+        error = backward(net, loss, rows, pointer(coefficients)[number * coefficient_stride + ETA])
         if not np.isfinite(error):
-            clock[STOPPED] = 1
+            cursor[STOPPED] = 1
             break
         total += error * of_batch if mean else error
         weight += of_batch
@@ -85,7 +85,7 @@ def narrow_kernel(
         if first == cases.number:
             history[epoch] = total / weight if mean else total
             epoch, first, total, weight = epoch + 1, 0, 0.0, 0.0
-    clock[EPOCH], clock[CASE], clock[LOADED], sums[0], sums[1] = epoch, first, 1, total, weight
+    cursor[EPOCH], cursor[CASE], cursor[LOADED], sums[0], sums[1] = epoch, first, 1, total, weight
     relay(net, False)
 
 
@@ -96,9 +96,9 @@ def relay(net: Net, begins: bool) -> None:
         inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
         flat, w = shift(net.weights, entry(net, layer, plan.COMPACT)), part(net, layer, plan.W)
         if begins:
-            turn(inputs + 1, units, flat, units, w, entry(net, layer, plan.W_ROW))
+            transpose_small(inputs + 1, units, flat, units, w, entry(net, layer, plan.W_ROW))
         else:
-            turn(units, inputs + 1, w, entry(net, layer, plan.W_ROW), flat, units)
+            transpose_small(units, inputs + 1, w, entry(net, layer, plan.W_ROW), flat, units)
 
 
 @forced
@@ -114,11 +114,11 @@ def add_ones(net: Net) -> None:
 
 
 @forced
-def load(net: Net, cases: Cases, first: int, rows: int, scale: float, loss: int) -> None:
+def load(net: Net, cases: CasePointers, first: int, rows: int, scale: float, loss: int) -> None:
     """Fill the workspace with the cases at the places first .. first + rows of the order, as `cases.load` does."""
     inputs, outputs, stride = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS), entry(net, 0, plan.STRIDE)
     a, a_rows, a_row = part(net, 0, plan.A), part(net, 0, BY_CASES), entry(net, 1, plan.W_ROW)
-    shares = part(net, 0, plan.SHARES)
+    case_weights = part(net, 0, plan.CASE_WEIGHTS)
     y, y_unit, y_case = part(net, 0, plan.TARGETS), stride, 1
     if entry(net, net.layers, KIND) == WITH_LOSS:
         y, y_unit, y_case = block_of_cases(net, Y_OF_CASES), 1, entry(net, 0, OUTPUT_STRIDE)
@@ -126,11 +126,11 @@ def load(net: Net, cases: Cases, first: int, rows: int, scale: float, loss: int)
     for c in range(rows):
         case = case_at(cases, first + c)
         x = shift(cases.x, case * inputs)
-        turn(inputs, 1, x, 1, shift(a_rows, c * a_row), 1)
-        turn(1, inputs, x, inputs, shift(a, c), stride)
-        shares[c] = like(shares, cases.weights[case] * scale if cases.has_weights else scale)
+        transpose_small(inputs, 1, x, 1, shift(a_rows, c * a_row), 1)
+        transpose_small(1, inputs, x, inputs, shift(a, c), stride)
+        case_weights[c] = like(case_weights, cases.weights[case] * scale if cases.has_weights else scale)
         if not cases.has_labels:
-            turn(1, outputs, shift(cases.y, case * outputs), outputs, shift(y, c * y_case), y_unit)
+            transpose_small(1, outputs, shift(cases.y, case * outputs), outputs, shift(y, c * y_case), y_unit)
         elif outputs == 1:
             y[c * y_case] = like(y, low if cases.labels[case] == 0 else high)
         else:

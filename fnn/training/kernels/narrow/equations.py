@@ -24,7 +24,13 @@ from fnn.numerics.elementary import sigmoid
 from fnn.numerics.matmul import transpose_block
 from fnn.numerics.simd import lanes_of
 from fnn.training.kernels.narrow.outputs import call_outputs
-from fnn.training.kernels.narrow.products import descend_product, product_plus, product_times, squared_errors, turn
+from fnn.training.kernels.narrow.products import (
+    descend_product,
+    product_plus,
+    product_times,
+    squared_errors,
+    transpose_small,
+)
 
 _FEW: Final = 24  # elements that are turned round faster one by one than in blocks of 16 × 16
 
@@ -71,16 +77,16 @@ def activations(net: Net, layer: int, rows: int) -> None:
         activate(function, z, a, units, rows, stride)
         multiply_by_prime(function, z, a, part(net, 0, ONES), prime, units, rows, stride)
     if layer < net.layers:
-        turn_by_cases(net, layer, rows)
+        transpose_by_cases(net, layer, rows)
 
 
 @forced
-def turn_by_cases(net: Net, layer: int, rows: int) -> None:
+def transpose_by_cases(net: Net, layer: int, rows: int) -> None:
     """Aˡ with a row for each case, for B2."""
     units, stride, row = entry(net, layer, plan.UNITS), entry(net, 0, plan.STRIDE), entry(net, layer + 1, plan.W_ROW)
     a, into, lanes = part(net, layer, plan.A), part(net, layer, BY_CASES), lanes_of(net.space)
     if units * rows <= _FEW:
-        turn(units, rows, a, stride, into, row)
+        transpose_small(units, rows, a, stride, into, row)
         return
     c = 0
     while c < rows:  # a range with a step would divide
@@ -98,8 +104,8 @@ def output_deltas(net: Net, loss: int, rows: int) -> float:
     errors = doubles(part(net, 0, ERRORS))
     if code == 0:
         a, y, prime = part(net, top, plan.A), part(net, 0, plan.TARGETS), part(net, top, PRIME)
-        shares, delta = part(net, 0, plan.SHARES), part(net, top, plan.DELTA)
-        squared_errors(entry(net, top, plan.UNITS), stride, a, y, prime, shares, delta, errors)
+        case_weights, delta = part(net, 0, plan.CASE_WEIGHTS), part(net, top, plan.DELTA)
+        squared_errors(entry(net, top, plan.UNITS), stride, a, y, prime, case_weights, delta, errors)
     else:
         call_outputs(code, net, loss, rows)
     return sum_in_order(errors, rows, 0.0)

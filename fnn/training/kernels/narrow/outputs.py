@@ -25,7 +25,7 @@ from fnn.network.kernels.narrow_plan import (
     part,
 )
 from fnn.network.kernels.plan import Net, entry, function_of, net_type
-from fnn.training.kernels.narrow.products import turn
+from fnn.training.kernels.narrow.products import transpose_small
 
 
 def _outputs_type(t: types.Float) -> Any:
@@ -44,13 +44,13 @@ def outputs_by_cases(net: Net, loss: int, rows: int) -> None:
     units, function = entry(net, top, plan.UNITS), function_of(net, top)
     z, a, y = block_of_cases(net, Z_OF_CASES), block_of_cases(net, A_OF_CASES), block_of_cases(net, Y_OF_CASES)
     dE_da, delta = block_of_cases(net, DE_DA_OF_CASES), block_of_cases(net, DELTA_OF_CASES)
-    shares, errors = part(net, 0, plan.SHARES), doubles(part(net, 0, ERRORS))
-    turn(units, rows, part(net, top, plan.Z), stride, z, row)
+    case_weights, errors = part(net, 0, plan.CASE_WEIGHTS), doubles(part(net, 0, ERRORS))
+    transpose_small(units, rows, part(net, top, plan.Z), stride, z, row)
     activate(function, z, a, rows, units, row)  # F2
-    output_error(loss, function[CODE], z, a, y, shares, dE_da, delta, errors, rows, units, row)  # E1, E2
+    output_error(loss, function[CODE], z, a, y, case_weights, dE_da, delta, errors, rows, units, row)  # E1, E2
     if not is_direct(loss):
         multiply_by_prime(function, z, a, dE_da, delta, rows, units, row)  # B1
-    turn(rows, units, delta, row, part(net, top, plan.DELTA), stride)
+    transpose_small(rows, units, delta, row, part(net, top, plan.DELTA), stride)
 
 
 OUTPUTS_BY_CASES = OnDemand(outputs_by_cases, _outputs_type)

@@ -27,12 +27,16 @@ class _Product:
     """
 
     def __init__(
-        self, vectors: Vectors, arguments: Sequence[Any], start: Callable[[Any], Any], finish: Callable[[Any, Any], Any]
+        self,
+        vectors: Vectors,
+        arguments: Sequence[Any],
+        start: Callable[[Any], Any],
+        epilogue: Callable[[Any, Any], Any],
     ) -> None:
-        self.vectors, self.builder, self.start, self.finish = vectors, vectors.builder, start, finish
+        self.vectors, self.builder, self.start, self.epilogue = vectors, vectors.builder, start, epilogue
         self.m, self.n, self.k, *rest = arguments
-        numbers, number_row, self.number_step, self.v, self.v_row, into, into_row, beside, beside_row = rest
-        self.moving = (into, into_row), (numbers, number_row), (beside, beside_row)
+        coefficients, number_row, self.number_step, self.v, self.v_row, into, into_row, beside, beside_row = rest
+        self.moving = (into, into_row), (coefficients, number_row), (beside, beside_row)
 
     def write(self) -> None:
         """Rows in pairs, and the last alone."""
@@ -51,14 +55,14 @@ class _Product:
         rows = [
             [on(self.builder, p, step, number(r)) for p, step in zip(places, steps, strict=True)] for r in range(height)
         ]
-        into, numbers, beside = zip(*rows, strict=True)
+        into, coefficients, beside = zip(*rows, strict=True)
         starts = [self.start(b) for b in beside]
 
         def place(_: Any, j: Any) -> Sequence[Any]:
             v = on(self.builder, self.v, j)
-            totals = self.vectors.chains(starts, self.k, v, self.v_row, numbers, self.number_step)
+            totals = self.vectors.chains(starts, self.k, v, self.v_row, coefficients, self.number_step)
             for total, c, b in zip(totals, into, beside, strict=True):
-                self.vectors.store(self.finish(total, on(self.builder, b, j)), on(self.builder, c, j))
+                self.vectors.store(self.epilogue(total, on(self.builder, b, j)), on(self.builder, c, j))
             return ()
 
         lanes = self.vectors.lanes
@@ -75,7 +79,7 @@ def _product_type(p: Any, *more: Any) -> Any:
 
 @intrinsic
 def product_plus(
-    typingctx: Any, m: Any, n: Any, k: Any, numbers: Any, number_row: Any, number_step: Any, v: Any, v_row: Any,
+    typingctx: Any, m: Any, n: Any, k: Any, coefficients: Any, number_row: Any, number_step: Any, v: Any, v_row: Any,
     into: Any, into_row: Any, b: Any, b_step: Any,
 ) -> Any:  # fmt: skip
     """C = b + N V, with b_j = b[j · b_step] for all of row j."""
@@ -90,7 +94,7 @@ def product_plus(
 
 @intrinsic
 def product_times(
-    typingctx: Any, m: Any, n: Any, k: Any, numbers: Any, number_row: Any, number_step: Any, v: Any, v_row: Any,
+    typingctx: Any, m: Any, n: Any, k: Any, coefficients: Any, number_row: Any, number_step: Any, v: Any, v_row: Any,
     into: Any, into_row: Any, factors: Any,
 ) -> Any:  # fmt: skip
     """C = N V ⊙ F, with F by rows as C is."""
@@ -109,7 +113,7 @@ def product_times(
 
 @intrinsic
 def descend_product(
-    typingctx: Any, m: Any, n: Any, k: Any, numbers: Any, number_row: Any, number_step: Any, v: Any, v_row: Any,
+    typingctx: Any, m: Any, n: Any, k: Any, coefficients: Any, number_row: Any, number_step: Any, v: Any, v_row: Any,
     into: Any, into_row: Any, eta: Any,
 ) -> Any:  # fmt: skip
     """C −= η N V, rounded once."""
@@ -129,7 +133,7 @@ def descend_product(
 
 
 @intrinsic
-def turn(typingctx: Any, m: Any, n: Any, source: Any, source_row: Any, into: Any, into_row: Any) -> Any:
+def transpose_small(typingctx: Any, m: Any, n: Any, source: Any, source_row: Any, into: Any, into_row: Any) -> Any:
     """The transpose of m × n elements, element by element; there must be some."""
     require_pointer(into)
     i, p = types.int64, into
@@ -152,7 +156,7 @@ def turn(typingctx: Any, m: Any, n: Any, source: Any, source_row: Any, into: Any
 
 @intrinsic
 def squared_errors(
-    typingctx: Any, units: Any, stride: Any, a: Any, y: Any, prime: Any, shares: Any, delta: Any, errors: Any
+    typingctx: Any, units: Any, stride: Any, a: Any, y: Any, prime: Any, case_weights: Any, delta: Any, errors: Any
 ) -> Any:
     """E1, E2 and B1 of whole vectors of cases, `stride` of them, as in `fnn.losses.kernels.dispatch.squared_error`.
 
@@ -162,7 +166,7 @@ def squared_errors(
     i, p = types.int64, a
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
-        units, stride, a, y, prime, shares, delta, errors = arguments
+        units, stride, a, y, prime, case_weights, delta, errors = arguments
         vectors = Vectors(context, builder, p.dtype)
         doubles = ir.VectorType(ir.DoubleType(), vectors.lanes)
         zero, half = ir.Constant(doubles, None), ir.Constant(doubles, [0.5] * vectors.lanes)
@@ -170,22 +174,22 @@ def squared_errors(
         def wide(x: Any) -> Any:
             return x if x.type == doubles else builder.fpext(x, doubles)
 
-        def cases(_: Any, a: Any, y: Any, prime: Any, delta: Any, shares: Any, errors: Any) -> Sequence[Any]:
-            share = vectors.load(shares)
+        def cases(_: Any, a: Any, y: Any, prime: Any, delta: Any, case_weights: Any, errors: Any) -> Sequence[Any]:
+            case_weight = vectors.load(case_weights)
 
             def unit(totals: Sequence[Any], a: Any, y: Any, prime: Any, delta: Any) -> Sequence[Any]:
                 difference = builder.fsub(vectors.load(a), vectors.load(y))
-                vectors.store(builder.fmul(builder.fmul(share, difference), vectors.load(prime)), delta)
+                vectors.store(builder.fmul(builder.fmul(case_weight, difference), vectors.load(prime)), delta)
                 return [builder.fadd(totals[0], builder.fmul(wide(difference), wide(difference)))]
 
             (total,) = repeat(builder, units, 1, unit, [(p, stride) for p in (a, y, prime, delta)], [zero])
-            counts = builder.fcmp_unordered("!=", share, vectors.zero)
-            error = builder.fmul(wide(share), builder.fmul(half, total))
+            counts = builder.fcmp_unordered("!=", case_weight, vectors.zero)
+            error = builder.fmul(wide(case_weight), builder.fmul(half, total))
             vectors.store(builder.select(counts, error, zero), errors)
             return ()
 
         each = number(vectors.lanes)
-        repeat(builder, stride, vectors.lanes, cases, [(p, each) for p in (a, y, prime, delta, shares, errors)])
+        repeat(builder, stride, vectors.lanes, cases, [(p, each) for p in (a, y, prime, delta, case_weights, errors)])
         return context.get_dummy_value()
 
     return types.void(i, i, p, p, p, p, p, types.CPointer(types.float64)), codegen

@@ -1,0 +1,125 @@
+"""Batches that come one after the other, from any iterable: for what fits neither memory nor a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fnn.data.cases import batch_of, require_no_fault
+from fnn.data.rows import CaseArrays
+from fnn.losses.loss import Loss
+from fnn.network.params import DT, Params
+
+
+class Refusal(Exception):
+    """A batch that can't be trained on, or couldn't be had; its cause says why."""
+
+    def __init__(self, message: str, epoch: int, batch: int) -> None:
+        super().__init__(message)
+        self.epoch, self.batch = epoch, batch
+
+
+Batches: TypeAlias = Iterable[tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]]
+
+
+def stream_of(x: object, epochs: int, others: Mapping[str, object]) -> Iterable[Any]:
+    """The argument x of `train` without y; the other arguments are those that a stream can't have.
+
+    Raises
+    ------
+    TypeError
+        It is no stream, or one of the others is given.
+    ValueError
+        It can be gone through only once, but there is more than one epoch.
+    """
+    if hasattr(x, "__array__") or not isinstance(x, Iterable) or isinstance(x, str | bytes | Mapping):
+        raise TypeError(f"y: needs the targets; without y, x must be an iterable of batches (x, y), got {x!r:.60}")
+    for name, value in others.items():
+        if value is not None:
+            raise TypeError(f"{name}: without y, x is an iterable of batches, each as large and weighty as it comes")
+    if epochs > 1 and iter(x) is x:
+        raise ValueError(f"epochs: x is an iterator, which can be gone through once, not {epochs} times")
+
+    return x
+
+
+def require_arrays(x: ArrayLike | Batches) -> ArrayLike:
+    """The argument x of `train` with y; TypeError if it is an iterator."""
+    if isinstance(x, Iterator):
+        raise TypeError(f"y: an iterable of batches (x, y) has its own, so it can't be given beside {x!r:.60}")
+
+    return cast(ArrayLike, x)
+
+
+class BatchStream(Generic[DT]):
+    """Goes through an iterable of (x, y) or (x, y, weights), again and again, and checks what comes."""
+
+    def __init__(
+        self, batches: Iterable[Any], params: Params[DT], loss: Loss, class_weights: ArrayLike | None, scale: float
+    ) -> None:
+        self._batches, self._params, self._loss = batches, params, loss
+        self._class_weights, self._scale = class_weights, scale
+        self._iterator: Iterator[Any] | None = None
+        self._epoch, self._number = 1, 0  # of the batch that came last
+
+    def next(self) -> CaseArrays[DT] | None:
+        """The next batch of the epoch, or None at its end; after that comes the first of another epoch.
+
+        Raises
+        ------
+        Refusal
+            The iterable raised an error or had no batch at all, or the batch has a fault.
+        """
+        self._number += 1
+        try:
+            if self._iterator is None:
+                self._iterator = iter(self._batches)
+            item = next(self._iterator)
+        except StopIteration:
+            if self._number == 1:
+                raise Refusal(f"x: has no batches in epoch {self._epoch}", self._epoch, 0) from None
+            self._iterator, self._epoch, self._number = None, self._epoch + 1, 0
+            return None
+        except Exception as error:
+            raise Refusal(f"{self._place}{error!r}", self._epoch, self._number) from error
+        try:
+            return self._checked(item)
+        except (TypeError, ValueError) as error:
+            raise Refusal(str(error), self._epoch, self._number) from error
+
+    def skip(self, epoch: int, batches: int) -> Iterator[CaseArrays[DT]]:
+        """Begin with the batch after the first ones of an epoch, counted from 1; those, one after the other."""
+        self._iterator, self._epoch, self._number = None, epoch, 0
+        for _ in range(batches):
+            batch = self.next()
+            if batch is None:
+                return
+            yield batch
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What a run's result follows from, but for the batches themselves, as in `fnn.training.run_identity`."""
+        class_factors = "None" if self._class_weights is None else repr(np.asarray(self._class_weights).tolist())
+
+        return {"x": "an iterable of batches", "class_weights": class_factors}
+
+    @property
+    def _place(self) -> str:
+        return f"batch {self._number} of epoch {self._epoch}: "
+
+    def _checked(self, item: Any) -> CaseArrays[DT]:
+        """An item as the kernels take it."""
+        if not isinstance(item, tuple | list) or len(item) not in (2, 3):
+            raise TypeError(f"{self._place}needs a tuple (x, y) or (x, y, weights), got {item!r:.60}")
+        x, y, *weights = item
+        place = self._place
+        batch = batch_of(
+            self._params, x, y, weights[0] if weights else None, self._loss, place, self._class_weights,
+            scale=self._scale,
+        )  # fmt: skip
+        require_no_fault(self._params, batch, self._loss, place)
+
+        return batch

@@ -1,0 +1,246 @@
+"""The library used from several threads at once, and in a forked child."""
+
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import fnn
+from fnn.compiler.threads import available, pin_apart, run_in_threads
+from tests.problems import problem
+
+pytestmark = pytest.mark.usefixtures("exact_threads")
+
+PROBLEMS = [
+    problem(seed, (5, 20, 3), (fnn.tanh,), fnn.identity, fnn.squared_error, count, dtype=dtype)
+    for seed, (count, dtype) in enumerate([(10, np.float32), (100, np.float64), (300, np.float32), (600, np.float64)])
+]
+
+
+def work(i: int, threads: int | None) -> bytes:
+    """All kinds of calls, and the bits that came out."""
+    p = PROBLEMS[i % len(PROBLEMS)]
+    run = fnn.train(p.params, p.x, p.y, eta=1e-3, epochs=3, batch_size=32, seed=i, threads=threads)
+    t = fnn.backprop(p.params, p.x, p.y)
+    arrays = [run.params.flat, run.history.error, t.grads.flat, t.dE_da[0], fnn.forward(p.params, p.x)]
+
+    return b"".join(array.tobytes() for array in arrays)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_several_callers_at_once(threads: int) -> None:
+    wanted = [work(i, 1) for i in range(40)]
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(lambda i: work(i, threads), range(40))) == wanted
+
+
+def test_the_first_calls_of_a_process_may_be_made_at_once() -> None:
+    # Kernels are loaded on first use: by one of the callers, for all.
+    code = (
+        "from tests.compiler.test_threads import *\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    results = list(pool.map(lambda i: work(i % 4, 1), range(16)))\n"
+        "assert results == [work(i % 4, 1) for i in range(16)]\n"
+        "from fnn.equations.kernels.forward import forward_kernel as k\n"
+        "assert [len(d.signatures) for d in k._compiled.values()] == [1, 1]\n"
+    )
+    run_python(code)
+
+
+def run_python(code: str) -> None:
+    import subprocess
+
+    root = os.path.dirname(os.path.dirname(fnn.__file__))
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_forked_child(threads: int) -> None:
+    wanted = [work(i, 1) for i in range(4)]
+    work(3, threads)  # the parent has had threads of its own, which are gone by now
+    assert threading.active_count() == 1
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = 0 if [work(i, threads) for i in range(4)] == wanted else 2
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 8])
+def test_every_part_is_run_once_and_all_at_once(parts: int) -> None:
+    together = threading.Barrier(parts)
+    seen: list[tuple[int, int, str]] = []
+
+    def part(number: int, of: int) -> None:
+        together.wait(30)
+        seen.append((number, of, threading.current_thread().name))
+
+    run_in_threads(part, parts)
+
+    assert sorted(number for number, _, _ in seen) == list(range(parts))
+    assert {of for _, of, _ in seen} == {parts}
+    assert len({name for _, _, name in seen}) == parts
+    assert (threading.current_thread().name in {name for _, _, name in seen}) == (parts == 1)
+    assert threading.active_count() == 1
+
+
+@pytest.mark.parametrize("refused", [1, 2, 3])
+def test_the_work_is_done_by_one_if_threads_are_refused(monkeypatch: pytest.MonkeyPatch, refused: int) -> None:
+    start, started = threading.Thread.start, []
+
+    def refusing(thread: threading.Thread) -> None:
+        started.append(thread)
+        if len(started) == refused:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refusing)
+    seen: list[tuple[int, int]] = []
+    run_in_threads(lambda number, parts: seen.append((number, parts)), 4)
+
+    assert seen == [(0, 1)]
+    assert threading.active_count() == 1
+
+
+def test_training_where_threads_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = work(2, 1)
+
+    def refusing(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refusing)
+    assert work(2, 4) == wanted
+
+
+@pytest.mark.parametrize("wish, most", [(1, 1), (2, 2), (None, 3), (9, 3)])
+def test_a_validation_set_takes_no_more_threads_than_the_rest(
+    monkeypatch: pytest.MonkeyPatch, wish: int | None, most: int
+) -> None:
+    taken: list[int] = []
+
+    def noting(part: Callable[[int, int], None], parts: int) -> None:
+        taken.append(parts)
+        run_in_threads(part, parts)
+
+    monkeypatch.setattr("fnn.training.evaluator.available", lambda: 3)
+    monkeypatch.setattr("fnn.training.evaluator.WORTH_THREADS", 1)
+    monkeypatch.setattr("fnn.training.evaluator.run_in_threads", noting)
+    p = problem(8, (5, 20, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 300, labelled=True)
+    run = fnn.train(p.params, p.x, p.y, eta=1e-3, epochs=2, loss=p.loss, validation=(p.x, p.y), threads=wish)
+
+    assert taken == [most] * 2  # after each epoch
+    assert run.history.validation_accuracy is not None
+    assert run.history.validation_accuracy[-1] == fnn.accuracy(run.params, p.x, p.y)
+
+
+@pytest.mark.parametrize("wish, taken", [(None, [3]), (1, [1]), (2, [2]), (np.int8(9), [9])])
+def test_forward_takes_no_more_threads_than_it_may(
+    monkeypatch: pytest.MonkeyPatch, wish: int | None, taken: list[int]
+) -> None:
+    found: list[int] = []
+
+    def noting(part: Callable[[int, int], None], parts: int) -> None:
+        found.append(parts)
+        run_in_threads(part, parts)
+
+    module = sys.modules[fnn.forward.__module__]
+    p = problem(8, (5, 20, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 600)
+    wanted = fnn.forward(p.params, p.x)
+    for name, value in (("available", lambda: 3), ("WORTH_THREADS", 1), ("run_in_threads", noting)):
+        monkeypatch.setattr(module, name, value)
+
+    np.testing.assert_array_equal(fnn.forward(p.params, p.x, threads=wish), wanted)
+    assert found == taken
+
+
+def test_available_counts_what_this_process_may_use() -> None:
+    assert 1 <= available() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs os.sched_setaffinity")
+def test_more_threads_than_processors() -> None:
+    # Parts that wait for each other on one processor: slow, but neither a deadlock nor another result.
+    wanted = work(1, 1)
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert available() == 1
+        assert work(1, 8) == wanted
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def test_the_interpreter_is_free_while_a_kernel_runs() -> None:
+    p = problem(9, (50, 200, 50), (fnn.tanh,), fnn.identity, fnn.squared_error, 500)
+    ticks = 0
+    done = threading.Event()
+
+    def tick() -> None:
+        nonlocal ticks
+        while not done.wait(0.001):
+            ticks += 1
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    try:
+        fnn.train(p.params, p.x, p.y, eta=1e-6, epochs=40, threads=1)
+    finally:
+        done.set()
+        thread.join()
+    assert ticks > 10
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs os.sched_setaffinity")
+def test_a_thread_leaves_a_processor_that_is_taken_and_may_go_anywhere_then() -> None:
+    allowed = os.sched_getaffinity(0)
+    for left in allowed:
+        taken = allowed - {left}
+        pin_apart(taken)
+        assert taken == os.sched_getaffinity(0) == allowed
+    pin_apart(taken)
+    assert taken == os.sched_getaffinity(0) == allowed
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs os.sched_setaffinity")
+@pytest.mark.parametrize("refused", [False, True])
+def test_threads_on_one_processor_are_sent_to_one_each(monkeypatch: pytest.MonkeyPatch, refused: bool) -> None:
+    moves: list[set[int]] = []
+    taken: set[int] = set()
+
+    def move(_: int, to: set[int]) -> None:
+        assert refused or to == {0, 2, 3} or to <= taken  # taken before the thread moves
+        moves.append(set(to))
+        if refused:
+            raise OSError
+
+    monkeypatch.setattr("fnn.compiler.threads._processor", lambda: 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2, 3})
+    monkeypatch.setattr(os, "sched_setaffinity", move)
+    for _ in range(4):
+        pin_apart(taken)
+
+    assert taken == {0, 2, 3}
+    assert moves == ([{0}, {3}] if refused else [{0}, {0, 2, 3}, {3}, {0, 2, 3}])
+
+
+def test_a_failure_in_a_part_comes_out() -> None:
+    def part(number: int, parts: int) -> None:
+        if number == 1:
+            raise MemoryError("no room")
+
+    with pytest.raises(MemoryError, match="no room"):
+        run_in_threads(part, 3)

@@ -1,0 +1,215 @@
+"""What is wrong is said: when compiling where it can be known, otherwise by the call, which leaks nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import njit, prange
+from numba.core.errors import TypingError
+
+import fnn
+from tests.njit import jitted
+
+P = fnn.init((4, 3, 2), seed=0)
+PAIR = (P, P)
+X, Y = np.ones((5, 4)), np.ones((5, 2))
+NAN = np.where(np.arange(20).reshape(5, 4) == 7, np.nan, X)
+
+
+@njit
+def by_variable(params: Any, key: Any) -> Any:
+    return params[key]
+
+
+@njit
+def unknown_key(params: Any) -> Any:
+    return params["w1"]
+
+
+@njit
+def writes(params: Any) -> None:
+    params["W1"][0, 0] = 1.0
+
+
+@njit
+def unknown_reduction(params: Any, x: Any, y: Any) -> Any:
+    return fnn.error(params, x, y, reduction="max")  # type: ignore[arg-type]  # refused when compiled
+
+
+@njit
+def literal_eta(params: Any, x: Any, y: Any) -> Any:
+    return fnn.train(params, x, y, eta=True, epochs=1)
+
+
+@njit
+def shows_progress(params: Any, x: Any, y: Any) -> Any:
+    return fnn.train(params, x, y, eta=0.1, epochs=1, progress=True)
+
+
+@njit
+def outputs_by_name(params: Any, x: Any) -> Any:
+    return fnn.forward(x=x, params=params)
+
+
+@njit
+def of_a_global(x: Any) -> Any:
+    return fnn.forward(P, x)
+
+
+@njit
+def of_a_tuple(x: Any) -> Any:
+    return fnn.forward(PAIR[1], x)
+
+
+@njit(parallel=True)
+def in_parallel(params: Any, x: Any) -> Any:
+    found = np.empty(x.shape[0])
+    for row in prange(x.shape[0]):
+        found[row] = fnn.forward(params, x[row])[0]
+    return found
+
+
+@njit
+def validates(params: Any, x: Any, y: Any) -> Any:
+    return fnn.train(params, x, y, eta=0.1, epochs=1, validation=(x, y))
+
+
+@pytest.mark.parametrize(
+    "call, arguments, text",
+    [
+        (jitted.forward, (P, X.astype(np.float32)), "x: has dtype float32, but params have float64"),
+        (jitted.forward, (P, X.astype(np.int64)), "x: has dtype int64, but params have float64"),
+        (jitted.forward, (P, X[None]), "x: needs 1 or 2 dimensions, got an array with 3"),
+        (jitted.forward, (P, 1.0), "x: must be an array"),
+        (jitted.forward_out, (P, X, np.ones(2)), "out: needs 2 dimensions, got an array with 1"),
+        (jitted.forward_out, (P, X, Y.T), "out: needs a C-contiguous, writable array"),
+        (jitted.error, (P, X, Y[0]), "y: needs 2 dimensions, got an array with 1"),
+        (jitted.error, (P, X, np.ones(5, np.int64)), "y: fnn.squared_error takes no labels; use loss=fnn."),
+        (jitted.error, (P, X[0], 1), "y: fnn.squared_error takes no labels; use loss=fnn."),
+        (jitted.error, (P, X, np.ones((5, 2), np.int64)), "y: has dtype int64, but params have float64"),
+        (jitted.update, (P, P, True), "eta: needs a number, got bool"),
+        (literal_eta, (P, X, Y), "eta: needs a number, got True"),
+        (shows_progress, (P, X, Y), "progress: fnn.train can't take it inside @njit"),
+        (jitted.train_by_threads, (P, X, Y, 1.5), "threads: needs a whole number"),
+        (jitted.value_and_grad, (P, X, Y, 1.0), "weights: needs one number a case"),
+        (jitted.any_loss, (P, X, Y, 3), "loss: must be a constant such as fnn.cross_entropy"),
+        (jitted.update, (P, X, 0.1), "grads: needs fnn.Params of float64"),
+        (jitted.update, (P, P, "a"), "eta: needs a number"),
+        (jitted.train, (P, X, Y, 0.1, 1.5), "epochs: needs a whole number"),
+        (jitted.with_flat, (P, P.flat[None]), "flat: needs 1 dimensions, got an array with 2"),
+        (jitted.with_flat, (P, X[0].astype(np.float32)), "flat: has dtype float32, but params have float64"),
+        (jitted.with_flat, (P, 1.0), "flat: must be an array"),
+        (by_variable, (P, "W1"), "the key must be a literal string"),
+        (jitted.forward, (X, X), "params: needs fnn.Params, got array(float64, 2d, C)"),
+        (outputs_by_name, (X, X), "params: needs fnn.Params, got array(float64, 2d, C)"),
+        (jitted.grad, (1, X, Y), "params: needs fnn.Params, got int64"),
+        (jitted.update, (X, P, 0.1), "params: needs fnn.Params, got array(float64, 2d, C)"),
+        (jitted.train, (None, X, Y, 0.1, 1), "params: needs fnn.Params, got none"),
+        (in_parallel, (X, X), "params: needs fnn.Params, got array(float64, 2d, C)"),
+        (of_a_global, (X,), "params: a jitted function can't hold them as a global or a default"),
+        (of_a_tuple, (X,), "params: a jitted function can't hold them as a global or a default"),
+        (unknown_key, (P,), "there is no key 'w1'"),
+        (unknown_reduction, (P, X, Y), 'reduction: must be the constant "sum" or "mean"'),
+        (validates, (P, X, Y), "validation: fnn.train can't take it inside @njit"),
+        (writes, (P,), "Cannot modify readonly array"),
+    ],
+)  # fmt: skip
+def test_typing_errors_are_plain_sentences(call: Any, arguments: Any, text: str) -> None:
+    with pytest.raises(TypingError) as caught:
+        call(*arguments)
+    assert text in str(caught.value)
+
+
+S = fnn.init((4, 3), seed=0, output=fnn.softmax)
+H = fnn.init((4, 2), seed=0, output=fnn.identity)
+F = fnn.init((4, 3, 2), seed=0, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    "call, arguments, text",
+    [
+        (jitted.forward, (P, X[:, :3]), "x: has another number of columns"),
+        (jitted.forward, (P, np.ones(5)), "x: has another number of columns"),
+        (jitted.forward, (P, X[:0]), "x: needs at least one case"),
+        (jitted.forward, (P, NAN), "x: NaN or infinity"),
+        (jitted.forward, (P, NAN[1]), "x: NaN or infinity"),
+        (jitted.forward_out, (P, X, np.ones((5, 3))), "out: needs the shape of the result"),
+        (jitted.forward_out, (P, X[0], np.ones(3)), "out: needs the shape of the result"),
+        (jitted.error, (P, X, Y[:4]), "y: has another shape"),
+        (jitted.grad, (P, X, NAN[:, 2:]), "y: NaN or infinity"),
+        (jitted.grad, (P, NAN, Y), "x: NaN or infinity"),
+        (jitted.value_and_grad, (P, X, Y, np.ones(4)), "weights: needs one weight a case"),
+        (jitted.value_and_grad, (P, X, Y, -np.ones(5)), "weights: must be finite and at least 0"),
+        (jitted.value_and_grad, (P, X, Y, np.zeros(5)), "weights: their sum must be finite and above 0"),
+        (jitted.cross_entropy, (fnn.init((4, 2), seed=0, output=fnn.tanh), X, Y), "loss: fnn.cross_entropy needs"),
+        (jitted.cross_entropy, (S, X, np.full(5, 3)), "y: a label is not one of the network's classes"),
+        (jitted.cross_entropy, (S, X, np.full((5, 3), 2.0)), "y: fnn.cross_entropy needs values between 0 and 1"),
+        (jitted.cross_entropy, (S, X, np.full((5, 3), 0.5)), "y: the loss needs values that sum to 1"),
+        (jitted.any_loss, (S, X, np.zeros((5, 3)), fnn.kl_divergence), "y: the loss needs values that sum to 1"),
+        (jitted.any_loss, (S, X, np.ones((5, 3)), fnn.hinge), "loss: fnn.hinge needs fnn.identity or fnn.tanh at"),
+        (jitted.any_loss, (H, X, np.zeros((5, 2)), fnn.hinge), "y: fnn.hinge needs the values −1 and 1"),
+        (jitted.update, (P, fnn.init((4, 5, 2), seed=0), 0.1), "grads: needs the sizes and activations of params"),
+        (jitted.update, (P, P, 0.0), "eta: must be finite and above 0"),
+        (jitted.update, (P, P, np.inf), "eta: must be finite and above 0"),
+        (jitted.update, (F, F, 1e50), "eta: must be finite and above 0, in the dtype of params"),
+        (jitted.update, (F, F, 1e-50), "eta: must be finite and above 0, in the dtype of params"),
+        (jitted.train, (F, X.astype(np.float32), Y.astype(np.float32), 1e50, 1), "eta: must be finite and above 0"),
+        (jitted.with_flat, (P, X[0].copy()), "flat: needs as many elements as params have"),
+        (jitted.train, (P, X, Y, -1.0, 1), "eta: must be finite and above 0"),
+        (jitted.train, (P, X, Y, 0.1, -1), "epochs: must be at least 0"),
+        (jitted.train, (P.with_flat(P.flat * np.nan), X, Y, 0.1, 1), "params: hold NaN or infinity"),
+        (jitted.train_by_threads, (P, X, Y, 0), "threads: must be at least 1"),
+        (jitted.train_by_threads, (P, X[::-1], Y, -5), "threads: must be at least 1"),
+        (jitted.train_in_batches, (S, X, np.ones(5, np.int64), 0.1, 1, 0, 0, None), "batch_size: must be at least 1"),
+        (jitted.train_in_batches, (S, X, np.ones(5, np.int64), 0.1, 1, 2, -1, None), "seed: must be at least 0"),
+    ],
+)  # fmt: skip
+def test_wrong_numbers_raise(call: Any, arguments: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        call(*arguments)
+
+
+def test_train_takes_any_number_of_threads_that_there_may_be() -> None:
+    wanted = fnn.train(P, X, Y, eta=0.1, epochs=2).params
+    for threads in (1, 3, None):
+        assert jitted.train_by_threads(P, X, Y, threads).params == wanted
+    assert jitted.train_by_threads(P, X[::-1], Y, 3).params == fnn.train(P, X[::-1], Y, eta=0.1, epochs=2).params
+
+
+def test_divergence_raises() -> None:
+    params = fnn.init((4, 3, 2), seed=0, hidden=fnn.identity, output=fnn.identity)
+    with pytest.raises(ArithmeticError, match="usually eta is too large"):
+        jitted.train(params, X, Y, 1e200, 5)
+
+
+def test_a_layer_that_is_not_there() -> None:
+    with pytest.raises(KeyError, match="no such layer"):
+        jitted.second_layer(S)
+
+
+@pytest.mark.parametrize(
+    "out, error, text",
+    [
+        (np.ones((5, 2), np.float32), TypeError, "out: needs an array of float64, got float32"),
+        ([1.0], TypeError, "out: needs an array of float64, got list"),
+        (np.ones((2, 5)), ValueError, r"out: needs shape \(5, 2\), got \(2, 5\)"),
+        (np.ones((2, 5)).T, ValueError, "out: needs to be C-contiguous and writable"),
+    ],
+)
+def test_out_from_python(out: Any, error: Any, text: str) -> None:
+    with pytest.raises(error, match=text):
+        fnn.forward(P, X, out)
+
+
+def test_numba_garbles_or_loses_an_error_in_a_parallel_loop() -> None:
+    wanted = fnn.forward(P, X)[:, 0]
+    for _ in range(20):
+        try:
+            in_parallel(P, NAN)  # lost, if another thread than the caller's came upon it
+        except (SystemError, ValueError) as error:
+            cause = error.__cause__ if isinstance(error, SystemError) else error
+            assert isinstance(cause, ValueError)
+            assert str(cause) == "x: NaN or infinity"
+        np.testing.assert_array_equal(in_parallel(P, X), wanted)

@@ -1,0 +1,312 @@
+"""`train_many`: each network gets the bits that it would get alone."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fnn
+from fnn.training.train import Task
+from tests.paces import train_many_by
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.standard_normal((40, 3)), RNG.random((40, 2))
+OPTIMIZERS = (fnn.gradient_descent(0.1), fnn.momentum(0.05), fnn.adam(fnn.cosine(1e-2, steps=9)))
+
+
+def bits(run: fnn.Run[Any]) -> list[bytes]:
+    """All that a run brings, but the times."""
+    history = run.history
+    arrays = [run.params.flat, history.error, *(v.flat for v in run.state.vectors)]
+    arrays += [found for found in (history.validation_error, history.validation_accuracy) if found is not None]
+
+    return [array.tobytes() for array in arrays]
+
+
+def networks(*middles: int, dtype: Any = np.float64) -> list[fnn.Params[Any]]:
+    """3 inputs, 2 outputs, and so many hidden units."""
+    return [fnn.init((3, n, 2), seed=i, hidden=fnn.tanh, dtype=dtype) for i, n in enumerate(middles)]
+
+
+@st.composite
+def ensembles(draw: st.DrawFn) -> tuple[list[fnn.Params[Any]], dict[str, list[Any]]]:
+    """Some networks, and what `train` is to get for each."""
+    count = draw(st.integers(1, 6))
+    sizes = draw(st.lists(st.lists(st.integers(1, 40), max_size=3), min_size=count, max_size=count))
+    dtypes = draw(st.lists(st.sampled_from([np.float32, np.float64]), min_size=count, max_size=count))
+    params: list[fnn.Params[Any]] = [
+        fnn.init((3, *middle, 2), seed=len(middle), dtype=dtype) for middle, dtype in zip(sizes, dtypes, strict=True)
+    ]
+    cases = [draw(st.sampled_from([40, 7])) for _ in params]
+    options: dict[str, st.SearchStrategy[Any]] = {
+        "optimizer": st.sampled_from(OPTIMIZERS),
+        "epochs": st.integers(0, 5),
+        "batch_size": st.none() | st.integers(1, 50),
+        "loss": st.sampled_from([fnn.squared_error, fnn.cross_entropy]),
+        "reduction": st.sampled_from(["sum", "mean"]),
+        "l2": st.sampled_from([0.0, 0.1]),
+        "max_norm": st.none() | st.just(1.0),
+        "dropout": st.sampled_from([0.0, 0.25]),
+        "seed": st.integers(0, 9),
+        "scale": st.sampled_from([1.0, 0.5]),
+        "validation": st.sampled_from([None, 0.3, (X[:5], np.eye(2)[[0, 1, 0, 0, 1]])]),
+        "stopping": st.sampled_from([None, fnn.Stopping(patience=1, restore_best=True)]),
+        "class_weights": st.none() | st.just([1.0, 2.0]),
+    }
+    given = {name: [draw(strategy) for _ in params] for name, strategy in options.items()}
+    # Weights of classes need targets that name one.
+    labels = np.eye(2)[RNG.integers(0, 2, 40)]
+    given["y"] = [(Y if k is None else labels)[:n] for n, k in zip(cases, given["class_weights"], strict=True)]
+
+    return params, {"x": [X[:n] for n in cases], **given}
+
+
+@settings(deadline=None, max_examples=40)
+@given(ensembles(), st.integers(1, 5))
+def test_every_network_gets_the_bits_that_it_gets_alone(
+    ensemble: tuple[list[fnn.Params[Any]], dict[str, list[Any]]], threads: int
+) -> None:
+    params, options = ensemble
+    alone = [
+        fnn.train(start, threads=1, **{name: values[i] for name, values in options.items()})
+        for i, start in enumerate(params)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        train_many_by(patch, threads)
+        given: dict[str, Any] = {name: fnn.Each(values) for name, values in options.items()}
+        together = fnn.train_many(params, **given)
+
+    assert [bits(run) for run in together] == [bits(run) for run in alone]
+    assert [run.params for run in together] == [run.params for run in alone]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_shared_data_with_validation(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    train_many_by(monkeypatch, threads)
+    params = networks(2, 30, 7, 100, 1)
+    given: dict[str, Any] = dict(
+        eta=0.05, epochs=6, batch_size=8, validation=(X[:9], Y[:9]), weights=np.arange(1.0, 41)
+    )
+
+    assert [bits(run) for run in fnn.train_many(params, X, Y, **given, threads=threads)] == [
+        bits(fnn.train(start, X, Y, **given)) for start in params
+    ]
+
+
+def test_shared_cases_are_converted_and_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    checked: Any = sys.modules["fnn.training.shared_inputs"].__dict__["batch_of"]
+
+    def noting(params: object, x: object, *given: Any, **named: Any) -> Any:
+        seen.append(x)
+        return checked(params, x, *given, **named)
+
+    monkeypatch.setattr("fnn.training.shared_inputs.batch_of", noting)
+    x: Any = X.tolist()
+    y: Any = Y.tolist()
+
+    fnn.train_many(networks(4, 5, 6), x, y, eta=0.1, epochs=1)
+    assert len(seen) == 1
+    fnn.train_many(networks(4, 5, 6), fnn.Each([x, X, x]), y, eta=0.1, epochs=1)
+    assert list(map(id, seen[1:])) == [id(x), id(X)]
+    fnn.train_many(networks(4, 5, 6), x, y, eta=0.1, epochs=1, validation=(x, y))
+    assert len(seen) == 3 + 2
+
+
+def test_cases_that_one_loss_takes_and_another_refuses_are_looked_at_for_each() -> None:
+    y = 3 * Y
+    params = networks(4, 4)
+    fnn.train_many(params, X, y, eta=0.1, epochs=1)
+    with pytest.raises(ValueError, match=r"^network 1: y: "):
+        fnn.train_many(params, X, y, eta=0.1, epochs=1, loss=fnn.Each([fnn.squared_error, fnn.cross_entropy]))
+
+
+def test_nothing_is_changed() -> None:
+    params, x, y = networks(4, 5), X.copy(), Y.copy()
+    before = [p.flat.copy() for p in params]
+    fnn.train_many(params, x, y, eta=0.1, epochs=3, batch_size=7)
+
+    assert [p.flat.tobytes() for p in params] == [b.tobytes() for b in before]
+    assert (x.tobytes(), y.tobytes()) == (X.tobytes(), Y.tobytes())
+
+
+def test_no_networks() -> None:
+    assert fnn.train_many([], X, Y, eta=0.1, epochs=1) == []
+
+
+@pytest.mark.parametrize(
+    "change, kind, message",
+    [
+        (dict(eta=fnn.Each([0.1, 0.1])), ValueError, "eta: has 2 values, but there are 3 networks"),
+        (dict(eta=fnn.Each([0.1, 0.1, -1])), ValueError, "network 2: eta: must be finite and above 0"),
+        (dict(epochs=fnn.Each([1, 2.5, 1])), TypeError, "network 1: epochs: needs a whole number, got 2.5"),
+        (dict(x=fnn.Each([X, X, X[:, :2]])), ValueError, "network 2: x: has 2 columns"),
+        (dict(y=fnn.Each([Y, np.where(Y > 0.9, np.nan, Y), Y])), ValueError, "network 1: y: NaN or infinity"),
+        (dict(validation=fnn.Each([None, (X, Y[:9]), 0.5])), ValueError, "network 1: validation y: needs shape"),
+        (dict(validation=fnn.Each([None, 0.5, 2.0])), ValueError, "network 2: validation: the part of the cases"),
+        (dict(stopping=fnn.Each([None, 9, None])), TypeError, "network 1: stopping: needs fnn.Stopping"),
+        (dict(dropout=[0.5]), ValueError, "network 0: dropout: needs one number"),
+        (dict(seed=[1, 2, 3]), TypeError, "network 0: seed: needs a whole number"),
+        (dict(threads=0), ValueError, "threads: must be at least 1"),
+        (dict(optimizer=fnn.adam()), TypeError, "network 0: eta: fnn.adam"),
+        (dict(params=networks(3)[0]), TypeError, "params: needs a sequence of fnn.Params, got Params"),
+        (dict(params=3), TypeError, "params: needs a sequence of fnn.Params, got int"),
+        (dict(params=[*networks(3, 3), {"W1": X}]), TypeError, "network 2: params: needs fnn.Params, got dict"),
+    ],
+)
+def test_errors_name_the_network_and_the_argument(change: dict[str, Any], kind: type[Exception], message: str) -> None:
+    called: list[object] = []
+    given: dict[str, Any] = dict(params=networks(3, 4, 5), x=X, y=Y, eta=0.1, epochs=1, on_step=(1, called.append))
+    with pytest.raises(kind, match=f"^{message}"):
+        fnn.train_many(**{**given, **change})
+    assert called == []
+
+
+def test_each_needs_several() -> None:
+    with pytest.raises(TypeError, match=r"each: needs a value for each network, got 0\.1"):
+        fnn.Each(0.1)  # type: ignore[arg-type]
+    assert repr(fnn.Each([1, 2])) == "fnn.Each([1, 2])"
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_one_that_diverges_costs_the_others_nothing(threads: int) -> None:
+    params = [fnn.init((3, 4, 2), seed=i, output=fnn.identity) for i in range(4)]
+    etas = [1e-3, 1e6, 1e-3, 1e200]
+    with pytest.raises(fnn.SomeDiverged, match=r"^2 of 4 networks diverged: 1, 3; ") as caught:
+        fnn.train_many(params, X, Y, eta=fnn.Each(etas), epochs=30, threads=threads)
+
+    outcomes = caught.value.outcomes
+    for start, eta, outcome in zip(params, etas, outcomes, strict=True):
+        if isinstance(outcome, fnn.Run):
+            assert bits(outcome) == bits(fnn.train(start, X, Y, eta=eta, epochs=30))
+        else:
+            with pytest.raises(fnn.TrainingDiverged) as alone:
+                fnn.train(start, X, Y, eta=eta, epochs=30)
+            assert (outcome.epoch, outcome.params) == (alone.value.epoch, alone.value.params)
+    copied = pickle.loads(pickle.dumps(caught.value))
+    assert str(copied) == str(caught.value)
+    assert [type(outcome) for outcome in copied.outcomes] == [type(outcome) for outcome in outcomes]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_callback_that_fails_ends_all(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    train_many_by(monkeypatch, threads)
+    called: list[int] = []
+
+    def fails(epoch: int, params: object, record: object) -> None:
+        called.append(epoch)
+        if epoch == 3:
+            raise LookupError("no such thing")
+
+    start = networks(4)[0]
+    callbacks = fnn.Each([None, fails, None, None])
+    with pytest.raises(LookupError, match="no such thing") as caught:
+        fnn.train_many(
+            [start] * 4, X, Y, eta=1e-9, epochs=fnn.Each([10**9, 10**9, 1, 1]) if threads > 1 else 5, callback=callbacks
+        )
+    assert caught.value.__notes__ == ["in network 1"]
+    assert called == [1, 2, 3]
+    assert threading.active_count() == 1
+
+
+def test_callbacks_may_end_networks_one_by_one() -> None:
+    def ending(last: int) -> Callable[[int, fnn.Params[Any], fnn.Record], bool]:
+        return lambda epoch, params, record: epoch == last
+
+    runs = fnn.train_many(networks(3, 3, 3), X, Y, eta=0.1, epochs=9, callback=fnn.Each(map(ending, (2, 5, 20))))
+
+    assert [len(run.history) for run in runs] == [2, 5, 9]
+
+
+def test_the_longest_is_first_and_the_last_ones_get_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    train_many_by(monkeypatch, 4)
+    begun: list[int] = []
+    begin = Task.begin
+
+    def noting(task: Task[Any], pace: Any) -> Any:
+        begun.append(task.params.sizes[1])
+        return begin(task, pace)
+
+    monkeypatch.setattr(Task, "begin", noting)
+    taken: set[int] = set()
+
+    def run_in_threads(part: Any, parts: int, *more: Any) -> Any:
+        taken.add(parts)
+        return parts_of(part, parts, *more)
+
+    parts_of: Any = sys.modules["fnn.training.steps"].__dict__["run_in_threads"]
+    monkeypatch.setattr("fnn.training.steps.run_in_threads", run_in_threads)
+    callback = fnn.Each([None, lambda epoch, params, record: 4 in taken, None, None, None, None])
+    epochs = fnn.Each([1, 10**5, 1, 1, 1, 1])
+    fnn.train_many(networks(5, 300, 20, 100, 1, 50), X, Y, eta=1e-9, epochs=epochs, callback=callback)
+
+    assert begun[0] == 300
+    assert begun[-1] == 1
+    assert {1, 4} <= taken
+
+
+def test_where_threads_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    train_many_by(monkeypatch, 3)
+    wanted = [bits(fnn.train(start, X, Y, eta=0.1, epochs=2)) for start in networks(3, 4, 5)]
+    start = threading.Thread.start
+
+    def allow(some: int) -> Callable[[threading.Thread], None]:
+        started: list[threading.Thread] = []
+
+        def starting(thread: threading.Thread) -> None:
+            if len(started) == some:
+                raise RuntimeError("can't start new thread")
+            started.append(thread)
+            start(thread)
+
+        return starting
+
+    for some in (0, 1, 2):
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", allow(some))
+            assert [bits(run) for run in fnn.train_many(networks(3, 4, 5), X, Y, eta=0.1, epochs=2)] == wanted
+        assert threading.active_count() == 1
+
+
+def test_an_interrupt_ends_it_soon() -> None:
+    code = (
+        "import fnn, sys, threading\n"
+        "params = [fnn.init((3, 50, 2), seed=i) for i in range(5)]\n"
+        "fnn.train_many(params, [[1, 2, 3]] * 50, [[0, 1]] * 50, eta=0.1, epochs=2)\n"
+        "print('ready', flush=True)\n"
+        "try:\n"
+        "    fnn.train_many(params, [[1, 2, 3]] * 50, [[0, 1]] * 50, eta=1e-9, epochs=10**8, threads=2)\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(threading.active_count())\n"
+    )
+    root = os.path.dirname(os.path.dirname(fnn.__file__))
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout as printed:
+        assert printed.readline() == "ready\n"
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        began = time.perf_counter()
+        assert process.wait(30) == 1
+    assert time.perf_counter() - began < 10  # 0.1 s where nobody else wants the processors
+
+
+def test_it_takes_what_train_takes() -> None:
+    one, many = (inspect.signature(function).parameters for function in (fnn.train, fnn.train_many))
+
+    assert [name for name in one if name not in ("checkpoint", "progress")] == list(many)
+    differing = {name: many[name].default for name in many if many[name].default != one[name].default}
+    assert differing == {"y": inspect.Parameter.empty}  # an iterable of batches is for one network
