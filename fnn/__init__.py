@@ -27,10 +27,11 @@ from fnn.activations.library import softplus as softplus
 from fnn.activations.library import softsign as softsign
 from fnn.activations.library import tanh as tanh
 from fnn.compiler.numba_types import provide as _provide
+from fnn.data.cases import Cases as Cases
+from fnn.equations.forward import forward as forward
 from fnn.equations.gradients import Backprop as Backprop
 from fnn.equations.gradients import backprop as backprop
 from fnn.equations.gradients import error as error
-from fnn.equations.gradients import forward as forward
 from fnn.equations.gradients import grad as grad
 from fnn.equations.gradients import update as update
 from fnn.equations.gradients import value_and_grad as value_and_grad
@@ -62,7 +63,10 @@ from fnn.network.initializers import lecun_normal as lecun_normal
 from fnn.network.initializers import lecun_uniform as lecun_uniform
 from fnn.network.initializers import standard_normal as standard_normal
 from fnn.network.initializers import uniform as uniform
+from fnn.network.masks import connections as connections
 from fnn.network.params import Params as Params
+from fnn.network.regularization import Regularization as Regularization
+from fnn.network.regularization import penalty as penalty
 from fnn.network.tree import tree_map as tree_map
 from fnn.optimizers.library import Optimizer as Optimizer
 from fnn.optimizers.library import OptimizerState as OptimizerState
@@ -78,8 +82,6 @@ from fnn.optimizers.library import momentum as momentum
 from fnn.optimizers.library import nadam as nadam
 from fnn.optimizers.library import nesterov as nesterov
 from fnn.optimizers.library import rmsprop as rmsprop
-from fnn.optimizers.regularization import connections as connections
-from fnn.optimizers.regularization import penalty as penalty
 from fnn.optimizers.schedules import Schedule as Schedule
 from fnn.optimizers.schedules import cosine as cosine
 from fnn.optimizers.schedules import exponential as exponential
@@ -88,6 +90,9 @@ from fnn.optimizers.schedules import one_cycle as one_cycle
 from fnn.optimizers.schedules import plateau as plateau
 from fnn.optimizers.schedules import step_decay as step_decay
 from fnn.optimizers.schedules import warm_up as warm_up
+from fnn.training.callbacks import each_epoch as each_epoch
+from fnn.training.callbacks import each_steps as each_steps
+from fnn.training.callbacks import progress as progress
 from fnn.training.checkpoint import Checkpoint as Checkpoint
 from fnn.training.history import BatchError as BatchError
 from fnn.training.history import History as History

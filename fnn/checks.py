@@ -1,10 +1,21 @@
 """What the public functions require of their numbers: clear errors at the boundary."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+
+@contextmanager
+def prefixed(prefix: str) -> Iterator[None]:
+    """Let a TypeError or ValueError that is raised inside begin with a prefix, such as the name of an argument."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{prefix}{error}") from error
 
 
 def whole(name: str, value: SupportsIndex, *, at_least: int, at_most: int | None = None) -> int:

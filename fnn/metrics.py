@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.checks import number, real_array, whole
-from fnn.data.cases import batch_of, raise_fault
-from fnn.data.kernels.cases import BAD_Y
-from fnn.equations.gradients import forward
+from fnn.data.cases import Cases, arrays_of, cases_of
+from fnn.equations.forward import forward
 from fnn.losses.library import squared_error
 from fnn.network.params import DT, Params, require_params
 
@@ -57,7 +56,7 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
 
 
 def accuracy(
-    params: Params[DT], x: ArrayLike, labels: ArrayLike, *, threshold: SupportsFloat = 0.5, scale: SupportsFloat = 1.0
+    params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, threshold: SupportsFloat = 0.5
 ) -> float:
     """The fraction of cases whose label the network gives: its greatest output; of a single one, whether a > threshold.
 
@@ -65,14 +64,11 @@ def accuracy(
     ----------
     params
         The network.
-    x
-        (N, n_0), or one case.
-    labels
-        Integers, (N,) or a single one: 0 .. n_L − 1, or with a single output unit 0 and 1.
+    x, labels
+        Inputs, (N, n_0) or one case, and integers, (N,) or a single one: 0 .. n_L − 1, or with a single output unit 0
+        and 1; or one-hot rows. Or `Cases`, which has both, in the place of x; each case counts once, whatever it weighs.
     threshold
         What a single output must be above to mean 1: 0 if its targets were −1 and 1, as for `hinge`.
-    scale
-        What x is multiplied by once it is cast, as for `train`.
 
     Returns
     -------
@@ -90,13 +86,13 @@ def accuracy(
     >>> fnn.accuracy(p, [[-2.0], [0.1]], [0, 1]), fnn.accuracy(p, [[-2.0], [0.1]], [0, 1], threshold=0)
     (0.5, 1.0)
     """
-    a, wanted = _outputs_and_labels(params, x, labels, scale)
+    a, wanted = _outputs_and_labels(params, x, labels)
 
     return float(np.mean(classes_of(a, _middle(threshold)) == wanted))
 
 
 def top_k_accuracy(
-    params: Params[DT], x: ArrayLike, labels: ArrayLike, k: SupportsIndex, *, scale: SupportsFloat = 1.0
+    params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, k: SupportsIndex
 ) -> float:
     """The fraction of cases whose label is among the k that the network finds most likely: its greatest outputs.
 
@@ -104,7 +100,7 @@ def top_k_accuracy(
 
     Parameters
     ----------
-    params, x, labels, scale
+    params, x, labels
         As for `accuracy`, but the network needs two outputs or more.
     k
         From 1 to n_L.
@@ -125,7 +121,7 @@ def top_k_accuracy(
     >>> fnn.top_k_accuracy(p, [[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]], [1, 0], k=2)
     0.5
     """
-    a, wanted = _outputs_and_labels(params, x, labels, scale)
+    a, wanted = _outputs_and_labels(params, x, labels)
     units = a.shape[1]
     if units == 1:
         raise ValueError("params: needs two outputs or more, has 1; fnn.accuracy knows what a single one stands for")
@@ -138,13 +134,13 @@ def top_k_accuracy(
 
 
 def confusion_matrix(
-    params: Params[DT], x: ArrayLike, labels: ArrayLike, *, threshold: SupportsFloat = 0.5, scale: SupportsFloat = 1.0
+    params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, threshold: SupportsFloat = 0.5
 ) -> NDArray[np.int64]:
     """How many cases of each class the network gives each label, which is found as `accuracy` does.
 
     Parameters
     ----------
-    params, x, labels, threshold, scale
+    params, x, labels, threshold
         As for `accuracy`.
 
     Returns
@@ -164,14 +160,14 @@ def confusion_matrix(
     array([[1, 0],
            [1, 1]])
     """
-    a, wanted = _outputs_and_labels(params, x, labels, scale)
+    a, wanted = _outputs_and_labels(params, x, labels)
     classes = max(a.shape[1], 2)
     pairs = wanted * classes + classes_of(a, _middle(threshold))
 
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
-def r2_score(params: Params[DT], x: ArrayLike, y: ArrayLike, *, scale: SupportsFloat = 1.0) -> float:
+def r2_score(params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None) -> float:
     """The part of the targets' variance that the network explains, R²: the mean of that of all output units.
 
         R²_d = 1 − Σ_c (a_dᴸ − y_d)² / Σ_c (y_d − mean of y_d)²
@@ -182,12 +178,8 @@ def r2_score(params: Params[DT], x: ArrayLike, y: ArrayLike, *, scale: SupportsF
     ----------
     params
         The network.
-    x
-        (N, n_0), N at least 2.
-    y
-        Targets, (N, n_L).
-    scale
-        What x is multiplied by once it is cast, as for `train`.
+    x, y
+        Inputs, (N, n_0), N at least 2, and targets, (N, n_L); or `Cases`, which has both, in the place of x.
 
     Returns
     -------
@@ -206,13 +198,11 @@ def r2_score(params: Params[DT], x: ArrayLike, y: ArrayLike, *, scale: SupportsF
     0.7857142857142857
     """
     require_params("params", params)
-    batch = batch_of(params, x, y, None, squared_error, scale=scale, whole=False)
-    if len(batch.x) < 2:
+    cases = cases_of(x, y)
+    arrays = arrays_of(params, cases, None, squared_error)
+    if len(arrays.x) < 2:
         raise ValueError("x: needs at least two cases, got one")
-    a, wanted = forward(params, x, scale=scale).astype(np.float64), batch.y.astype(np.float64)
-    bad = np.flatnonzero(~np.isfinite(wanted).all(axis=1))
-    if bad.size:
-        raise_fault(params, batch, squared_error, BAD_Y, int(bad[0]))
+    a, wanted = forward(params, cases.x, scale=cases.scale).astype(np.float64), arrays.y.astype(np.float64)
     rest = ((a - wanted) ** 2).sum(axis=0)
     whole_of_it = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
     changes = whole_of_it > 0
@@ -222,15 +212,26 @@ def r2_score(params: Params[DT], x: ArrayLike, y: ArrayLike, *, scale: SupportsF
 
 
 def _outputs_and_labels(
-    params: Params[DT], x: ArrayLike, labels: ArrayLike, scale: SupportsFloat
+    params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None
 ) -> tuple[NDArray[DT], NDArray[np.int64]]:
     """Outputs (N, n_L), and as many labels that are in range."""
-    a = np.atleast_2d(forward(params, x, scale=scale))
-    wanted = np.atleast_1d(_labels("labels", labels, max(params.sizes[-1], 2))).astype(np.int64)
-    if len(wanted) != len(a):
-        raise ValueError(f"labels: has {len(wanted)} cases, but x has {len(a)}")
+    if labels is None and not isinstance(x, Cases):
+        raise TypeError("labels: needs the labels, unless x is fnn.Cases(x, labels)")
+    cases = cases_of(x, labels)
+    require_params("params", params)
+    a = np.atleast_2d(forward(params, cases.x, scale=cases.scale))
+    labels = np.atleast_1d(_labels("labels", _of_one_hot(cases.y, a.shape[1]), max(a.shape[1], 2))).astype(np.int64)
+    if len(labels) != len(a):
+        raise ValueError(f"labels: has {len(labels)} cases, but x has {len(a)}")
 
-    return a, wanted
+    return a, labels
+
+
+def _of_one_hot(y: NDArray[Any], units: int) -> NDArray[Any]:
+    """The labels that one-hot rows stand for; anything else as it is."""
+    is_one_hot = y.ndim == 2 and y.shape[1] == units > 1 and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()
+
+    return np.argmax(y, axis=1) if is_one_hot else y
 
 
 def _middle(threshold: SupportsFloat) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeAlias, cast
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from fnn.data.cases import batch_of, require_no_fault
+from fnn.checks import prefixed
+from fnn.data.cases import Cases
 from fnn.data.rows import CaseArrays
 from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params
@@ -22,46 +22,44 @@ class Refusal(Exception):
         self.epoch, self.batch = epoch, batch
 
 
-Batches: TypeAlias = Iterable[tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]]
+Batches: TypeAlias = Iterable[Cases | tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]]
 
 
-def stream_of(x: object, epochs: int, others: Mapping[str, object]) -> Iterable[Any]:
-    """The argument x of `train` without y; the other arguments are those that a stream can't have.
+def stream_of(x: object, epochs: int, batch_size: object) -> Iterable[Any]:
+    """The argument x of `train` without y, an iterable of batches.
 
     Raises
     ------
     TypeError
-        It is no stream, or one of the others is given.
+        It is no such iterable, or there is a batch_size, too.
     ValueError
         It can be gone through only once, but there is more than one epoch.
     """
     if hasattr(x, "__array__") or not isinstance(x, Iterable) or isinstance(x, str | bytes | Mapping):
-        raise TypeError(f"y: needs the targets; without y, x must be an iterable of batches (x, y), got {x!r:.60}")
-    for name, value in others.items():
-        if value is not None:
-            raise TypeError(f"{name}: without y, x is an iterable of batches, each as large and weighty as it comes")
+        raise TypeError(
+            f"y: needs the targets; without y, x must be fnn.Cases or an iterable of batches, got {x!r:.60}"
+        )
+    if batch_size is not None:
+        raise TypeError("batch_size: x is an iterable of batches, each of which has its own size")
     if epochs > 1 and iter(x) is x:
         raise ValueError(f"epochs: x is an iterator, which can be gone through once, not {epochs} times")
 
     return x
 
 
-def require_arrays(x: ArrayLike | Batches) -> ArrayLike:
+def require_no_batches(x: ArrayLike | Cases | Batches) -> ArrayLike | Cases:
     """The argument x of `train` with y; TypeError if it is an iterator."""
     if isinstance(x, Iterator):
-        raise TypeError(f"y: an iterable of batches (x, y) has its own, so it can't be given beside {x!r:.60}")
+        raise TypeError(f"y: an iterable of batches has its own targets, so y can't be given beside {x!r:.60}")
 
-    return cast(ArrayLike, x)
+    return cast(ArrayLike | Cases, x)
 
 
 class BatchStream(Generic[DT]):
-    """Goes through an iterable of (x, y) or (x, y, weights), again and again, and checks what comes."""
+    """An iterable of `Cases`, (x, y) or (x, y, weights), gone through once an epoch; its batches are checked."""
 
-    def __init__(
-        self, batches: Iterable[Any], params: Params[DT], loss: Loss, class_weights: ArrayLike | None, scale: float
-    ) -> None:
+    def __init__(self, batches: Iterable[Any], params: Params[DT], loss: Loss) -> None:
         self._batches, self._params, self._loss = batches, params, loss
-        self._class_weights, self._scale = class_weights, scale
         self._iterator: Iterator[Any] | None = None
         self._epoch, self._number = 1, 0  # of the batch that came last
 
@@ -100,26 +98,15 @@ class BatchStream(Generic[DT]):
             yield batch
 
     @property
-    def words(self) -> dict[str, str]:
-        """What a run's result follows from, but for the batches themselves, as in `fnn.training.run_identity`."""
-        class_factors = "None" if self._class_weights is None else repr(np.asarray(self._class_weights).tolist())
-
-        return {"x": "an iterable of batches", "class_weights": class_factors}
-
-    @property
     def _place(self) -> str:
         return f"batch {self._number} of epoch {self._epoch}: "
 
     def _checked(self, item: Any) -> CaseArrays[DT]:
         """An item as the kernels take it."""
-        if not isinstance(item, tuple | list) or len(item) not in (2, 3):
-            raise TypeError(f"{self._place}needs a tuple (x, y) or (x, y, weights), got {item!r:.60}")
-        x, y, *weights = item
-        place = self._place
-        batch = batch_of(
-            self._params, x, y, weights[0] if weights else None, self._loss, place, self._class_weights,
-            scale=self._scale,
-        )  # fmt: skip
-        require_no_fault(self._params, batch, self._loss, place)
-
-        return batch
+        with prefixed(self._place):
+            if isinstance(item, tuple | list) and len(item) in (2, 3):
+                x, y, *weights = item
+                item = Cases(x, y, weights=weights[0] if weights else None)
+            if not isinstance(item, Cases):
+                raise TypeError(f"needs fnn.Cases or a tuple (x, y) or (x, y, weights), got {item!r:.60}")
+            return item.arrays(self._params, self._loss).plain

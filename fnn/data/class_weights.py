@@ -13,11 +13,10 @@ from fnn.losses.loss import Loss
 
 
 def weights_by_class(
-    class_weights: ArrayLike, y: NDArray[Any], labels: NDArray[np.int64], outputs: int, loss: Loss, name: str,
-    first: int = 0,
-) -> NDArray[np.float64]:  # fmt: skip
+    class_weights: ArrayLike, y: NDArray[Any], labels: NDArray[np.int64], outputs: int, loss: Loss, first: int = 0
+) -> NDArray[np.float64]:
     """Σ_d k_d p_d for each case, where p_d is the probability of class d by its target: k of its label, usually."""
-    k = class_weights_of(class_weights, max(outputs, 2), name)
+    k = class_weights_of(class_weights, max(outputs, 2))
     if labels.size:
         known = np.clip(labels, 0, len(k) - 1)  # the kernels refuse the others
 
@@ -30,20 +29,20 @@ def weights_by_class(
     bad = np.flatnonzero(~names & np.isfinite(y).all(axis=1))  # the kernels refuse the others
     if bad.size:
         raise ValueError(
-            f"{name}class_weights: need targets that name a class, by a label, one-hot or by probabilities; "
+            f"class_weights: need targets that name a class, by a label, one-hot or by probabilities; "
             f"got {y[bad[0]]} in row {first + bad[0]} of y"
         )
 
     return np.asarray(p @ k)
 
 
-def class_weights_of(class_weights: ArrayLike, classes: int, name: str) -> NDArray[np.float64]:
+def class_weights_of(class_weights: ArrayLike, classes: int) -> NDArray[np.float64]:
     """The weights of the classes as (classes,) float64."""
-    array = real_array(f"{name}class_weights", class_weights)
+    array = real_array("class_weights", class_weights)
     if array.shape != (classes,):
-        raise ValueError(f"{name}class_weights: needs one weight a class, shape ({classes},), got {array.shape}")
+        raise ValueError(f"class_weights: needs one weight a class, shape ({classes},), got {array.shape}")
     bad = np.flatnonzero(~((array >= 0) & (array < np.inf)))
     if bad.size:
-        raise ValueError(f"{name}class_weights: must be finite and at least 0, got {array[bad[0]]} for class {bad[0]}")
+        raise ValueError(f"class_weights: must be finite and at least 0, got {array[bad[0]]} for class {bad[0]}")
 
     return array.astype(np.float64)

@@ -50,6 +50,7 @@ class CaseArrays(NamedTuple, Generic[DT]):
     single: bool  # the caller gave one case, without the axis of cases
     sources: RowSources | None = None
     chosen: NDArray[np.int64] = NO_LABELS  # the cases that count, in order; all if it is empty
+    is_checked: bool = False  # no fault need be looked for any more
 
     @property
     def number(self) -> int:
@@ -65,7 +66,12 @@ class CaseArrays(NamedTuple, Generic[DT]):
 
         return nothing, nothing, NO_LABELS, NO_WEIGHTS, self.sources.address
 
-    def piece(self, top: int, bottom: int) -> CaseArrays[DT]:
+    @property
+    def plain(self) -> CaseArrays[DT]:
+        """The cases without sources: all of them cast, for kernels that don't fetch."""
+        return self if self.sources is None else self.chunk(0, len(self.x))
+
+    def chunk(self, top: int, bottom: int) -> CaseArrays[DT]:
         """The cases top .. bottom, without sources."""
         rows = slice(top, bottom)
         x, y, labels, weights = self.x[rows], self.y[rows], self.labels[rows], self.weights[rows]
@@ -75,11 +81,11 @@ class CaseArrays(NamedTuple, Generic[DT]):
 
         return CaseArrays(x, y, labels, weights, self.single)
 
-    def pieces(self) -> Iterator[tuple[int, CaseArrays[DT]]]:
+    def chunks(self) -> Iterator[tuple[int, CaseArrays[DT]]]:
         """All cases, as many at a time as take CAST bytes, with the number of the first."""
         rows = max(CAST // (8 * max(self.x.shape[1], self.y.shape[1])), 1)
         for top in range(0, len(self.x), rows):
-            yield top, self.piece(top, top + rows)
+            yield top, self.chunk(top, top + rows)
 
 
 def cast(dtype: np.dtype[DT], array: NDArray[Any], scale: float = 1.0) -> NDArray[DT]:

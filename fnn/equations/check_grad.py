@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fnn.checks import positive
-from fnn.data.cases import Reduction
+from fnn.data.cases import Cases
 from fnn.equations.gradients import error, grad
+from fnn.equations.objective import Reduction
 from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params, require_params, wrap
+from fnn.network.regularization import Regularization
 from fnn.network.tree import tree_map
 
 
@@ -21,19 +23,17 @@ class Options(TypedDict):
 
     loss: Loss
     reduction: Reduction
-    weights: ArrayLike | None
-    class_weights: ArrayLike | None
+    regularization: Regularization | None
 
 
 def check_grad(
     params: Params[DT],
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | Cases,
+    y: ArrayLike | None = None,
     *,
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
-    weights: ArrayLike | None = None,
-    class_weights: ArrayLike | None = None,
+    regularization: Regularization | None = None,
     h: SupportsFloat = 1e-3,
 ) -> float:
     """The worst relative error of `grad` against central differences, in float64.
@@ -45,7 +45,7 @@ def check_grad(
 
     Parameters
     ----------
-    params, x, y, loss, reduction, weights, class_weights
+    params, x, y, loss, reduction, regularization
         As for `grad`. Keep relu's weighted inputs, and what else has a kink, away from where there is no derivative.
     h
         The step, finite and above 0.
@@ -68,7 +68,7 @@ def check_grad(
     require_params("params", params)
     step = positive("h", h)
     exact = tree_map(lambda leaf: leaf.astype(np.float64), params)
-    options: Options = {"loss": loss, "reduction": reduction, "weights": weights, "class_weights": class_weights}
+    options: Options = {"loss": loss, "reduction": reduction, "regularization": regularization}
     wanted = grad(exact, x, y, **options).flat
     measured = np.empty_like(wanted)
 

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.compiler.numba_types import jittable
-from fnn.data.cases import Reduction, batch_of, raise_fault, require_loss, require_reduction
+from fnn.data.cases import Cases, arrays_of
+from fnn.data.conversion import raise_fault
 from fnn.data.kernels import cases
 from fnn.equations.jacobians import direction_of
 from fnn.equations.kernels.derivatives import hvp_kernel, input_gradient_kernel
 from fnn.equations.kernels.forward import BLOCK
 from fnn.equations.kernels.gradient import PIECE
+from fnn.equations.objective import Reduction, require_loss, require_reduction
 from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
 from fnn.network.layout import workspaces
@@ -26,13 +28,11 @@ from fnn.network.params import DT, Params, require_params, wrap
 @jittable
 def input_grad(
     params: Params[DT],
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | Cases,
+    y: ArrayLike | None = None,
     *,
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
-    weights: ArrayLike | None = None,
-    class_weights: ArrayLike | None = None,
 ) -> NDArray[DT]:
     """The gradient of the error with respect to the inputs (B4 at l = 1), to the bit ``backprop(..).dE_da[0]``.
 
@@ -54,7 +54,7 @@ def input_grad(
     require_params("params", params)
     require_loss(params, loss)
     mean = require_reduction(reduction)
-    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
+    batch = arrays_of(params, x, y, loss).plain
     dtype, into = params._flat.dtype, np.empty_like(batch.x)
     layout = params._architecture.layout(dtype, min(len(into), BLOCK))
     (space,) = workspaces(dtype, layout.whole)
@@ -69,14 +69,12 @@ def input_grad(
 
 def hvp(
     params: Params[DT],
-    x: ArrayLike,
-    y: ArrayLike,
-    v: Params[DT],
+    x: ArrayLike | Cases,
+    y: ArrayLike | None = None,
     *,
+    v: Params[DT],
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
-    weights: ArrayLike | None = None,
-    class_weights: ArrayLike | None = None,
 ) -> Params[DT]:
     """The Hessian of the error with respect to the parameters, times V (R1 to R7; Pearlmutter 1994).
 
@@ -89,7 +87,7 @@ def hvp(
     ----------
     v
         V, Params of the same architecture.
-    params, x, y, loss, reduction, weights, class_weights
+    params, x, y, loss, reduction
         As for `grad`.
 
     Returns
@@ -108,14 +106,14 @@ def hvp(
     >>> import fnn
     >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.identity)
     >>> v = p.replace({"W1": [[1.0], [0.0]], "b1": [0.0]})
-    >>> fnn.hvp(p, [3.0, 4.0], [10.0], v).flat
+    >>> fnn.hvp(p, [3.0, 4.0], [10.0], v=v).flat
     array([ 9., 12.,  3.])
     """
     require_params("params", params)
     require_loss(params, loss)
     _require_curvature(params, loss)
     mean = require_reduction(reduction)
-    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
+    batch = arrays_of(params, x, y, loss).plain
     flat = direction_of(params, v)
     dtype, architecture, capacity = params._flat.dtype, params._architecture, min(len(batch.x), PIECE)
     layout, r = architecture.layout(dtype, capacity), architecture.directions(dtype, capacity, curved=True)

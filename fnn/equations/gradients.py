@@ -1,4 +1,4 @@
-"""Forward and backward: the equations F1 to B4 and G1 as pure functions.
+"""The error and its gradient: the equations E1 to B4 and G1 as pure functions.
 
 A batch is a matrix whose rows are cases: x is (N, n_0), A_l and Z_l are (N, n_l), W_l is (n_{l−1}, n_l), b_l is (n_l,).
 S1 writes one case as a column and its W^l is the transpose of ours.
@@ -10,186 +10,40 @@ Here stand the arguments, their checks and the results. The equations themselves
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, SupportsFloat, SupportsIndex
+from typing import Generic, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.checks import positive, require_apart, require_output, whole
+from fnn.checks import positive
 from fnn.compiler.numba_types import jittable
-from fnn.compiler.threads import available, run_in_threads
-from fnn.data.cases import (
-    Reduction,
-    batch_of,
-    cast_to,
-    plain_rows,
-    raise_fault,
-    require_loss,
-    require_reduction,
-    rows_of,
-    scale_of,
-)
+from fnn.data.cases import Cases, arrays_of
+from fnn.data.conversion import cast_to, raise_fault
 from fnn.data.kernels import cases
-from fnn.data.rows import CAST, NO_LABELS, NO_WEIGHTS, CaseArrays, cast
+from fnn.data.rows import CaseArrays
 from fnn.equations.kernels.backprop import ERROR_ONLY, EVERYTHING, GRADIENT
-from fnn.equations.kernels.forward import BLOCK, forward_kernel, update_kernel
+from fnn.equations.kernels.forward import update_kernel
 from fnn.equations.kernels.gradient import PIECE, differentiate_kernel
+from fnn.equations.objective import Reduction, require_loss, require_reduction
 from fnn.equations.workspace import space_for
 from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
 from fnn.network.kernels import plan
 from fnn.network.layout import first_aligned
 from fnn.network.params import DT, Params, require_params, wrap
+from fnn.network.regularization import Regularization, regularization_of
 from fnn.network.tree import require_same_structure
-
-WORTH_THREADS = 100_000_000  # cases times parameters: a millisecond's work, ten times what starting threads takes
-
-
-@jittable
-def forward(
-    params: Params[DT],
-    x: ArrayLike,
-    out: NDArray[DT] | None = None,
-    workspace: NDArray[DT] | None = None,
-    *,
-    scale: SupportsFloat = 1.0,
-    threads: SupportsIndex | None = None,
-) -> NDArray[DT]:
-    """The network's outputs a^L (F1, F2).
-
-        Zˡ = Aˡ⁻¹ Wˡ + bˡ,  Aˡ = f(Zˡ),  A⁰ = x
-
-    Parameters
-    ----------
-    params
-        The network.
-    x
-        One case, (n_0,), or a batch, (N, n_0). Cast to the dtype of params; a large batch a piece at a time.
-    out
-        Where to write the result, instead of a new array: C-contiguous, of the result's shape and dtype. It may be x
-        itself; otherwise it must not overlap a batch x.
-    workspace
-        Memory to work in, from `workspace`, apart from x and out; the call then runs in one thread. Inside ``@njit``
-        a call with `out` allocates nothing if it has a workspace, nor does one for a single case if no layer has more
-        than 1000 units.
-    scale
-        What x is multiplied by once it is cast, as for `train`. Inside ``@njit`` there is no such argument.
-    threads
-        At most so many threads for a large batch (from 100 million cases times parameters on, a millisecond's work);
-        by default all processors that the process may run on. It changes no bit of the result. Inside ``@njit``, where
-        the calling thread does it all, there is no such argument.
-
-    Returns
-    -------
-    (n_L,) or (N, n_L); `out` if it was given.
-
-    Raises
-    ------
-    ValueError
-        x has another width, is empty, or holds NaN or infinity; out has another shape, workspace is too small, or one
-        of them isn't contiguous or writable, or overlaps what it must not; threads is below 1.
-    TypeError
-        params isn't `Params`, x isn't made of real numbers, or out or workspace isn't an array of the dtype of params.
-
-    Examples
-    --------
-    >>> import fnn
-    >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.identity)
-    >>> fnn.forward(p, [3.0, 4.0])
-    array([11.5])
-    """
-    require_params("params", params)
-    flat, architecture = params._flat, params._architecture
-    dtype, units = flat.dtype, architecture.sizes[-1]
-    factor = 1.0 if type(scale) is float and scale == 1 else scale_of(params, scale)
-    if out is workspace is threads is None and factor == 1:
-        plain = plain_rows(x, architecture.sizes[0], dtype)
-        if plain is not None and (count := len(plain)) * flat.size < WORTH_THREADS:
-            layout = architecture.layout(dtype, min(count, BLOCK))
-            a = np.empty((count, units), dtype)
-            if forward_kernel[dtype](layout.table, flat, np.empty(layout.forward, dtype), plain, a) < 0:
-                return a if plain is x else a[0]
-    rows, single, is_source = rows_of(params, x, "", factor, False)
-    most = None if threads is None else whole("threads", threads, at_least=1)
-    if out is None:
-        a = np.empty((len(rows), units), dtype)
-    else:
-        require_output("out", out, dtype, (units,) if single else (len(rows), units))
-        a = out.reshape(len(rows), units)
-        if not single:
-            require_apart("out", a, "x", rows, or_equal=True)
-    if len(rows) * flat.size < WORTH_THREADS or workspace is not None:
-        layout = architecture.layout(dtype, min(len(rows), BLOCK))
-        space = space_for(workspace, layout.forward, dtype)
-        if workspace is not None:
-            require_apart("workspace", workspace, "x", rows)
-            require_apart("out", a, "workspace", workspace)
-        if is_source:
-            bad = _forward_by_pieces(params, layout.table, space, rows, a, factor)
-        else:
-            bad = forward_kernel[dtype](layout.table, flat, space, rows, a)
-    else:
-        bad = forward_by_parts(params, rows, a, most or available(), factor if is_source else None)
-    if bad >= 0:
-        raise_fault(params, CaseArrays(rows, a, NO_LABELS, NO_WEIGHTS, single), None, cases.BAD_X, bad)
-
-    if out is not None:
-        return out
-
-    return a[0] if single else a
-
-
-def forward_by_parts(
-    params: Params[DT], rows: NDArray[Any], a: NDArray[DT], threads: int, scale: float | None = None
-) -> int:
-    """`forward` of many cases by some threads, each with its range of them; the first with NaN or infinity, or −1.
-
-    With a scale the rows are cast and scaled on the way, otherwise they are as the kernels take them.
-    """
-    layout = params._architecture.layout(params.dtype, BLOCK)
-    bad: dict[int, int] = {}
-
-    def part(number: int, parts: int) -> None:
-        top, bottom = (len(rows) * n // parts for n in (number, number + 1))
-        space = np.zeros(layout.forward, params.dtype)
-        cases, into = rows[top:bottom], a[top:bottom]
-        if scale is None:
-            row = forward_kernel[params.dtype](layout.table, params._flat, space, cases, into)
-        else:
-            row = _forward_by_pieces(params, layout.table, space, cases, into, scale)
-        if row >= 0:
-            bad[number] = top + row
-
-    run_in_threads(part, min(threads, len(rows) // BLOCK) or 1)
-
-    return min(bad.values(), default=-1)
-
-
-def _forward_by_pieces(
-    params: Params[DT], table: NDArray[np.int64], space: NDArray[DT], rows: NDArray[Any], a: NDArray[DT], scale: float
-) -> int:
-    """`forward` of rows that are cast and scaled a piece at a time; the first with NaN or infinity, or −1."""
-    kernel, step = forward_kernel[params.dtype], max(CAST // (8 * rows.shape[1]), BLOCK)
-    for top in range(0, len(rows), step):
-        piece = slice(top, top + step)
-        row = kernel(table, params._flat, space, cast(params.dtype, rows[piece], scale), a[piece])
-        if row >= 0:
-            return top + row
-
-    return -1
 
 
 @jittable
 def error(
     params: Params[DT],
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | Cases,
+    y: ArrayLike | None = None,
     *,
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
-    weights: ArrayLike | None = None,
-    class_weights: ArrayLike | None = None,
-    scale: SupportsFloat = 1.0,
+    regularization: Regularization | None = None,
     workspace: NDArray[DT] | None = None,
 ) -> float:
     """The error E of the network on the cases (E1).
@@ -209,20 +63,18 @@ def error(
     >>> fnn.error(p, [3.0, 4.0], [10.0])
     1.125
     """
-    return _differentiate(params, x, y, loss, reduction, weights, class_weights, scale, workspace, wanted=ERROR_ONLY)[0]
+    return _differentiate(params, x, y, loss, reduction, regularization, workspace, ERROR_ONLY)[0]
 
 
 @jittable
 def grad(
     params: Params[DT],
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | Cases,
+    y: ArrayLike | None = None,
     *,
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
-    weights: ArrayLike | None = None,
-    class_weights: ArrayLike | None = None,
-    scale: SupportsFloat = 1.0,
+    regularization: Regularization | None = None,
     workspace: NDArray[DT] | None = None,
 ) -> Params[DT]:
     """The gradient of the error with respect to every weight and bias (B1 to B4).
@@ -233,23 +85,16 @@ def grad(
     ----------
     params
         The network.
-    x
-        One case, (n_0,), or a batch, (N, n_0).
-    y
-        Targets, (n_L,) or (N, n_L). For `cross_entropy`, `focal`, `kl_divergence` and `hinge` also integer labels, a
-        number or (N,): 0 .. n_L − 1, or with a single output unit 0 and 1.
+    x, y
+        Inputs, (n_0,) or (N, n_0), and targets, (n_L,) or (N, n_L), or for some losses integer labels; or `Cases`,
+        which has both and may have weights, in the place of x.
     loss
         `squared_error` (E1), another of `fnn.losses.library`, or a `Loss` of your own.
     reduction
         "sum": E = Σ_c w_c E_c, as in the sources. "mean": that divided by Σ_c w_c.
-    weights
-        w_c ≥ 0 for each case, (N,); by default 1. A case of weight 2 counts as two.
-    class_weights
-        k_d ≥ 0 for each class, (n_L,), or (2,) with a single output unit: a case of class d weighs k_d times as much,
-        which "mean" divides by, too. The targets must name classes, by labels, one-hot or by probabilities; with
-        these it is Σ_d k_d y_d times as much. (Inside ``@njit`` give ``weights=class_weights[labels]``.)
-    scale
-        What x is multiplied by once it is cast, as for `train`. Inside ``@njit`` there is no such argument.
+    regularization
+        The penalty and the mask of a `Regularization` belong to the objective: E is that of the network without the
+        connections that are removed, whose slopes are 0, and with the penalty. A dropout other than 0 is refused.
     workspace
         Memory to work in, from `workspace`.
 
@@ -274,20 +119,18 @@ def grad(
     array([[4.5],
            [6. ]])
     """
-    return _differentiate(params, x, y, loss, reduction, weights, class_weights, scale, workspace, wanted=GRADIENT)[1]
+    return _differentiate(params, x, y, loss, reduction, regularization, workspace, GRADIENT)[1]
 
 
 @jittable
 def value_and_grad(
     params: Params[DT],
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | Cases,
+    y: ArrayLike | None = None,
     *,
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
-    weights: ArrayLike | None = None,
-    class_weights: ArrayLike | None = None,
-    scale: SupportsFloat = 1.0,
+    regularization: Regularization | None = None,
     workspace: NDArray[DT] | None = None,
 ) -> tuple[float, Params[DT]]:
     """The error and its gradient in one pass.
@@ -298,7 +141,7 @@ def value_and_grad(
     -------
     What `error` and what `grad` return, to the bit.
     """
-    return _differentiate(params, x, y, loss, reduction, weights, class_weights, scale, workspace, wanted=GRADIENT)
+    return _differentiate(params, x, y, loss, reduction, regularization, workspace, GRADIENT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -319,13 +162,11 @@ class Backprop(Generic[DT]):
 @jittable
 def backprop(
     params: Params[DT],
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | Cases,
+    y: ArrayLike | None = None,
     *,
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
-    weights: ArrayLike | None = None,
-    class_weights: ArrayLike | None = None,
 ) -> Backprop[DT]:
     """Every quantity that `grad` computes on its way, to the bit. Parameters and errors are those of `grad`.
 
@@ -346,8 +187,8 @@ def backprop(
     """
     require_params("params", params)
     require_loss(params, loss)
-    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights)
     mean = require_reduction(reduction)
+    batch = arrays_of(params, x, y, loss).plain
     count, layers = len(batch.x), len(params.activations)
     table = params._architecture.layout(params.dtype, count).table
     value, grads, space = evaluate(params, batch, loss, mean, EVERYTHING, count)
@@ -412,30 +253,29 @@ def update(params: Params[DT], grads: Params[DT], eta: SupportsFloat) -> Params[
 
 
 def _differentiate(
-    params: Params[DT],
-    x: ArrayLike,
-    y: ArrayLike,
-    loss: Loss,
-    reduction: Reduction,
-    weights: ArrayLike | None,
-    class_weights: ArrayLike | None,
-    scale: SupportsFloat,
-    workspace: NDArray[DT] | None,
-    *,
-    wanted: int,
-) -> tuple[float, Params[DT]]:
+    params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None, loss: Loss, reduction: Reduction,
+    regularization: Regularization | None, workspace: NDArray[DT] | None, wanted: int,
+) -> tuple[float, Params[DT]]:  # fmt: skip
     require_params("params", params)
     require_loss(params, loss)
     mean = require_reduction(reduction)
-    batch = batch_of(params, x, y, weights, loss, class_weights=class_weights, scale=scale, whole=False)
+    if regularization is None:
+        arrays = arrays_of(params, x, y, loss)
+        return evaluate(params, arrays, loss, mean, wanted, min(len(arrays.x), PIECE), workspace)[:2]
+    changes = regularization_of(params, regularization)
+    if any(changes.dropped):
+        raise ValueError(f"regularization: dropout={regularization.dropout!r} is for training alone; E is without it")
+    arrays, architecture = arrays_of(params, x, y, loss), params._architecture
+    masked = wrap(changes.masked(params._flat), architecture)
+    value, gradient, _ = evaluate(masked, arrays, loss, mean, wanted, min(len(arrays.x), PIECE), workspace)
+    slope = gradient._flat.copy()
+    value = changes.add_penalty(masked, value, slope)
 
-    value, gradient, _ = evaluate(params, batch, loss, mean, wanted, min(len(batch.x), PIECE), "", workspace)
-
-    return value, gradient
+    return value, gradient if wanted == ERROR_ONLY else wrap(changes.masked(slope), architecture)
 
 
 def evaluate(
-    params: Params[DT], batch: CaseArrays[DT], loss: Loss, mean: bool, wanted: int, capacity: int, name: str = "",
+    params: Params[DT], arrays: CaseArrays[DT], loss: Loss, mean: bool, wanted: int, capacity: int,
     workspace: NDArray[DT] | None = None,
 ) -> tuple[float, Params[DT], NDArray[DT]]:  # fmt: skip
     """E, its gradient (without meaning if only the error is wanted), and the workspace."""
@@ -443,23 +283,12 @@ def evaluate(
     layout = architecture.layout(dtype, capacity)
     space = space_for(workspace, layout.whole, dtype)
     gradient = np.empty(0 if wanted == ERROR_ONLY else flat.size, dtype)
-    x, y, labels, weights, sources = batch.taken
+    x, y, labels, weights, sources = arrays.taken
     value, fault, row = differentiate_kernel[dtype](
-        layout.table,
-        flat,
-        space,
-        capacity,
-        x,
-        y,
-        labels,
-        weights,
-        sources,
-        loss.descriptor_address(dtype),
-        mean,
-        wanted,
+        layout.table, flat, space, capacity, x, y, labels, weights, sources, loss.descriptor_address(dtype), mean, wanted,
         gradient,
-    )
+    )  # fmt: skip
     if fault != cases.FINE:
-        raise_fault(params, batch, loss, fault, row, name)
+        raise_fault(params, arrays, loss, fault, row)
 
     return value, wrap(gradient, architecture), space

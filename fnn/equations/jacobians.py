@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.compiler.numba_types import jittable
-from fnn.data.cases import cast_to, inputs_of, raise_fault
+from fnn.data.conversion import cast_to, inputs_of, raise_fault
 from fnn.data.kernels import cases
 from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays
 from fnn.equations.kernels.derivatives import jacobian_kernel, jvp_kernel, vjp_kernel

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from fnn.equations.gradients import forward
+from fnn.equations.forward import forward
 from fnn.equations.workspace import workspace
 from fnn.njit.argument_types import require_floats, require_whole, require_written, unwrapped
 from fnn.njit.calls import forward_many, forward_one, new_output, outputs_of, workspace_size

@@ -16,7 +16,7 @@ from numba import typeof, types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 
-from fnn.compiler.intrinsics import fma
+from fnn.compiler.intrinsics import fma, like
 from fnn.compiler.options import inline, intrinsic
 
 
@@ -307,3 +307,10 @@ def log1p(x: float) -> float:
     y = y if (x < c.inf) & (x != 0) else x
     y = y if x != -c.one else -c.inf
     return c.nan if x < -c.one else y
+
+
+@inline
+def sign(x: float) -> float:
+    """−1, 0 or 1."""
+    zero = like(x, 0.0)
+    return like(x, 1.0) if x > zero else like(x, -1.0) if x < zero else zero

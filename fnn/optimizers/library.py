@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fnn.checks import positive, whole
 from fnn.compiler.numba_types import numba_type
-from fnn.data.cases import cast_to
+from fnn.data.conversion import cast_to
 from fnn.network.params import DT, Params, require_params, wrap
 from fnn.network.tree import require_same_structure
 from fnn.numerics.powers import powers
@@ -31,8 +31,10 @@ from fnn.optimizers.kernels.abi import (
     KEEP,
     KEEP_BIASES,
     MASK,
+    MOST,
     RULE,
     RULE_COEFFICIENTS,
+    SHRINK,
     STRIDE,
 )
 from fnn.optimizers.kernels.apply import apply_kernel
@@ -66,6 +68,8 @@ class Optimizer(Value):
     rule: ClassVar[rules.Rule]
     starts: ClassVar[tuple[str, ...]] = ()  # for each vector of state, the hyperparameter that it starts from, or ""
     needs_all_cases: ClassVar[bool] = False  # in every step
+    modifies_weights: ClassVar[bool] = False
+    weight_decay: ClassVar[float] = 0.0
 
     @abstractmethod
     def coefficients(self, steps: Steps) -> Coefficients:
@@ -169,6 +173,7 @@ class Optimizer(Value):
             coefficients.get("keep", 1.0),
         )
         coefficient_table[:, KEEP_BIASES] = coefficients.get("keep_biases", 0.0)
+        coefficient_table[:, [SHRINK, MOST]] = 1.0, np.inf
         if (coefficient_table[:, KEEP] < 0).any():
             wrong = int(np.argmin(coefficient_table[:, KEEP] >= 0))
             raise ValueError(f"decay: {self!r} takes away more than all of a weight at step {first + wrong}")
@@ -176,7 +181,7 @@ class Optimizer(Value):
             coefficient_table[:, column] = coefficients[name]
         with np.errstate(over="ignore"):
             cast = coefficient_table.astype(dtype)
-        if not np.isfinite(cast).all():
+        if not np.isfinite(cast[:, RULE_COEFFICIENTS:]).all() or not np.isfinite(cast[:, ETA]).all():
             raise ValueError(f"{self!r}: its numbers are beyond {dtype} at step {first} or soon after")
 
         return cast

@@ -11,6 +11,7 @@ import os
 import re
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, Final, Generic, NamedTuple, SupportsFloat, TypeAlias
 
@@ -23,7 +24,6 @@ from fnn.io.atomic import remove_leftovers, replacing
 from fnn.network.params import DT
 from fnn.training.history import Ending
 from fnn.training.recorder import Recorder
-from fnn.training.run_identity import Settings, require_same
 from fnn.training.steps import BatchStepper, Snapshot
 from fnn.training.stopping import Stopper
 from fnn.training.stream_steps import StreamStepper
@@ -34,9 +34,10 @@ _KEYS: Final = ["fnn", "format", "settings", "place", "arrays"]
 _SELDOM, _PART = 10.0, 0.01  # seconds from one to the next, and the part of the time that they may take
 _MOST: Final = 2**48  # elements along an axis
 _NUMBERS: Final = {kind: np.dtype(kind) for kind in ("float32", "float64", "int64")}
-_ENDINGS: Final = (None, "callback", "on_step", "patience", "target_error", "seconds")
+_ENDINGS: Final = (None, "callback", "patience", "target_error", "seconds")
 
 Arrays: TypeAlias = dict[str, NDArray[Any]]
+Settings: TypeAlias = Mapping[str, str]  # what a run's result follows from, in words
 
 
 def _path(name: str, value: str | os.PathLike[str]) -> str:
@@ -290,3 +291,13 @@ def _read(archive: Archive, specs: list[Spec]) -> Arrays:
     archive.fill(arrays.items())
 
     return {name: array.astype(array.dtype.newbyteorder("="), copy=False) for name, array in arrays.items()}
+
+
+def require_same(path: str, theirs: Settings, ours: Settings) -> None:
+    """Raise ValueError, which names the first difference, unless a file is of a run with the same settings."""
+    for (its, there), (name, here) in zip(theirs.items(), ours.items(), strict=False):
+        if (its, there) != (name, here):
+            wanted = here if its == name else f"{name} {here}"
+            raise ValueError(f"checkpoint: {path} is of a run with {its} {there}, this one has {wanted}")
+    if len(theirs) != len(ours):
+        raise ValueError(f"checkpoint: {path} is of a run with {len(theirs)} settings, this one has {len(ours)}")

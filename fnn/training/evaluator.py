@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fnn.compiler.threads import available, run_in_threads
 from fnn.data.rows import NO_LABELS, CaseArrays, as_labels
-from fnn.equations.gradients import WORTH_THREADS
+from fnn.equations.forward import WORTH_THREADS
 from fnn.equations.kernels.forward import BLOCK
 from fnn.losses.loss import Loss
 from fnn.metrics import classes_of
@@ -73,7 +73,7 @@ def _classes(batch: CaseArrays[DT], loss: Loss) -> NDArray[np.int64] | None:
         return as_labels(batch.labels[chosen] if chosen.size else batch.labels)
     no, yes = loss.targets.label_values
     found = []
-    for _, piece in batch.pieces():
+    for _, piece in batch.chunks():
         y = piece.y
         if not (np.isin(y, (no, yes)).all() and (y.shape[1] == 1 or ((y == yes).sum(axis=1) == 1).all())):
             return None

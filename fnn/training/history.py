@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fnn.network.params import DT, Params
 from fnn.optimizers.library import OptimizerState
 
-Ending: TypeAlias = Literal["epochs", "callback", "on_step", "patience", "target_error", "seconds", "interrupted"]
+Ending: TypeAlias = Literal["epochs", "callback", "patience", "target_error", "seconds", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Run(Generic[DT]):
     """What `train` returns.
 
     `state` is the optimizer's, with which its `update` goes on. `stop_reason` says why there was no further epoch: there
-    were to be no more ("epochs"), a function answered True ("callback", "on_step"), or a rule of `stopping` was met
+    were to be no more ("epochs"), a callback returned True ("callback"), or a rule of `stopping` was met
     ("patience", "target_error", "seconds"), or it was "interrupted" by an error that has this run.
     """
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Generic, NamedTuple, NoReturn
+from typing import Generic, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +11,14 @@ from numpy.typing import NDArray
 from fnn.compiler.threads import run_in_threads
 from fnn.network.params import DT, Params, wrap
 from fnn.training.call_tuner import CallTuner
+from fnn.training.callbacks import Callbacks
 from fnn.training.checkpoint import Checkpointer, Position
-from fnn.training.history import Ending, Record, Run, TrainingDiverged, TrainingInterrupted
+from fnn.training.history import Ending, Run, TrainingDiverged, TrainingInterrupted
 from fnn.training.interrupt import Interrupt
 from fnn.training.progress import Progress
 from fnn.training.recorder import Measures, Recorder
 from fnn.training.steps import LONG_CALL, BatchStepper, Snapshot
 from fnn.training.stopping import Stopper
-
-
-class Calls(NamedTuple, Generic[DT]):
-    """Functions of the caller's: one after every epoch, and one after every so many steps."""
-
-    callback: Callable[[int, Params[DT], Record], object] | None
-    every: int  # 0: never
-    on_step: Callable[[int, Params[DT], float], object] | None
 
 
 class Loop(Generic[DT]):
@@ -40,16 +32,16 @@ class Loop(Generic[DT]):
         stopper: Stopper[DT],
         tuner: CallTuner,
         progress: Progress,
-        calls: Calls[DT],
+        callbacks: Callbacks[DT],
         checkpointer: Checkpointer[DT] | None = None,
     ) -> None:
         self._stepper, self._epochs = stepper, epochs
-        self._recorder, self._stopper, self._tuner, self._progress, self._calls = (
+        self._recorder, self._stopper, self._tuner, self._progress, self._callbacks = (
             recorder,
             stopper,
             tuner,
             progress,
-            calls,
+            callbacks,
         )
         self._checkpointer, self._interrupt = checkpointer, Interrupt(stepper.interrupt)
         self._beginning = stepper.beginning
@@ -101,10 +93,9 @@ class Loop(Generic[DT]):
 
     def _advance(self) -> None:
         """One call of the kernel: part of an epoch, or whole epochs to their end."""
-        stepper, every = self._stepper, self._calls.every
+        stepper = self._stepper
         steps, threads = self._tuner.suggest()
-        if every:
-            steps = min(steps, every - stepper.steps % every)
+        steps = min(steps, self._callbacks.until_due(stepper.steps) or steps)
         is_cut = False
         if self._stopper.limit is not None:
             in_time = max(self._stopper.limit - self._recorder.seconds, 0.0)
@@ -124,7 +115,7 @@ class Loop(Generic[DT]):
     def _until(self) -> int:
         """The epoch at whose end somebody wants to look."""
         is_seen = (
-            self._calls.callback is not None
+            self._callbacks.observe_epochs
             or self._recorder.has_validation
             or self._stopper.listens
             or self._stepper.listens
@@ -134,10 +125,10 @@ class Loop(Generic[DT]):
 
     def after_call(self) -> None:
         """Do what is due between two calls of the kernel."""
-        stepper, every = self._stepper, self._calls.every
+        stepper = self._stepper
         self._recorder.mark_time(stepper.epoch)  # before it may be saved
         self.check_interrupt()
-        if every and stepper.steps % every == 0 and stepper.steps > self._told:
+        if stepper.steps > self._told and self._callbacks.is_due(stepper.steps):
             self._end_step()
         if stepper.stopped or (stepper.step == 0 and stepper.epoch > self._trail[1].epoch):
             self._end_epoch()
@@ -168,10 +159,8 @@ class Loop(Generic[DT]):
         """Call who wants to be called after so many steps."""
         stepper = self._stepper
         params = self._params(self._good_flat())
-        on_step = self._calls.on_step
-        assert on_step is not None
-        if is_true(self._interrupt.call(lambda: on_step(stepper.steps, params, stepper.error))):
-            self._stop_reason = "on_step"
+        if self._interrupt.call(lambda: self._callbacks.after_steps(stepper.steps, params, stepper.error)):
+            self._stop_reason = "callback"
         self.check_interrupt()
         self._told = stepper.steps
 
@@ -202,10 +191,10 @@ class Loop(Generic[DT]):
 
     def _call_back(self) -> None:
         """Call who wants to be called after every epoch."""
-        stepper, callback = self._stepper, self._calls.callback
-        if callback is not None:
+        stepper = self._stepper
+        if self._callbacks.observe_epochs:
             params, record = self._params(stepper.flat()), self._recorder.record(stepper)
-            if is_true(self._interrupt.call(lambda: callback(stepper.epoch, params, record))):
+            if self._interrupt.call(lambda: self._callbacks.after_epoch(stepper.epoch, params, record)):
                 self._stop_reason = "callback"
             self.check_interrupt()
         self._called = stepper.epoch
@@ -231,11 +220,6 @@ class Loop(Generic[DT]):
 
     def _params(self, flat: NDArray[DT]) -> Params[DT]:
         return wrap(flat, self._stepper.architecture)
-
-
-def is_true(answer: object) -> bool:
-    """Whether a function of the caller's has answered True, itself or NumPy's."""
-    return isinstance(answer, bool | np.bool_) and bool(answer)
 
 
 def last_good(

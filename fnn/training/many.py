@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Generic, SupportsFloat, SupportsIndex, TypeAlias, TypeVar
 
 from numpy.typing import ArrayLike
 
-from fnn.checks import whole
+from fnn.checks import prefixed, whole
 from fnn.compiler.threads import available
-from fnn.data.cases import Reduction
+from fnn.data.cases import Cases, cases_of
+from fnn.equations.objective import Reduction
 from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
-from fnn.network.params import DT, Params
+from fnn.network.architecture import Architecture
+from fnn.network.params import DT, Params, require_params, wrap
+from fnn.network.regularization import Regularization
 from fnn.optimizers.library import Optimizer, OptimizerState
-from fnn.optimizers.regularization import Mask
 from fnn.optimizers.schedules import Rate
-from fnn.training.history import Record, Run, TrainingDiverged
-from fnn.training.shared_inputs import Shared
+from fnn.training.callbacks import Callback, progress
+from fnn.training.history import Run, TrainingDiverged
+from fnn.training.run import task_of
 from fnn.training.stopping import Stopping
-from fnn.training.train import Task, task_of
+from fnn.training.task import Task
 from fnn.training.worker_pool import Outcome, WorkerPool
 
 T = TypeVar("T")
@@ -57,33 +60,21 @@ OrEach: TypeAlias = T | Each[T]
 
 def train_many(
     params: Iterable[Params[DT]],
-    x: OrEach[ArrayLike],
-    y: OrEach[ArrayLike],
+    x: OrEach[ArrayLike | Cases],
+    y: OrEach[ArrayLike | None] = None,
     *,
-    eta: OrEach[Rate | None] = None,
     optimizer: OrEach[Optimizer | None] = None,
+    eta: OrEach[Rate | None] = None,
     epochs: OrEach[SupportsIndex],
     batch_size: OrEach[SupportsIndex | None] = None,
+    seed: OrEach[SupportsIndex] = 0,
     loss: OrEach[Loss] = squared_error,
     reduction: OrEach[Reduction] = "sum",
-    weights: OrEach[ArrayLike | None] = None,
-    class_weights: OrEach[ArrayLike | None] = None,
-    l2: OrEach[SupportsFloat] = 0.0,
-    l1: OrEach[SupportsFloat] = 0.0,
-    decay: OrEach[SupportsFloat] = 0.0,
-    decay_biases: OrEach[bool] = False,
-    clip: OrEach[SupportsFloat | None] = None,
-    clip_norm: OrEach[SupportsFloat | None] = None,
-    max_norm: OrEach[SupportsFloat | None] = None,
-    dropout: OrEach[SupportsFloat | Sequence[SupportsFloat]] = 0.0,
-    mask: OrEach[Mask | None] = None,
-    validation: OrEach[tuple[ArrayLike, ArrayLike] | SupportsFloat | None] = None,
+    regularization: OrEach[Regularization | None] = None,
+    validation: OrEach[Cases | tuple[ArrayLike, ArrayLike] | SupportsFloat | None] = None,
     stopping: OrEach[Stopping | None] = None,
-    seed: OrEach[SupportsIndex] = 0,
-    scale: OrEach[SupportsFloat] = 1.0,
+    callbacks: OrEach[Sequence[Callback[DT]]] = (),
     state: OrEach[OptimizerState[DT] | None] = None,
-    callback: OrEach[Callable[[int, Params[DT], Record], object] | None] = None,
-    on_step: OrEach[tuple[SupportsIndex, Callable[[int, Params[DT], float], object]] | None] = None,
     threads: SupportsIndex | None = None,
 ) -> list[Run[DT]]:
     """Train many networks at once, of one architecture or of several; each gets the same bits as by `train` alone.
@@ -93,8 +84,8 @@ def train_many(
     params
         Where to start: a sequence of networks. ``[params] * 10`` with ``seed=fnn.Each(range(10))`` is one network ten
         times, its cases in other orders.
-    x, y, eta, optimizer, epochs, batch_size, loss, reduction, weights, class_weights, l2, l1, decay, decay_biases, \
-clip, clip_norm, max_norm, dropout, mask, validation, stopping, seed, scale, state, callback, on_step
+    x, y, optimizer, eta, epochs, batch_size, seed, loss, reduction, regularization, validation, stopping, callbacks, \
+state
         As for `train`, for all networks; or `each` of them has its own: ``x=fnn.Each(samples)``. What they share is
         checked and converted once. Functions are called in the threads that train, several at a time.
     threads
@@ -123,10 +114,9 @@ clip, clip_norm, max_norm, dropout, mask, validation, stopping, seed, scale, sta
     77
     """
     arguments: dict[str, object] = dict(
-        x=x, y=y, eta=eta, optimizer=optimizer, epochs=epochs, batch_size=batch_size, loss=loss, reduction=reduction,
-        weights=weights, class_weights=class_weights, l2=l2, l1=l1, decay=decay, decay_biases=decay_biases, clip=clip,
-        clip_norm=clip_norm, max_norm=max_norm, dropout=dropout, mask=mask, validation=validation, stopping=stopping,
-        seed=seed, scale=scale, state=state, callback=callback, on_step=on_step,
+        x=x, y=y, optimizer=optimizer, eta=eta, epochs=epochs, batch_size=batch_size, seed=seed, loss=loss,
+        reduction=reduction, regularization=regularization, validation=validation, stopping=stopping,
+        callbacks=callbacks, state=state,
     )  # fmt: skip
     most = available() if threads is None else min(whole("threads", threads, at_least=1), available())
     networks = _networks(params)
@@ -170,25 +160,40 @@ def _networks(params: Iterable[Params[DT]]) -> list[Params[DT]]:
 
 
 def _tasks(networks: list[Params[DT]], arguments: dict[str, object], threads: int) -> list[Task[DT]]:
-    """Check all arguments of all networks."""
-    given: dict[str, Any] = {}
-    own: dict[str, tuple[Any, ...]] = {}
-    for name, value in arguments.items():
-        if not isinstance(value, Each):
-            given[name] = value
-        elif len(value.values) != len(networks):
-            raise ValueError(f"{name}: has {len(value.values)} values, but there are {len(networks)} networks")
-        else:
-            own[name] = value.values
-    together, tasks = Shared(), []
+    """Check all arguments of all networks; what they share is checked and converted once."""
+    shared = {name: value for name, value in arguments.items() if not isinstance(value, Each)}
+    own = {name: value.values for name, value in arguments.items() if isinstance(value, Each)}
+    for name, values in own.items():
+        if len(values) != len(networks):
+            raise ValueError(f"{name}: has {len(values)} values, but there are {len(networks)} networks")
+    given: dict[str, Any] = shared | _as_values(shared)
+    architectures: dict[Architecture, Architecture] = {}  # equal ones are made one: its layouts take 0.1 ms
+    tasks = []
     for number, network in enumerate(networks):
-        for name, values in own.items():
-            given[name] = values[number]
-        try:
-            if given["y"] is None:
+        given |= {name: values[number] for name, values in own.items()}
+        with prefixed(f"network {number}: "):
+            if given["y"] is None and not isinstance(given["x"], Cases):
                 raise TypeError("y: needs the targets; batches that come one after the other are for `train` alone")
-            tasks.append(task_of(network, shared=together, checkpoint=None, progress=False, threads=threads, **given))
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"network {number}: {error}") from error
+            require_params("params", network)
+            architecture = architectures.setdefault(network._architecture, network._architecture)
+            own_arguments = {
+                "callbacks": [*given["callbacks"], progress(False)],
+                "checkpoint": None,
+                "threads": threads,
+            }
+            tasks.append(task_of(wrap(network._flat, architecture), **given | own_arguments))
 
     return tasks
+
+
+def _as_values(shared: dict[str, Any]) -> dict[str, Any]:
+    """The arrays that all networks share as `Cases`, so that what is made of them is shared, too."""
+    values: dict[str, Any] = {}
+    if "x" in shared and shared.get("y") is not None:
+        values = {"x": cases_of(shared["x"], shared["y"]), "y": None}
+    validation = shared.get("validation")
+    if isinstance(validation, tuple) and len(validation) == 2 and "x" in values:
+        with prefixed("validation "):
+            values["validation"] = Cases(*validation)
+
+    return values

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from fnn.compiler.intrinsics import LINE
 from fnn.compiler.threads import run_in_threads
 from fnn.data.rows import CaseArrays, expect_no_order
-from fnn.losses.loss import Loss
+from fnn.equations.objective import Objective
 from fnn.network.kernels.narrow_plan import is_narrow
 from fnn.network.layout import Layout, cache_aligned, cache_aligned_copy, lanes_of
 from fnn.network.params import DT, Params, wrap
-from fnn.optimizers.kernels.abi import CASES_PHASE, DESCRIPTOR_SIZE, MASK, MASKED, MAX_STEPS, ROWS_PHASE
+from fnn.optimizers.kernels.abi import CASES_PHASE, DESCRIPTOR_SIZE, L1, L2, MASK, MASKED, MAX_STEPS, ROWS_PHASE
 from fnn.optimizers.library import Optimizer, OptimizerState, gradient_descent
-from fnn.optimizers.regularization import Restraints
 from fnn.optimizers.schedules import Plateau, Scaled, etas, plateau
 from fnn.training.evaluator import Evaluator
 from fnn.training.interrupt import Interrupt
@@ -58,27 +57,31 @@ class BatchStepper(Generic[DT]):
         self,
         params: Params[DT],
         batch: CaseArrays[DT],
-        loss: Loss,
-        mean: bool,
+        objective: Objective,
         optimizer: Optimizer,
-        restraints: Restraints,
         batch_size: int,
         seed: int,
         epochs: int,
         state: OptimizerState[DT] | None = None,
     ) -> None:
         self.architecture, self._dtype = params._architecture, params.dtype
-        self._batch, self._loss, self._mean = batch, loss, mean
-        self._optimizer, self._restraints, self._batch_size, self._seed = optimizer, restraints, batch_size, seed
+        self._batch, self._loss, self._mean, regularization = batch, *objective
+        self._optimizer, self._regularization, self._batch_size, self._seed = (
+            optimizer,
+            regularization,
+            batch_size,
+            seed,
+        )
+        self._modifies_weights = regularization.modifies_weights or optimizer.modifies_weights
         if batch_size < batch.number:
             for array in batch[:3]:
                 expect_no_order(array, self)
         self.steps_an_epoch = -(-batch.number // batch_size)
         self.history = _history(epochs)
         self._capacity = min(batch_size, CAPACITY)
-        plain = isinstance(optimizer, gradient_descent) and not restraints.modifies_weights
+        plain = isinstance(optimizer, gradient_descent) and not (self._modifies_weights or optimizer.weight_decay)
         self._is_narrow = (
-            plain and not any(restraints.dropped) and batch.sources is None
+            plain and not any(regularization.dropped) and batch.sources is None
             and is_narrow(params.sizes, batch_size, lanes_of(self._dtype))
         )  # fmt: skip
         self._layout = self._layout_for(params)
@@ -93,10 +96,7 @@ class BatchStepper(Generic[DT]):
         self._seen = [Plateau()]  # by epoch
         self._evaluator: Evaluator[DT] | None = None  # once it is needed
         self._order = batch.chosen.copy() if batch.chosen.size else np.arange(batch.number)
-        flat = params._flat
-        if restraints.mask is not None:
-            flat = np.where(restraints.mask, flat, self._dtype.type(0))
-        self.beginning = Snapshot(0, flat, self._state.copy())
+        self.beginning = Snapshot(0, regularization.masked(params._flat), self._state.copy())
         self.start(self.beginning)
 
     def _layout_for(self, params: Params[DT]) -> Layout:
@@ -110,21 +110,21 @@ class BatchStepper(Generic[DT]):
         return self.architecture.narrow_layout(self._dtype, self._batch_size, code)
 
     def _set_method(self, params: Params[DT], plain: bool, state: OptimizerState[DT] | None) -> None:
-        """Make what the kernels must know of the optimizer and the restraints."""
-        optimizer, restraints, stride = self._optimizer, self._restraints, self._layout.stride
+        """Make what the kernels must know of the optimizer and the regularization."""
+        optimizer, regularization, stride = self._optimizer, self._regularization, self._layout.stride
         self._gradient = np.zeros(LINE if plain and self._batch_size <= CAPACITY else stride, self._dtype)
         vectors = [v.flat.copy() for v in state.vectors] if state else list(optimizer.vectors(params))
         places = np.zeros(DESCRIPTOR_SIZE, np.int64) if plain else optimizer.descriptor(self._dtype, stride)
         t = types.float32 if self._dtype == np.float32 else types.float64
         if not plain:
-            places[ROWS_PHASE] = (REGULARIZED_PHASE if restraints.modifies_weights else OPTIMIZER_PHASE).address(t)
-        if restraints.modifies_weights:
-            places[MASK], places[MASKED] = len(vectors), restraints.mask is not None
-            mask = np.ones(params._flat.size) if restraints.mask is None else restraints.mask
+            places[ROWS_PHASE] = (REGULARIZED_PHASE if self._modifies_weights else OPTIMIZER_PHASE).address(t)
+        if self._modifies_weights:
+            places[MASK], places[MASKED] = len(vectors), regularization.mask is not None
+            mask = np.ones(params._flat.size) if regularization.mask is None else regularization.mask
             vectors += [mask.astype(self._dtype), np.zeros(params._flat.size, self._dtype)]  # the second: to sum in
-        if any(restraints.dropped):
+        if any(regularization.dropped):
             places[CASES_PHASE] = DROPOUT_PHASE.address(t)
-        self._descriptor = np.concatenate([places, np.array(restraints.dropped, np.int64)])
+        self._descriptor = np.concatenate([places, np.array(regularization.dropped, np.int64)])
         self._state = cache_aligned(len(vectors) * stride, self._dtype).reshape(len(vectors), stride)
         self._state[:] = 0
         for vector, packed in zip(vectors, self._state, strict=True):
@@ -278,11 +278,17 @@ class BatchStepper(Generic[DT]):
         last = self._taken + steps
         while self._taken < last and not self.stopped and not self._asked:
             count = min(last - self._taken, MAX_STEPS)
-            coefficients = optimizer.coefficient_table(self._taken, count, self._dtype)
-            self._restraints.fill(coefficients)
+            coefficients = self._coefficients(optimizer, count)
             if len(coefficients) == 1:
                 count = last - self._taken
             self._run(coefficients, count, threads, count * seconds / steps)
+
+    def _coefficients(self, optimizer: Optimizer, count: int) -> NDArray[DT]:
+        """The coefficients of the next steps, a row each, or one for all."""
+        table = optimizer.coefficient_table(self._taken, count, self._dtype)
+        table[:, [L2, L1]] = self._regularization.l2, self._regularization.l1
+
+        return table
 
     def _run(self, coefficients: NDArray[DT], steps: int, threads: int, seconds: float) -> None:
         self._known_flat = None

@@ -15,11 +15,10 @@ from fnn.checks import require_arrays
 from fnn.data.batch_stream import BatchStream
 from fnn.data.fingerprint import fingerprints
 from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays, sources_of
-from fnn.losses.loss import Loss
+from fnn.equations.objective import Objective
 from fnn.network.layout import cache_aligned_copy
 from fnn.network.params import DT, Params
 from fnn.optimizers.library import Optimizer, OptimizerState
-from fnn.optimizers.regularization import Restraints
 from fnn.optimizers.schedules import Scaled, Schedule, plateau
 from fnn.training.call_tuner import CallTuner, tuner_for
 from fnn.training.interrupt import Interrupt
@@ -35,13 +34,13 @@ class StreamStepper(BatchStepper[DT]):
     """Steps on batches as they come; with each the kernel believes that others of the epoch follow."""
 
     def __init__(
-        self, params: Params[DT], stream: BatchStream[DT], loss: Loss, mean: bool, optimizer: Optimizer,
-        restraints: Restraints, seed: int, epochs: int, state: OptimizerState[DT] | None = None,
+        self, params: Params[DT], stream: BatchStream[DT], objective: Objective, optimizer: Optimizer, seed: int,
+        epochs: int, state: OptimizerState[DT] | None = None,
     ) -> None:  # fmt: skip
         inputs, outputs = (np.empty((0, units), params.dtype) for units in (params.sizes[0], params.sizes[-1]))
         nothing = CaseArrays(inputs, outputs, NO_LABELS, NO_WEIGHTS, False)
         self._firsts = [0]  # the number of the first step of each epoch
-        super().__init__(params, nothing, loss, mean, optimizer, restraints, CAPACITY + 1, seed, epochs, state)
+        super().__init__(params, nothing, objective, optimizer, CAPACITY + 1, seed, epochs, state)
         self.steps_an_epoch = MANY
         self.digest: int | None = None  # of the epoch's batches so far, if somebody sets it to 0 before the first
         self.took = 0, 0.0  # steps of the last call, and their seconds without the waiting for batches
@@ -164,8 +163,7 @@ class StreamStepper(BatchStepper[DT]):
                 optimizer = optimizer.with_rate(Scaled(rate.rate, self._seen[self.epoch].scale))
             # A function of the user's may know no steps but those that are taken.
             count = 1 if callable(rate) and not isinstance(rate, Schedule | plateau) else AHEAD
-            numbers = optimizer.coefficient_table(self._taken, count, self._dtype)
-            self._restraints.fill(numbers)
+            numbers = self._coefficients(optimizer, count)
             self._ahead, self._ahead_from, at = np.broadcast_to(numbers, (count, numbers.shape[1])), self._taken, 0
 
         return np.ascontiguousarray(self._ahead[at : at + 1])

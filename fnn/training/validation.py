@@ -1,4 +1,4 @@
-"""The validation set of a run: the caller's, or a part of the cases that isn't trained on."""
+"""The validation set of a run: the caller's, or a fraction of the cases that isn't trained on."""
 
 from __future__ import annotations
 
@@ -7,51 +7,56 @@ from typing import SupportsFloat
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.checks import number
-from fnn.data.cases import require_weight
+from fnn.checks import number, prefixed
+from fnn.data.cases import Cases
+from fnn.data.conversion import require_weight
 from fnn.data.rows import CaseArrays
+from fnn.equations.objective import Objective
 from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params
 from fnn.training.evaluator import Evaluator
-from fnn.training.shared_inputs import Shared
 
 
-def split_off(
+def split(
     params: Params[DT],
-    batch: CaseArrays[DT],
-    validation: tuple[ArrayLike, ArrayLike] | SupportsFloat | None,
+    cases: Cases,
+    validation: Cases | tuple[ArrayLike, ArrayLike] | SupportsFloat | None,
     loss: Loss,
     seed: int,
-    scale: SupportsFloat,
-    shared: Shared,
 ) -> tuple[CaseArrays[DT], CaseArrays[DT] | None]:
     """The cases to train on, and those to validate on; no case is copied."""
-    if validation is None:
-        return batch, None
+    arrays = cases.arrays(params, loss)
     if not isinstance(validation, SupportsFloat) or isinstance(validation, bool | np.bool_ | np.ndarray):
-        return batch, own_set(params, validation, loss, scale, shared, ", or which part of the cases")
-    fraction, count = number("validation", validation), len(batch.x)
+        return arrays, held_out_cases(params, validation, loss, cases.scale, ", or the fraction of the cases")
+    fraction, count = number("validation", validation), len(arrays.x)
     if not 0 < fraction < 1:
-        raise ValueError(f"validation: the part of the cases must be above 0 and below 1, got {fraction}")
+        raise ValueError(f"validation: the fraction of the cases must be in (0, 1), got {fraction}")
     some = round(fraction * count)
     if not 0 < some < count:
         raise ValueError(f"validation: {fraction} of {count} cases leaves none to validate or to train on")
     is_held_out = drawn(some, count, seed)
-    rest, held_out = (batch._replace(chosen=np.flatnonzero(part)) for part in (~is_held_out, is_held_out))
+    rest, held_out = (arrays._replace(chosen=np.flatnonzero(part)) for part in (~is_held_out, is_held_out))
     require_weight(params, rest)
-    require_weight(params, held_out, "validation ")
+    with prefixed("validation "):
+        require_weight(params, held_out)
 
     return rest, held_out
 
 
-def own_set(
-    params: Params[DT], validation: object, loss: Loss, scale: SupportsFloat, shared: Shared, otherwise: str = ""
-) -> CaseArrays[DT]:
+def held_out_cases(
+    params: Params[DT], validation: object, loss: Loss, scale: float, otherwise: str = ""
+) -> CaseArrays[DT] | None:
     """The caller's own validation set; `otherwise` is what it might be instead, for the error if it is none."""
-    if not isinstance(validation, tuple) or len(validation) != 2:
-        raise TypeError(f"validation: needs a tuple (x, y){otherwise}, got {validation!r:.60}")
-
-    return shared.batch(params, *validation, None, loss, None, scale, "validation ")
+    if validation is None:
+        return None
+    with prefixed("validation "):
+        if isinstance(validation, tuple) and len(validation) == 2:
+            if scale != 1:
+                raise ValueError(f"x: say whether it has the scale {scale} of x, too: fnn.Cases(x, y, scale=..)")
+            validation = Cases(*validation)
+        if isinstance(validation, Cases):
+            return validation.arrays(params, loss)
+    raise TypeError(f"validation: needs fnn.Cases or a tuple (x, y){otherwise}, got {validation!r:.60}")
 
 
 def drawn(some: int, count: int, seed: int) -> NDArray[np.bool_]:
@@ -64,10 +69,10 @@ def drawn(some: int, count: int, seed: int) -> NDArray[np.bool_]:
 
 
 def evaluator_for(
-    params: Params[DT], held_out: CaseArrays[DT] | None, loss: Loss, mean: bool, threads: int | None
+    params: Params[DT], held_out: CaseArrays[DT] | None, objective: Objective, threads: int | None
 ) -> Evaluator[DT] | None:
-    """Who measures the network on the validation set, if there is one."""
+    """What measures the network on the validation set, if there is one."""
     if held_out is None:
         return None
 
-    return Evaluator(params._architecture, params.dtype, held_out, loss, mean, threads)
+    return Evaluator(params._architecture, params.dtype, held_out, objective.loss, objective.mean, threads)

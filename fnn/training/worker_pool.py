@@ -8,7 +8,8 @@ from typing import Generic, TypeAlias
 from fnn.network.params import DT
 from fnn.training.call_tuner import CallTuner, tuner_for
 from fnn.training.history import Run, TrainingDiverged
-from fnn.training.train import Task
+from fnn.training.run import begin
+from fnn.training.task import Task
 
 Outcome: TypeAlias = Run[DT] | TrainingDiverged
 
@@ -22,7 +23,7 @@ class WorkerPool(Generic[DT]):
 
     def __init__(self, tasks: list[Task[DT]], threads: int) -> None:
         self._tasks, self._threads = tasks, threads
-        self._works = [task.work(task.size) for task in tasks]  # operations of a step
+        self._works = [task.work(task.batch_size) for task in tasks]  # operations of a step
         lengths = [work * task.steps for work, task in zip(self._works, tasks, strict=True)]
         self._left = sorted(range(len(tasks)), key=lengths.__getitem__)  # the longest is the last
         self._paces = {work: tuner_for(work, 1) for work in set(self._works)}  # of all that are trained by one thread
@@ -101,7 +102,7 @@ class WorkerPool(Generic[DT]):
         task = self._tasks[number]
         try:
             work = self._works[number]
-            return task.begin(PooledTuner(self, work, self._paces[work])).run()
+            return begin(task, PooledTuner(self, work, self._paces[work])).run()
         except TrainingDiverged as error:
             return error.with_traceback(None)  # which would keep the run's memory
         except Cancelled:

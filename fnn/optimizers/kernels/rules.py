@@ -15,6 +15,7 @@ from numba import types
 from fnn.compiler.intrinsics import Floats, fma, like, shift
 from fnn.compiler.linking import OnDemand
 from fnn.compiler.options import inline, intrinsic
+from fnn.numerics.elementary import sign
 
 MAX_RULE_COEFFICIENTS: Final = 8  # of a rule
 
@@ -169,13 +170,6 @@ def adadelta(
     v = average(v, g * g, rho, rest)
     delta = math.sqrt(u + epsilon) / math.sqrt(v + epsilon) * g
     return fma(-eta, delta, w), v, average(u, delta * delta, rho, rest)
-
-
-@inline
-def sign(x: float) -> float:
-    """−1, 0 or 1."""
-    zero = like(x, 0.0)
-    return like(x, 1.0) if x > zero else like(x, -1.0) if x < zero else zero
 
 
 @rule(states=1)

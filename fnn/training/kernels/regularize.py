@@ -12,19 +12,19 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from fnn.compiler.intrinsics import Floats, fma, like, shift
+from fnn.compiler.intrinsics import Floats, like, shift
 from fnn.compiler.options import inline, intrinsic
 from fnn.network.kernels import plan
+from fnn.network.kernels.penalty import penalized
 from fnn.network.kernels.plan import Net, entry, rounded
 from fnn.numerics.microkernel import machine, panel_width
-from fnn.optimizers.kernels.rules import sign
 
 
 @inline
 def regularize_gradient(w: Floats, g: Floats, l2: float, l1: float, most: float, count: int) -> None:
     """g ← g + λ₂ w + λ₁ sign w, then not beyond ± most."""
     for i in range(count):
-        x = fma(l2, w[i], g[i]) + l1 * sign(w[i])
+        x = penalized(w[i], g[i], l2, l1)
         g[i] = most if x > most else -most if x < -most else x
 
 

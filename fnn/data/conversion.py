@@ -1,0 +1,235 @@
+"""Cases at the boundary: from what a caller has to the arrays that the kernels take, or a clear error."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NoReturn, SupportsFloat
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fnn.checks import positive, real_array
+from fnn.data.class_weights import weights_by_class
+from fnn.data.kernels import cases
+from fnn.data.kernels.cases import fault_kernel
+from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays, RowSources, as_labels, cast, is_to_fetch, sources_of
+from fnn.losses.library import squared_error
+from fnn.losses.loss import Loss
+from fnn.network.params import DT, Params
+
+# What is told first if there is more than one fault.
+_RANKS: Final = {
+    fault: rank
+    for rank, faults in enumerate([
+        [cases.BAD_X], [cases.BAD_Y, cases.BAD_LABEL], [cases.OUTSIDE, cases.NOT_A_DISTRIBUTION],
+        [cases.BAD_WEIGHT, cases.NO_WEIGHT],
+    ])
+    for fault in faults
+}  # fmt: skip
+
+
+def convert(
+    params: Params[DT], x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None,
+    class_weights: NDArray[Any] | None, scale: float, loss: Loss,
+) -> CaseArrays[DT]:  # fmt: skip
+    """Check the shapes of the cases of a call and convert them to what kernels take.
+
+    Large arrays that kernels can't take as they are aren't converted: the result has sources, and their numbers are
+    checked here, a chunk at a time.
+    """
+    arrays = _converted(params, x, y, weights, scale_of(params, scale), loss)
+    if class_weights is not None:
+        outputs = params._architecture.sizes[-1]
+        factors = np.concatenate(
+            [
+                weights_by_class(class_weights, chunk.y, chunk.labels, outputs, loss, top)
+                for top, chunk in arrays.chunks()
+            ]
+        )
+        with np.errstate(over="ignore", invalid="ignore"):  # what isn't finite is refused
+            arrays = arrays._replace(weights=arrays.weights * factors if arrays.weights.size else factors)
+    if arrays.sources is None:
+        return arrays
+    arrays = arrays._replace(sources=sources_of(arrays, params.dtype, arrays.sources.scale))
+    require_no_fault(params, arrays, loss)
+
+    return arrays
+
+
+def _converted(
+    params: Params[DT], x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None, scale: float, loss: Loss
+) -> CaseArrays[DT]:
+    dtype, outputs = params._flat.dtype, params._architecture.sizes[-1]
+    rows, single, is_source = rows_of(params, x, scale)
+    count = len(rows)
+    case_weights = NO_WEIGHTS if weights is None else weights_of(weights, count, single)
+    expected = (outputs,) if single else (count, outputs)
+    labels, targets = NO_LABELS, np.empty((0, outputs), dtype)
+    is_targets_source = False
+    if loss.targets.labels and y.dtype.kind in "iub" and y.ndim == len(expected) - 1:
+        require_count("y", y.reshape(-1), count)
+        is_targets_source = is_to_fetch(y, NO_LABELS.dtype)
+        labels = y if is_targets_source else as_labels(y.reshape(-1))
+    elif y.shape != expected:
+        raise ValueError(f"y: needs shape {expected}, got {y.shape}{_hint(y, expected, loss)}")
+    else:
+        targets, is_targets_source = _taken(dtype, y.reshape(-1, outputs), "y", 1.0)
+    sources = RowSources(dtype, scale if is_source else 1.0, NO_LABELS) if is_source or is_targets_source else None
+
+    return CaseArrays(rows, targets, labels, case_weights, single, sources)
+
+
+def _hint(y: NDArray[Any], expected: tuple[int, ...], loss: Loss) -> str:
+    """What the caller may have meant by targets of another shape."""
+    outputs = expected[-1]
+    if outputs == 1 and y.shape == expected[:-1]:
+        return "; make it a column with y[:, None]"
+    if y.ndim == len(expected) - 1 and loss.targets.labels:
+        return f", or labels, which must be integers: got {y.dtype}"
+    if y.ndim == len(expected) - 1 and y.dtype.kind in "iub":
+        return f"; for labels, use loss=fnn.cross_entropy or fnn.one_hot(labels, {outputs})"
+
+    return ""
+
+
+def plain_arrays(params: Params[DT], x: ArrayLike, y: ArrayLike) -> CaseArrays[DT] | None:
+    """The cases of a call if kernels take x and y as they are: small calls need look no further."""
+    sizes, dtype = params._architecture.sizes, params._flat.dtype
+    inputs, targets = plain_rows(x, sizes[0], dtype), plain_rows(y, sizes[-1], dtype)
+    if inputs is None or targets is None or len(inputs) != len(targets):
+        return None
+    single = inputs is not x
+    if single != (targets is not y):
+        return None
+
+    return CaseArrays(inputs, targets, NO_LABELS, NO_WEIGHTS, single)
+
+
+def plain_rows(value: ArrayLike, columns: int, dtype: np.dtype[DT]) -> NDArray[DT] | None:
+    """The value as (N, columns), if it is an array that kernels take as it is: small calls need look no further."""
+    if type(value) is np.ndarray and value.dtype is dtype and value.flags.carray:
+        shape = value.shape
+        if len(shape) == 2 and shape[1] == columns and shape[0] > 0:
+            return value
+        if shape == (columns,):
+            return value.reshape(1, columns)
+
+    return None
+
+
+def inputs_of(params: Params[DT], x: ArrayLike) -> tuple[NDArray[DT], bool]:
+    """X as (N, n_0) in the dtype of params, and whether it was a single case."""
+    rows, single, is_source = rows_of(params, x, 1.0)
+
+    return cast(params._flat.dtype, rows) if is_source else rows, single
+
+
+def rows_of(params: Params[DT], x: ArrayLike, scale: float) -> tuple[NDArray[DT], bool, bool]:
+    """X as (N, n_0), whether it was a single case, and whether it still has to be cast and scaled, chunk by chunk."""
+    array, is_source = _taken(params._flat.dtype, x, "x", scale)
+    units = params._architecture.sizes[0]
+    if array.ndim and array.shape[0] == 0:
+        raise ValueError(f"x: needs at least one case, got shape {array.shape}")
+    if array.ndim not in (1, 2):
+        raise ValueError(f"x: needs shape ({units},) or (N, {units}), got {array.shape}")
+    if array.shape[-1] != units:
+        raise ValueError(f"x: has {array.shape[-1]} columns, but the network has {units} inputs")
+
+    return (array.reshape(1, units), True, is_source) if array.ndim == 1 else (array, False, is_source)
+
+
+def weights_of(array: NDArray[Any], count: int, single: bool) -> NDArray[np.float64]:
+    """The cases' weights as (N,) float64."""
+    if array.ndim != (0 if single else 1):
+        raise ValueError(f"weights: needs one weight a case, shape {() if single else (count,)}, got {array.shape}")
+    require_count("weights", array.reshape(-1), count)
+
+    return np.ascontiguousarray(array.reshape(-1), np.float64)
+
+
+def require_count(name: str, array: NDArray[Any], count: int) -> None:
+    """Raise ValueError if an array has another number of cases than x."""
+    if len(array) != count:
+        raise ValueError(f": has {len(array)} cases, but x has {count}")
+
+
+def cast_to(dtype: np.dtype[DT], value: ArrayLike, name: str) -> NDArray[DT]:
+    """The value as a C-contiguous, aligned array of the dtype; itself if it is one already, which takes 0.2 µs."""
+    if type(value) is np.ndarray and value.dtype is dtype and value.flags.carray:
+        return value
+
+    return cast(dtype, real_array(name, value))
+
+
+def scale_of(params: Params[Any], scale: SupportsFloat) -> float:
+    """What x is multiplied by, as the dtype of params has it."""
+    return float(params.dtype.type(positive("scale", scale, params.dtype)))
+
+
+def _taken(dtype: np.dtype[DT], value: ArrayLike, name: str, scale: float) -> tuple[NDArray[DT], bool]:
+    """The value cast and scaled or, if it is for a source, as an array of what it was; and whether it is that."""
+    if scale == 1 and type(value) is np.ndarray and value.dtype is dtype and value.flags.carray:
+        return value, False
+    array = real_array(name, value)
+    if is_to_fetch(array, dtype, scale):
+        return array, True
+
+    return cast(dtype, array, scale), False
+
+
+def require_no_fault(params: Params[DT], batch: CaseArrays[DT], loss: Loss) -> None:
+    """Raise ValueError if something in the cases can't be computed with, whichever way the kernels take them."""
+    find, code, words = fault_kernel[params.dtype], params.activations[-1].code, loss.descriptor_address(params.dtype)
+    found: list[tuple[int, int, int]] = []
+    for top, piece in [(0, batch)] if batch.sources is None else batch.chunks():
+        weights = piece.weights if batch.sources is None else NO_WEIGHTS
+        fault, row = find(piece.x, piece.y, piece.labels, weights, params.sizes[-1], code, words)
+        if fault != cases.FINE:
+            found.append((_RANKS[fault], top + row, fault))
+    if batch.sources is not None:  # the weights at once, for the sake of their sum
+        none = np.empty((len(batch.x), 0), params.dtype)
+        fault, row = find(none, none, NO_LABELS, batch.weights, 0, 0, squared_error.descriptor_address(params.dtype))
+        if fault != cases.FINE:
+            found.append((_RANKS[fault], row, fault))
+    if found:
+        _, row, fault = min(found)
+        raise_fault(params, batch, loss, fault, row)
+
+
+def require_weight(params: Params[DT], batch: CaseArrays[DT]) -> None:
+    """Raise ValueError if a part of the cases that is chosen has no weight."""
+    if batch.chosen.size and batch.weights.size:
+        part = batch.weights[batch.chosen]
+        none = np.empty((len(part), 0), params.dtype)
+        fault, row = fault_kernel[params.dtype](
+            none, none, NO_LABELS, part, 0, 0, squared_error.descriptor_address(params.dtype)
+        )
+        if fault != cases.FINE:
+            raise_fault(params, batch, None, fault, row)
+
+
+def raise_fault(params: Params[DT], batch: CaseArrays[DT], loss: Loss | None, fault: int, row: int) -> NoReturn:
+    """The error for what `find_fault` found."""
+    place = "" if batch.single else f" in row {row}"
+    output, outputs, limit = (
+        params.activations[-1],
+        params.sizes[-1],
+        "" if params.dtype == np.float64 else f" or a value beyond {params.dtype}",
+    )
+    greatest, targets = max(outputs - 1, 1), loss.needs_targets if loss else ""
+    raise ValueError(
+        {
+            cases.BAD_X: f"x: NaN or infinity{limit}{place}",
+            cases.BAD_Y: f"y: NaN or infinity{limit}{place}",
+            cases.BAD_LABEL: f"y: labels must be 0 to {greatest}, got {_at(batch.labels, row)}{place}",
+            cases.BAD_WEIGHT: f"weights: must be finite and at least 0, got {_at(batch.weights, row)}{place}",
+            cases.NO_WEIGHT: "weights: their sum must be above 0, and it and its inverse finite",
+            cases.OUTSIDE: f"{targets}, got {_at(batch.y, row)}{place}",
+            cases.NOT_A_DISTRIBUTION: (
+                f"y: {loss!r} with {output!r} needs values that sum to 1, got {_at(batch.y, row)}{place}"
+            ),
+        }[fault]
+    )
+
+
+def _at(array: NDArray[Any], row: int) -> object:
+    return array[row] if row < len(array) else None

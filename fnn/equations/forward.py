@@ -1,0 +1,154 @@
+"""`forward`: the outputs of a network (F1, F2), for one case, a batch, or a batch by several threads."""
+
+from __future__ import annotations
+
+from typing import Any, SupportsFloat, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fnn.checks import require_apart, require_output, whole
+from fnn.compiler.numba_types import jittable
+from fnn.compiler.threads import available, run_in_threads
+from fnn.data.conversion import plain_rows, raise_fault, rows_of, scale_of
+from fnn.data.kernels import cases
+from fnn.data.rows import CAST, NO_LABELS, NO_WEIGHTS, CaseArrays, cast
+from fnn.equations.kernels.forward import BLOCK, forward_kernel
+from fnn.equations.workspace import space_for
+from fnn.network.params import DT, Params, require_params
+
+WORTH_THREADS = 100_000_000  # cases times parameters: a millisecond's work, ten times what starting threads takes
+
+
+@jittable
+def forward(
+    params: Params[DT],
+    x: ArrayLike,
+    out: NDArray[DT] | None = None,
+    workspace: NDArray[DT] | None = None,
+    *,
+    scale: SupportsFloat = 1.0,
+    threads: SupportsIndex | None = None,
+) -> NDArray[DT]:
+    """The network's outputs a^L (F1, F2).
+
+        Zˡ = Aˡ⁻¹ Wˡ + bˡ,  Aˡ = f(Zˡ),  A⁰ = x
+
+    Parameters
+    ----------
+    params
+        The network.
+    x
+        One case, (n_0,), or a batch, (N, n_0). Cast to the dtype of params; a large batch a piece at a time.
+    out
+        Where to write the result, instead of a new array: C-contiguous, of the result's shape and dtype. It may be x
+        itself; otherwise it must not overlap a batch x.
+    workspace
+        Memory to work in, from `workspace`, apart from x and out; the call then runs in one thread. Inside ``@njit``
+        a call with `out` allocates nothing if it has a workspace, nor does one for a single case if no layer has more
+        than 1000 units.
+    scale
+        What x is multiplied by once it is cast, as for `train`. Inside ``@njit`` there is no such argument.
+    threads
+        At most so many threads for a large batch (from 100 million cases times parameters on, a millisecond's work);
+        by default all processors that the process may run on. It changes no bit of the result. Inside ``@njit``, where
+        the calling thread does it all, there is no such argument.
+
+    Returns
+    -------
+    (n_L,) or (N, n_L); `out` if it was given.
+
+    Raises
+    ------
+    ValueError
+        x has another width, is empty, or holds NaN or infinity; out has another shape, workspace is too small, or one
+        of them isn't contiguous or writable, or overlaps what it must not; threads is below 1.
+    TypeError
+        params isn't `Params`, x isn't made of real numbers, or out or workspace isn't an array of the dtype of params.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.identity)
+    >>> fnn.forward(p, [3.0, 4.0])
+    array([11.5])
+    """
+    require_params("params", params)
+    flat, architecture = params._flat, params._architecture
+    dtype, units = flat.dtype, architecture.sizes[-1]
+    factor = 1.0 if type(scale) is float and scale == 1 else scale_of(params, scale)
+    if out is workspace is threads is None and factor == 1:
+        plain = plain_rows(x, architecture.sizes[0], dtype)
+        if plain is not None and (count := len(plain)) * flat.size < WORTH_THREADS:
+            layout = architecture.layout(dtype, min(count, BLOCK))
+            a = np.empty((count, units), dtype)
+            if forward_kernel[dtype](layout.table, flat, np.empty(layout.forward, dtype), plain, a) < 0:
+                return a if plain is x else a[0]
+    rows, single, is_source = rows_of(params, x, factor)
+    most = None if threads is None else whole("threads", threads, at_least=1)
+    if out is None:
+        a = np.empty((len(rows), units), dtype)
+    else:
+        require_output("out", out, dtype, (units,) if single else (len(rows), units))
+        a = out.reshape(len(rows), units)
+        if not single:
+            require_apart("out", a, "x", rows, or_equal=True)
+    if len(rows) * flat.size < WORTH_THREADS or workspace is not None:
+        layout = architecture.layout(dtype, min(len(rows), BLOCK))
+        space = space_for(workspace, layout.forward, dtype)
+        if workspace is not None:
+            require_apart("workspace", workspace, "x", rows)
+            require_apart("out", a, "workspace", workspace)
+        if is_source:
+            bad = _forward_by_pieces(params, layout.table, space, rows, a, factor)
+        else:
+            bad = forward_kernel[dtype](layout.table, flat, space, rows, a)
+    else:
+        bad = forward_by_parts(params, rows, a, most or available(), factor if is_source else None)
+    if bad >= 0:
+        raise_fault(params, CaseArrays(rows, a, NO_LABELS, NO_WEIGHTS, single), None, cases.BAD_X, bad)
+
+    if out is not None:
+        return out
+
+    return a[0] if single else a
+
+
+def forward_by_parts(
+    params: Params[DT], rows: NDArray[Any], a: NDArray[DT], threads: int, scale: float | None = None
+) -> int:
+    """`forward` of many cases by some threads, each with its range of them; the first with NaN or infinity, or −1.
+
+    With a scale the rows are cast and scaled on the way, otherwise they are as the kernels take them.
+    """
+    layout = params._architecture.layout(params.dtype, BLOCK)
+    bad: dict[int, int] = {}
+
+    def part(number: int, parts: int) -> None:
+        top, bottom = (len(rows) * n // parts for n in (number, number + 1))
+        space = np.zeros(layout.forward, params.dtype)
+        cases, into = rows[top:bottom], a[top:bottom]
+        if scale is None:
+            row = forward_kernel[params.dtype](layout.table, params._flat, space, cases, into)
+        else:
+            row = _forward_by_pieces(params, layout.table, space, cases, into, scale)
+        if row >= 0:
+            bad[number] = top + row
+
+    run_in_threads(part, min(threads, len(rows) // BLOCK) or 1)
+
+    return min(bad.values(), default=-1)
+
+
+def _forward_by_pieces(
+    params: Params[DT], table: NDArray[np.int64], space: NDArray[DT], rows: NDArray[Any], a: NDArray[DT], scale: float
+) -> int:
+    """`forward` of rows that are cast and scaled a piece at a time; the first with NaN or infinity, or −1."""
+    kernel, step = forward_kernel[params.dtype], max(CAST // (8 * rows.shape[1]), BLOCK)
+    for top in range(0, len(rows), step):
+        piece = slice(top, top + step)
+        row = kernel(table, params._flat, space, cast(params.dtype, rows[piece], scale), a[piece])
+        if row >= 0:
+            return top + row
+
+    return -1

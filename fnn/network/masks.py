@@ -1,0 +1,79 @@
+"""Masks: which connections of a network are there (F4; S1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, SupportsIndex, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fnn.checks import real_array, whole
+from fnn.network.params import Params
+
+Mask: TypeAlias = Mapping[str, ArrayLike]
+
+
+def flat_mask(params: Params[Any], mask: Mask) -> NDArray[np.bool_]:
+    """Which parameters are there, as one vector."""
+    if not isinstance(mask, Mapping):
+        raise TypeError(f"mask: needs a mapping from W1, b1, .. to arrays of 0 and 1, got {type(mask).__name__}")
+    flat = np.ones(params.flat.size, np.bool_)
+    places = {key: (place, shape) for key, place, shape in params._architecture.slices()}
+    for key, value in mask.items():
+        if key not in places:
+            raise ValueError(f"mask: unknown key {key!r}; this network has {', '.join(places)}")
+        place, shape = places[key]
+        array = real_array(f"mask[{key!r}]", value)
+        if array.shape != shape:
+            raise ValueError(f"mask[{key!r}]: needs shape {shape}, got {array.shape}")
+        if not np.isin(array, (0, 1)).all():
+            strange = array[~np.isin(array, (0, 1))][0]
+            raise ValueError(f"mask[{key!r}]: must be 0 and 1, got {strange}")
+        flat[place] = array.ravel() == 1
+
+    return flat
+
+
+def connections(
+    inputs: SupportsIndex, units: SupportsIndex, *blocks: tuple[Iterable[SupportsIndex], Iterable[SupportsIndex]]
+) -> NDArray[np.bool_]:
+    """A mask of the connections of one layer: these inputs go to those units, and no others (F4; S1).
+
+    Parameters
+    ----------
+    inputs, units
+        How many there are.
+    blocks
+        Pairs of inputs and units, counted from 0: all of the first are connected to all of the second.
+
+    Returns
+    -------
+    (inputs, units), True where there is a connection: for ``fnn.Regularization(mask={"W1": ..})``.
+
+    Raises
+    ------
+    ValueError
+        A number out of range.
+    TypeError
+        A number that isn't whole, or a block that isn't a pair.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> fnn.connections(3, 3, (range(2), [0]), ([2], [1, 2])).astype(int)
+    array([[1, 0, 0],
+           [1, 0, 0],
+           [0, 1, 1]])
+    """
+    made = np.zeros((whole("inputs", inputs, at_least=1), whole("units", units, at_least=1)), np.bool_)
+    for i, block in enumerate(blocks):
+        if not isinstance(block, tuple) or len(block) != 2 or not all(isinstance(end, Iterable) for end in block):
+            raise TypeError(f"blocks[{i}]: needs a pair of inputs and units, got {block!r}")
+        ends = [
+            [whole(f"blocks[{i}][{side}]", n, at_least=0, at_most=size - 1) for n in numbers]
+            for side, (numbers, size) in enumerate(zip(block, made.shape, strict=True))
+        ]
+        made[np.ix_(*ends)] = True
+
+    return made

@@ -1,0 +1,180 @@
+"""`Regularization`: what is added to the error, and what of the network takes part while it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, SupportsFloat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.checks import real
+from fnn.network.kernels.penalty import penalize_kernel
+from fnn.network.masks import Mask, flat_mask
+from fnn.network.params import DT, Params, require_params, wrap
+
+OF_ALL: Final = 2**53  # the values that a unit's random number may have
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Regularization:
+    """Penalties on the weights, dropout, and connections that are removed, for `train`, `error`, `grad` and others.
+
+        E = Σ_c E_c + ½ λ₂ Σ W² + λ₁ Σ |W|
+
+    Parameters
+    ----------
+    l2, l1
+        λ₂ and λ₁, finite and at least 0, of the `penalty` that is added to the error of every batch; biases are free.
+        The history tells the error without it. Nielsen's λ (chapter 3) is λ₂ N with ``reduction="mean"``.
+    dropout
+        The probability in [0, 1) with which a unit takes no part in a step (Srivastava et al. 2014): one for all hidden
+        layers, or one for the inputs and one for each hidden layer. What the others pass on is divided by the part
+        that is kept, so that the trained network is used as it is. For training alone.
+    mask
+        0 for connections that are removed (F4; S1), else 1: a mapping from all or some of W1, b1, .. to arrays of their
+        shapes, such as `connections` makes. A removed weight counts as 0, and stays 0 in training.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A number out of range or of another type. What depends on the network is checked by the call that has it: the
+        number of layers, the keys and shapes of the mask.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[3.0], [-1.0]], "b1": [2.0]}, hidden=(), output=fnn.identity)
+    >>> fnn.error(p, [1.0, 1.0], [4.0], regularization=fnn.Regularization(l2=0.5, l1=0.25))
+    3.5
+    """
+
+    l2: SupportsFloat = 0.0
+    l1: SupportsFloat = 0.0
+    dropout: SupportsFloat | Sequence[SupportsFloat] = 0.0
+    mask: Mask | None = None
+
+    def __post_init__(self) -> None:
+        real("l2", self.l2, at_least=0)
+        real("l1", self.l1, at_least=0)
+        for name, rate in _rates(self.dropout).items():
+            real(name, rate, at_least=0, below=1)
+
+    def of(self, params: Params[Any]) -> NetworkRegularization:
+        """What it comes to for a network, checked.
+
+        Raises
+        ------
+        ValueError, TypeError
+            λ₂ or λ₁ beyond the dtype, dropout for another number of layers, a mask that doesn't fit.
+        """
+        return NetworkRegularization(
+            real("l2", self.l2, at_least=0, dtype=params.dtype),
+            real("l1", self.l1, at_least=0, dtype=params.dtype),
+            _dropped(len(params.activations), self.dropout),
+            None if self.mask is None else flat_mask(params, self.mask),
+        )
+
+
+class NetworkRegularization(NamedTuple):
+    """The regularization of one network, as kernels take it."""
+
+    l2: float = 0.0
+    l1: float = 0.0
+    dropped: tuple[int, ...] = ()  # for each layer but the last, how many of OF_ALL random numbers drop a unit
+    mask: NDArray[np.bool_] | None = None  # of the parameters that are there, as one vector
+
+    @property
+    def modifies_weights(self) -> bool:
+        """Whether there is more than dropout."""
+        return self.mask is not None or (self.l2, self.l1) != (0, 0)
+
+    def masked(self, flat: NDArray[DT]) -> NDArray[DT]:
+        """The vector with 0 in the place of what is removed."""
+        return flat if self.mask is None else np.where(self.mask, flat, flat.dtype.type(0))
+
+    def add_penalty(self, params: Params[DT], value: float, slope: NDArray[DT]) -> float:
+        """The value with the penalty of masked params, whose gradient is added to the slope if that has elements."""
+        for key, place, _ in params._architecture.slices():
+            if key.startswith("W") and (self.l2 or self.l1):
+                W = params._flat[place]
+                value += 0.5 * self.l2 * float(np.sum(W.astype(np.float64) ** 2))
+                value += self.l1 * float(np.sum(np.abs(W), dtype=np.float64))
+                penalize_kernel[params.dtype](W, slope[place], self.l2, self.l1)
+
+        return value
+
+
+NOT_REGULARIZED: Final = NetworkRegularization()
+
+
+def regularization_of(params: Params[Any], regularization: Regularization | None) -> NetworkRegularization:
+    """What the argument of a call comes to for a network; TypeError if it is no `Regularization`."""
+    if regularization is None:
+        return NOT_REGULARIZED
+    if not isinstance(regularization, Regularization):
+        raise TypeError(f"regularization: needs fnn.Regularization(..), got {regularization!r:.60}")
+
+    return regularization.of(params)
+
+
+def penalty(params: Params[DT], *, l2: SupportsFloat = 0.0, l1: SupportsFloat = 0.0) -> tuple[float, Params[DT]]:
+    """What weights cost: the value, to add to `error`, and the gradient, to add to `grad`.
+
+        E = ½ λ₂ Σ W² + λ₁ Σ |W|,   ∂E/∂W = λ₂ W + λ₁ sign W,   ∂E/∂b = 0
+
+    ``regularization=`` of `error`, `grad` and `train` adds it.
+
+    Parameters
+    ----------
+    params
+        The network; its biases cost nothing.
+    l2, l1
+        λ₂ and λ₁, finite and at least 0.
+
+    Returns
+    -------
+    E in float64, and Params of the same architecture and dtype.
+
+    Raises
+    ------
+    ValueError
+        λ₂ or λ₁ negative or not finite.
+    TypeError
+        An argument of another type.
+
+    Examples
+    --------
+    >>> import fnn
+    >>> p = fnn.Params({"W1": [[3.0], [-1.0]], "b1": [2.0]}, hidden=(), output=fnn.identity)
+    >>> E, g = fnn.penalty(p, l2=0.5, l1=0.25)
+    >>> E, g.flat
+    (3.5, array([ 1.75, -0.75,  0.  ]))
+    """
+    require_params("params", params)
+    slope = np.zeros_like(params._flat)
+    value = Regularization(l2=l2, l1=l1).of(params).add_penalty(params, 0.0, slope)
+
+    return value, wrap(slope, params._architecture)
+
+
+def _rates(dropout: SupportsFloat | Sequence[SupportsFloat]) -> dict[str, SupportsFloat]:
+    """Each rate under its name: one, or one for each layer."""
+    if not isinstance(dropout, Sequence):
+        return {"dropout": dropout}
+
+    return {f"dropout[{i}]": rate for i, rate in enumerate(dropout)}
+
+
+def _dropped(layers: int, dropout: SupportsFloat | Sequence[SupportsFloat]) -> tuple[int, ...]:
+    rates = [real(name, rate, at_least=0, below=1) for name, rate in _rates(dropout).items()]
+    if not isinstance(dropout, Sequence):
+        rates = [0.0] + rates * (layers - 1)
+    if len(rates) != layers:
+        raise ValueError(
+            f"dropout: needs one number for all hidden layers, or one for the inputs and each of {layers - 1} hidden "
+            f"layers, got {len(rates)}"
+        )
+
+    return tuple(int(rate * OF_ALL) for rate in rates)
