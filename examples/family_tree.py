@@ -165,7 +165,14 @@ def learn(settings: Settings, seed: int, sweeps: int) -> Trained:
         alpha=lambda sweep: 0.5 if sweep < 20 else 0.9,
     )
     run = fnn.train(
-        params, *learnt, optimizer=optimizer, epochs=sweeps, loss=LIBERAL, decay=0.002, decay_biases=True, mask=MASK
+        params,
+        *learnt,
+        optimizer=optimizer,
+        epochs=sweeps,
+        loss=LIBERAL,
+        regularization=fnn.Regularization(mask=MASK),
+        shrink=0.002,
+        decay_biases=True,
     )
 
     return Trained(run.params, learnt, held_out)

@@ -178,10 +178,7 @@ def experiment(
         columns = [f"{part:{len(name) + 9}.2%}" for name, part in shown.items()]
         print("   ".join([f"{epoch:5}", f"{record.error:14.5f}", *columns]), flush=True)
 
-    run = fnn.train(
-        params, *training, validation=sets["test"], reduction="mean", epochs=plan.epochs, batch_size=plan.batch_size,
-        seed=plan.seed, callback=measure, checkpoint=checkpoint, **recipe.options(plan),
-    )  # fmt: skip
+    run = fnn.train(params, *training, validation=sets["test"], reduction="mean", epochs=plan.epochs, batch_size=plan.batch_size, seed=plan.seed, checkpoint=checkpoint, callbacks=[fnn.each_epoch(measure)], **recipe.options(plan))  # fmt: skip
     accuracies = run.history.validation_accuracy
     assert accuracies is not None  # the targets are one-hot
 

@@ -53,7 +53,9 @@ def is_solved(params: Network) -> bool:
 def learn(seed: int, sweeps: int, **options: Any) -> fnn.Run[np.float64]:
     params = fnn.init((6, 2, 1), seed=seed, initializer=fnn.uniform(-0.3, 0.3))
 
-    return fnn.train(params, X, Y, optimizer=fnn.momentum(0.1, alpha=0.9), epochs=sweeps, progress=False, **options)
+    return fnn.train(
+        params, X, Y, optimizer=fnn.momentum(0.1, alpha=0.9), epochs=sweeps, callbacks=[fnn.progress(False)], **options
+    )
 
 
 def solve(seed: int, sweeps: int) -> Solution | None:

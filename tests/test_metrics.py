@@ -155,13 +155,13 @@ def test_top_k_accuracy_by_scikit_learn(seed: int, units: int, count: int) -> No
     # Scikit-learn takes the last of equals, and two classes as one score: so no ties, and from three classes on.
     a = fnn.forward(params, x) - 1e-6 * np.arange(units)
     for k in range(1, units + 1):
-        found = fnn.top_k_accuracy(params, x, labels, k)
+        found = fnn.top_k_accuracy(params, x, labels, k=k)
         if units > 2:
             with warnings.catch_warnings(action="ignore"):  # that k = n is always right
                 wanted = metrics.top_k_accuracy_score(labels, a, k=k, labels=range(units))
             assert found == pytest.approx(wanted, abs=1e-15)
-    assert fnn.top_k_accuracy(params, x, labels, 1) == fnn.accuracy(params, x, labels)
-    assert fnn.top_k_accuracy(params, x, labels.astype(np.uint64), np.int8(units)) == 1
+    assert fnn.top_k_accuracy(params, x, labels, k=1) == fnn.accuracy(params, x, labels)
+    assert fnn.top_k_accuracy(params, x, labels.astype(np.uint64), k=np.int8(units)) == 1
 
 
 @given(st.integers(0, 2**32), st.integers(1, 6), st.integers(1, 40))
@@ -199,11 +199,11 @@ def test_r2_score_by_scikit_learn(units: int, dtype: type[Any]) -> None:
 @pytest.mark.parametrize(
     "call, error, message",
     [
-        (lambda: fnn.top_k_accuracy(PASS, [[1, 2, 3]], [0], 0), ValueError, "k: must be at least 1, got 0"),
-        (lambda: fnn.top_k_accuracy(PASS, [[1, 2, 3]], [0], 4), ValueError, "k: must be at most 3, got 4"),
-        (lambda: fnn.top_k_accuracy(PASS, [[1, 2, 3]], [0], 1.0), TypeError, "k: needs a whole number"),  # type: ignore[arg-type]  # what bad input gets
-        (lambda: fnn.top_k_accuracy(PASS, [[1, 2, 3]], [0, 1], 1), ValueError, "labels: has 2 cases, but x has 1"),
-        (lambda: fnn.top_k_accuracy(SINGLE, [[1]], [0], 1), ValueError, "params: needs two outputs or more, has 1"),
+        (lambda: fnn.top_k_accuracy(PASS, [[1, 2, 3]], [0], k=0), ValueError, "k: must be at least 1, got 0"),
+        (lambda: fnn.top_k_accuracy(PASS, [[1, 2, 3]], [0], k=4), ValueError, "k: must be at most 3, got 4"),
+        (lambda: fnn.top_k_accuracy(PASS, [[1, 2, 3]], [0], k=1.0), TypeError, "k: needs a whole number"),  # type: ignore[arg-type]  # what bad input gets
+        (lambda: fnn.top_k_accuracy(PASS, [[1, 2, 3]], [0, 1], k=1), ValueError, "labels: has 2 cases, but x has 1"),
+        (lambda: fnn.top_k_accuracy(SINGLE, [[1]], [0], k=1), ValueError, "params: needs two outputs or more, has 1"),
         (lambda: fnn.confusion_matrix(PASS, [[1, 2, 3]], [3]), ValueError, "labels: must be 0 to 2, got 3 in row 0"),
         (lambda: fnn.confusion_matrix(PASS, [[1, 2]], [1]), ValueError, "x: has 2 columns"),
         (lambda: fnn.r2_score(SINGLE, [[1.0]], [[1.0]]), ValueError, "x: needs at least two cases, got one"),

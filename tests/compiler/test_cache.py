@@ -119,7 +119,7 @@ def everything(dtype: type[Any], sizes: tuple[int, ...], count: int) -> None:
             x.flags.writeable = y.flags.writeable = writeable
             output(fnn.forward(params, x))
             hidden.prime(x)
-            fnn.backprop(params, x, y, loss=loss, weights=np.ones(count))
+            fnn.backprop(params, fnn.Cases(x, y, weights=np.ones(count)), loss=loss)
             fnn.update(params, fnn.grad(params, x, y, loss=loss, reduction="mean"), 0.1)
             for batch_size in (None, 50):
                 fnn.train(
@@ -129,8 +129,18 @@ def everything(dtype: type[Any], sizes: tuple[int, ...], count: int) -> None:
         optimizer.update(params, params, optimizer.init(params))
         options: dict[str, Any] = {"optimizer": optimizer, "epochs": 1, "threads": 1, "loss": loss}
         fnn.train(params, x, y, **options)
-        fnn.train(params, x, y, l2=1e-3, l1=1e-3, clip=1, clip_norm=1, max_norm=1, decay=1e-3, dropout=0.1, **options)
-        fnn.train(params, x, y, mask={"b1": np.zeros(sizes[1])}, **options)
+        fnn.train(
+            params,
+            x,
+            y,
+            regularization=fnn.Regularization(l2=1e-3, l1=1e-3, dropout=0.1),
+            shrink=1e-3,
+            clip=1,
+            clip_norm=1,
+            max_norm=1,
+            **options,
+        )
+        fnn.train(params, x, y, regularization=fnn.Regularization(mask={"b1": np.zeros(sizes[1])}), **options)
 
 
 def test_one_compilation_a_dtype_serves_everything() -> None:
@@ -242,7 +252,7 @@ def derivatives(dtype: type[Any]) -> None:
     params: fnn.Params[Any] = fnn.init((2, 3, 2), seed=0, dtype=dtype)
     x, y = np.ones((4, 2), dtype), np.zeros((4, 2), dtype)
     fnn.input_grad(params, x, y)
-    fnn.hvp(params, x, y, params)
+    fnn.hvp(params, x, y, v=params)
     fnn.jacobian(params, x)
     fnn.vjp(params, x, y)
     fnn.jvp(params, x, v=params)

@@ -57,10 +57,7 @@ def train(p: Problem) -> list[NDArray[Any]]:
 
 def train_by_several(p: Problem) -> list[NDArray[Any]]:
     """With more to do after each step, and a validation set."""
-    found = fnn.train(
-        p.params, p.x, p.y, optimizer=fnn.adam(), dropout=0.2, l2=0.01, validation=(p.x[:9], p.y[:9]), **p.options,
-        threads=THREADS,
-    )  # fmt: skip
+    found = fnn.train(p.params, p.x, p.y, optimizer=fnn.adam(), validation=(p.x[:9], p.y[:9]), threads=THREADS, regularization=fnn.Regularization(l2=0.01, dropout=0.2), **p.options)  # fmt: skip
 
     return [found.params.flat, found.history.error, np.array(found.history.validation_error)]
 
@@ -81,7 +78,7 @@ def differentiate(p: Problem) -> list[NDArray[Any]]:
     """Gradients, and everything between."""
     t = fnn.backprop(p.params, p.x, p.y)
 
-    return [t.grads.flat, t.dE_da[0], fnn.hvp(p.params, p.x, p.y, t.grads).flat]
+    return [t.grads.flat, t.dE_da[0], fnn.hvp(p.params, p.x, p.y, v=t.grads).flat]
 
 
 def evaluate(p: Problem) -> list[NDArray[Any]]:

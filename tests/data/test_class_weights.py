@@ -41,15 +41,15 @@ def test_every_loss(loss: fnn.Loss, reduction: Any) -> None:
     low = loss.targets.low if loss.targets.labels else 0.0
     dense = low + (1 - low) * np.eye(3)[labels]
     common: dict[str, Any] = {"loss": loss, "reduction": reduction}
-    wanted = fnn.value_and_grad(p.params, p.x, dense, weights=p.weights * K[labels], **common)
+    wanted = fnn.value_and_grad(p.params, fnn.Cases(p.x, dense, weights=p.weights * K[labels]), **common)
 
     for y in (labels, dense) if loss.targets.labels else (dense,):
         options = {**common, "weights": p.weights, "class_weights": K}
         assert fnn.value_and_grad(p.params, p.x, y, **options) == wanted
         assert fnn.error(p.params, p.x, y, **options) == wanted[0]
         assert fnn.backprop(p.params, p.x, y, **options).grads == wanted[1] == fnn.grad(p.params, p.x, y, **options)
-    alone = fnn.grad(p.params, p.x, dense, class_weights=K, **common)
-    assert alone == fnn.grad(p.params, p.x, dense, weights=K[labels], **common)
+    alone = fnn.grad(p.params, fnn.Cases(p.x, dense, class_weights=K), **common)
+    assert alone == fnn.grad(p.params, fnn.Cases(p.x, dense, weights=K[labels]), **common)
 
 
 def test_a_class_of_weight_2_counts_as_two() -> None:
@@ -57,7 +57,7 @@ def test_a_class_of_weight_2_counts_as_two() -> None:
     twice = np.concatenate([Z, Z[:1]])
     for reduction in ("sum", "mean"):
         options: Any = {"loss": fnn.cross_entropy, "reduction": reduction}
-        grads = fnn.grad(params, Z, [2, 0], class_weights=[1, 1, 2], **options)
+        grads = fnn.grad(params, fnn.Cases(Z, [2, 0], class_weights=[1, 1, 2]), **options)
         assert_allclose(grads.flat, fnn.grad(params, twice, [2, 0, 2], **options).flat, rtol=1e-13, atol=1e-16)
 
 
@@ -67,7 +67,9 @@ def test_batches_and_their_smaller_last_one(reduction: Any) -> None:
     p = problem(5, (3, 4, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 23, labelled=True, weighted=True)
     assert p.weights is not None
     options: dict[str, Any] = {"eta": 0.1, "epochs": 3, "batch_size": 5, "seed": 7, "reduction": reduction}
-    run = fnn.train(p.params, p.x, p.y, loss=fnn.cross_entropy, weights=p.weights, class_weights=K, **options)
+    run = fnn.train(
+        p.params, fnn.Cases(p.x, p.y, weights=p.weights, class_weights=K), loss=fnn.cross_entropy, **options
+    )
     net, errors = reference.train(
         reference.network(p.params), p.x, p.dense, p.measure, weights=p.weights * K[p.y], **options
     )
@@ -78,20 +80,22 @@ def test_batches_and_their_smaller_last_one(reduction: Any) -> None:
 
 def test_probabilities_share_the_weights_of_their_classes() -> None:
     y = np.array([[0.2, 0.3, 0.5], [0.0, 1.0, 0.0]])
-    wanted = fnn.grad(CLASSES, Z, y, loss=fnn.cross_entropy, weights=[0.2 * 0.5 + 0.3 * 2 + 0.5 * 3, 2.0])
+    wanted = fnn.grad(CLASSES, fnn.Cases(Z, y, weights=[0.2 * 0.5 + 0.3 * 2 + 0.5 * 3, 2.0]), loss=fnn.cross_entropy)
 
-    found = fnn.grad(CLASSES, Z, y, loss=fnn.cross_entropy, class_weights=K)
+    found = fnn.grad(CLASSES, fnn.Cases(Z, y, class_weights=K), loss=fnn.cross_entropy)
     assert_allclose(found.flat, wanted.flat, rtol=1e-14)
 
 
 @pytest.mark.parametrize("loss, output", [(fnn.cross_entropy, fnn.sigmoid), (fnn.hinge, fnn.identity)])
 def test_a_single_unit_has_two_classes(loss: fnn.Loss, output: fnn.Activation) -> None:
     params = fnn.init((3, 1), seed=0, output=output)
-    wanted = fnn.grad(params, Z, [1, 0], loss=loss, weights=[5.0, 2.0])
+    wanted = fnn.grad(params, fnn.Cases(Z, [1, 0], weights=[5.0, 2.0]), loss=loss)
     column = [[1.0], [loss.targets.low]]
-    assert fnn.grad(params, Z, [1, 0], loss=loss, class_weights=[2, 5]) == wanted
-    assert fnn.grad(params, Z, column, loss=loss, class_weights=[2, 5]) == wanted
-    assert fnn.grad(params, Z[0], 1, loss=loss, class_weights=[2, 5]) == fnn.grad(params, Z[0], 1, loss=loss, weights=5)
+    assert fnn.grad(params, fnn.Cases(Z, [1, 0], class_weights=[2, 5]), loss=loss) == wanted
+    assert fnn.grad(params, fnn.Cases(Z, column, class_weights=[2, 5]), loss=loss) == wanted
+    assert fnn.grad(params, fnn.Cases(Z[0], 1, class_weights=[2, 5]), loss=loss) == fnn.grad(
+        params, fnn.Cases(Z[0], 1, weights=5), loss=loss
+    )
 
 
 def test_a_class_may_weigh_nothing() -> None:
@@ -103,7 +107,7 @@ def test_a_class_may_weigh_nothing() -> None:
 
 def test_check_grad_takes_them() -> None:
     params = fnn.init((3, 4, 3), seed=0, output=fnn.softmax)
-    assert fnn.check_grad(params, Z, [2, 0], loss=fnn.cross_entropy, class_weights=K) < 1e-7
+    assert fnn.check_grad(params, fnn.Cases(Z, [2, 0], class_weights=K), loss=fnn.cross_entropy) < 1e-7
 
 
 @pytest.mark.parametrize(
@@ -123,19 +127,25 @@ def test_bad_weights(k: Any, error: type[Exception], message: str) -> None:
         with pytest.raises(error, match=message):
             call(CLASSES, Z, [2, 0], loss=fnn.cross_entropy, weights=[1.0, 1e10], class_weights=k)
     with pytest.raises(error, match=message):
-        fnn.train(CLASSES, Z, [2, 0], loss=fnn.cross_entropy, weights=[1.0, 1e10], class_weights=k, eta=0.1, epochs=1)
+        fnn.train(
+            CLASSES,
+            fnn.Cases(Z, [2, 0], weights=[1.0, 1e10], class_weights=k),
+            loss=fnn.cross_entropy,
+            eta=0.1,
+            epochs=1,
+        )
 
 
 def test_targets_must_name_classes() -> None:
     reals = fnn.init((3, 3), seed=0, output=fnn.identity)
     message = "class_weights: need targets that name a class, by a label, one-hot or by probabilities; got .* in row 1"
     with pytest.raises(ValueError, match=message):
-        fnn.grad(reals, Z, [[0.0, 0, 1], [0.5, -2, 1]], class_weights=K)
+        fnn.grad(reals, fnn.Cases(Z, [[0.0, 0, 1], [0.5, -2, 1]], class_weights=K))
     several = fnn.init((3, 3), seed=0, output=fnn.sigmoid)
     with pytest.raises(ValueError, match=message):
-        fnn.grad(several, Z, [[0.0, 0, 1], [0.0, 1, 1]], loss=fnn.cross_entropy, class_weights=K)
+        fnn.grad(several, fnn.Cases(Z, [[0.0, 0, 1], [0.0, 1, 1]], class_weights=K), loss=fnn.cross_entropy)
     # What else is wrong is said first.
     with pytest.raises(ValueError, match="labels must be 0 to 2, got 3 in row 1"):
-        fnn.grad(CLASSES, Z, [2, 3], loss=fnn.cross_entropy, class_weights=K)
+        fnn.grad(CLASSES, fnn.Cases(Z, [2, 3], class_weights=K), loss=fnn.cross_entropy)
     with pytest.raises(ValueError, match="y: NaN or infinity in row 1"):
-        fnn.grad(reals, Z, [[0.0, 0, 1], [NAN, 0, 1]], class_weights=K)
+        fnn.grad(reals, fnn.Cases(Z, [[0.0, 0, 1], [NAN, 0, 1]], class_weights=K))

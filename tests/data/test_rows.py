@@ -196,13 +196,10 @@ def test_no_copy_of_the_whole_is_made(how: str, tmp_path: Path) -> None:
     y, params = fnn.one_hot(labels, CLASSES, dtype=np.float32), wide_params()
     options: dict[str, Any] = {"loss": fnn.cross_entropy, "scale": 1 / 255, "reduction": "mean"}
     calls: dict[str, Callable[[], object]] = {
-        "train": lambda: fnn.train(
-            params, x, y, eta=0.1, epochs=1, batch_size=100, weights=np.ones(len(x)), class_weights=np.ones(CLASSES),
-            validation=(x, y), **options,
-        ),
-        "grad": lambda: fnn.grad(params, x, y, class_weights=np.ones(CLASSES), **options),
+        "train": lambda: fnn.train(params, fnn.Cases(x, y, weights=np.ones(len(x)), class_weights=np.ones(CLASSES)), eta=0.1, epochs=1, batch_size=100, validation=(x, y), **options),
+        "grad": lambda: fnn.grad(params, fnn.Cases(x, y, class_weights=np.ones(CLASSES)), **options),
         "forward": lambda: fnn.forward(params, x, scale=1 / 255),
-        "accuracy": lambda: fnn.accuracy(params, x, labels, scale=1 / 255),
+        "accuracy": lambda: fnn.accuracy(params, fnn.Cases(x, labels, scale=1 / 255)),
     }  # fmt: skip
     for call in calls.values():
         call()  # compiles
@@ -256,7 +253,7 @@ def test_a_number_that_scale_makes_infinite_is_refused() -> None:
         with pytest.raises(ValueError, match="x: NaN or infinity or a value beyond float32 in row 1"):
             fnn.forward(params, x, scale=1e10)
         with pytest.raises(ValueError, match="x: NaN or infinity or a value beyond float32 in row 1"):
-            fnn.train(params, x, x, eta=1.0, epochs=1, scale=1e10)
+            fnn.train(params, fnn.Cases(x, x, scale=1e10), eta=1.0, epochs=1)
 
 
 @pytest.mark.parametrize("scale", [0, -1.0, np.inf, np.nan, 1e-60])
@@ -264,8 +261,8 @@ def test_scale_must_be_above_0(scale: float) -> None:
     params = fnn.init((1, 1), seed=1, dtype=np.float32)
     for call in (
         lambda: fnn.forward(params, [1.0], scale=scale),
-        lambda: fnn.error(params, [1.0], [1.0], scale=scale),
-        lambda: fnn.train(params, [[1.0]], [[1.0]], eta=1.0, epochs=1, scale=scale),
+        lambda: fnn.error(params, fnn.Cases([1.0], [1.0], scale=scale)),
+        lambda: fnn.train(params, fnn.Cases([[1.0]], [[1.0]], scale=scale), eta=1.0, epochs=1),
     ):
         with pytest.raises(ValueError, match="scale: "):
             call()
@@ -275,8 +272,8 @@ def test_scale_by_hand() -> None:
     # a = 2 · (10 · 0.5) + 1 = 11; E = ½ (11 − 10)², ∂E/∂W = 1 · 5.
     params = fnn.Params({"W1": [[2.0]], "b1": [1.0]}, hidden=(), output=fnn.identity)
     assert fnn.forward(params, np.array([10], np.uint8), scale=0.5).item() == 11
-    assert fnn.error(params, [10.0], [10.0], scale=0.5) == 0.5
-    assert fnn.grad(params, [10.0], [10.0], scale=0.5).flat.tolist() == [5, 1]
+    assert fnn.error(params, fnn.Cases([10.0], [10.0], scale=0.5)) == 0.5
+    assert fnn.grad(params, fnn.Cases([10.0], [10.0], scale=0.5)).flat.tolist() == [5, 1]
 
 
 @pytest.mark.parametrize("threads", [1, 4])
@@ -289,6 +286,6 @@ def test_threads_fetch_the_same_bits(threads: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         as_it_is(patch)
         train_by_exactly(patch)
-        run = fnn.train(params, x, labels, scale=1 / 255, threads=threads, **options)
+        run = fnn.train(params, fnn.Cases(x, labels, scale=1 / 255), threads=threads, **options)
 
     assert bits(run) == bits(wanted)

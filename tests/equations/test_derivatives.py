@@ -185,7 +185,7 @@ def test_hvp(loss: fnn.Loss, output: fnn.Activation, depth: int) -> None:
             margin=1e-3,
         )  # fmt: skip
         v, *_ = directions(p)
-        found, slope = fnn.hvp(p.params, p.x, p.y, v, **p.options), np.abs(p.wanted.delta[depth]).max()
+        found, slope = fnn.hvp(p.params, p.x, p.y, v=v, **p.options), np.abs(p.wanted.delta[depth]).max()
         near(found.flat, bent(p, v), float(slope))
         assert (found.sizes, found.activations) == (p.params.sizes, p.params.activations)
 
@@ -194,9 +194,9 @@ def test_hvp(loss: fnn.Loss, output: fnn.Activation, depth: int) -> None:
 def test_hvp_of_many_cases_is_the_sum_of_theirs(count: int) -> None:
     p = problem(3, (3, 5, 4, 2), (fnn.tanh, fnn.silu), fnn.softmax, fnn.cross_entropy, count)
     v, *_ = directions(p)
-    each = np.array([fnn.hvp(p.params, x, y, v, loss=p.loss).flat for x, y in zip(p.x, p.y, strict=True)])
+    each = np.array([fnn.hvp(p.params, x, y, loss=p.loss, v=v).flat for x, y in zip(p.x, p.y, strict=True)])
 
-    near(fnn.hvp(p.params, p.x, p.y, v, loss=p.loss).flat, each.sum(axis=0))
+    near(fnn.hvp(p.params, p.x, p.y, loss=p.loss, v=v).flat, each.sum(axis=0))
 
 
 @pytest.mark.parametrize("loss, output", TWICE, ids=repr)
@@ -204,9 +204,9 @@ def test_hvp_in_float32(loss: fnn.Loss, output: fnn.Activation) -> None:
     p = problem(5, (4, 9, 3), (fnn.gelu,), output, loss, 40, dtype=np.float32, margin=1e-3)
     exact = fnn.tree_map(lambda leaf: leaf.astype(np.float64), p.params)
     v, *_ = directions(p)
-    wanted = fnn.hvp(exact, p.x, p.dense, v, **p.options)
+    wanted = fnn.hvp(exact, p.x, p.dense, v=v, **p.options)
 
-    found = fnn.hvp(p.params, p.x, p.y, v, **p.options)
+    found = fnn.hvp(p.params, p.x, p.y, v=v, **p.options)
     assert found.dtype == np.float32
     near(found.flat, wanted.flat, float(np.abs(fnn.grad(exact, p.x, p.dense, **p.options).flat).max()))
 
@@ -217,8 +217,8 @@ def test_hvp_is_symmetric_and_linear(p: Problem, s: float, t: float) -> None:
     if p.loss is CAUCHY:
         return
     (v, *_), (w, *_) = directions(p, 1), directions(p, 2)
-    h_v, h_w = (fnn.hvp(p.params, p.x, p.y, d, **p.options).flat for d in (v, w))
-    both = fnn.hvp(p.params, p.x, p.y, p.params.with_flat(s * v.flat + t * w.flat), **p.options).flat
+    h_v, h_w = (fnn.hvp(p.params, p.x, p.y, v=d, **p.options).flat for d in (v, w))
+    both = fnn.hvp(p.params, p.x, p.y, v=p.params.with_flat(s * v.flat + t * w.flat), **p.options).flat
     # Softmax brings equal slopes to nothing, but for roundings of them.
     size = float(np.abs(h_v).sum() + np.abs(h_w).sum() + np.abs(p.wanted.dE_da[len(p.params.sizes) - 1]).sum())
 
@@ -237,7 +237,7 @@ def test_a_case_gives_the_same_bits_alone_and_in_any_batch(p: Problem, pick: int
         lambda c: fnn.vjp(p.params, p.x[c], u[c])[1],
         lambda c: fnn.jacobian(p.params, p.x[c]),
         lambda c: fnn.input_grad(
-            p.params, p.x[c], p.y[c], loss=p.loss, weights=None if p.weights is None else p.weights[c]
+            p.params, fnn.Cases(p.x[c], p.y[c], weights=None if p.weights is None else p.weights[c]), loss=p.loss
         ),
     ]
     for call in calls:
@@ -255,7 +255,7 @@ def test_what_the_workspaces_hold_before_does_not_matter(
     def found() -> list[bytes]:
         grads, inputs = fnn.vjp(p.params, p.x, u)
         arrays = (
-            grads.flat, inputs, fnn.hvp(p.params, p.x, p.y, v).flat, fnn.input_grad(p.params, p.x, p.y),
+            grads.flat, inputs, fnn.hvp(p.params, p.x, p.y, v=v).flat, fnn.input_grad(p.params, p.x, p.y),
             fnn.jvp(p.params, p.x, v=v, dx=dx), fnn.jvp(p.params, p.x, v=v), fnn.jacobian(p.params, p.x),
         )  # fmt: skip
         return [array.tobytes() for array in arrays]
@@ -272,7 +272,7 @@ def test_derivatives_of_a_case_are_those_of_a_batch_of_one() -> None:
     v, dx, u = directions(p)
     x, y = p.x[0], p.y[0]
 
-    assert fnn.hvp(p.params, x, y, v) == fnn.hvp(p.params, p.x, p.y, v)
+    assert fnn.hvp(p.params, x, y, v=v) == fnn.hvp(p.params, p.x, p.y, v=v)
     assert fnn.vjp(p.params, x, u[0])[0] == fnn.vjp(p.params, p.x, u)[0]
     assert fnn.vjp(p.params, x, u[0])[1].shape == fnn.input_grad(p.params, x, y).shape == (3,)
     assert fnn.jvp(p.params, x, v=v, dx=dx[0]).shape == (2,)
@@ -291,18 +291,18 @@ class TestSecondDerivativesOfOnesOwn:
         ]  # fmt: skip
         wanted = (8 * (steps[0] - steps[1]) - (steps[2] - steps[3])) / (12 * h)
 
-        assert_allclose(fnn.hvp(net, p.x, p.y, v).flat, wanted, rtol=1e-7, atol=1e-8)
+        assert_allclose(fnn.hvp(net, p.x, p.y, v=v).flat, wanted, rtol=1e-7, atol=1e-8)
         with pytest.raises(ValueError, match=r"^params: hvp needs the second derivative of fnn.Activation\('cube'"):
-            fnn.hvp(plain, p.x, p.y, plain)
+            fnn.hvp(plain, p.x, p.y, v=plain)
         assert fnn.jvp(plain, p.x, v=plain.with_flat(v.flat)).tobytes() == fnn.jvp(net, p.x, v=v).tobytes()
 
     def test_of_a_loss(self) -> None:
         p = problem(7, self.SIZES, (fnn.tanh,), fnn.identity, CAUCHY, 9, weighted=True)
         v, *_ = directions(p)
 
-        near(fnn.hvp(p.params, p.x, p.y, v, loss=CAUCHY_WITH_SECOND, weights=p.weights).flat, bent(p, v))
+        near(fnn.hvp(p.params, fnn.Cases(p.x, p.y, weights=p.weights), loss=CAUCHY_WITH_SECOND, v=v).flat, bent(p, v))
         with pytest.raises(ValueError, match=r"^loss: hvp needs the second derivative of fnn.Loss\('cauchy'"):
-            fnn.hvp(p.params, p.x, p.y, v, loss=CAUCHY)
+            fnn.hvp(p.params, p.x, p.y, loss=CAUCHY, v=v)
 
     def test_they_are_part_of_what_it_is(self) -> None:
         assert CUBE != CUBE_WITH_SECOND
@@ -339,11 +339,11 @@ BAD: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: fnn.jacobian(P.params, NAN), ValueError, "x: NaN or infinity in row 0"),
     (lambda: fnn.jacobian(P.params, P.x[:, :2]), ValueError, "x: has 2 columns, but the network has 3 inputs"),
     (lambda: fnn.input_grad(P.params, P.x, P.y[:, :1]), ValueError, r"y: needs shape \(5, 2\)"),
-    (lambda: fnn.input_grad(P.params, P.x, P.y, weights=-np.ones(5)), ValueError, "weights: must be finite"),
-    (lambda: fnn.hvp(P.params, P.x, P.y, OTHER), ValueError, r"v: needs sizes \(3, 4, 2\)"),
-    (lambda: fnn.hvp(P.params, NAN, P.y, P.params), ValueError, "x: NaN or infinity in row 0"),
-    (lambda: fnn.hvp(P.params, P.x, P.y, P.params, loss=fnn.poisson), ValueError, "loss: fnn.poisson needs"),
-    (lambda: fnn.hvp(P.params, P.x, P.y, P.params, reduction="all"), ValueError, "reduction: "),  # type: ignore[arg-type]
+    (lambda: fnn.input_grad(P.params, fnn.Cases(P.x, P.y, weights=-np.ones(5))), ValueError, "weights: must be finite"),
+    (lambda: fnn.hvp(P.params, P.x, P.y, v=OTHER), ValueError, r"v: needs sizes \(3, 4, 2\)"),
+    (lambda: fnn.hvp(P.params, NAN, P.y, v=P.params), ValueError, "x: NaN or infinity in row 0"),
+    (lambda: fnn.hvp(P.params, P.x, P.y, loss=fnn.poisson, v=P.params), ValueError, "loss: fnn.poisson needs"),
+    (lambda: fnn.hvp(P.params, P.x, P.y, reduction="all", v=P.params), ValueError, "reduction: "),  # type: ignore[arg-type]
 ]  # fmt: skip
 
 

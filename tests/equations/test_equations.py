@@ -168,9 +168,9 @@ def test_e1_by_columns(s1: fnn.Backprop[np.float64]) -> None:
 def test_e1_mean_and_weights() -> None:
     close(fnn.error(ROWS, X, Y, reduction="mean"), 27 / 200)
     # 1/4 + 2 · 1/50 = 29/100, over 1 + 2
-    close(fnn.error(ROWS, X, Y, weights=[1, 2]), 29 / 100)
-    close(fnn.error(ROWS, X, Y, weights=[1, 2], reduction="mean"), 29 / 300)
-    close(fnn.error(ROWS, X[1], Y[1], weights=3), 3 / 50)
+    close(fnn.error(ROWS, fnn.Cases(X, Y, weights=[1, 2])), 29 / 100)
+    close(fnn.error(ROWS, fnn.Cases(X, Y, weights=[1, 2]), reduction="mean"), 29 / 300)
+    close(fnn.error(ROWS, fnn.Cases(X[1], Y[1], weights=3)), 3 / 50)
 
 
 def test_e2_by_rows(t: fnn.Backprop[np.float64]) -> None:
@@ -241,9 +241,9 @@ def test_b2_of_a_batch_sums_over_its_cases() -> None:
     close(mean["W2"], [[9 / 256, -3 / 64 + 9 / 4000], [3 / 256, -1 / 64 + 27 / 4000]])
 
     # Case 2 twice, and over a weight of 3.
-    weighted = fnn.grad(ROWS, X, Y, weights=[1, 2])
+    weighted = fnn.grad(ROWS, fnn.Cases(X, Y, weights=[1, 2]))
     close(weighted["b2"], [3 / 32, -1 / 8 + 9 / 250])
-    close(fnn.grad(ROWS, X, Y, weights=[1, 2], reduction="mean")["b2"], [1 / 32, (-1 / 8 + 9 / 250) / 3])
+    close(fnn.grad(ROWS, fnn.Cases(X, Y, weights=[1, 2]), reduction="mean")["b2"], [1 / 32, (-1 / 8 + 9 / 250) / 3])
 
 
 def test_b3_by_rows(t: fnn.Backprop[np.float64]) -> None:

@@ -121,7 +121,7 @@ def test_a_whole_weight_is_so_many_cases(p: Problem, seed: int) -> None:
     repeated = p.rows(np.repeat(np.arange(len(p.x)), times))
     options = {"loss": p.loss, "reduction": p.reduction}
     wanted, wanted_grads = fnn.value_and_grad(p.params, repeated.x, repeated.y, **options)
-    value, grads = fnn.value_and_grad(p.params, p.x, p.y, weights=times, **options)
+    value, grads = fnn.value_and_grad(p.params, fnn.Cases(p.x, p.y, weights=times), **options)
 
     assert value == pytest.approx(wanted, rel=1e-12)
     assert_near(grads.flat, wanted_grads.flat, 100 * np.abs(wanted_grads.flat).max() + 1e-30)
@@ -132,7 +132,8 @@ def test_a_whole_weight_is_so_many_cases(p: Problem, seed: int) -> None:
 def test_the_mean_is_the_sum_over_the_weights(p: Problem) -> None:
     total = len(p.x) if p.weights is None else p.weights.sum()
     summed, mean = (
-        fnn.value_and_grad(p.params, p.x, p.y, loss=p.loss, weights=p.weights, reduction=r) for r in ("sum", "mean")
+        fnn.value_and_grad(p.params, fnn.Cases(p.x, p.y, weights=p.weights), loss=p.loss, reduction=r)
+        for r in ("sum", "mean")
     )
 
     assert mean[0] == pytest.approx(summed[0] / total, rel=1e-6 if p.params.dtype == np.float32 else 1e-12)

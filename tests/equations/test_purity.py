@@ -13,18 +13,18 @@ pytestmark = pytest.mark.usefixtures("exact_threads")
 DTYPES = [np.float32, np.float64]
 CALLS: list[Callable[..., Any]] = [
     lambda p, x, y, w: fnn.forward(p, x),
-    lambda p, x, y, w: fnn.error(p, x, y, weights=w),
-    lambda p, x, y, w: fnn.value_and_grad(p, x, y, weights=w)[1],
-    lambda p, x, y, w: fnn.grad(p, x, y, weights=w),
-    lambda p, x, y, w: fnn.backprop(p, x, y, weights=w).grads,
-    lambda p, x, y, w: fnn.input_grad(p, x, y, weights=w),
+    lambda p, x, y, w: fnn.error(p, fnn.Cases(x, y, weights=w)),
+    lambda p, x, y, w: fnn.value_and_grad(p, fnn.Cases(x, y, weights=w))[1],
+    lambda p, x, y, w: fnn.grad(p, fnn.Cases(x, y, weights=w)),
+    lambda p, x, y, w: fnn.backprop(p, fnn.Cases(x, y, weights=w)).grads,
+    lambda p, x, y, w: fnn.input_grad(p, fnn.Cases(x, y, weights=w)),
     lambda p, x, y, w: fnn.jacobian(p, x),
     lambda p, x, y, w: fnn.vjp(p, x, y)[0],
     lambda p, x, y, w: fnn.jvp(p, x, v=p, dx=x),
-    lambda p, x, y, w: fnn.hvp(p, x, y, p, weights=w),
-    lambda p, x, y, w: fnn.check_grad(p, x, y, weights=w, h=1e-2),
-    lambda p, x, y, w: fnn.train(p, x, y, weights=w, eta=0.1, epochs=3, batch_size=4).params,
-    lambda p, x, y, w: fnn.train(p, x, y, weights=w, eta=0.1, epochs=3, threads=2, validation=(x, y)).params,
+    lambda p, x, y, w: fnn.hvp(p, fnn.Cases(x, y, weights=w), v=p),
+    lambda p, x, y, w: fnn.check_grad(p, fnn.Cases(x, y, weights=w), h=1e-2),
+    lambda p, x, y, w: fnn.train(p, fnn.Cases(x, y, weights=w), eta=0.1, epochs=3, batch_size=4).params,
+    lambda p, x, y, w: fnn.train(p, fnn.Cases(x, y, weights=w), eta=0.1, epochs=3, threads=2, validation=(x, y)).params,
 ]
 NAMES = [
     "forward",

@@ -208,11 +208,7 @@ def kept(path: Path) -> fnn.Run[Any]:
     """What comes of a small run that goes on from a checkpoint."""
     x, y = np.array([[0.0, 1.0], [1.0, 0.5], [0.25, 1.0]]), np.array([[1.0], [0.0], [0.5]])
 
-    return fnn.train(
-        fnn.init((2, 2, 1), seed=0), x, y, optimizer=fnn.adam(0.1), epochs=4, batch_size=2, validation=(x, y),
-        stopping=fnn.Stopping(patience=3, restore_best=True), on_step=(1, _stop),
-        checkpoint=fnn.Checkpoint(path, seconds=0), progress=False, threads=1,
-    )  # fmt: skip
+    return fnn.train(fnn.init((2, 2, 1), seed=0), x, y, optimizer=fnn.adam(0.1), epochs=4, batch_size=2, validation=(x, y), stopping=fnn.Stopping(patience=3, restore_best=True), checkpoint=fnn.Checkpoint(path, seconds=0), threads=1, callbacks=[fnn.each_steps(1, _stop), fnn.progress(False)])  # fmt: skip
 
 
 def checkpoints() -> tuple[list[bytes], list[bytes]]:

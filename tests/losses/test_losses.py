@@ -418,7 +418,7 @@ def test_two_of_the_same_functions_are_equal_and_two_of_one_name_are_not() -> No
 def test_a_case_that_does_not_count_may_overflow() -> None:
     params = fnn.Params({"W1": [[1.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
 
-    assert fnn.error(params, [[1e200], [1.0]], [[0.0], [0.0]], weights=[0.0, 1.0]) == 0.5  # ½ (1 − 0)²
+    assert fnn.error(params, fnn.Cases([[1e200], [1.0]], [[0.0], [0.0]], weights=[0.0, 1.0])) == 0.5  # ½ (1 − 0)²
 
 
 def test_errors_are_float64_whatever_the_network_is() -> None:
@@ -433,4 +433,4 @@ def test_weights_that_can_not_be_computed_with_are_refused(weights: list[float])
     params = fnn.init((1, 1), seed=0, dtype=np.float32)
 
     with pytest.raises(ValueError, match="weights: "):
-        fnn.grad(params, [[1.0], [2.0]], [[0.0], [1.0]], weights=weights, reduction="mean")
+        fnn.grad(params, fnn.Cases([[1.0], [2.0]], [[0.0], [1.0]], weights=weights), reduction="mean")

@@ -32,7 +32,7 @@ def grad(params: Any, x: Any, y: Any) -> Any:
 
 @njit
 def value_and_grad(params: Any, x: Any, y: Any, weights: Any) -> Any:
-    return fnn.value_and_grad(params, x, y, reduction="mean", weights=weights)
+    return fnn.value_and_grad(params, fnn.Cases(x, y, weights=weights), reduction="mean")
 
 
 @njit
@@ -42,7 +42,7 @@ def cross_entropy(params: Any, x: Any, y: Any) -> Any:
 
 @njit
 def weighted_cross_entropy(params: Any, x: Any, y: Any, weights: Any) -> Any:
-    return fnn.value_and_grad(params, x, y, loss=fnn.cross_entropy, weights=weights)
+    return fnn.value_and_grad(params, fnn.Cases(x, y, weights=weights), loss=fnn.cross_entropy)
 
 
 @njit
@@ -52,7 +52,7 @@ def any_loss(params: Any, x: Any, y: Any, loss: Any) -> Any:
 
 @njit
 def any_value_and_grad(params: Any, x: Any, y: Any, loss: Any, weights: Any) -> Any:
-    return fnn.value_and_grad(params, x, y, loss=loss, reduction="mean", weights=weights)
+    return fnn.value_and_grad(params, fnn.Cases(x, y, weights=weights), loss=loss, reduction="mean")
 
 
 @njit
@@ -62,7 +62,7 @@ def input_grad(params: Any, x: Any, y: Any) -> Any:
 
 @njit
 def any_input_grad(params: Any, x: Any, y: Any, loss: Any, weights: Any) -> Any:
-    return fnn.input_grad(params, x, y, loss=loss, reduction="mean", weights=weights)
+    return fnn.input_grad(params, fnn.Cases(x, y, weights=weights), loss=loss, reduction="mean")
 
 
 @njit
@@ -89,15 +89,12 @@ def train(params: Any, x: Any, y: Any, eta: Any, epochs: Any) -> Any:
 
 @njit
 def train_by_threads(params: Any, x: Any, y: Any, threads: Any) -> Any:
-    return fnn.train(params, x, y, eta=0.1, epochs=2, progress=False, threads=threads)
+    return fnn.train(params, x, y, eta=0.1, epochs=2, threads=threads, callbacks=[fnn.progress(False)])
 
 
 @njit
 def train_in_batches(params: Any, x: Any, y: Any, eta: Any, epochs: Any, batch: Any, seed: Any, weights: Any) -> Any:
-    return fnn.train(
-        params, x, y, eta=eta, epochs=epochs, batch_size=batch, seed=seed, loss=fnn.cross_entropy, reduction="mean",
-        weights=weights,
-    )  # fmt: skip
+    return fnn.train(params, fnn.Cases(x, y, weights=weights), eta=eta, epochs=epochs, batch_size=batch, seed=seed, loss=fnn.cross_entropy, reduction="mean")  # fmt: skip
 
 
 @njit

@@ -18,17 +18,17 @@ QUANTITIES = ("z", "a", "dE_da", "delta")
 
 @njit
 def everything(params: Any, x: Any, y: Any, weights: Any) -> Any:
-    return fnn.backprop(params, x, y, reduction="mean", weights=weights)
+    return fnn.backprop(params, fnn.Cases(x, y, weights=weights), reduction="mean")
 
 
 @njit
 def everything_of_cross_entropy(params: Any, x: Any, y: Any, weights: Any) -> Any:
-    return fnn.backprop(params, x, y, loss=fnn.cross_entropy, reduction="mean", weights=weights)
+    return fnn.backprop(params, fnn.Cases(x, y, weights=weights), loss=fnn.cross_entropy, reduction="mean")
 
 
 @njit
 def everything_of_any(params: Any, x: Any, y: Any, weights: Any, loss: Any) -> Any:
-    return fnn.backprop(params, x, y, loss=loss, reduction="mean", weights=weights)
+    return fnn.backprop(params, fnn.Cases(x, y, weights=weights), loss=loss, reduction="mean")
 
 
 @njit
@@ -59,10 +59,10 @@ def test_every_quantity(loss: fnn.Loss, output: fnn.Activation) -> None:
         for count in (1, 7, 300):
             p = problem(5, (4, 9, 3), (fnn.tanh,), output, loss, count, dtype=dtype, weighted=True)
             found = everything_of_any(p.params, p.x, p.y, p.weights, loss)
-            require_equal(found, fnn.backprop(p.params, p.x, p.y, weights=p.weights, **options))
+            require_equal(found, fnn.backprop(p.params, fnn.Cases(p.x, p.y, weights=p.weights), **options))
             # A gradient from jitted code is what update takes.
             assert fnn.update(p.params, found.grads, 0.5) == fnn.update(
-                p.params, fnn.grad(p.params, p.x, p.y, weights=p.weights, **options), 0.5
+                p.params, fnn.grad(p.params, fnn.Cases(p.x, p.y, weights=p.weights), **options), 0.5
             )
 
 
@@ -70,10 +70,10 @@ def test_every_quantity(loss: fnn.Loss, output: fnn.Activation) -> None:
 def test_one_case_a_label_and_arrays_that_are_not_contiguous(dtype: Any) -> None:
     params = fnn.init((4, 6, 3), seed=0, dtype=dtype, hidden=fnn.relu, output=fnn.softmax)
     x = np.random.default_rng(0).normal(size=(5, 4)).astype(dtype)
-    wanted = fnn.backprop(params, x[0], 2, loss=fnn.cross_entropy, reduction="mean", weights=3.0)
+    wanted = fnn.backprop(params, fnn.Cases(x[0], 2, weights=3.0), loss=fnn.cross_entropy, reduction="mean")
     require_equal(everything_of_cross_entropy(params, x[0], 2, 3.0), wanted)
     labels, weights = np.array([0, 1, 2, 1, 0], np.int32), np.arange(1, 6, dtype=np.float32)
-    wanted = fnn.backprop(params, x, labels, loss=fnn.cross_entropy, reduction="mean", weights=weights)
+    wanted = fnn.backprop(params, fnn.Cases(x, labels, weights=weights), loss=fnn.cross_entropy, reduction="mean")
     apart = np.repeat(x, 2, axis=1)[:, ::2]
     require_equal(everything_of_cross_entropy(params, apart, np.repeat(labels, 2)[::2], weights), wanted)
 

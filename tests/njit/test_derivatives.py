@@ -24,7 +24,9 @@ def test_it_has_the_bits_of_backprop(loss: fnn.Loss, output: fnn.Activation) -> 
         for count in (1, 64, 150):
             p = problem(5, (4, 9, 3), (fnn.tanh,), output, loss, count, dtype=dtype, weighted=True, reduction="mean")
             found = jitted.any_input_grad(p.params, p.x, p.y, loss, p.weights)
-            wanted = fnn.backprop(p.params, p.x, p.y, loss=loss, reduction="mean", weights=p.weights).dE_da[0]
+            wanted = fnn.backprop(p.params, fnn.Cases(p.x, p.y, weights=p.weights), loss=loss, reduction="mean").dE_da[
+                0
+            ]
             np.testing.assert_array_equal(found, wanted, strict=True)
 
 

@@ -45,7 +45,7 @@ def literal_eta(params: Any, x: Any, y: Any) -> Any:
 
 @njit
 def shows_progress(params: Any, x: Any, y: Any) -> Any:
-    return fnn.train(params, x, y, eta=0.1, epochs=1, progress=True)
+    return fnn.train(params, x, y, eta=0.1, epochs=1, callbacks=[fnn.progress(True)])
 
 
 @njit

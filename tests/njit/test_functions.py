@@ -48,7 +48,7 @@ def test_error_and_gradient_have_the_bits_of_the_python_call_and_are_near_the_or
         for count in (1, 65, 300):
             p = problem(5, (4, 9, 3), (fnn.tanh,), output, loss, count, dtype=dtype, weighted=True, reduction="mean")
             error, grads = jitted.any_value_and_grad(p.params, p.x, p.y, loss, p.weights)
-            assert (error, grads) == fnn.value_and_grad(p.params, p.x, p.y, weights=p.weights, **options)
+            assert (error, grads) == fnn.value_and_grad(p.params, fnn.Cases(p.x, p.y, weights=p.weights), **options)
             for key, leaf in p.wanted.grads.items():
                 assert_near(grads[key], leaf, count * (1 + np.abs(leaf).max()), key)
 
@@ -70,7 +70,7 @@ def test_each_function_has_the_bits_of_the_python_call(dtype: Any, count: int) -
 def test_one_case_with_a_label_and_a_weight(dtype: Any) -> None:
     params = network((4, 6, 3), dtype, fnn.tanh, fnn.softmax)
     x = np.arange(4, dtype=dtype)
-    wanted = fnn.value_and_grad(params, x, 2, loss=fnn.cross_entropy, weights=3.0)
+    wanted = fnn.value_and_grad(params, fnn.Cases(x, 2, weights=3.0), loss=fnn.cross_entropy)
     assert jitted.weighted_cross_entropy(params, x, 2, 3.0) == wanted
     y = np.array([0.5, 0.25, 0.25], dtype)
     assert jitted.cross_entropy(params, x, y) == fnn.value_and_grad(params, x, y, loss=fnn.cross_entropy)
@@ -81,7 +81,7 @@ def test_arrays_that_are_not_contiguous_and_other_dtypes_of_labels_and_weights(d
     p = problem(3, (4, 6, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 8, dtype=dtype, labelled=True)
     x = np.repeat(p.x, 2, axis=1)[:, ::2]
     labels, weights = np.repeat(p.y.astype(np.int32), 2)[::2], np.arange(1, 9, dtype=np.float32)
-    wanted = fnn.value_and_grad(p.params, p.x, p.y, loss=fnn.cross_entropy, weights=weights)
+    wanted = fnn.value_and_grad(p.params, fnn.Cases(p.x, p.y, weights=weights), loss=fnn.cross_entropy)
     assert jitted.weighted_cross_entropy(p.params, x, labels, weights) == wanted
     assert equal(jitted.forward(p.params, x), fnn.forward(p.params, p.x))
     assert equal(jitted.forward(p.params, np.repeat(p.x[0], 2)[::2]), fnn.forward(p.params, p.x[0]))
@@ -106,10 +106,7 @@ def test_training_has_the_bits_of_the_python_call(dtype: Any, count: int) -> Non
     assert equal(whole.history.error, wanted.history.error)
     for batch in (1, 7, 2 * count):
         run = jitted.train_in_batches(params, x, labels, 0.5, 3, batch, 11, weights)
-        wanted = fnn.train(
-            params, x, labels, eta=0.5, epochs=3, batch_size=batch, seed=11, loss=fnn.cross_entropy, reduction="mean",
-            weights=weights,
-        )  # fmt: skip
+        wanted = fnn.train(params, fnn.Cases(x, labels, weights=weights), eta=0.5, epochs=3, batch_size=batch, seed=11, loss=fnn.cross_entropy, reduction="mean")  # fmt: skip
         assert run.params == wanted.params
         assert equal(run.history.error, wanted.history.error)
     assert jitted.train(params, x, y, 0.01, 0).params == params

@@ -351,7 +351,7 @@ def test_diverged(optimizer: Optimizer, watching: bool) -> None:
     x, y = [[0.0], [1.0]], [[1.0], [2.0]]
     callback = (lambda *_: None) if watching else None
     with pytest.raises(fnn.TrainingDiverged) as info:
-        fnn.train(params, x, y, optimizer=optimizer, epochs=100_000, batch_size=1, callback=callback)
+        fnn.train(params, x, y, optimizer=optimizer, epochs=100_000, batch_size=1, callbacks=[fnn.each_epoch(callback)])
     error = info.value
     good = len(error.history)
 

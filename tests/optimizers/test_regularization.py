@@ -127,10 +127,7 @@ def test_a_removed_connection_is_exactly_0_for_ever(optimizer: Optimizer, dtype:
         {"l2": 0.1, "l1": 0.1, "decay": 0.1, "clip_norm": 1.0, "max_norm": 1.0, "dropout": 0.3},
     ]
     for restraints in every:
-        run = fnn.train(
-            p.params, p.x, p.y, optimizer=optimizer, epochs=4, batch_size=size, mask=mask,
-            callback=lambda epoch, params, record: seen.append(params.flat), **restraints, **p.options,
-        )  # fmt: skip
+        run = fnn.train(p.params, p.x, p.y, optimizer=optimizer, epochs=4, batch_size=size, regularization=fnn.Regularization(mask=mask), callbacks=[fnn.each_epoch(lambda epoch, params, record: seen.append(params.flat))], **restraints, **p.options)  # fmt: skip
         seen.append(run.params.flat)
     for flat in seen:
         assert (flat[removed] == 0).all()
@@ -143,7 +140,9 @@ def test_a_removed_connection_is_exactly_0_for_ever(optimizer: Optimizer, dtype:
 def test_a_removed_connection_is_0_even_where_the_rule_divides_0_by_0(optimizer: Optimizer) -> None:
     p = some_problem(30)
     mask = masks(p.params)["W1"]
-    run = fnn.train(p.params, p.x, p.y, optimizer=optimizer, epochs=4, mask={"W1": mask})
+    run = fnn.train(
+        p.params, p.x, p.y, optimizer=optimizer, epochs=4, regularization=fnn.Regularization(mask={"W1": mask})
+    )
 
     assert_array_equal(run.params["W1"] != 0, mask == 1)
 
@@ -153,12 +152,17 @@ def test_a_removed_connection_is_0_from_the_start() -> None:
     mask = masks(p.params)
     masked = p.params.replace({key: leaf * mask[key] for key, leaf in p.params.items()})
     for epochs in (0, 3):
-        run, same = (fnn.train(params, p.x, p.y, eta=0.3, epochs=epochs, mask=mask) for params in (p.params, masked))
+        run, same = (
+            fnn.train(params, p.x, p.y, eta=0.3, epochs=epochs, regularization=fnn.Regularization(mask=mask))
+            for params in (p.params, masked)
+        )
         assert run.params == same.params
         assert run.history.error.tolist() == same.history.error.tolist()
-    assert fnn.train(p.params, p.x, p.y, eta=0.3, epochs=0, mask=mask).params == masked
+    assert (
+        fnn.train(p.params, p.x, p.y, eta=0.3, epochs=0, regularization=fnn.Regularization(mask=mask)).params == masked
+    )
     # And so is one whose leaf alone is named; the others are all there.
-    run = fnn.train(p.params, p.x, p.y, eta=0.3, epochs=3, mask={"W2": mask["W2"]})
+    run = fnn.train(p.params, p.x, p.y, eta=0.3, epochs=3, regularization=fnn.Regularization(mask={"W2": mask["W2"]}))
     assert_array_equal(run.params["W2"] != 0, mask["W2"] == 1)
     assert (run.params["W1"] != 0).all()
 
@@ -170,7 +174,7 @@ def test_masks_make_two_networks_of_one() -> None:
     both = fnn.init((5, 6, 3), seed=3, hidden=fnn.tanh)
     mask = {"W1": fnn.connections(5, 6, ([0, 1], range(2)), ([2, 3, 4], range(2, 6)))}
     mask["W2"] = fnn.connections(6, 3, ([0, 1], [0]), (range(2, 6), [1, 2]))
-    run = fnn.train(both, x, y, optimizer=fnn.momentum(0.05), epochs=30, mask=mask)
+    run = fnn.train(both, x, y, optimizer=fnn.momentum(0.05), epochs=30, regularization=fnn.Regularization(mask=mask))
     for i, h, o in ((slice(2), slice(2), slice(1)), (slice(2, None), slice(2, None), slice(1, None))):
         leaves = {"W1": both["W1"][i, h], "b1": both["b1"][h], "W2": both["W2"][h, o], "b2": both["b2"][o]}
         alone = fnn.Params(leaves, hidden=fnn.tanh, output=fnn.sigmoid)
@@ -199,7 +203,9 @@ def test_the_penalty_by_central_differences(dtype: type[Any]) -> None:
 
 def test_training_goes_down_the_error_and_the_penalty() -> None:
     p = some_problem(15)
-    run = fnn.train(p.params, p.x, p.y, eta=0.2, epochs=1, l2=0.3, l1=0.1, **p.options)
+    run = fnn.train(
+        p.params, p.x, p.y, eta=0.2, epochs=1, regularization=fnn.Regularization(l2=0.3, l1=0.1), **p.options
+    )
     slope = fnn.grad(p.params, p.x, p.y, **p.options).flat + fnn.penalty(p.params, l2=0.3, l1=0.1)[1].flat
 
     assert_allclose(run.params.flat, p.params.flat - 0.2 * slope, rtol=1e-12)
@@ -207,7 +213,7 @@ def test_training_goes_down_the_error_and_the_penalty() -> None:
 
 def test_norms_are_within_their_limit() -> None:
     p = some_problem(40, np.float64, (3, 70, 2))
-    run = fnn.train(p.params, p.x, p.y, eta=5.0, epochs=20, batch_size=9, max_norm=0.8)
+    run = fnn.train(p.params, p.x, p.y, epochs=20, batch_size=9, optimizer=fnn.gradient_descent(5.0, max_norm=0.8))
     for key in ("W1", "W2"):
         lengths = np.linalg.norm(run.params[key], axis=0)
         assert (lengths <= 0.8 * (1 + 1e-14)).all()

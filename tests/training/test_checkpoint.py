@@ -47,7 +47,7 @@ def test_a_run_that_failed_anywhere_goes_on_to_the_bit(kind: str, tmp_path: Path
                 raise Stop
 
         with pytest.raises(Stop):
-            fnn.train(params, x, y, checkpoint=rules, on_step=(1, fail), **options)
+            fnn.train(params, x, y, checkpoint=rules, callbacks=[fnn.each_steps(1, fail)], **options)
 
     assert train(kinds()[kind], checkpoint=rules) == train(kinds()[kind])
 
@@ -163,7 +163,7 @@ def test_a_diverging_run_still_hands_over_what_was_good(tmp_path: Path) -> None:
 
     rules = fnn.Checkpoint(tmp_path / "run", seconds=0)
     with pytest.raises(Stop):
-        fnn.train(p.params, p.x, p.y, checkpoint=rules, on_step=(1, fail), **options)
+        fnn.train(p.params, p.x, p.y, checkpoint=rules, callbacks=[fnn.each_steps(1, fail)], **options)
     for _ in range(2):  # the file stays as it was before
         with pytest.raises(fnn.TrainingDiverged) as found:
             fnn.train(p.params, p.x, p.y, checkpoint=tmp_path / "run", **options)
@@ -267,7 +267,7 @@ def test_a_stream_goes_on_to_the_bit(options: dict[str, Any], last: int, tmp_pat
             raise Stop
 
     with pytest.raises(Stop):
-        fnn.train(PROBLEM.params, Batches(), epochs=5, checkpoint=rules, on_step=(1, fail), **options)
+        fnn.train(PROBLEM.params, Batches(), epochs=5, checkpoint=rules, callbacks=[fnn.each_steps(1, fail)], **options)
     resumed = fnn.train(PROBLEM.params, Batches(), epochs=5, checkpoint=rules, **options)
     alone = fnn.train(PROBLEM.params, Batches(), epochs=5, **options)
 
@@ -284,7 +284,7 @@ def test_other_batches_are_noticed(tmp_path: Path) -> None:
             raise Stop
 
     with pytest.raises(Stop):
-        fnn.train(PROBLEM.params, Batches(), eta=0.1, epochs=5, checkpoint=rules, on_step=(1, fail))
+        fnn.train(PROBLEM.params, Batches(), eta=0.1, epochs=5, checkpoint=rules, callbacks=[fnn.each_steps(1, fail)])
     with pytest.raises(ValueError, match="is of a run whose batches in epoch 2 were others"):
         fnn.train(PROBLEM.params, Batches(2.0), eta=0.1, epochs=5, checkpoint=rules)
     with pytest.raises(ValueError, match=r"is of a run with scale 1\.0, this one has 2\.0"):

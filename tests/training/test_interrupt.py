@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fnn.optimizers.regularization import restraints_of
 
 import fnn
 from fnn.compiler.threads import run_in_threads
 from fnn.data.cases import batch_of
-from fnn.optimizers.regularization import restraints_of
 from fnn.training.checkpoint import Checkpointer, Position
 from fnn.training.kernels import barrier
 from fnn.training.steps import BatchStepper
@@ -58,13 +58,31 @@ def test_a_run_that_was_interrupted_goes_on_to_the_bit(tmp_path: Path) -> None:
 
     for epochs in (2, 5):  # the epoch in whose callback it was pressed is called back once more
         with pytest.raises(fnn.TrainingInterrupted) as found:
-            fnn.train(params, x, y, eta=1e-3, epochs=20, batch_size=9, callback=interrupt, checkpoint=tmp_path / "run")
+            fnn.train(
+                params,
+                x,
+                y,
+                eta=1e-3,
+                epochs=20,
+                batch_size=9,
+                checkpoint=tmp_path / "run",
+                callbacks=[fnn.each_epoch(interrupt)],
+            )
         assert len(found.value.history) == epochs + 1
         copy = pickle.loads(pickle.dumps(found.value))
         assert (copy.params, str(copy)) == (found.value.params, str(found.value))
         assert copy.state.step == 23 * (epochs + 1)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    kept = fnn.train(params, x, y, eta=1e-3, epochs=20, batch_size=9, callback=interrupt, checkpoint=tmp_path / "run")
+    kept = fnn.train(
+        params,
+        x,
+        y,
+        eta=1e-3,
+        epochs=20,
+        batch_size=9,
+        checkpoint=tmp_path / "run",
+        callbacks=[fnn.each_epoch(interrupt)],
+    )
     alone = fnn.train(params, x, y, eta=1e-3, epochs=20, batch_size=9)
 
     assert kept.params.flat.tobytes() == alone.params.flat.tobytes()
@@ -323,7 +341,7 @@ def test_other_handlers_and_other_threads_are_left_alone() -> None:
 
     before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
     try:
-        run = fnn.train(params, x, y, eta=0.1, epochs=2, callback=call)
+        run = fnn.train(params, x, y, eta=0.1, epochs=2, callbacks=[fnn.each_epoch(call)])
     finally:
         signal.signal(signal.SIGINT, before)
     assert (len(run.history), heard) == (2, [signal.SIGINT] * 2)
@@ -331,7 +349,12 @@ def test_other_handlers_and_other_threads_are_left_alone() -> None:
     handlers: list[object] = []
     thread = threading.Thread(
         target=lambda: fnn.train(
-            params, x, y, eta=0.1, epochs=1, callback=lambda *_: handlers.append(signal.getsignal(signal.SIGINT))
+            params,
+            x,
+            y,
+            eta=0.1,
+            epochs=1,
+            callbacks=[fnn.each_epoch(lambda *_: handlers.append(signal.getsignal(signal.SIGINT)))],
         )
     )
     thread.start()

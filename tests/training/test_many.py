@@ -215,7 +215,12 @@ def test_a_callback_that_fails_ends_all(monkeypatch: pytest.MonkeyPatch, threads
     callbacks = fnn.Each([None, fails, None, None])
     with pytest.raises(LookupError, match="no such thing") as caught:
         fnn.train_many(
-            [start] * 4, X, Y, eta=1e-9, epochs=fnn.Each([10**9, 10**9, 1, 1]) if threads > 1 else 5, callback=callbacks
+            [start] * 4,
+            X,
+            Y,
+            eta=1e-9,
+            epochs=fnn.Each([10**9, 10**9, 1, 1]) if threads > 1 else 5,
+            callbacks=[fnn.each_epoch(callbacks)],
         )
     assert caught.value.__notes__ == ["in network 1"]
     assert called == [1, 2, 3]
@@ -226,7 +231,9 @@ def test_callbacks_may_end_networks_one_by_one() -> None:
     def ending(last: int) -> Callable[[int, fnn.Params[Any], fnn.Record], bool]:
         return lambda epoch, params, record: epoch == last
 
-    runs = fnn.train_many(networks(3, 3, 3), X, Y, eta=0.1, epochs=9, callback=fnn.Each(map(ending, (2, 5, 20))))
+    runs = fnn.train_many(
+        networks(3, 3, 3), X, Y, eta=0.1, epochs=9, callbacks=[fnn.each_epoch(fnn.Each(map(ending, (2, 5, 20))))]
+    )
 
     assert [len(run.history) for run in runs] == [2, 5, 9]
 
@@ -251,7 +258,9 @@ def test_the_longest_is_first_and_the_last_ones_get_more_threads(monkeypatch: py
     monkeypatch.setattr("fnn.training.steps.run_in_threads", run_in_threads)
     callback = fnn.Each([None, lambda epoch, params, record: 4 in taken, None, None, None, None])
     epochs = fnn.Each([1, 10**5, 1, 1, 1, 1])
-    fnn.train_many(networks(5, 300, 20, 100, 1, 50), X, Y, eta=1e-9, epochs=epochs, callback=callback)
+    fnn.train_many(
+        networks(5, 300, 20, 100, 1, 50), X, Y, eta=1e-9, epochs=epochs, callbacks=[fnn.each_epoch(callback)]
+    )
 
     assert begun[0] == 300
     assert begun[-1] == 1

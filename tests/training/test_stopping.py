@@ -313,10 +313,7 @@ def test_the_error_so_far_is_that_of_the_cases_before_their_steps(reduction: Any
     x, y = np.repeat(p.x, 10, axis=0), np.repeat(p.y, 10, axis=0)
     errors: list[float] = []
     wanted, params = [], p.params
-    fnn.train(
-        params, x, y, eta=0.05, epochs=1, batch_size=2, reduction=reduction,
-        on_step=(1, lambda step, now, error: errors.append(error)),
-    )  # fmt: skip
+    fnn.train(params, x, y, eta=0.05, epochs=1, batch_size=2, reduction=reduction, callbacks=[fnn.each_steps(1, lambda step, now, error: errors.append(error))])  # fmt: skip
     for step in range(5):
         wanted.append(fnn.error(params, x[:2], y[:2], reduction=reduction))
         params = fnn.update(params, fnn.grad(params, x[:2], y[:2], reduction=reduction), 0.05)
@@ -335,9 +332,9 @@ def test_steps_are_counted_alike_with_any_threads(threads: int) -> None:
         return step == 9
 
     options: dict[str, Any] = {"eta": 1e-3, "epochs": 4, "batch_size": 64, "loss": p.loss}
-    run = fnn.train(p.params, p.x, p.y, threads=threads, on_step=(3, note), **options)
+    run = fnn.train(p.params, p.x, p.y, threads=threads, callbacks=[fnn.each_steps(3, note)], **options)
     alone, seen = seen, []
-    again = fnn.train(p.params, p.x, p.y, threads=1, on_step=(3, note), **options)
+    again = fnn.train(p.params, p.x, p.y, threads=1, callbacks=[fnn.each_steps(3, note)], **options)
 
     assert alone == seen
     assert [step for step, _, _ in seen] == [3, 6, 9]
@@ -349,10 +346,7 @@ def test_steps_that_diverge_are_not_shown() -> None:
     # b ← b − η (b − 1): |b − 1| doubles a step; its square overflows after some 512 steps.
     params, seen = fnn.Params({"W1": [[0.0]], "b1": [0.0]}, hidden=(), output=fnn.identity), []
     with pytest.raises(fnn.TrainingDiverged) as info:
-        fnn.train(
-            params, [[0.0]] * 100, [[1.0]] * 100, eta=3.0, epochs=99, batch_size=1,
-            on_step=(10, lambda step, now, error: seen.append((now["b1"].item(), error))),
-        )  # fmt: skip
+        fnn.train(params, [[0.0]] * 100, [[1.0]] * 100, eta=3.0, epochs=99, batch_size=1, callbacks=[fnn.each_steps(10, lambda step, now, error: seen.append((now["b1"].item(), error)))])  # fmt: skip
     assert info.value.epoch == 6
     assert len(seen) == 51
     assert np.isfinite(seen).all()
@@ -444,7 +438,11 @@ def test_a_stream_is_watched_step_by_step(k: int) -> None:
     seen: list[tuple[int, fnn.Params[Any], float]] = []
     eta = fnn.exponential(0.5, factor=0.9)
     run = fnn.train(
-        LEARN.params, batches(LEARN, 8), eta=eta, epochs=4, on_step=(k, lambda *arguments: seen.append(arguments))
+        LEARN.params,
+        batches(LEARN, 8),
+        eta=eta,
+        epochs=4,
+        callbacks=[fnn.each_steps(k, lambda *arguments: seen.append(arguments))],
     )
     params, after = LEARN.params, []
     errors: list[float] = []

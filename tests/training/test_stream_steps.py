@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fnn.optimizers.regularization import restraints_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -18,7 +19,6 @@ from numpy.testing import assert_allclose
 import fnn
 from fnn.data.cases import batch_of
 from fnn.optimizers.library import gradient_descent
-from fnn.optimizers.regularization import restraints_of
 from fnn.training.steps import BatchStepper
 from tests.paces import Exactly
 from tests.problems import Problem, problem, problems
@@ -140,10 +140,7 @@ class Again:
 def test_every_epoch_goes_through_the_iterable_anew() -> None:
     p = problem(1, (3, 6, 2), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 23)
     again, seen = Again(p), []
-    run = fnn.train(
-        p.params, again, eta=0.5, epochs=3, validation=(p.x, p.y),
-        callback=lambda epoch, params, record: seen.append((epoch, params)),
-    )  # fmt: skip
+    run = fnn.train(p.params, again, eta=0.5, epochs=3, validation=(p.x, p.y), callbacks=[fnn.each_epoch(lambda epoch, params, record: seen.append((epoch, params)))])  # fmt: skip
     by_hand = p.params
     for epoch in (1, 2, 3):
         for batch in batches(p, 5)[: 6 - epoch]:
@@ -263,7 +260,13 @@ def test_the_last_good_parameters_are_those_of_a_step(units: int) -> None:
     huge = np.array([[1.0, 0.5]]), np.array([[1e300]])
     seen = [params]
     with pytest.raises(fnn.TrainingDiverged) as caught:
-        fnn.train(params, [GOOD, GOOD, huge], eta=0.1, epochs=1, on_step=(1, lambda _, p, __: seen.append(p)))
+        fnn.train(
+            params,
+            [GOOD, GOOD, huge],
+            eta=0.1,
+            epochs=1,
+            callbacks=[fnn.each_steps(1, lambda _, p, __: seen.append(p))],
+        )
 
     assert caught.value.params in seen
 

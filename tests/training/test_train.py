@@ -213,10 +213,7 @@ def orders(seed: int, epochs: int) -> list[tuple[int, ...]]:
     """The order of six cases in each epoch, found by which one of all explains the parameters after it."""
     params = fnn.Params({"W1": [[0.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
     after = [0.0]
-    fnn.train(
-        params, np.zeros((6, 1)), np.array(TARGETS)[:, None], eta=0.5, epochs=epochs, batch_size=1, seed=seed,
-        callback=lambda epoch, now, record: after.append(now["b1"].item()),
-    )  # fmt: skip
+    fnn.train(params, np.zeros((6, 1)), np.array(TARGETS)[:, None], eta=0.5, epochs=epochs, batch_size=1, seed=seed, callbacks=[fnn.each_epoch(lambda epoch, now, record: after.append(now["b1"].item()))])  # fmt: skip
 
     def through(order: tuple[int, ...], b: float) -> float:
         for case in order:
@@ -250,7 +247,9 @@ def test_the_history_has_an_entry_an_epoch(epochs: int) -> None:
     p = problem(5, (2, 3, 1), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 8)
     options: dict[str, Any] = {"eta": 0.1, "epochs": epochs, "batch_size": 3}
     seen: list[fnn.Record] = []
-    one_by_one = fnn.train(p.params, p.x, p.y, callback=lambda e, now, record: seen.append(record), **options)
+    one_by_one = fnn.train(
+        p.params, p.x, p.y, callbacks=[fnn.each_epoch(lambda e, now, record: seen.append(record))], **options
+    )
     run = fnn.train(p.params, p.x, p.y, **options)
 
     assert len(run.history) == epochs
@@ -281,10 +280,7 @@ def test_validation_and_callback(loss: fnn.Loss, output: fnn.Activation, reducti
     q = problem(7, (3, 5, 4), (fnn.tanh,), output, fnn.cross_entropy, 25, labelled=True)
     y = q.y if loss is fnn.cross_entropy else q.dense
     kept: list[tuple[int, fnn.Params[Any], fnn.Record]] = []
-    run = fnn.train(
-        p.params, p.x, p.y, eta=0.05, epochs=6, batch_size=7, loss=loss, reduction=reduction, validation=(q.x, y),
-        callback=lambda *arguments: kept.append(arguments),
-    )  # fmt: skip
+    run = fnn.train(p.params, p.x, p.y, eta=0.05, epochs=6, batch_size=7, loss=loss, reduction=reduction, validation=(q.x, y), callbacks=[fnn.each_epoch(lambda *arguments: kept.append(arguments))])  # fmt: skip
 
     assert [epoch for epoch, _, _ in kept] == [1, 2, 3, 4, 5, 6]
     assert kept[-1][1] == run.params
@@ -320,7 +316,14 @@ def test_validation_changes_no_bit_of_the_training() -> None:
 @pytest.mark.parametrize("answer, epochs", [(True, 3), (False, 5), (None, 5), (0, 5)])
 def test_a_callback_stops_by_returning_true(answer: object, epochs: int) -> None:
     p = problem(10, (2, 3, 1), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 8)
-    run = fnn.train(p.params, p.x, p.y, eta=0.1, epochs=5, callback=lambda epoch, now, record: epoch == 3 and answer)
+    run = fnn.train(
+        p.params,
+        p.x,
+        p.y,
+        eta=0.1,
+        epochs=5,
+        callbacks=[fnn.each_epoch(lambda epoch, now, record: epoch == 3 and answer)],
+    )
 
     assert len(run.history) == epochs
     assert run.params == fnn.train(p.params, p.x, p.y, eta=0.1, epochs=epochs).params
@@ -333,7 +336,7 @@ def test_an_error_in_a_callback_comes_through() -> None:
         raise KeyError("from the callback")
 
     with pytest.raises(KeyError, match="from the callback"):
-        fnn.train(p.params, p.x, p.y, eta=0.1, epochs=5, callback=callback)
+        fnn.train(p.params, p.x, p.y, eta=0.1, epochs=5, callbacks=[fnn.each_epoch(callback)])
 
 
 def test_a_callback_may_be_an_empty_list_of_a_kind() -> None:
@@ -343,7 +346,7 @@ def test_a_callback_may_be_an_empty_list_of_a_kind() -> None:
                 self.append(epoch)
 
     p, kept = problem(9, (2, 1), (), fnn.sigmoid, fnn.squared_error, 3), Kept()
-    fnn.train(p.params, p.x, p.y, eta=0.1, epochs=3, callback=kept)
+    fnn.train(p.params, p.x, p.y, eta=0.1, epochs=3, callbacks=[fnn.each_epoch(kept)])
 
     assert kept == [2, 3]
 
@@ -355,7 +358,7 @@ def test_it_can_be_called_from_within_a_callback() -> None:
     def callback(epoch: int, params: fnn.Params[Any], record: fnn.Record) -> None:
         inner.append(fnn.train(p.params, p.x, p.y, eta=0.1, epochs=epoch).params)
 
-    outer = fnn.train(p.params, p.x, p.y, eta=0.1, epochs=4, callback=callback)
+    outer = fnn.train(p.params, p.x, p.y, eta=0.1, epochs=4, callbacks=[fnn.each_epoch(callback)])
     assert inner[-1] == outer.params
 
 
@@ -495,7 +498,9 @@ def test_run_history_and_record_can_be_pickled() -> None:
 
 def test_a_callback_may_answer_with_a_truth_of_numpy() -> None:
     x, y = [[0.0], [1.0]], [[0.0], [1.0]]
-    run = fnn.train(line(0.5), x, y, eta=0.1, epochs=9, callback=lambda epoch, p, record: np.float64(epoch) >= 3)
+    run = fnn.train(
+        line(0.5), x, y, eta=0.1, epochs=9, callbacks=[fnn.each_epoch(lambda epoch, p, record: np.float64(epoch) >= 3)]
+    )
 
     assert len(run.history) == 3
 

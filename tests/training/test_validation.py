@@ -44,7 +44,7 @@ def test_the_error_is_that_of_error_to_the_bit(p: Problem, threads: int) -> None
         patch.setattr("fnn.training.evaluator.available", lambda: 4)
         for weights in (None, p.weights):
             error, accuracy = measured(p, threads, weights)
-            wanted = fnn.error(p.params, p.x, p.y, loss=p.loss, reduction=p.reduction, weights=weights)
+            wanted = fnn.error(p.params, fnn.Cases(p.x, p.y, weights=weights), loss=p.loss, reduction=p.reduction)
 
             assert error == wanted
             if p.y.ndim == 1:
@@ -98,13 +98,15 @@ def test_what_is_held_out_is_as_if_it_were_given(p: Problem, part: float, seed: 
     before = p.x.tobytes(), p.y.tobytes()
     run = trained(p, validation=part, weights=p.weights, **options)
     weights = None if p.weights is None else p.weights[~out]
-    apart = fnn.train(p.params, p.x[~out], p.y[~out], weights=weights, validation=(p.x[out], p.y[out]), **options)
+    apart = fnn.train(
+        p.params, fnn.Cases(p.x[~out], p.y[~out], weights=weights), validation=(p.x[out], p.y[out]), **options
+    )
 
     assert run.params == apart.params
     assert run.history.error.tobytes() == apart.history.error.tobytes()
     assert run.history.validation_error is not None
     share = None if p.weights is None else p.weights[out]
-    last = fnn.error(run.params, p.x[out], p.y[out], loss=p.loss, reduction=p.reduction, weights=share)
+    last = fnn.error(run.params, fnn.Cases(p.x[out], p.y[out], weights=share), loss=p.loss, reduction=p.reduction)
     assert run.history.validation_error[-1] == last
     found, wanted = run.history.validation_accuracy, apart.history.validation_accuracy
     assert found is None or wanted is not None  # a part may happen to be one-hot where the whole isn't
@@ -116,13 +118,8 @@ def test_what_is_held_out_is_as_if_it_were_given(p: Problem, part: float, seed: 
 def test_weights_of_classes_count_in_what_is_held_out() -> None:
     p = problem(3, (4, 3), (), fnn.softmax, fnn.cross_entropy, 60, labelled=True)
     out, shares = held_out(60, 0.25, 9), np.array([1.0, 2.0, 5.0])
-    run = fnn.train(
-        p.params, p.x, p.y, eta=0.01, epochs=2, seed=9, validation=0.25, class_weights=shares,
-        reduction="mean", loss=p.loss,
-    )  # fmt: skip
-    wanted = fnn.error(
-        run.params, p.x[out], p.y[out], loss=p.loss, reduction="mean", weights=shares[p.y[out]]
-    )  # fmt: skip
+    run = fnn.train(p.params, fnn.Cases(p.x, p.y, class_weights=shares), eta=0.01, epochs=2, seed=9, validation=0.25, reduction="mean", loss=p.loss)  # fmt: skip
+    wanted = fnn.error(run.params, fnn.Cases(p.x[out], p.y[out], weights=shares[p.y[out]]), loss=p.loss, reduction="mean")  # fmt: skip
 
     assert run.history.validation_error is not None
     assert run.history.validation_error[-1] == wanted
@@ -159,9 +156,9 @@ def test_a_part_must_be_one(part: float) -> None:
 def test_weights_must_be_left_on_both_sides() -> None:
     x, y, out = np.zeros((10, 2)), np.zeros((10, 1)), drawn(3, 10, 0)
     with pytest.raises(ValueError, match="validation weights: their sum must be above 0"):
-        fnn.train(fnn.init((2, 1), seed=0), x, y, eta=1, epochs=1, validation=0.3, weights=~out * 1.0)
+        fnn.train(fnn.init((2, 1), seed=0), fnn.Cases(x, y, weights=~out * 1.0), eta=1, epochs=1, validation=0.3)
     with pytest.raises(ValueError, match=r"^weights: their sum must be above 0"):
-        fnn.train(fnn.init((2, 1), seed=0), x, y, eta=1, epochs=1, validation=0.3, weights=out * 1.0)
+        fnn.train(fnn.init((2, 1), seed=0), fnn.Cases(x, y, weights=out * 1.0), eta=1, epochs=1, validation=0.3)
 
 
 @pytest.mark.parametrize("row", range(10))
@@ -184,7 +181,7 @@ def test_a_part_of_data_that_are_read_where_they_lie(
     params = fnn.init((6, 5, 3), seed=0, output=fnn.softmax)
     options: dict[str, Any] = {"eta": 0.1, "epochs": 4, "batch_size": batch_size, "loss": fnn.cross_entropy, "seed": 3}
     options |= {"weights": np.linspace(1, 2, 90), "reduction": "mean", "validation": 0.3}
-    run = fnn.train(params, x, y, scale=1 / 255, **options)
+    run = fnn.train(params, fnn.Cases(x, y, scale=1 / 255), **options)
     monkeypatch.undo()
     plain = fnn.train(params, x * (1 / 255), labels if labelled else np.eye(3)[labels], **options)
 

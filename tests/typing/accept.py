@@ -37,9 +37,9 @@ assert_type(fnn.forward(params32, x32), NDArray[np.float32])
 assert_type(fnn.forward(params32, x32[0]), NDArray[np.float32])
 assert_type(fnn.forward(params32, x64), NDArray[np.float32])
 assert_type(fnn.error(params32, x32, y32), float)
-assert_type(fnn.error(params32, x32, y32, loss=fnn.cross_entropy, reduction="mean", weights=weights), float)
+assert_type(fnn.error(params32, fnn.Cases(x32, y32, weights=weights), loss=fnn.cross_entropy, reduction="mean"), float)
 for loss in (fnn.huber, fnn.huber(2.0), fnn.quantile(0.9), fnn.focal(0), fnn.cross_entropy(label_smoothing=0.1)):
-    assert_type(fnn.error(params32, x32, y32, loss=loss, class_weights=[1, 2]), float)
+    assert_type(fnn.error(params32, fnn.Cases(x32, y32, class_weights=[1, 2]), loss=loss), float)
 grads32 = assert_type(fnn.grad(params32, x32, y32), fnn.Params[np.float32])
 grads64 = assert_type(fnn.grad(params64, x64, y64), fnn.Params[np.float64])
 assert_type(fnn.value_and_grad(params32, x32, y32), tuple[float, fnn.Params[np.float32]])
@@ -48,11 +48,11 @@ assert_type(fnn.update(params64, grads64, 0.1), fnn.Params[np.float64])
 assert_type(fnn.accuracy(params32, x32, labels), float)
 assert_type(fnn.check_grad(params64, x64, y64), float)
 
-assert_type(fnn.input_grad(params32, x32, y32, reduction="mean", weights=weights), NDArray[np.float32])
+assert_type(fnn.input_grad(params32, fnn.Cases(x32, y32, weights=weights), reduction="mean"), NDArray[np.float32])
 assert_type(fnn.jacobian(params32, x64), NDArray[np.float32])
 assert_type(fnn.vjp(params32, x32, y32), tuple[fnn.Params[np.float32], NDArray[np.float32]])
 assert_type(fnn.jvp(params64, x64, v=grads64, dx=x64), NDArray[np.float64])
-assert_type(fnn.hvp(params32, x32, y32, grads32, loss=fnn.huber), fnn.Params[np.float32])
+assert_type(fnn.hvp(params32, x32, y32, loss=fnn.huber, v=grads32), fnn.Params[np.float32])
 
 trace = fnn.backprop(params32, x32, y32)
 assert_type(trace.z, dict[int, NDArray[np.float32]])
@@ -66,7 +66,9 @@ run = assert_type(fnn.train(params32, x32, y32, eta=0.5, epochs=2, seed=0), fnn.
 assert_type(run.params, fnn.Params[np.float32])
 fnn.train(params64, x64, y64, eta=0.5, epochs=2, batch_size=None, reduction="mean", seed=0)
 rules = fnn.Stopping(patience=5, min_improvement=1e-4, target_error=0.1, seconds=60, restore_best=True)
-fnn.train(params64, x64, y64, eta=0.5, epochs=2, validation=(x64, y64), stopping=rules, on_step=(9, print))
+fnn.train(
+    params64, x64, y64, eta=0.5, epochs=2, validation=(x64, y64), stopping=rules, callbacks=[fnn.each_steps(9, print)]
+)
 fnn.train(params64, x64, y64, eta=0.5, epochs=2, validation=0.2, stopping=fnn.Stopping(seconds=3.5))
 
 
@@ -74,7 +76,7 @@ def after_steps(step: int, params: fnn.Params[np.float32], error: float) -> bool
     return error < 0.1
 
 
-fnn.train(params32, x32, y32, eta=0.5, epochs=2, on_step=(np.int64(100), after_steps))
+fnn.train(params32, x32, y32, eta=0.5, epochs=2, callbacks=[fnn.each_steps(np.int64(100), after_steps)])
 assert_type(run.history.as_dict()["error"], NDArray[Any])
 assert_type(run.history.seconds, NDArray[np.float64])
 assert_type(run.history.best_epoch, int | None)
@@ -86,11 +88,7 @@ assert_type(fnn.r2_score(params32, x32, y32), float)
 runs = assert_type(
     fnn.train_many([params32] * 2, x32, y32, eta=fnn.Each([0.5, 1]), epochs=2), list[fnn.Run[np.float32]]
 )
-fnn.train_many(
-    [params64, params64], fnn.Each([x64, x64.tolist()]), y64, epochs=fnn.Each(range(2)), dropout=[0.0, 0.5],
-    optimizer=fnn.Each([None, fnn.adam()]), eta=fnn.Each([fnn.cosine(1.0, steps=9), None]), mask=fnn.Each([{}, None]),
-    loss=fnn.Each([fnn.squared_error, fnn.huber(2.0)]), validation=fnn.Each([None, (x64, y64)]), seed=fnn.Each([1, 2]),
-)  # fmt: skip
+fnn.train_many([params64, params64], fnn.Each([x64, x64.tolist()]), y64, epochs=fnn.Each(range(2)), optimizer=fnn.Each([None, fnn.adam()]), eta=fnn.Each([fnn.cosine(1.0, steps=9), None]), loss=fnn.Each([fnn.squared_error, fnn.huber(2.0)]), validation=fnn.Each([None, (x64, y64)]), seed=fnn.Each([1, 2]), regularization=fnn.Regularization(dropout=[0.0, 0.5], mask=fnn.Each([{}, None])))  # fmt: skip
 
 # Memory of the caller's, and calls inside jitted functions.
 workspace32 = assert_type(fnn.workspace(params32, 4), NDArray[np.float32])

@@ -36,8 +36,8 @@ fnn.train(params, x, y, eta=0.1, epochs=2.5)  # expect: arg-type
 fnn.train(params, x, y, eta=0.1, epochs=2, batch_size=0.5)  # expect: arg-type
 fnn.train(params, x, y, eta=0.1, epochs=2, validation="0.1")  # expect: arg-type
 fnn.train(params, x, y, eta=0.1, epochs=2, stopping=5)  # expect: arg-type
-fnn.train(params, x, y, eta=0.1, epochs=2, on_step=print)  # expect: arg-type
-fnn.train(params, x, y, eta=0.1, epochs=2, on_step=(1.5, print))  # expect: arg-type
+fnn.train(params, x, y, eta=0.1, epochs=2, callbacks=[fnn.each_steps(*print)])  # expect: arg-type
+fnn.train(params, x, y, eta=0.1, epochs=2, callbacks=[fnn.each_steps(1.5, print)])  # expect: arg-type
 fnn.Stopping(5)  # expect: call-arg
 fnn.Stopping(patience="5")  # expect: arg-type
 fnn.Stopping(patient=5)  # expect: call-arg
@@ -74,7 +74,7 @@ fnn.error(params, x, y).sum()  # expect: attr-defined
 fnn.jvp(params, x, params)  # expect: call-arg
 fnn.jvp(params, x, v=x)  # expect: arg-type
 fnn.hvp(params, x, y)  # expect: call-arg
-fnn.hvp(params, x, y, params.flat)  # expect: arg-type
-fnn.hvp(params, x, y, fnn.init((2, 3, 1), seed=0, dtype=np.float32))  # expect: misc
+fnn.hvp(params, x, y, v=params.flat)  # expect: arg-type
+fnn.hvp(params, x, y, v=fnn.init((2, 3, 1), seed=0, dtype=np.float32))  # expect: misc
 fnn.vjp(params, x)  # expect: call-arg
 fnn.jacobian(params, x, y)  # expect: call-arg

@@ -57,7 +57,17 @@ def test_by_the_reference(
 ) -> None:
     # f′ of a sigmoid and of tanh is made from a, which must not be what is left after dropping.
     p = problem(5, (4, 9, 6, 3), (fnn.sigmoid, fnn.tanh), output, loss, 13)
-    run = fnn.train(p.params, p.x, p.y, eta=0.1, epochs=3, batch_size=batch_size, loss=loss, dropout=dropout, seed=77)
+    run = fnn.train(
+        p.params,
+        p.x,
+        p.y,
+        eta=0.1,
+        epochs=3,
+        batch_size=batch_size,
+        loss=loss,
+        seed=77,
+        regularization=fnn.Regularization(dropout=dropout),
+    )
     params = p.params
     for epoch in range(3):
         first = 0
@@ -71,7 +81,7 @@ def test_by_the_reference(
 
 def test_more_cases_than_the_workspace_has_room_for() -> None:
     p = problem(6, (2, 5, 1), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 700)
-    run = fnn.train(p.params, p.x, p.y, eta=1e-3, epochs=2, dropout=0.5)
+    run = fnn.train(p.params, p.x, p.y, eta=1e-3, epochs=2, regularization=fnn.Regularization(dropout=0.5))
     params = p.params
     for epoch in range(2):
         g = slope(p, params, list(range(700)), epoch, 0, 0, (0.0, 0.5))
@@ -90,7 +100,9 @@ def test_how_many_are_dropped(rate: float) -> None:
     )  # fmt: skip
     shares = []
     for seed in range(cases):
-        run = fnn.train(params, [[0.0]], [[1.0]], eta=1.0, epochs=1, dropout=rate, seed=seed)
+        run = fnn.train(
+            params, [[0.0]], [[1.0]], eta=1.0, epochs=1, seed=seed, regularization=fnn.Regularization(dropout=rate)
+        )
         moved = run.params["W2"].ravel()
         assert_allclose(moved[moved != 0], 1 / (1 - rate), rtol=1e-15)
         shares.append((moved == 0).mean())
@@ -104,8 +116,18 @@ def test_no_dropout_is_none_at_all() -> None:
     plain = fnn.train(p.params, p.x, p.y, eta=0.1, epochs=5, batch_size=6)
 
     for dropout in (0, 0.0, (0.0, 0.0)):
-        assert fnn.train(p.params, p.x, p.y, eta=0.1, epochs=5, batch_size=6, dropout=dropout).params == plain.params
-    assert fnn.train(p.params, p.x, p.y, eta=0.1, epochs=5, batch_size=6, dropout=0.1).params != plain.params
+        assert (
+            fnn.train(
+                p.params, p.x, p.y, eta=0.1, epochs=5, batch_size=6, regularization=fnn.Regularization(dropout=dropout)
+            ).params
+            == plain.params
+        )
+    assert (
+        fnn.train(
+            p.params, p.x, p.y, eta=0.1, epochs=5, batch_size=6, regularization=fnn.Regularization(dropout=0.1)
+        ).params
+        != plain.params
+    )
 
 
 def test_when_training_diverges_it_goes_over_the_same_units_again() -> None:
@@ -114,8 +136,24 @@ def test_when_training_diverges_it_goes_over_the_same_units_again() -> None:
         hidden=fnn.identity, output=fnn.identity,
     )  # fmt: skip
     with pytest.raises(fnn.TrainingDiverged) as info:
-        fnn.train(params, [[1.0], [2.0]], [[1.0], [2.0]], eta=0.3, epochs=1000, batch_size=1, dropout=0.5)
+        fnn.train(
+            params,
+            [[1.0], [2.0]],
+            [[1.0], [2.0]],
+            eta=0.3,
+            epochs=1000,
+            batch_size=1,
+            regularization=fnn.Regularization(dropout=0.5),
+        )
     good = len(info.value.history)
-    run = fnn.train(params, [[1.0], [2.0]], [[1.0], [2.0]], eta=0.3, epochs=good, batch_size=1, dropout=0.5)
+    run = fnn.train(
+        params,
+        [[1.0], [2.0]],
+        [[1.0], [2.0]],
+        eta=0.3,
+        epochs=good,
+        batch_size=1,
+        regularization=fnn.Regularization(dropout=0.5),
+    )
 
     assert run.params == info.value.params
