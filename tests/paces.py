@@ -9,7 +9,7 @@ class Exactly:
     def __init__(self, work: float, threads: int | None) -> None:
         self._threads = threads or 1
 
-    def next(self) -> tuple[int, int]:
+    def suggest(self) -> tuple[int, int]:
         """Steps and threads for the next call."""
         return 7, self._threads
 

@@ -264,7 +264,7 @@ def test_the_bits_do_not_depend_on_threads_nor_on_how_the_run_is_cut(
     class AnyPace:
         def __init__(self, *arguments: object) -> None: ...
 
-        def next(self) -> tuple[int, int]:
+        def suggest(self) -> tuple[int, int]:
             return int(random.choice([1, 2, 3, 5, 50, 300])), int(random.integers(1, 5))
 
         def seconds(self, steps: int) -> float:

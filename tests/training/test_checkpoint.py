@@ -186,7 +186,7 @@ def test_the_state_of_an_earlier_run(optimizer: fnn.Optimizer) -> None:
 
 @pytest.mark.parametrize("given", [5, True, b"run", ["run"], fnn.Checkpoint])
 def test_what_is_no_path_is_refused_by_its_name(given: Any) -> None:
-    with pytest.raises(TypeError, match=r"^checkpoint: needs a path or an fnn\.checkpoint, got "):
+    with pytest.raises(TypeError, match=r"^checkpoint: needs a path or an fnn\.Checkpoint, got "):
         fnn.train(PROBLEM.params, PROBLEM.x, PROBLEM.y, checkpoint=given, **OPTIONS)
 
 

@@ -230,7 +230,7 @@ class Steady(Exactly):
     def perf_counter(self) -> float:
         return self.now
 
-    def next(self) -> tuple[int, int]:
+    def suggest(self) -> tuple[int, int]:
         return 3, 1
 
     def seconds(self, steps: int) -> float:
@@ -404,8 +404,8 @@ def test_rules_refuse(options: dict[str, Any], error: type[Exception], message: 
 @pytest.mark.parametrize(
     "options, error, message",
     [
-        ({"stopping": 5}, TypeError, r"stopping: needs fnn\.stopping\(\.\.\), got 5"),
-        ({"stopping": fnn.Stopping}, TypeError, r"stopping: needs fnn\.stopping\(\.\.\), got <class"),
+        ({"stopping": 5}, TypeError, r"stopping: needs fnn\.Stopping\(\.\.\), got 5"),
+        ({"stopping": fnn.Stopping}, TypeError, r"stopping: needs fnn\.Stopping\(\.\.\), got <class"),
         ({"on_step": (0, print)}, ValueError, "on_step: k: must be at least 1, got 0"),
         ({"on_step": (1.0, print)}, TypeError, "on_step: k: needs a whole number, got 1.0"),
         ({"on_step": (1, "print")}, TypeError, "on_step: needs a function after k, got 'print'"),

@@ -116,7 +116,7 @@ class Threads:
     def __init__(self, threads: int) -> None:
         self._threads = threads
 
-    def next(self) -> tuple[int, int]:
+    def suggest(self) -> tuple[int, int]:
         return 3, self._threads
 
     def seconds(self, steps: int) -> float:
