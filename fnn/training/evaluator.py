@@ -1,8 +1,9 @@
-"""How well a network does on the cases of a batch, which is measured again and again."""
+"""Error and accuracy of a network on a fixed set of cases, measured again and again."""
 
 from __future__ import annotations
 
-from typing import Final, Generic
+from collections.abc import Callable
+from typing import Final, Generic, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,14 @@ from fnn.network.architecture import Architecture
 from fnn.network.params import DT
 from fnn.training.kernels.evaluate import evaluate_kernel
 
-PIECES: Final = 4  # for each thread
+Measures: TypeAlias = tuple[float, float | None]  # the error, and the accuracy if the targets name classes
+
+CHUNKS: Final = 4  # a thread, at least: one may be far slower than the others
+CHUNK_WORK: Final = 250_000_000  # multiplications of a chunk, at most: some 10 ms, in which no interrupt is noticed
 
 
 class Evaluator(Generic[DT]):
-    """Measures the error, and the accuracy if the targets name classes, in one pass; the cases are sound."""
+    """Measures the error, and the accuracy if the targets name classes, in one pass. The cases have no fault."""
 
     def __init__(
         self, architecture: Architecture, dtype: np.dtype[DT], batch: CaseArrays[DT], loss: Loss, mean: bool,
@@ -34,8 +38,9 @@ class Evaluator(Generic[DT]):
         self._errors = np.empty(count)
         most = available() if count * architecture.count >= WORTH_THREADS else 1
         self._threads = min(threads or most, most, count // BLOCK) or 1
-        pieces = 1 if self._threads == 1 else PIECES * self._threads
-        self._piece = BLOCK * -(-count // (BLOCK * pieces))
+        chunks = 1 if self._threads == 1 else CHUNKS * self._threads
+        blocks = min(-(-count // (BLOCK * chunks)), CHUNK_WORK // (BLOCK * architecture.count))
+        self._chunk = BLOCK * max(blocks, 1)  # cases
         self._spaces = [np.zeros(self._layout.whole, dtype) for _ in range(self._threads)]
 
     @property
@@ -43,23 +48,30 @@ class Evaluator(Generic[DT]):
         """Whether there is an accuracy."""
         return self._classes is not None
 
-    def measure(self, flat: NDArray[DT]) -> tuple[float, float | None]:
-        """The error, to the bit that of `fnn.error`, and the accuracy, that of `fnn.accuracy`."""
+    def measure(self, flat: NDArray[DT], is_interrupted: Callable[[], bool] = lambda: False) -> Measures:
+        """The error, to the bit that of `fnn.error`, and the accuracy, that of `fnn.accuracy`.
+
+        Once `is_interrupted` returns true, no further chunk is measured, and the error is NaN.
+        """
         x, y, labels, weights, sources = self._batch.taken
         kernel, count, loss = evaluate_kernel[flat.dtype], self._batch.number, self._loss.descriptor_address(flat.dtype)
-        tops = iter(range(0, count, self._piece))
+        tops = iter(range(0, count, self._chunk))  # shared by all threads
         classes = NO_LABELS if self._classes is None else self._classes
         right: list[int] = []
 
         def part(number: int, _: int) -> None:
-            for top in tops:  # which all threads take from, as one may be far slower than the others
-                found = kernel(
+            for top in tops:
+                if is_interrupted():
+                    return
+                correct = kernel(
                     self._layout.table, flat, self._spaces[number], x, y, labels, weights, sources, self._batch.chosen,
-                    loss, self._mean, top, min(top + self._piece, count), classes, self._threshold, self._errors,
+                    loss, self._mean, top, min(top + self._chunk, count), classes, self._threshold, self._errors,
                 )  # fmt: skip
-                right.append(found)
+                right.append(correct)
 
         run_in_threads(part, self._threads)
+        if len(right) * self._chunk < count:
+            return np.nan, None
         with np.errstate(over="ignore", invalid="ignore"):  # infinity is what the kernels would find
             error = float(np.add.accumulate(self._errors)[-1])  # from left to right, as they add up
 
@@ -67,17 +79,17 @@ class Evaluator(Generic[DT]):
 
 
 def _classes(batch: CaseArrays[DT], loss: Loss) -> NDArray[np.int64] | None:
-    """The classes of the cases that count, if the targets are labels or one-hot."""
+    """The classes of the chosen cases, if the targets are labels or one-hot."""
     chosen = batch.chosen
     if batch.labels.size:
         return as_labels(batch.labels[chosen] if chosen.size else batch.labels)
     no, yes = loss.targets.label_values
-    found = []
-    for _, piece in batch.chunks():
-        y = piece.y
+    parts = []
+    for _, chunk in batch.chunks():
+        y = chunk.y
         if not (np.isin(y, (no, yes)).all() and (y.shape[1] == 1 or ((y == yes).sum(axis=1) == 1).all())):
             return None
-        found.append(classes_of(y, (no + yes) / 2))
-    classes = np.concatenate(found)
+        parts.append(classes_of(y, (no + yes) / 2))
+    classes = np.concatenate(parts)
 
     return classes[chosen] if chosen.size else classes

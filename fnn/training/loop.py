@@ -8,16 +8,16 @@ from typing import Generic, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.compiler.threads import run_in_threads
 from fnn.network.params import DT, Params, wrap
 from fnn.training.call_tuner import CallTuner
 from fnn.training.callbacks import Callbacks
 from fnn.training.checkpoint import Checkpointer, Position
+from fnn.training.evaluator import Measures
 from fnn.training.history import Ending, Run, TrainingDiverged, TrainingInterrupted
 from fnn.training.interrupt import Interrupt
 from fnn.training.progress import Progress
-from fnn.training.recorder import Measures, Recorder
-from fnn.training.steps import LONG_CALL, BatchStepper, Snapshot
+from fnn.training.recorder import Recorder
+from fnn.training.steps import BatchStepper, Snapshot
 from fnn.training.stopping import Stopper
 
 
@@ -48,7 +48,6 @@ class Loop(Generic[DT]):
         self._trail = [self._beginning, self._beginning]  # at the last two ends of epochs where somebody looked
         self._called = self._told = 0  # the epoch and the step after which the caller's functions were called last
         self._stop_reason: Ending | None = None
-        self._measuring = np.inf  # seconds that it takes
 
     def run(self) -> Run[DT]:
         """Train to the end, from where the checkpoint is if there is one."""
@@ -175,19 +174,11 @@ class Loop(Generic[DT]):
         self._progress.tell(recorder.record(stepper))
 
     def _measures(self, flat: NDArray[DT]) -> Measures | None:
-        """What the validation set says of parameters."""
-        found: list[Measures | None] = []
-        is_late = (
-            None
-            if self._measuring < LONG_CALL or not self._recorder.has_validation
-            else lambda: self._interrupt.interrupted
-        )
-        began = time.perf_counter()
-        run_in_threads(lambda number, parts: found.append(self._recorder.measure(flat)), 1, is_late=is_late)
-        self._measuring = time.perf_counter() - began
+        """The measures of parameters on the validation set, if there is one."""
+        measures = self._recorder.measure(flat, lambda: self._interrupt.interrupted)
         self.check_interrupt()
 
-        return found[0]
+        return measures
 
     def _call_back(self) -> None:
         """Call who wants to be called after every epoch."""

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Any, Generic, TypeAlias
+from typing import Any, Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fnn.checks import require_arrays
 from fnn.network.params import DT
-from fnn.training.evaluator import Evaluator
+from fnn.training.evaluator import Evaluator, Measures
 from fnn.training.history import History, Record
 from fnn.training.steps import BatchStepper
-
-Measures: TypeAlias = tuple[float, float | None]  # the error, and the accuracy if there is one
 
 
 class Recorder(Generic[DT]):
@@ -47,9 +45,9 @@ class Recorder(Generic[DT]):
         if epochs > (self._seen[-1][0] if self._seen else 0):
             self._seen.append((epochs, self.seconds))
 
-    def measure(self, flat: NDArray[DT]) -> Measures | None:
-        """The measures of parameters; None if there is no validation set."""
-        return None if self._evaluator is None else self._evaluator.measure(flat)
+    def measure(self, flat: NDArray[DT], is_interrupted: Callable[[], bool] = lambda: False) -> Measures | None:
+        """The measures of parameters, of no use if interrupted; None if there is no validation set."""
+        return None if self._evaluator is None else self._evaluator.measure(flat, is_interrupted)
 
     def append(self, measures: Measures | None) -> None:
         """Add those after an epoch to the history."""

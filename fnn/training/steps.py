@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Final, Generic, NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ from fnn.compiler.threads import run_in_threads
 from fnn.data.rows import CaseArrays, expect_no_order
 from fnn.equations.objective import Objective
 from fnn.network.kernels.narrow_plan import is_narrow
-from fnn.network.layout import Layout, cache_aligned, cache_aligned_copy, lanes_of
+from fnn.network.layout import Layout, cache_aligned, lanes_of
 from fnn.network.params import DT, Params, wrap
 from fnn.optimizers.kernels.abi import CASES_PHASE, DESCRIPTOR_SIZE, L1, L2, MASK, MASKED, MAX_STEPS, ROWS_PHASE
 from fnn.optimizers.library import Optimizer, OptimizerState, gradient_descent
@@ -30,11 +29,7 @@ from fnn.training.kernels.narrow.outputs import OUTPUTS_BY_CASES
 from fnn.training.kernels.optimizer_phase import OPTIMIZER_PHASE
 from fnn.training.kernels.regularized_phase import REGULARIZED_PHASE
 
-LONG_CALL: Final = (
-    0.05  # seconds of a call from which on it has a thread of its own: Python heeds signals in the main one
-)
-LONG_STEP: Final = 0.2  # seconds of a step that isn't waited for to its end if somebody interrupts it
-_PATIENCE: Final = 0.1  # seconds in which an interrupted call may end by itself
+LONG_CALL: Final = 0.05  # seconds: longer calls run in a worker thread, so that the main thread can handle signals
 
 
 class Snapshot(NamedTuple):
@@ -89,7 +84,7 @@ class BatchStepper(Generic[DT]):
         self._weights = cache_aligned(self._layout.weights, self._dtype)
         self._weights[:] = 0
         self._earlier = 0 if state is None else state.step  # steps of earlier runs
-        self._asked = 0.0  # when somebody interrupted the run
+        self._interrupted = False
         self._gate = np.zeros(0, np.int64)
         self._known_flat: NDArray[DT] | None = None
         self._set_method(params, plain, state)
@@ -262,7 +257,7 @@ class BatchStepper(Generic[DT]):
 
     def interrupt(self) -> None:
         """End what runs now as soon as can be, after a whole step; a signal handler may call it."""
-        self._asked = time.monotonic()
+        self._interrupted = True
         self._gate[barrier.ASKED : barrier.ASKED + 1] = 1
 
     def run(self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None) -> None:
@@ -276,7 +271,7 @@ class BatchStepper(Generic[DT]):
         if isinstance(rate, plateau):
             optimizer = optimizer.with_rate(Scaled(rate.rate, self._seen[self.epoch].scale))
         last = self._taken + steps
-        while self._taken < last and not self.stopped and not self._asked:
+        while self._taken < last and not self.stopped and not self._interrupted:
             count = min(last - self._taken, MAX_STEPS)
             coefficients = self._coefficients(optimizer, count)
             if len(coefficients) == 1:
@@ -311,31 +306,17 @@ class BatchStepper(Generic[DT]):
             )  # fmt: skip
 
         self._gate = gate
-        if self._asked:  # between the last look and now
+        if self._interrupted:  # between the last look and now
             return
 
         def abandon() -> None:
             gate[barrier.ABANDONED] = 1
 
-        def copied() -> tuple[NDArray[DT], NDArray[Any], NDArray[np.int64], NDArray[np.float64]]:
-            return cache_aligned_copy(w), cache_aligned_copy(state), cursor.copy(), sums.copy()
-
-        is_huge, is_apart = seconds > LONG_STEP * steps, threads == 1 and seconds > LONG_CALL
-        before = copied() if is_huge else None
-        is_done = False
         try:
-            is_done = run_in_threads(part, threads, abandon, self._is_late if is_huge else never if is_apart else None)
-        except BaseException:  # while it waited: the parts go on until they see it
+            run_in_threads(part, threads, abandon, apart=seconds > LONG_CALL)
+        except BaseException:  # perhaps while the parts run on: they end after this step
             gate[barrier.ASKED] = 1
-            before = before or copied()
             raise
-        finally:
-            if before and not is_done:
-                self._weights, self._state, self._cursor, self._sums = before  # the others are still written to
-
-    def _is_late(self) -> bool:
-        """Whether an interrupted call takes too long to end."""
-        return self._asked > 0 and time.monotonic() - self._asked > _PATIENCE
 
     def catch_up(self) -> bool:
         """Bring the cases to where a run that is resumed stands; whether they are those that it had until then."""
@@ -361,11 +342,6 @@ class BatchStepper(Generic[DT]):
             pack_kernel[self._dtype](self._layout.table, flat, packed, self._space[:0], False)
 
         return flat
-
-
-def never() -> bool:
-    """What is asked whether it is late, where it never is."""
-    return False
 
 
 def _history(epochs: int) -> NDArray[np.float64]:

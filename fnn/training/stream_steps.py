@@ -112,7 +112,9 @@ class StreamStepper(BatchStepper[DT]):
         """
         before, began, spent, count = cache_aligned_copy(self._weights), time.perf_counter(), 0.0, 0
         while (
-            count < steps and not (self.stopped or self._asked) and (count == 0 or time.perf_counter() - began < CALL)
+            count < steps
+            and not (self.stopped or self._interrupted)
+            and (count == 0 or time.perf_counter() - began < CALL)
         ):
             found = self._next(interrupt)
             if found is None:

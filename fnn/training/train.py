@@ -112,8 +112,8 @@ def train(
     OSError
         The checkpoint can't be read, or not be written at the start. Later that is a RuntimeWarning.
     TrainingInterrupted
-        Ctrl-C, where it would raise KeyboardInterrupt, which this is: within 0.3 s, after a whole step, with the
-        parameters and history so far, and the checkpoint written.
+        Ctrl-C, where it would raise KeyboardInterrupt, which this is: after the running step, or before that changes
+        anything, with the parameters and history so far, and the checkpoint written.
     TrainingDiverged
         The error or the parameters became NaN or infinite; it carries the last good parameters. The checkpoint stays
         as it was before.
