@@ -23,7 +23,7 @@ class Exactly:
 
 def train_by_exactly(patch: pytest.MonkeyPatch) -> None:
     """From now on ``fnn.train(threads=n)`` runs n threads."""
-    patch.setattr("fnn.training.train.tuner_for", Exactly)
+    patch.setattr("fnn.training.run.tuner_for", Exactly)
 
 
 def train_many_by(patch: pytest.MonkeyPatch, threads: int) -> None:

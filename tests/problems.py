@@ -42,7 +42,11 @@ class Problem:
 
     @property
     def options(self) -> dict[str, Any]:
-        return {"loss": self.loss, "reduction": self.reduction, "weights": self.weights}
+        return {"loss": self.loss, "reduction": self.reduction}
+
+    @property
+    def cases(self) -> fnn.Cases:
+        return fnn.Cases(self.x, self.y, weights=self.weights)
 
     @property
     def measure(self) -> reference.Measure:
@@ -150,7 +154,7 @@ def problems(
 def trained(p: Problem, **options: Any) -> fnn.Run[Any]:
     """A run that doesn't diverge, as one with exponential outputs may: then hypothesis is to draw another problem."""
     try:
-        return fnn.train(p.params, p.x, p.y, **options)
+        return fnn.train(p.params, p.cases, **options)
     except fnn.TrainingDiverged:
         reject()
 

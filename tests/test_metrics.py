@@ -102,6 +102,17 @@ def test_what_hinge_learns_is_measured_as_validation_does(output: fnn.Activation
     assert fnn.accuracy(run.params, x, labels) < run.history.validation_accuracy[-1]
 
 
+def test_cases_and_one_hot_rows_stand_for_labels() -> None:
+    x, labels = np.random.default_rng(0).integers(0, 9, (20, 3), np.uint8), np.arange(20) % 3
+    scaled, one_hot = x.astype(float) * 0.5, fnn.one_hot(labels, 3)
+    for y in (labels, one_hot):
+        cases = fnn.Cases(x, y, weights=np.arange(1, 21), scale=0.5)  # each counts once
+        assert fnn.accuracy(PASS, cases) == fnn.accuracy(PASS, scaled, labels) == fnn.accuracy(PASS, scaled, one_hot)
+        assert fnn.top_k_accuracy(PASS, cases, k=2) == fnn.top_k_accuracy(PASS, scaled, labels, k=2)
+        assert (fnn.confusion_matrix(PASS, cases) == fnn.confusion_matrix(PASS, scaled, labels)).all()
+    assert fnn.r2_score(PASS, fnn.Cases(x, one_hot, scale=0.5)) == fnn.r2_score(PASS, scaled, one_hot)
+
+
 @pytest.mark.parametrize(
     "x, labels, error, message",
     [
@@ -110,7 +121,7 @@ def test_what_hinge_learns_is_measured_as_validation_does(output: fnn.Activation
         ([[1.0, 2.0, 3.0]] * 2, 1, ValueError, "labels: has 1 cases, but x has 2"),
         ([[1.0, 2.0, 3.0]], [3], ValueError, "labels: must be 0 to 2, got 3 in row 0"),
         ([[1.0, 2.0, 3.0]], [1.0], TypeError, "labels: needs integers, got dtype float64"),
-        ([[1.0, 2.0, 3.0]], [[1, 0, 0]], ValueError, r"labels: needs shape \(N,\), got \(1, 3\)"),
+        ([[1.0, 2.0, 3.0]], [[1, 1, 0]], ValueError, r"labels: needs shape \(N,\), got \(1, 3\)"),
         ([[1.0, np.nan, 3.0]], [0], ValueError, "x: NaN or infinity in row 0"),
     ],
 )

@@ -44,8 +44,8 @@ class Cases:
     Raises
     ------
     ValueError, TypeError
-        x, y or weights that aren't real numbers, or differ in the number of cases; a scale out of range. What depends
-        on the network and the loss is checked by the first call that has them: shapes, labels, NaN and infinity.
+        x, y or weights that aren't real numbers; a scale out of range. What depends on the network and the loss is
+        checked by the first call that has them: shapes, labels, NaN and infinity.
 
     Examples
     --------
@@ -79,9 +79,6 @@ class Cases:
         )  # fmt: skip
         for name, value in zip((*_FIELDS, "_converted"), (*fields, {}), strict=True):
             object.__setattr__(self, name, value)
-        for name, array in (("y", self.y), ("weights", self.weights)):
-            if self.x.ndim == 2 and array is not None and array.ndim > 0 and len(array) != len(self.x):
-                raise ValueError(f"{name}: has {len(array)} cases, but x has {len(self.x)}")
 
     def arrays(self, params: Params[DT], loss: Loss) -> CaseArrays[DT]:
         """The cases as kernels take them for such params and this loss, free from faults."""

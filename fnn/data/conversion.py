@@ -149,7 +149,7 @@ def weights_of(array: NDArray[Any], count: int, single: bool) -> NDArray[np.floa
 def require_count(name: str, array: NDArray[Any], count: int) -> None:
     """Raise ValueError if an array has another number of cases than x."""
     if len(array) != count:
-        raise ValueError(f": has {len(array)} cases, but x has {count}")
+        raise ValueError(f"{name}: has {len(array)} cases, but x has {count}")
 
 
 def cast_to(dtype: np.dtype[DT], value: ArrayLike, name: str) -> NDArray[DT]:

@@ -40,8 +40,9 @@ def check_grad(
 
         ∂E/∂w ≈ [8 (E(w + h) − E(w − h)) − (E(w + 2h) − E(w − 2h))] / 12h
 
-    whose own error is of the order h⁴. Each difference is taken relative to the greater of the two derivatives, or to
-    a ten-thousandth of the greatest one of the tree where both are smaller than that.
+    whose own error is of the order h⁴. Each difference is taken relative to the greater of the two derivatives, or
+    where both are smaller to a ten-thousandth of the greatest one of the tree or a millionth of E, whichever is greater:
+    below that the roundings of E hide them.
 
     Parameters
     ----------
@@ -69,20 +70,21 @@ def check_grad(
     step = positive("h", h)
     exact = tree_map(lambda leaf: leaf.astype(np.float64), params)
     options: Options = {"loss": loss, "reduction": reduction, "regularization": regularization}
-    wanted = grad(exact, x, y, **options).flat
-    measured = np.empty_like(wanted)
+    slope, value = grad(exact, x, y, **options).flat, abs(error(exact, x, y, **options))
+    measured = np.empty_like(slope)
 
     def moved(i: int, by: float) -> float:
         flat = np.array(exact.flat)
         flat[i] += by
         return error(wrap(flat, exact._architecture), x, y, **options)
 
-    for i in range(wanted.size):
+    for i in range(slope.size):
         near = moved(i, step) - moved(i, -step)
         far = moved(i, 2 * step) - moved(i, -2 * step)
         measured[i] = (8 * near - far) / (12 * step)
-    scale = np.maximum(np.abs(wanted), np.abs(measured))
-    if scale.max() == 0:
+    scale = np.maximum(np.abs(slope), np.abs(measured))
+    least = max(1e-4 * scale.max(), 1e-6 * value)
+    if least == 0:
         return 0.0
 
-    return float(np.max(np.abs(wanted - measured) / np.maximum(scale, 1e-4 * scale.max())))
+    return float(np.max(np.abs(slope - measured) / np.maximum(scale, least)))

@@ -1,4 +1,4 @@
-"""What bad cases and settings get: a clear error from every function that takes them, and nothing changed."""
+"""Bad cases and settings get a clear error from every function that takes them, and nothing is changed."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ X, Y = np.zeros((4, 3)), np.zeros((4, 2))
 NAN, INF = float("nan"), float("inf")
 
 
-def train(params: Any, x: Any, y: Any, **options: Any) -> Any:
+def train(params: Any, x: Any, y: Any = None, **options: Any) -> Any:
     return fnn.train(params, x, y, **{"eta": 0.1, "epochs": 2, **options})
 
 
@@ -94,8 +94,6 @@ def test_values_beyond_float32() -> None:
     refuses(ValueError, "x: .*beyond float32 in row 1$", fnn.forward, SINGLE, with_value(X, (1, 0), 1e39))
 
 
-NO_NUMBERS = "y: needs real numbers, got dtype object"
-
 BAD_Y = [
     (np.zeros((4, 3)), ValueError, r"y: needs shape \(4, 2\), got \(4, 3\)"),
     (np.zeros((3, 2)), ValueError, r"y: needs shape \(4, 2\), got \(3, 2\)"),
@@ -122,7 +120,12 @@ def test_y(y: Any, error: type[Exception], message: str) -> None:
 
 def test_y_that_is_missing() -> None:
     for call in LEARNERS:
-        refuses(TypeError, "y: needs the targets" if call is train else NO_NUMBERS, call, NETWORK, X, None)
+        refuses(TypeError, "y: needs the targets", call, NETWORK, X, None)
+
+
+def test_y_beside_cases() -> None:
+    for call in LEARNERS:
+        refuses(TypeError, "y: fnn.Cases has its own targets", call, NETWORK, fnn.Cases(X, Y), Y)
 
 
 def test_y_of_a_single_case() -> None:
@@ -236,21 +239,15 @@ BAD_WEIGHTS = [
 @pytest.mark.parametrize("weights, error, message", BAD_WEIGHTS)
 def test_weights(weights: Any, error: type[Exception], message: str) -> None:
     for call in LEARNERS:
-        refuses(error, message, call, NETWORK, X, Y, weights=weights)
+        refuses(error, message, lambda: call(NETWORK, fnn.Cases(X, Y, weights=weights)))
 
 
 def test_the_weight_of_a_single_case() -> None:
+    shape = r"weights: needs one weight a case, shape \(\), got \(1,\)"
     for call in LEARNERS:
-        refuses(
-            ValueError,
-            r"weights: needs one weight a case, shape \(\), got \(1,\)",
-            call,
-            NETWORK,
-            X[0],
-            Y[0],
-            weights=[1],
-        )
-        refuses(ValueError, "weights: must be finite and at least 0, got -1.0$", call, NETWORK, X[0], Y[0], weights=-1)
+        refuses(ValueError, shape, call, NETWORK, fnn.Cases(X[0], Y[0], weights=[1]))
+        least = "weights: must be finite and at least 0, got -1.0$"
+        refuses(ValueError, least, call, NETWORK, fnn.Cases(X[0], Y[0], weights=-1))
 
 
 NOT_PARAMS = [
@@ -370,7 +367,7 @@ def test_large_seeds_work_or_are_refused_by_name(seed: int) -> None:
 def test_validation(validation: Any) -> None:
     refuses(
         TypeError,
-        r"validation: needs a tuple \(x, y\), or which part of the cases, got",
+        r"validation: needs fnn.Cases or a tuple \(x, y\), or the fraction of the cases, got",
         train,
         NETWORK,
         X,
@@ -379,21 +376,36 @@ def test_validation(validation: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("callback", [3, "print", [print]])
-def test_callback(callback: Any) -> None:
-    refuses(TypeError, "callback: needs a function, got ", train, NETWORK, X, Y, callback=callback)
+@pytest.mark.parametrize(
+    "callbacks, message",
+    [
+        (3, "callbacks: needs a sequence such as .fnn.each_epoch"),
+        (fnn.progress(False), "callbacks: needs a sequence such as .fnn.each_epoch"),
+        ([print], r"callbacks\[0\]: needs fnn.each_epoch\(f\), fnn.each_steps\(k, f\) or fnn.progress\(\), got"),
+        ([fnn.progress(False), "each"], r"callbacks\[1\]: needs fnn.each_epoch"),
+    ],
+)
+def test_callbacks(callbacks: Any, message: str) -> None:
+    refuses(TypeError, message, train, NETWORK, X, Y, callbacks=callbacks)
 
 
-@pytest.mark.parametrize("progress", ["no", 0, 1.0, []])
-def test_progress(progress: Any) -> None:
-    refuses(TypeError, "progress: must be True, False or None, got ", train, NETWORK, X, Y, progress=progress)
+@pytest.mark.parametrize("function", [3, "print", [print]])
+def test_functions_of_callbacks(function: Any) -> None:
+    refuses(TypeError, "each_epoch: needs a function, got ", fnn.each_epoch, function)
+    refuses(TypeError, "each_steps: needs a function after k, got ", fnn.each_steps, 1, function)
+
+
+@pytest.mark.parametrize("shown", ["no", 0, 1.0, []])
+def test_progress(shown: Any) -> None:
+    refuses(TypeError, "shown: needs True or False, got ", fnn.progress, shown)
 
 
 def test_what_is_wrong_is_said_before_any_work_and_before_any_callback() -> None:
     called: list[int] = []
-    for options in ({"epochs": -1}, {"validation": (X, Y[:3])}, {"threads": 0}, {"weights": [1]}, {"seed": -1}):
-        with pytest.raises(ValueError):  # noqa: PT011  # which one is tested above
-            train(NETWORK, X, Y, callback=lambda epoch, *_: called.append(epoch), **options)
+    watch = [fnn.each_epoch(lambda epoch, params, record: called.append(epoch))]
+    for options in ({"epochs": -1}, {"validation": (X, Y[:3])}, {"threads": 0}, {"seed": -1}):
+        with pytest.raises(ValueError, match=f"{next(iter(options))}.*: "):
+            train(NETWORK, X, Y, callbacks=watch, **options)
     assert not called
 
 

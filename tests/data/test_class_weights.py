@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,14 @@ Z = np.array([[0.2, -1.0, 0.5], [1.5, 0.3, -0.7]])
 CLASSES: fnn.Params[np.float64] = fnn.Params({"W1": np.eye(3), "b1": np.zeros(3)}, hidden=(), output=fnn.softmax)
 
 
+def train(params: Any, cases: fnn.Cases, **options: Any) -> Any:
+    return fnn.train(params, cases, eta=0.1, epochs=1, **options)
+
+
 def test_what_torch_gives() -> None:
     # cross_entropy(z, [2, 0], weight=[2, 1, ½], reduction="mean"): the sum is divided by ½ + 2.
-    options: dict[str, Any] = {"loss": fnn.cross_entropy, "reduction": "mean", "class_weights": [2, 1, 0.5]}
-    t = fnn.backprop(CLASSES, Z, [2, 0], **options)
+    cases = fnn.Cases(Z, [2, 0], class_weights=[2, 1, 0.5])
+    t = fnn.backprop(CLASSES, cases, loss=fnn.cross_entropy, reduction="mean")
 
     assert t.error == pytest.approx(0.4109956067087791, rel=1e-14)
     wanted = [
@@ -44,10 +49,10 @@ def test_every_loss(loss: fnn.Loss, reduction: Any) -> None:
     wanted = fnn.value_and_grad(p.params, fnn.Cases(p.x, dense, weights=p.weights * K[labels]), **common)
 
     for y in (labels, dense) if loss.targets.labels else (dense,):
-        options = {**common, "weights": p.weights, "class_weights": K}
-        assert fnn.value_and_grad(p.params, p.x, y, **options) == wanted
-        assert fnn.error(p.params, p.x, y, **options) == wanted[0]
-        assert fnn.backprop(p.params, p.x, y, **options).grads == wanted[1] == fnn.grad(p.params, p.x, y, **options)
+        cases = fnn.Cases(p.x, y, weights=p.weights, class_weights=K)
+        assert fnn.value_and_grad(p.params, cases, **common) == wanted
+        assert fnn.error(p.params, cases, **common) == wanted[0]
+        assert fnn.backprop(p.params, cases, **common).grads == wanted[1] == fnn.grad(p.params, cases, **common)
     alone = fnn.grad(p.params, fnn.Cases(p.x, dense, class_weights=K), **common)
     assert alone == fnn.grad(p.params, fnn.Cases(p.x, dense, weights=K[labels]), **common)
 
@@ -99,10 +104,11 @@ def test_a_single_unit_has_two_classes(loss: fnn.Loss, output: fnn.Activation) -
 
 
 def test_a_class_may_weigh_nothing() -> None:
-    options: dict[str, Any] = {"loss": fnn.cross_entropy, "reduction": "mean", "class_weights": [0, 1, 1]}
-    assert fnn.error(CLASSES, Z, [2, 0], **options) == fnn.error(CLASSES, Z[:1], [2], loss=fnn.cross_entropy)
+    options: dict[str, Any] = {"loss": fnn.cross_entropy, "reduction": "mean"}
+    some, none = (fnn.Cases(Z, labels, class_weights=[0, 1, 1]) for labels in ([2, 0], [0, 0]))
+    assert fnn.error(CLASSES, some, **options) == fnn.error(CLASSES, Z[:1], [2], loss=fnn.cross_entropy)
     with pytest.raises(ValueError, match="weights: their sum must be above 0"):
-        fnn.error(CLASSES, Z, [0, 0], **options)
+        fnn.error(CLASSES, none, **options)
 
 
 def test_check_grad_takes_them() -> None:
@@ -123,17 +129,10 @@ def test_check_grad_takes_them() -> None:
     ],
 )
 def test_bad_weights(k: Any, error: type[Exception], message: str) -> None:
-    for call in (fnn.error, fnn.grad, fnn.value_and_grad, fnn.backprop):
+    calls: list[Callable[..., Any]] = [fnn.error, fnn.grad, fnn.value_and_grad, fnn.backprop, train]
+    for call in calls:
         with pytest.raises(error, match=message):
-            call(CLASSES, Z, [2, 0], loss=fnn.cross_entropy, weights=[1.0, 1e10], class_weights=k)
-    with pytest.raises(error, match=message):
-        fnn.train(
-            CLASSES,
-            fnn.Cases(Z, [2, 0], weights=[1.0, 1e10], class_weights=k),
-            loss=fnn.cross_entropy,
-            eta=0.1,
-            epochs=1,
-        )
+            call(CLASSES, fnn.Cases(Z, [2, 0], weights=[1.0, 1e10], class_weights=k), loss=fnn.cross_entropy)
 
 
 def test_targets_must_name_classes() -> None:

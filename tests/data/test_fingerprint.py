@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fnn
-from fnn.data.cases import batch_of
 from fnn.data.fingerprint import fingerprint, fingerprints
 
 LARGE = np.random.default_rng(0).normal(size=(3000, 7))  # of several pieces
@@ -40,9 +39,9 @@ def test_others_have_others() -> None:
 def test_of_cases() -> None:
     params = fnn.init((7, 3), hidden=(), output=fnn.softmax, seed=1)
     labels, weights = np.arange(3000) % 3, np.linspace(1, 2, 3000)
-    found = fingerprints(batch_of(params, LARGE, labels, weights, fnn.cross_entropy))
+    found = fingerprints(fnn.Cases(LARGE, labels, weights=weights).arrays(params, fnn.cross_entropy))
 
     assert found == {
         "x": fingerprint(LARGE), "y": fingerprint(labels), "weights": fingerprint(weights)
     }  # fmt: skip
-    assert fingerprints(batch_of(params, LARGE, labels, None, fnn.cross_entropy))["weights"] == "None"
+    assert fingerprints(fnn.Cases(LARGE, labels).arrays(params, fnn.cross_entropy))["weights"] == "None"

@@ -142,19 +142,26 @@ def test_bits_are_those_of_a_cast_copy(call: Call, batch_size: int | None, weigh
     plain = cast(params.dtype, x, scale)
     plain_y = y.astype(np.int64) if y.ndim == 1 else cast(params.dtype, y)
     weights: dict[str, Any] = {"weights": np.linspace(1, 2, len(x)), "class_weights": [0.5, 1, 2]} if weighs else {}
-    options: dict[str, Any] = {"loss": fnn.cross_entropy, "reduction": "mean", **weights}
+    options: dict[str, Any] = {"loss": fnn.cross_entropy, "reduction": "mean"}
     training: dict[str, Any] = {"eta": 1e-3, "epochs": 2, "batch_size": batch_size, **options}
 
+    cases = fnn.Cases(plain, plain_y, **weights)
     wanted = [
-        outcome(fnn.train, params, plain, plain_y, validation=(plain, plain_y), **training),
-        outcome(fnn.value_and_grad, params, plain, plain_y, **options),
+        outcome(fnn.train, params, cases, validation=fnn.Cases(plain, plain_y), **training),
+        outcome(fnn.value_and_grad, params, cases, **options),
         outcome(fnn.forward, params, plain),
     ]
     with pytest.MonkeyPatch.context() as patch:
         as_it_is(patch)
         found = [
-            outcome(fnn.train, params, x, y, scale=scale, validation=(x, y), **training),
-            outcome(fnn.value_and_grad, params, x, y, scale=scale, **options),
+            outcome(
+                fnn.train,
+                params,
+                fnn.Cases(x, y, scale=scale, **weights),
+                validation=fnn.Cases(x, y, scale=scale),
+                **training,
+            ),  # fmt: skip
+            outcome(fnn.value_and_grad, params, fnn.Cases(x, y, scale=scale, **weights), **options),
             outcome(fnn.forward, params, x, scale=scale),
         ]
 
@@ -194,10 +201,17 @@ def test_no_copy_of_the_whole_is_made(how: str, tmp_path: Path) -> None:
     labels = random.integers(0, CLASSES, 40_000)
     x = AS_THEY_ARE[how](random.integers(0, 256, (40_000, WIDE), np.uint8), tmp_path)
     y, params = fnn.one_hot(labels, CLASSES, dtype=np.float32), wide_params()
-    options: dict[str, Any] = {"loss": fnn.cross_entropy, "scale": 1 / 255, "reduction": "mean"}
+    options: dict[str, Any] = {"loss": fnn.cross_entropy, "reduction": "mean"}
+
+    def cases(**weights: Any) -> fnn.Cases:
+        return fnn.Cases(x, y, scale=1 / 255, **weights)
+
     calls: dict[str, Callable[[], object]] = {
-        "train": lambda: fnn.train(params, fnn.Cases(x, y, weights=np.ones(len(x)), class_weights=np.ones(CLASSES)), eta=0.1, epochs=1, batch_size=100, validation=(x, y), **options),
-        "grad": lambda: fnn.grad(params, fnn.Cases(x, y, class_weights=np.ones(CLASSES)), **options),
+        "train": lambda: fnn.train(
+            params, cases(weights=np.ones(len(x)), class_weights=np.ones(CLASSES)), eta=0.1, epochs=1, batch_size=100,
+            validation=cases(), **options,
+        ),
+        "grad": lambda: fnn.grad(params, cases(class_weights=np.ones(CLASSES)), **options),
         "forward": lambda: fnn.forward(params, x, scale=1 / 255),
         "accuracy": lambda: fnn.accuracy(params, fnn.Cases(x, labels, scale=1 / 255)),
     }  # fmt: skip
@@ -238,11 +252,11 @@ def test_faults_are_told_as_for_a_copy(kind: str) -> None:
                 weights[row] = random.choice([-1, np.nan, np.inf])
             elif worse == 4:
                 weights[:] = 0
-        options: dict[str, Any] = {"eta": 1e-3, "epochs": 1, "loss": fnn.cross_entropy, "weights": weights}
-        wanted = bits(outcome(fnn.train, params, x, y, **options))
+        options: dict[str, Any] = {"eta": 1e-3, "epochs": 1, "loss": fnn.cross_entropy}
+        wanted = bits(outcome(fnn.train, params, fnn.Cases(x, y, weights=weights), **options))
         with pytest.MonkeyPatch.context() as patch:
             as_it_is(patch)
-            assert bits(outcome(fnn.train, params, x, y, **options)) == wanted
+            assert bits(outcome(fnn.train, params, fnn.Cases(x, y, weights=weights), **options)) == wanted
 
 
 def test_a_number_that_scale_makes_infinite_is_refused() -> None:

@@ -99,9 +99,9 @@ def compare(p: Problem, seed: int) -> None:
     its_grads, its = jax.vjp(lambda w, x: forward(p, w, x), leaves, x)[1](jnp.asarray(u))
     close(inputs, its)
     close(grads.flat, flat(its_grads, p))
-    close(fnn.input_grad(p.params, p.x, p.y, **p.options), jax.grad(lambda x: error(p, leaves, x))(x))
+    close(fnn.input_grad(p.params, p.cases, **p.options), jax.grad(lambda x: error(p, leaves, x))(x))
     _, its = jax.jvp(jax.grad(lambda w: error(p, w, x)), (leaves,), (direction,))
-    close(fnn.hvp(p.params, p.x, p.y, v=v, **p.options).flat, flat(its, p))
+    close(fnn.hvp(p.params, p.cases, v=v, **p.options).flat, flat(its, p))
 
 
 def flat(leaves: Leaves, p: Problem) -> Array:

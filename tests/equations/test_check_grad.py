@@ -29,7 +29,8 @@ def test_activations_by_losses_by_depths(
 @given(problems(counts=(1, 2, 3, 5), dtypes=(np.float64,), widest=5, margin=MARGIN))
 @settings(deadline=None, max_examples=100)
 def test_networks_of_all_kinds(p: Problem) -> None:
-    assert fnn.check_grad(p.params, p.x, p.y, **p.options, h=H) <= 1e-7
+    # The differences are off by h⁴ times a fifth derivative, which may be large: a quarter of h makes it 256 times less.
+    assert min(fnn.check_grad(p.params, p.cases, **p.options, h=h) for h in (H, H / 4)) <= 1e-7
 
 
 @pytest.mark.parametrize("count", [64, 65, 256, 257, 513, 600])
@@ -42,7 +43,7 @@ def test_large_batches(loss: fnn.Loss, output: fnn.Activation, count: int) -> No
 
     for reduction in ("sum", "mean"):
         options = {**p.options, "reduction": reduction}
-        assert fnn.check_grad(p.params, p.x, p.y, **options, h=H) <= 1e-7
+        assert fnn.check_grad(p.params, p.cases, **options, h=H) <= 1e-7
 
 
 @pytest.mark.parametrize("factor", [1 + 1e-5, -1.0, 0.0])

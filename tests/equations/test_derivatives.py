@@ -156,8 +156,8 @@ def test_jvp_and_vjp_are_adjoint(p: Problem, seed: int) -> None:
 @given(problems(counts=(1, 2, 7, 65, 300)))
 @settings(deadline=None, max_examples=80)
 def test_input_grad(p: Problem) -> None:
-    t = fnn.backprop(p.params, p.x, p.y, **p.options)
-    found = fnn.input_grad(p.params, p.x, p.y, **p.options)
+    t = fnn.backprop(p.params, p.cases, **p.options)
+    found = fnn.input_grad(p.params, p.cases, **p.options)
 
     assert found.dtype == p.params.dtype
     assert found.tobytes() == t.dE_da[0].tobytes()
@@ -166,12 +166,12 @@ def test_input_grad(p: Problem) -> None:
 @given(problems(counts=SMALL, widest=8))
 @settings(deadline=None, max_examples=60)
 def test_input_grad_is_a_vjp_of_the_slope_of_the_loss(p: Problem) -> None:
-    t, last = fnn.backprop(p.params, p.x, p.y, **p.options), len(p.params.activations)
+    t, last = fnn.backprop(p.params, p.cases, **p.options), len(p.params.activations)
     if not np.isfinite(t.dE_da[last]).all():
         return
     grads, inputs = fnn.vjp(p.params, p.x, t.dE_da[last])
     if p.loss.kernel is None or not p.loss.kernel.is_direct:
-        assert inputs.tobytes() == fnn.input_grad(p.params, p.x, p.y, **p.options).tobytes()
+        assert inputs.tobytes() == fnn.input_grad(p.params, p.cases, **p.options).tobytes()
         assert grads == t.grads
 
 
@@ -185,7 +185,7 @@ def test_hvp(loss: fnn.Loss, output: fnn.Activation, depth: int) -> None:
             margin=1e-3,
         )  # fmt: skip
         v, *_ = directions(p)
-        found, slope = fnn.hvp(p.params, p.x, p.y, v=v, **p.options), np.abs(p.wanted.delta[depth]).max()
+        found, slope = fnn.hvp(p.params, p.cases, v=v, **p.options), np.abs(p.wanted.delta[depth]).max()
         near(found.flat, bent(p, v), float(slope))
         assert (found.sizes, found.activations) == (p.params.sizes, p.params.activations)
 
@@ -204,11 +204,15 @@ def test_hvp_in_float32(loss: fnn.Loss, output: fnn.Activation) -> None:
     p = problem(5, (4, 9, 3), (fnn.gelu,), output, loss, 40, dtype=np.float32, margin=1e-3)
     exact = fnn.tree_map(lambda leaf: leaf.astype(np.float64), p.params)
     v, *_ = directions(p)
-    wanted = fnn.hvp(exact, p.x, p.dense, v=v, **p.options)
+    wanted = fnn.hvp(exact, fnn.Cases(p.x, p.dense, weights=p.weights), v=v, **p.options)
 
-    found = fnn.hvp(p.params, p.x, p.y, v=v, **p.options)
+    found = fnn.hvp(p.params, p.cases, v=v, **p.options)
     assert found.dtype == np.float32
-    near(found.flat, wanted.flat, float(np.abs(fnn.grad(exact, p.x, p.dense, **p.options).flat).max()))
+    near(
+        found.flat,
+        wanted.flat,
+        float(np.abs(fnn.grad(exact, fnn.Cases(p.x, p.dense, weights=p.weights), **p.options).flat).max()),
+    )
 
 
 @given(problems(counts=SMALL, dtypes=(np.float64,), widest=8), st.floats(-3, 3), st.floats(-3, 3))
@@ -217,8 +221,8 @@ def test_hvp_is_symmetric_and_linear(p: Problem, s: float, t: float) -> None:
     if p.loss is CAUCHY:
         return
     (v, *_), (w, *_) = directions(p, 1), directions(p, 2)
-    h_v, h_w = (fnn.hvp(p.params, p.x, p.y, v=d, **p.options).flat for d in (v, w))
-    both = fnn.hvp(p.params, p.x, p.y, v=p.params.with_flat(s * v.flat + t * w.flat), **p.options).flat
+    h_v, h_w = (fnn.hvp(p.params, p.cases, v=d, **p.options).flat for d in (v, w))
+    both = fnn.hvp(p.params, p.cases, v=p.params.with_flat(s * v.flat + t * w.flat), **p.options).flat
     # Softmax brings equal slopes to nothing, but for roundings of them.
     size = float(np.abs(h_v).sum() + np.abs(h_w).sum() + np.abs(p.wanted.dE_da[len(p.params.sizes) - 1]).sum())
 

@@ -51,7 +51,7 @@ def size_of_summands(p: Problem) -> dict[tuple[str, int], Any]:
 @given(problems())
 @settings(deadline=None, max_examples=200)
 def test_every_quantity(p: Problem) -> None:
-    t, wanted, summands = fnn.backprop(p.params, p.x, p.y, **p.options), p.wanted, size_of_summands(p)
+    t, wanted, summands = fnn.backprop(p.params, p.cases, **p.options), p.wanted, size_of_summands(p)
 
     assert list(t.z) == list(t.delta) == list(range(1, len(p.params.sizes)))
     assert list(t.a) == list(t.dE_da) == list(range(len(p.params.sizes)))
@@ -77,12 +77,12 @@ def test_every_quantity(p: Problem) -> None:
 @given(problems())
 @settings(deadline=None, max_examples=150)
 def test_all_functions_give_the_same_bits(p: Problem) -> None:
-    t = fnn.backprop(p.params, p.x, p.y, **p.options)
-    value, grads = fnn.value_and_grad(p.params, p.x, p.y, **p.options)
+    t = fnn.backprop(p.params, p.cases, **p.options)
+    value, grads = fnn.value_and_grad(p.params, p.cases, **p.options)
 
     assert t.grads.flat.tobytes() == grads.flat.tobytes()
-    assert fnn.grad(p.params, p.x, p.y, **p.options).flat.tobytes() == grads.flat.tobytes()
-    assert t.error == value == fnn.error(p.params, p.x, p.y, **p.options)
+    assert fnn.grad(p.params, p.cases, **p.options).flat.tobytes() == grads.flat.tobytes()
+    assert t.error == value == fnn.error(p.params, p.cases, **p.options)
     assert t.a[len(p.params.activations)].tobytes() == fnn.forward(p.params, p.x).tobytes()
 
 
@@ -91,7 +91,7 @@ def test_all_functions_give_the_same_bits(p: Problem) -> None:
 def test_a_case_gives_the_same_bits_alone_and_in_any_batch(p: Problem, pick: int) -> None:
     row = pick % len(p.x)
     sums = Problem(p.params, p.x, p.y, p.dense, p.loss, "sum", p.weights)
-    batch, alone = (fnn.backprop(q.params, q.x, q.y, **q.options) for q in (sums, sums.rows(row)))
+    batch, alone = (fnn.backprop(q.params, q.cases, **q.options) for q in (sums, sums.rows(row)))
 
     for layer, delta in batch.delta.items():
         assert alone.delta[layer].shape == delta.shape[1:]
@@ -107,8 +107,8 @@ def test_a_case_gives_the_same_bits_alone_and_in_any_batch(p: Problem, pick: int
 @settings(deadline=None, max_examples=60)
 def test_the_gradient_of_a_batch_is_the_sum_of_its_cases(p: Problem) -> None:
     sums = Problem(p.params, p.x, p.y, p.dense, p.loss, "sum", p.weights)
-    each = np.array([fnn.grad(q.params, q.x, q.y, **q.options).flat for q in map(sums.rows, range(len(p.x)))])
-    whole = fnn.grad(p.params, p.x, p.y, **sums.options).flat
+    each = np.array([fnn.grad(q.params, q.cases, **q.options).flat for q in map(sums.rows, range(len(p.x)))])
+    whole = fnn.grad(p.params, p.cases, **sums.options).flat
 
     assert_near(whole, each.sum(axis=0), np.abs(each).sum(axis=0).max() + 1e-30)
 
@@ -193,7 +193,7 @@ def test_params_set_the_dtype(dtype: type[Any]) -> None:
 @given(problems(counts=(3,)))
 @settings(deadline=None, max_examples=40)
 def test_update(p: Problem) -> None:
-    grads = fnn.grad(p.params, p.x, p.y, **p.options)
+    grads = fnn.grad(p.params, p.cases, **p.options)
     after = fnn.update(p.params, grads, 0.3)
 
     wanted = p.params.flat.astype(float) - 0.3 * grads.flat.astype(float)

@@ -359,9 +359,9 @@ def test_training_gets_somewhere_and_threads_change_no_bit(loss: fnn.Loss, outpu
     for dtype in (np.float64, np.float32):
         p = problem(4, (3, 8, 3), (fnn.tanh,), output, loss, 150, dtype=dtype, weighted=True)
         options: dict[str, Any] = {
-            "eta": 0.05, "epochs": 20, "batch_size": 40, "reduction": "mean", "loss": loss, "weights": p.weights
+            "eta": 0.05, "epochs": 20, "batch_size": 40, "reduction": "mean", "loss": loss
         }  # fmt: skip
-        runs = [fnn.train(p.params, p.x, p.y, **options, threads=threads) for threads in (1, 2, 3, 4)]
+        runs = [fnn.train(p.params, p.cases, **options, threads=threads) for threads in (1, 2, 3, 4)]
         before = fnn.error(p.params, p.x, p.y, loss=loss)
         assert fnn.error(runs[0].params, p.x, p.y, loss=loss) < 0.998 * before
         for run in runs[1:]:

@@ -208,7 +208,7 @@ def steps(
     for epoch in range(epochs):
         for rows in reference.batches(len(p.x), batch_size, seed, epoch):
             q = p.rows(rows)
-            params, state = optimizer.update(params, fnn.grad(params, q.x, q.y, **q.options), state)
+            params, state = optimizer.update(params, fnn.grad(params, q.cases, **q.options), state)
 
     return params, state
 
@@ -275,7 +275,7 @@ def test_the_bits_do_not_depend_on_threads_nor_on_how_the_run_is_cut(
     with pytest.MonkeyPatch.context() as patch:
         train_by_exactly(patch)
         runs = [fnn.train(p.params, p.x, p.y, threads=threads, **options) for threads in (2, 3, 4)]
-        patch.setattr("fnn.training.train.tuner_for", AnyPace)
+        patch.setattr("fnn.training.run.tuner_for", AnyPace)
         runs += [fnn.train(p.params, p.x, p.y, **options) for _ in range(2)]
     for run in runs:
         assert run.params == wanted.params

@@ -47,7 +47,7 @@ def restrained(p: Problem, optimizer: Optimizer, *, epochs: int, batch_size: int
     for epoch in range(epochs):
         for rows in reference.batches(len(p.x), batch_size, 0, epoch):
             q, w = p.rows(rows), params.flat
-            g = fnn.grad(params, q.x, q.y, **q.options).flat
+            g = fnn.grad(params, q.cases, **q.options).flat
             g = (g + weight * (r["l2"] * w + r["l1"] * np.sign(w))) * there
             g = np.clip(g, -r["clip"], r["clip"])
             g = g * min(1, r["clip_norm"] / max(np.linalg.norm(g), 1e-300))
@@ -78,18 +78,18 @@ def test_by_the_formulas(optimizer: Optimizer, restraints: dict[str, Any]) -> No
     p = some_problem(23)
     size = 23 if optimizer.needs_all_cases else 7
     options = {"epochs": 5, "batch_size": size, **with_masks(restraints, p.params)}
-    run = fnn.train(p.params, p.x, p.y, optimizer=optimizer, **options, **p.options)
+    run = fnn.train(p.params, p.cases, optimizer=optimizer, **options, **p.options)
     wanted = restrained(p, optimizer, **options)
 
     assert_allclose(run.params.flat, wanted.flat, rtol=1e-10, atol=1e-13)
-    assert run.params != fnn.train(p.params, p.x, p.y, optimizer=optimizer, epochs=5, batch_size=size, **p.options)
+    assert run.params != fnn.train(p.params, p.cases, optimizer=optimizer, epochs=5, batch_size=size, **p.options)
 
 
 def test_batches_that_are_larger_than_the_workspace() -> None:
     p = some_problem(1200)
     for restraints in (TOGETHER, {"l2": 0.3}):
         options = {"epochs": 3, "batch_size": 700, **with_masks(restraints, p.params)}
-        run = fnn.train(p.params, p.x, p.y, eta=0.1, **options, **p.options)
+        run = fnn.train(p.params, p.cases, eta=0.1, **options, **p.options)
         wanted = restrained(p, fnn.gradient_descent(0.1), **options)
 
         assert_allclose(run.params.flat, wanted.flat, rtol=1e-10, atol=1e-13)
@@ -204,9 +204,9 @@ def test_the_penalty_by_central_differences(dtype: type[Any]) -> None:
 def test_training_goes_down_the_error_and_the_penalty() -> None:
     p = some_problem(15)
     run = fnn.train(
-        p.params, p.x, p.y, eta=0.2, epochs=1, regularization=fnn.Regularization(l2=0.3, l1=0.1), **p.options
+        p.params, p.cases, eta=0.2, epochs=1, regularization=fnn.Regularization(l2=0.3, l1=0.1), **p.options
     )
-    slope = fnn.grad(p.params, p.x, p.y, **p.options).flat + fnn.penalty(p.params, l2=0.3, l1=0.1)[1].flat
+    slope = fnn.grad(p.params, p.cases, **p.options).flat + fnn.penalty(p.params, l2=0.3, l1=0.1)[1].flat
 
     assert_allclose(run.params.flat, p.params.flat - 0.2 * slope, rtol=1e-12)
 
@@ -250,7 +250,7 @@ def test_the_bits_do_not_depend_on_threads_nor_on_how_the_run_is_cut(
     with pytest.MonkeyPatch.context() as patch:
         train_by_exactly(patch)
         runs = [fnn.train(p.params, p.x, p.y, threads=threads, **options) for threads in (2, 3, 4)]
-        patch.setattr("fnn.training.train.tuner_for", AnyPace)
+        patch.setattr("fnn.training.run.tuner_for", AnyPace)
         runs.append(fnn.train(p.params, p.x, p.y, **options))
     for run in runs:
         assert run.params == wanted.params

@@ -251,7 +251,7 @@ def test_a_call_fits_in_the_time_that_is_left(
         pace.now += count
 
     monkeypatch.setattr("fnn.training.recorder.time", pace)
-    monkeypatch.setattr("fnn.training.train.tuner_for", lambda work, threads: pace)
+    monkeypatch.setattr("fnn.training.run.tuner_for", lambda work, threads: pace)
     monkeypatch.setattr(BatchStepper, "run", running)
     run = train(epochs=100, batch_size=4, stopping=fnn.Stopping(seconds=limit))
 

@@ -26,7 +26,7 @@ def steps(p: Problem, *, eta: float, epochs: int, batch_size: int | None, seed: 
     for epoch in range(epochs):
         for rows in reference.batches(len(p.x), batch_size, seed, epoch):
             q = p.rows(rows)
-            params = fnn.update(params, fnn.grad(params, q.x, q.y, **q.options), eta)
+            params = fnn.update(params, fnn.grad(params, q.cases, **q.options), eta)
 
     return params
 
@@ -34,8 +34,8 @@ def steps(p: Problem, *, eta: float, epochs: int, batch_size: int | None, seed: 
 @given(problems(counts=FEW))
 @settings(deadline=None, max_examples=100)
 def test_one_step_is_update_of_grad_to_the_bit(p: Problem) -> None:
-    run = fnn.train(p.params, p.x, p.y, eta=0.1, epochs=1, **p.options)
-    wanted = fnn.update(p.params, fnn.grad(p.params, p.x, p.y, **p.options), 0.1)
+    run = fnn.train(p.params, p.cases, eta=0.1, epochs=1, **p.options)
+    wanted = fnn.update(p.params, fnn.grad(p.params, p.cases, **p.options), 0.1)
 
     assert run.params.flat.tobytes() == wanted.flat.tobytes()
     assert (run.params.sizes, run.params.activations) == (p.params.sizes, p.params.activations)
@@ -66,7 +66,7 @@ def test_cases_that_are_fetched_ahead(monkeypatch: pytest.MonkeyPatch, layout: s
     train_by_exactly(monkeypatch)
 
     for threads in (1, 3):
-        run = fnn.train(p.params, p.x, p.y, threads=threads, **options, **p.options)
+        run = fnn.train(p.params, p.cases, threads=threads, **options, **p.options)
         assert run.params.flat.tobytes() == wanted
 
 
@@ -80,7 +80,7 @@ def test_epochs_of_batches_by_the_oracle(p: Problem, batch_size: int | None, see
             weights=p.weights, **options,
         )  # fmt: skip
     try:
-        run = fnn.train(p.params, p.x, p.y, **options, **p.options)
+        run = fnn.train(p.params, p.cases, **options, **p.options)
     except fnn.TrainingDiverged:  # as exponential outputs may, but then the oracle does, too
         assert not np.max(np.abs(errors)) < 1e20
         return
@@ -187,7 +187,7 @@ def test_the_bits_do_not_depend_on_how_the_run_is_cut(p: Problem, batch_size: in
         def observe(self, steps: int, threads: int, seconds: float) -> None: ...
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fnn.training.train.tuner_for", AnyPace)
+        patch.setattr("fnn.training.run.tuner_for", AnyPace)
         run = fnn.train(p.params, p.x, p.y, **options)
 
     assert run.params.flat.tobytes() == wanted.params.flat.tobytes()

@@ -28,7 +28,7 @@ def by(narrow: bool, p: Problem, **options: Any) -> fnn.Run[Any] | fnn.TrainingD
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fnn.training.steps.is_narrow", lambda *_: narrow)
         try:
-            return fnn.train(p.params, p.x, p.y, **options, **p.options)
+            return fnn.train(p.params, p.cases, **options, **p.options)
         except fnn.TrainingDiverged as diverged:
             return diverged
 
