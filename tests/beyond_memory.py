@@ -49,23 +49,23 @@ def anonymous() -> int:
     return int(status["RssAnon"].split()[0]) * 1024
 
 
-def windows(path: Path, rows: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+def windows(path: Path, rows: int) -> Iterator[fnn.Cases]:
     """Batches, one after the other."""
     labels = labels_of(rows)
     with path.open("rb") as file:
         for top in range(0, rows, BATCH):
             x = np.fromfile(file, np.uint8, BATCH * UNITS)
-            yield x.reshape(-1, UNITS), labels[top : top + BATCH]
+            yield fnn.Cases(x.reshape(-1, UNITS), labels[top : top + BATCH], scale=1 / 255)
 
 
 def train(how: str, path: Path, rows: int) -> fnn.Params[np.float32]:
     params = fnn.init((UNITS, 2, 1), seed=1, dtype=np.float32)
-    options: dict[str, Any] = {"eta": 0.1, "epochs": 1, "loss": fnn.cross_entropy, "scale": 1 / 255, "threads": 1}
+    options: dict[str, Any] = {"eta": 0.1, "epochs": 1, "loss": fnn.cross_entropy, "threads": 1}
     if how == "stream":
         return fnn.train(params, windows(path, rows), **options).params
     x = np.memmap(path, np.uint8, "r", shape=(rows, UNITS))
 
-    return fnn.train(params, x, labels_of(rows), batch_size=BATCH, **options).params
+    return fnn.train(params, fnn.Cases(x, labels_of(rows), scale=1 / 255), batch_size=BATCH, **options).params
 
 
 def main() -> None:

@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fnn
-from fnn.training.train import Task
+from fnn.training.callbacks import EachEpoch
+from fnn.training.task import Task
 from tests.paces import train_many_by
 
 RNG = np.random.default_rng(0)
@@ -42,6 +43,15 @@ def networks(*middles: int, dtype: Any = np.float64) -> list[fnn.Params[Any]]:
 
 
 @st.composite
+def cases(draw: st.DrawFn) -> fnn.Cases:
+    """Some of the cases; weights of classes need targets that name one."""
+    count, k = draw(st.sampled_from([40, 7])), draw(st.none() | st.just([1.0, 2.0]))
+    y = Y if k is None else np.eye(2)[RNG.integers(0, 2, 40)]
+
+    return fnn.Cases(X[:count], y[:count], class_weights=k, scale=draw(st.sampled_from([1.0, 0.5])))
+
+
+@st.composite
 def ensembles(draw: st.DrawFn) -> tuple[list[fnn.Params[Any]], dict[str, list[Any]]]:
     """Some networks, and what `train` is to get for each."""
     count = draw(st.integers(1, 6))
@@ -50,28 +60,21 @@ def ensembles(draw: st.DrawFn) -> tuple[list[fnn.Params[Any]], dict[str, list[An
     params: list[fnn.Params[Any]] = [
         fnn.init((3, *middle, 2), seed=len(middle), dtype=dtype) for middle, dtype in zip(sizes, dtypes, strict=True)
     ]
-    cases = [draw(st.sampled_from([40, 7])) for _ in params]
     options: dict[str, st.SearchStrategy[Any]] = {
         "optimizer": st.sampled_from(OPTIMIZERS),
         "epochs": st.integers(0, 5),
         "batch_size": st.none() | st.integers(1, 50),
         "loss": st.sampled_from([fnn.squared_error, fnn.cross_entropy]),
         "reduction": st.sampled_from(["sum", "mean"]),
-        "l2": st.sampled_from([0.0, 0.1]),
-        "max_norm": st.none() | st.just(1.0),
-        "dropout": st.sampled_from([0.0, 0.25]),
+        "regularization": st.sampled_from([None, fnn.Regularization(l2=0.1), fnn.Regularization(dropout=0.25)]),
         "seed": st.integers(0, 9),
-        "scale": st.sampled_from([1.0, 0.5]),
-        "validation": st.sampled_from([None, 0.3, (X[:5], np.eye(2)[[0, 1, 0, 0, 1]])]),
+        "validation": st.sampled_from([None, 0.3, fnn.Cases(X[:5], np.eye(2)[[0, 1, 0, 0, 1]])]),
         "stopping": st.sampled_from([None, fnn.Stopping(patience=1, restore_best=True)]),
-        "class_weights": st.none() | st.just([1.0, 2.0]),
     }
     given = {name: [draw(strategy) for _ in params] for name, strategy in options.items()}
-    # Weights of classes need targets that name one.
-    labels = np.eye(2)[RNG.integers(0, 2, 40)]
-    given["y"] = [(Y if k is None else labels)[:n] for n, k in zip(cases, given["class_weights"], strict=True)]
+    given["x"] = [draw(cases()) for _ in params]
 
-    return params, {"x": [X[:n] for n in cases], **given}
+    return params, given
 
 
 @settings(deadline=None, max_examples=40)
@@ -97,33 +100,33 @@ def test_every_network_gets_the_bits_that_it_gets_alone(
 def test_shared_data_with_validation(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
     train_many_by(monkeypatch, threads)
     params = networks(2, 30, 7, 100, 1)
-    given: dict[str, Any] = dict(
-        eta=0.05, epochs=6, batch_size=8, validation=(X[:9], Y[:9]), weights=np.arange(1.0, 41)
-    )
+    given: dict[str, Any] = dict(eta=0.05, epochs=6, batch_size=8, validation=(X[:9], Y[:9]))
+    weighted = fnn.Cases(X, Y, weights=np.arange(1.0, 41))
 
-    assert [bits(run) for run in fnn.train_many(params, X, Y, **given, threads=threads)] == [
-        bits(fnn.train(start, X, Y, **given)) for start in params
+    assert [bits(run) for run in fnn.train_many(params, weighted, **given, threads=threads)] == [
+        bits(fnn.train(start, weighted, **given)) for start in params
     ]
 
 
 def test_shared_cases_are_converted_and_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
-    checked: Any = sys.modules["fnn.training.shared_inputs"].__dict__["batch_of"]
+    convert: Any = sys.modules["fnn.data.cases"].__dict__["convert"]
 
-    def noting(params: object, x: object, *given: Any, **named: Any) -> Any:
+    def noting(params: object, x: object, *given: Any) -> Any:
         seen.append(x)
-        return checked(params, x, *given, **named)
+        return convert(params, x, *given)
 
-    monkeypatch.setattr("fnn.training.shared_inputs.batch_of", noting)
-    x: Any = X.tolist()
-    y: Any = Y.tolist()
+    monkeypatch.setattr("fnn.data.cases.convert", noting)
+    x, y, cases = X.tolist(), Y.tolist(), fnn.Cases(X, Y)
 
     fnn.train_many(networks(4, 5, 6), x, y, eta=0.1, epochs=1)
     assert len(seen) == 1
-    fnn.train_many(networks(4, 5, 6), fnn.Each([x, X, x]), y, eta=0.1, epochs=1)
-    assert list(map(id, seen[1:])) == [id(x), id(X)]
+    fnn.train_many(networks(4, 5, 6), fnn.Each([cases, fnn.Cases(X, Y), cases]), eta=0.1, epochs=1)
+    assert len(seen) == 1 + 2
     fnn.train_many(networks(4, 5, 6), x, y, eta=0.1, epochs=1, validation=(x, y))
     assert len(seen) == 3 + 2
+    fnn.train_many(networks(4, 5, 6), cases, eta=0.1, epochs=1, validation=cases)
+    assert len(seen) == 5
 
 
 def test_cases_that_one_loss_takes_and_another_refuses_are_looked_at_for_each() -> None:
@@ -169,7 +172,14 @@ def test_no_networks() -> None:
 )
 def test_errors_name_the_network_and_the_argument(change: dict[str, Any], kind: type[Exception], message: str) -> None:
     called: list[object] = []
-    given: dict[str, Any] = dict(params=networks(3, 4, 5), x=X, y=Y, eta=0.1, epochs=1, on_step=(1, called.append))
+    given: dict[str, Any] = dict(
+        params=networks(3, 4, 5),
+        x=X,
+        y=Y,
+        eta=0.1,
+        epochs=1,
+        callbacks=[fnn.each_steps(1, lambda *arguments: called.append(arguments))],
+    )
     with pytest.raises(kind, match=f"^{message}"):
         fnn.train_many(**{**given, **change})
     assert called == []
@@ -212,7 +222,7 @@ def test_a_callback_that_fails_ends_all(monkeypatch: pytest.MonkeyPatch, threads
             raise LookupError("no such thing")
 
     start = networks(4)[0]
-    callbacks = fnn.Each([None, fails, None, None])
+    callbacks = fnn.Each([[], [fnn.each_epoch(fails)], [], []])
     with pytest.raises(LookupError, match="no such thing") as caught:
         fnn.train_many(
             [start] * 4,
@@ -220,7 +230,7 @@ def test_a_callback_that_fails_ends_all(monkeypatch: pytest.MonkeyPatch, threads
             Y,
             eta=1e-9,
             epochs=fnn.Each([10**9, 10**9, 1, 1]) if threads > 1 else 5,
-            callbacks=[fnn.each_epoch(callbacks)],
+            callbacks=callbacks,
         )
     assert caught.value.__notes__ == ["in network 1"]
     assert called == [1, 2, 3]
@@ -228,12 +238,10 @@ def test_a_callback_that_fails_ends_all(monkeypatch: pytest.MonkeyPatch, threads
 
 
 def test_callbacks_may_end_networks_one_by_one() -> None:
-    def ending(last: int) -> Callable[[int, fnn.Params[Any], fnn.Record], bool]:
-        return lambda epoch, params, record: epoch == last
+    def ending(last: int) -> list[EachEpoch[np.float64]]:
+        return [fnn.each_epoch(lambda epoch, params, record: epoch == last)]
 
-    runs = fnn.train_many(
-        networks(3, 3, 3), X, Y, eta=0.1, epochs=9, callbacks=[fnn.each_epoch(fnn.Each(map(ending, (2, 5, 20))))]
-    )
+    runs = fnn.train_many(networks(3, 3, 3), X, Y, eta=0.1, epochs=9, callbacks=fnn.Each(map(ending, (2, 5, 20))))
 
     assert [len(run.history) for run in runs] == [2, 5, 9]
 
@@ -241,13 +249,13 @@ def test_callbacks_may_end_networks_one_by_one() -> None:
 def test_the_longest_is_first_and_the_last_ones_get_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     train_many_by(monkeypatch, 4)
     begun: list[int] = []
-    begin = Task.begin
+    begin: Any = sys.modules["fnn.training.worker_pool"].__dict__["begin"]
 
-    def noting(task: Task[Any], pace: Any) -> Any:
+    def noting(task: Task[Any], tuner: Any) -> Any:
         begun.append(task.params.sizes[1])
-        return begin(task, pace)
+        return begin(task, tuner)
 
-    monkeypatch.setattr(Task, "begin", noting)
+    monkeypatch.setattr("fnn.training.worker_pool.begin", noting)
     taken: set[int] = set()
 
     def run_in_threads(part: Any, parts: int, *more: Any) -> Any:
@@ -256,11 +264,9 @@ def test_the_longest_is_first_and_the_last_ones_get_more_threads(monkeypatch: py
 
     parts_of: Any = sys.modules["fnn.training.steps"].__dict__["run_in_threads"]
     monkeypatch.setattr("fnn.training.steps.run_in_threads", run_in_threads)
-    callback = fnn.Each([None, lambda epoch, params, record: 4 in taken, None, None, None, None])
+    callbacks = fnn.Each([[], [fnn.each_epoch(lambda epoch, params, record: 4 in taken)], [], [], [], []])
     epochs = fnn.Each([1, 10**5, 1, 1, 1, 1])
-    fnn.train_many(
-        networks(5, 300, 20, 100, 1, 50), X, Y, eta=1e-9, epochs=epochs, callbacks=[fnn.each_epoch(callback)]
-    )
+    fnn.train_many(networks(5, 300, 20, 100, 1, 50), X, Y, eta=1e-9, epochs=epochs, callbacks=callbacks)
 
     assert begun[0] == 300
     assert begun[-1] == 1

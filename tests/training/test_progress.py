@@ -21,18 +21,18 @@ import sys
 {before}
 import fnn, time
 params = fnn.init((1, 1), seed=0)
-run = fnn.train(params, [[1.0]] * 4, [[0.5]] * 4, eta=0.1, epochs={epochs}, progress={progress}, batch_size=1,
-                {call}, validation=([[1.0]], [[3.0]]))
+run = fnn.train(params, [[1.0]] * 4, [[0.5]] * 4, eta=0.1, epochs={epochs}, batch_size=1,
+                callbacks=[fnn.progress({progress}), {call}], validation=([[1.0]], [[3.0]]))
 print("error", run.history.error[-1])
 """
 WITHOUT_TQDM = "sys.modules['tqdm'] = None"
 
 
 def script(
-    before: str = "", epochs: int = 3, progress: object = None, pause: float = 0.0, call: str = "callback"
+    before: str = "", epochs: int = 3, progress: object = None, pause: float = 0.0, call: str = "each_epoch"
 ) -> list[str]:
     function = f"lambda *_: time.sleep({pause})"
-    call = f"on_step=(1, {function})" if call == "on_step" else f"callback={function}"
+    call = f"fnn.each_steps(1, {function})" if call == "each_steps" else f"fnn.each_epoch({function})"
     code = TRAIN.format(before=before, epochs=epochs, progress=progress, call=call)
 
     return [sys.executable, "-W", "error", "-c", code]
@@ -85,7 +85,7 @@ def test_a_long_run_on_a_terminal_shows_a_bar() -> None:
 
 def test_the_bar_moves_within_an_epoch() -> None:
     pytest.importorskip("tqdm")
-    seen, status = on_a_terminal(script(epochs=2, pause=0.4, call="on_step"))
+    seen, status = on_a_terminal(script(epochs=2, pause=0.4, call="each_steps"))
 
     assert status == 0, seen
     assert {"0.8/2", "1.2/2", "1.5/2", "1.8/2"} & set(re.findall(r"\d\.\d/2", seen))

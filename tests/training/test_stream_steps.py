@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fnn.optimizers.regularization import restraints_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import fnn
-from fnn.data.cases import batch_of
+from fnn.equations.objective import objective_of
 from fnn.optimizers.library import gradient_descent
 from fnn.training.steps import BatchStepper
 from tests.paces import Exactly
@@ -38,18 +37,12 @@ def of_loss(p: Problem) -> dict[str, Any]:
 
 
 def in_order(
-    p: Problem, optimizer: fnn.Optimizer, size: int, epochs: int, **restraints: Any
+    p: Problem, optimizer: fnn.Optimizer, size: int, epochs: int, regularization: fnn.Regularization | None = None
 ) -> tuple[bytes, bytes, bytes]:
     """The bits of training on one array without shuffling, which `train` never does."""
-    options = {
-        "l2": 0.0, "l1": 0.0, "decay": 0.0, "decay_biases": False, "clip": None, "clip_norm": None, "max_norm": None,
-        "dropout": 0.0, "mask": None, **restraints,
-    }  # fmt: skip
-    batch = batch_of(p.params, p.x, p.y, p.weights, p.loss)
-    checked = restraints_of(p.params, **options)
-    stepper = BatchStepper(
-        p.params, batch, p.loss, p.reduction == "mean", optimizer, checked, min(size, len(p.x)), 3, epochs
-    )  # fmt: skip
+    objective = objective_of(p.params, p.loss, p.reduction, regularization)
+    arrays = p.cases.arrays(p.params, p.loss)
+    stepper = BatchStepper(p.params, arrays, objective, optimizer, min(size, len(p.x)), 3, epochs)
     stepper._order = stepper._order[:0]
     for _ in range(epochs):
         stepper.run(stepper.steps_an_epoch, 1)
@@ -77,12 +70,14 @@ def test_a_stream_has_the_bits_of_one_array_in_its_order(p: Problem, size: int, 
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
-@pytest.mark.parametrize("restraints", [{}, {"dropout": 0.3}, {"l2": 0.1, "max_norm": 1.0}], ids=str)
-def test_so_it_has_with_optimizers_and_restraints(optimizer: fnn.Optimizer, restraints: dict[str, Any]) -> None:
+@pytest.mark.parametrize("regularization", [None, fnn.Regularization(dropout=0.3), fnn.Regularization(l2=0.1)], ids=str)
+def test_so_it_has_with_optimizers_and_regularization(
+    optimizer: fnn.Optimizer, regularization: fnn.Regularization | None
+) -> None:
     p = problem(5, (4, 9, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 70, labelled=True, weighted=True)
-    wanted = in_order(p, optimizer, 8, 3, **restraints)
+    wanted = in_order(p, optimizer, 8, 3, regularization)
     run = fnn.train(
-        p.params, batches(p, 8), optimizer=optimizer, epochs=3, seed=3, **restraints, **of_loss(p)
+        p.params, batches(p, 8), optimizer=optimizer, epochs=3, seed=3, regularization=regularization, **of_loss(p)
     )  # fmt: skip
 
     assert bits(run) == wanted
@@ -157,9 +152,11 @@ def test_other_dtypes_scale_and_class_weights() -> None:
     random = np.random.default_rng(0)
     x, labels = random.integers(0, 256, (40, 6), np.uint8), random.integers(0, 3, 40)
     params = fnn.init((6, 3), hidden=(), output=fnn.softmax, seed=1, dtype=np.float32)
-    options: dict[str, Any] = {"eta": 0.1, "epochs": 1, "loss": fnn.cross_entropy, "class_weights": [1, 2, 3]}
-    run = fnn.train(params, [(np.asfortranarray(x), labels.tolist())], scale=1 / 255, **options)
-    wanted = fnn.train(params, x.astype(np.float32) * np.float32(1 / 255), labels, **options)
+    options: dict[str, Any] = {"eta": 0.1, "epochs": 1, "loss": fnn.cross_entropy}
+    batch = fnn.Cases(np.asfortranarray(x), labels.tolist(), class_weights=[1, 2, 3], scale=1 / 255)
+    run = fnn.train(params, [batch], **options)
+    scaled = x.astype(np.float32) * np.float32(1 / 255)
+    wanted = fnn.train(params, fnn.Cases(scaled, labels, class_weights=[1, 2, 3]), **options)
 
     assert run.params == wanted.params
 

@@ -419,7 +419,7 @@ def test_diverged_in_a_later_epoch(dtype: type[Any], eta: float, reduction: Any,
 
     error = diverged(
         line(0, dtype=dtype), [[0.0]], [[1.0]], eta=eta, epochs=100_000, reduction=reduction,
-        callback=ignore if stride else None,
+        callbacks=[fnn.each_epoch(ignore)] if stride else [],
     )  # fmt: skip
 
     assert 1 < error.epoch < 1300

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 import fnn
-from fnn.data.cases import batch_of
 from fnn.training.evaluator import Evaluator
 from fnn.training.validation import drawn
 from tests.problems import Problem, problem, problems, trained
@@ -19,7 +18,7 @@ COUNTS = (1, 2, 63, 64, 65, 128, 300, 700)
 
 
 def measured(p: Problem, threads: int, weights: Any = None) -> tuple[float, float | None]:
-    batch = batch_of(p.params, p.x, p.y, weights, p.loss)
+    batch = fnn.Cases(p.x, p.y, weights=weights).arrays(p.params, p.loss)
     evaluator = Evaluator(p.params._architecture, p.params.dtype, batch, p.loss, p.reduction == "mean", threads)
 
     return evaluator.measure(p.params.flat)
@@ -62,7 +61,7 @@ def test_large_sets_are_shared_by_threads(
     params = fnn.init((20, 30, units), seed=0, dtype=dtype)
     x, labels = random.normal(size=(2999, 20)).astype(dtype), random.integers(0, max(units, 2), 2999)
     y = fnn.one_hot(labels, units, dtype=dtype) if units > 1 else labels[:, None].astype(dtype)
-    batch = batch_of(params, x, y, None, fnn.squared_error)
+    batch = fnn.Cases(x, y).arrays(params, fnn.squared_error)
     evaluator = Evaluator(params._architecture, params.dtype, batch, fnn.squared_error, False, threads)
 
     for _ in range(3):
@@ -96,7 +95,7 @@ def test_what_is_held_out_is_as_if_it_were_given(p: Problem, part: float, seed: 
     options: dict[str, Any] = {"eta": 0.01 / len(p.x), "epochs": 3, "seed": seed, "loss": p.loss}
     options |= {"reduction": p.reduction, "batch_size": 7 if batches else None}
     before = p.x.tobytes(), p.y.tobytes()
-    run = trained(p, validation=part, weights=p.weights, **options)
+    run = trained(p, validation=part, **options)
     weights = None if p.weights is None else p.weights[~out]
     apart = fnn.train(
         p.params, fnn.Cases(p.x[~out], p.y[~out], weights=weights), validation=(p.x[out], p.y[out]), **options
@@ -149,7 +148,7 @@ def test_there_must_be_cases_on_both_sides(part: float, cases: int) -> None:
 @pytest.mark.parametrize("part", [0, 1, 0.0, 1.0, -0.1, 1.5, np.nan, np.inf])
 def test_a_part_must_be_one(part: float) -> None:
     x, y = np.zeros((10, 2)), np.zeros((10, 1))
-    with pytest.raises(ValueError, match="validation: the part of the cases must be above 0 and below 1, got"):
+    with pytest.raises(ValueError, match=r"validation: the fraction of the cases must be in \(0, 1\), got"):
         fnn.train(fnn.init((2, 1), seed=0), x, y, eta=1, epochs=1, validation=part)
 
 
@@ -180,10 +179,12 @@ def test_a_part_of_data_that_are_read_where_they_lie(
     y = labels if labelled else np.eye(3, dtype=np.float32)[labels]
     params = fnn.init((6, 5, 3), seed=0, output=fnn.softmax)
     options: dict[str, Any] = {"eta": 0.1, "epochs": 4, "batch_size": batch_size, "loss": fnn.cross_entropy, "seed": 3}
-    options |= {"weights": np.linspace(1, 2, 90), "reduction": "mean", "validation": 0.3}
-    run = fnn.train(params, fnn.Cases(x, y, scale=1 / 255), **options)
+    options |= {"reduction": "mean", "validation": 0.3}
+    weights = np.linspace(1, 2, 90)
+    run = fnn.train(params, fnn.Cases(x, y, weights=weights, scale=1 / 255), **options)
     monkeypatch.undo()
-    plain = fnn.train(params, x * (1 / 255), labels if labelled else np.eye(3)[labels], **options)
+    dense = fnn.Cases(x * (1 / 255), labels if labelled else np.eye(3)[labels], weights=weights)
+    plain = fnn.train(params, dense, **options)
 
     assert run.params == plain.params
     assert run.history.validation_error is not None

@@ -28,7 +28,6 @@ fnn.Loss("mine")  # expect: call-arg
 # Options have names, and there are no others.
 fnn.grad(params, x, y, fnn.squared_error)  # expect: call-arg
 fnn.grad(params, x, y, lr=0.1)  # expect: call-arg
-fnn.grad(params, x)  # expect: call-arg
 fnn.update(params, fnn.grad(params, x, y))  # expect: call-arg
 fnn.update(params, fnn.grad(params, x, y), "0.1")  # expect: arg-type
 fnn.train(params, x, y, 0.1)  # expect: call-arg
@@ -36,7 +35,10 @@ fnn.train(params, x, y, eta=0.1, epochs=2.5)  # expect: arg-type
 fnn.train(params, x, y, eta=0.1, epochs=2, batch_size=0.5)  # expect: arg-type
 fnn.train(params, x, y, eta=0.1, epochs=2, validation="0.1")  # expect: arg-type
 fnn.train(params, x, y, eta=0.1, epochs=2, stopping=5)  # expect: arg-type
-fnn.train(params, x, y, eta=0.1, epochs=2, callbacks=[fnn.each_steps(*print)])  # expect: arg-type
+fnn.train(params, x, y, eta=0.1, epochs=2, callbacks=[print])  # expect: list-item
+fnn.train(params, x, y, eta=0.1, epochs=2, scale=0.5)  # expect: call-arg
+fnn.grad(params, x, y, weights=[1, 1, 1, 1])  # expect: call-arg
+fnn.Cases(x, y, [1, 1, 1, 1])  # expect: call-arg
 fnn.train(params, x, y, eta=0.1, epochs=2, callbacks=[fnn.each_steps(1.5, print)])  # expect: arg-type
 fnn.Stopping(5)  # expect: call-arg
 fnn.Stopping(patience="5")  # expect: arg-type
@@ -58,7 +60,7 @@ fnn.train(params, x, y, eta=0.1, epochs=2, workspace=fnn.workspace(params))  # e
 
 @njit
 def jitted(p: fnn.Params[np.float64], inputs: NDArray[np.float64]) -> NDArray[np.float64]:
-    fnn.grad(p, inputs)  # expect: call-arg
+    fnn.update(p, p)  # expect: call-arg
     return fnn.forward(p, inputs)
 
 
