@@ -187,8 +187,8 @@ GOOD = (np.ones((4, 2)), np.zeros((4, 1)))
             r"weights: must be finite and at least 0, got -1.0 in row 0",
         ),
         ((np.array([["a", "b"]]), np.zeros((1, 1))), r"x: needs real numbers, got dtype <U1"),
-        (np.ones((4, 2)), r"needs a tuple \(x, y\) or \(x, y, weights\), got array"),
-        ((np.ones((4, 2)),), r"needs a tuple \(x, y\) or \(x, y, weights\), got \(array"),
+        (np.ones((4, 2)), r"needs fnn.Cases or a tuple \(x, y\) or \(x, y, weights\), got array"),
+        ((np.ones((4, 2)),), r"needs fnn.Cases or a tuple \(x, y\) or \(x, y, weights\), got \(array"),
     ],
 )
 def test_a_bad_batch_is_told_by_its_number_and_nothing_is_lost(item: Any, words: str) -> None:
@@ -283,11 +283,10 @@ def test_what_goes_wrong_leaves_the_last_good_parameters() -> None:
 @pytest.mark.parametrize(
     "x, options, kind, words",
     [
-        (np.ones((4, 2)), {}, TypeError, "y: needs the targets; without y, x must be an iterable of batches"),
+        (np.ones((4, 2)), {}, TypeError, "y: needs the targets; without y, x must be fnn.Cases or an iterable"),
         (3.0, {}, TypeError, "y: needs the targets"),
         ("ab", {}, TypeError, "y: needs the targets"),
-        ([GOOD], {"batch_size": 2}, TypeError, "batch_size: without y, x is an iterable of batches"),
-        ([GOOD], {"weights": [1.0]}, TypeError, "weights: without y, x is an iterable of batches"),
+        ([GOOD], {"batch_size": 2}, TypeError, "batch_size: x is an iterable of batches, each of which has its own"),
         (iter([GOOD]), {}, ValueError, "epochs: x is an iterator, which can be gone through once, not 2 times"),
         ([], {}, fnn.BatchError, "x: has no batches in epoch 1"),
         ([[0, 0], [0, 1]], {}, fnn.BatchError, "batch 1 of epoch 1: x: needs shape"),

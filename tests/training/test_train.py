@@ -188,7 +188,7 @@ def test_the_bits_do_not_depend_on_how_the_run_is_cut(p: Problem, batch_size: in
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fnn.training.run.tuner_for", AnyPace)
-        run = fnn.train(p.params, p.x, p.y, **options)
+        run = fnn.train(p.params, p.cases, **options)
 
     assert run.params.flat.tobytes() == wanted.params.flat.tobytes()
     assert run.history.error.tobytes() == wanted.history.error.tobytes()
