@@ -163,17 +163,11 @@ def learn(settings: Settings, seed: int, sweeps: int) -> Trained:
     optimizer = fnn.momentum(
         lambda sweep: settings.factor * (0.005 if sweep < 20 else 0.01),
         alpha=lambda sweep: 0.5 if sweep < 20 else 0.9,
-    )
-    run = fnn.train(
-        params,
-        *learnt,
-        optimizer=optimizer,
-        epochs=sweeps,
-        loss=LIBERAL,
-        regularization=fnn.Regularization(mask=MASK),
         shrink=0.002,
         decay_biases=True,
     )
+    changes = fnn.Regularization(mask=MASK)
+    run = fnn.train(params, *learnt, optimizer=optimizer, epochs=sweeps, loss=LIBERAL, regularization=changes)
 
     return Trained(run.params, learnt, held_out)
 

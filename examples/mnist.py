@@ -118,7 +118,7 @@ def options_dropout(plan: Plan) -> Mapping[str, Any]:
     steps = max(plan.epochs, 1) * math.ceil(plan.images / max(plan.batch_size, 1))  # `train` refuses what is below
     optimizer = fnn.adam(fnn.cosine(plan.eta, steps=steps))
 
-    return {"loss": fnn.cross_entropy, "optimizer": optimizer, "dropout": (0.2, 0.5)}
+    return {"loss": fnn.cross_entropy, "optimizer": optimizer, "regularization": fnn.Regularization(dropout=(0.2, 0.5))}
 
 
 RECIPES = {
@@ -178,7 +178,10 @@ def experiment(
         columns = [f"{part:{len(name) + 9}.2%}" for name, part in shown.items()]
         print("   ".join([f"{epoch:5}", f"{record.error:14.5f}", *columns]), flush=True)
 
-    run = fnn.train(params, *training, validation=sets["test"], reduction="mean", epochs=plan.epochs, batch_size=plan.batch_size, seed=plan.seed, checkpoint=checkpoint, callbacks=[fnn.each_epoch(measure)], **recipe.options(plan))  # fmt: skip
+    run = fnn.train(
+        params, *training, epochs=plan.epochs, batch_size=plan.batch_size, seed=plan.seed, reduction="mean",
+        validation=sets["test"], callbacks=[fnn.each_epoch(measure)], checkpoint=checkpoint, **recipe.options(plan),
+    )  # fmt: skip
     accuracies = run.history.validation_accuracy
     assert accuracies is not None  # the targets are one-hot
 

@@ -66,7 +66,7 @@ def accuracy(
         The network.
     x, labels
         Inputs, (N, n_0) or one case, and integers, (N,) or a single one: 0 .. n_L − 1, or with a single output unit 0
-        and 1; or one-hot rows. Or `Cases`, which has both, in the place of x; each case counts once, whatever it weighs.
+        and 1; or one-hot rows. Or `Cases`, which has both, in the place of x; a case of any weight counts once.
     threshold
         What a single output must be above to mean 1: 0 if its targets were −1 and 1, as for `hinge`.
 

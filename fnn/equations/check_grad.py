@@ -41,8 +41,8 @@ def check_grad(
         ∂E/∂w ≈ [8 (E(w + h) − E(w − h)) − (E(w + 2h) − E(w − 2h))] / 12h
 
     whose own error is of the order h⁴. Each difference is taken relative to the greater of the two derivatives, or
-    where both are smaller to a ten-thousandth of the greatest one of the tree or a millionth of E, whichever is greater:
-    below that the roundings of E hide them.
+    where both are smaller to a ten-thousandth of the greatest one of the tree or a millionth of E: below
+    that the roundings of E hide them.
 
     Parameters
     ----------

@@ -1,6 +1,8 @@
 """Bad cases and settings get a clear error from every function that takes them, and nothing is changed."""
 
+import pickle
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -238,8 +240,11 @@ BAD_WEIGHTS = [
 
 @pytest.mark.parametrize("weights, error, message", BAD_WEIGHTS)
 def test_weights(weights: Any, error: type[Exception], message: str) -> None:
+    def weighted(call: Callable[..., Any]) -> Any:
+        return call(NETWORK, fnn.Cases(X, Y, weights=weights))
+
     for call in LEARNERS:
-        refuses(error, message, lambda: call(NETWORK, fnn.Cases(X, Y, weights=weights)))
+        refuses(error, message, weighted, call)
 
 
 def test_the_weight_of_a_single_case() -> None:
@@ -430,3 +435,52 @@ def test_labels_and_columns_get_the_hint_that_helps() -> None:
         ValueError, r"labels must be 0 to 2, got 9223372036854775807", fnn.grad, classes, x,
         np.array([0, 2**64 - 1], np.uint64), loss=fnn.cross_entropy,
     )  # fmt: skip
+
+
+def test_cases_are_converted_and_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    for name in ("convert", "require_no_fault"):
+        whole: Any = sys.modules["fnn.data.cases"].__dict__[name]
+
+        def noting(*given: Any, name: str = name, whole: Any = whole) -> Any:
+            calls.append(name)
+            return whole(*given)
+
+        monkeypatch.setattr(f"fnn.data.cases.{name}", noting)
+    cases = fnn.Cases(X.tolist(), Y.tolist(), weights=[1, 2, 3, 4])
+    params = NETWORK
+    for _ in range(5):
+        params = fnn.update(params, fnn.grad(params, cases), 0.1)
+    train(params, cases, validation=cases)
+    assert calls == ["convert", "require_no_fault"]
+    fnn.error(SINGLE, cases)
+    fnn.error(NETWORK, cases, loss=fnn.log_cosh)
+    assert calls == ["convert", "require_no_fault"] * 3
+
+
+def test_cases_give_the_bits_of_their_arrays() -> None:
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(70, 3)), random.random((70, 2))
+    cases = fnn.Cases(x, y)
+    for params in (NETWORK, SINGLE):
+        assert fnn.value_and_grad(params, cases) == fnn.value_and_grad(params, x, y)
+        assert fnn.hvp(params, cases, v=params) == fnn.hvp(params, x, y, v=params)
+        assert fnn.input_grad(params, cases).tobytes() == fnn.input_grad(params, x, y).tobytes()
+        assert fnn.backprop(params, cases).grads == fnn.backprop(params, x, y).grads
+        assert train(params, cases, batch_size=8).params == train(params, x, y, batch_size=8).params
+
+
+def test_cases_are_immutable_values() -> None:
+    cases = fnn.Cases(X, [0, 1, 2, 3], class_weights=[1, 2], scale=0.5)
+    assert repr(cases) == "fnn.Cases(x=(4, 3), y=(4,), class_weights=.., scale=0.5)"
+    assert (len(cases), len(fnn.Cases(X[0], Y[0]))) == (4, 1)
+    copied = pickle.loads(pickle.dumps(cases))
+    assert (copied.x.tobytes(), copied.scale, copied.weights) == (cases.x.tobytes(), 0.5, None)
+    for change in (lambda: setattr(cases, "scale", 1.0), lambda: delattr(cases, "x")):
+        with pytest.raises(AttributeError, match="Cases is immutable"):
+            change()
+
+
+@pytest.mark.parametrize("scale", [0, -1.0, NAN, INF, "1", None])
+def test_scale(scale: Any) -> None:
+    refuses((ValueError, TypeError)[scale in ("1", None)], "scale: ", fnn.Cases, X, Y, scale=scale)

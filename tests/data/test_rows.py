@@ -160,7 +160,7 @@ def test_bits_are_those_of_a_cast_copy(call: Call, batch_size: int | None, weigh
                 fnn.Cases(x, y, scale=scale, **weights),
                 validation=fnn.Cases(x, y, scale=scale),
                 **training,
-            ),  # fmt: skip
+            ),
             outcome(fnn.value_and_grad, params, fnn.Cases(x, y, scale=scale, **weights), **options),
             outcome(fnn.forward, params, x, scale=scale),
         ]
