@@ -111,7 +111,7 @@ def options_1(plan: Plan) -> Mapping[str, Any]:
 
 def options_3(plan: Plan) -> Mapping[str, Any]:
     """Nielsen adds λ/(2n) Σ W² to the mean error of n images; fnn ½ λ₂ Σ W² to that of a batch: so λ₂ = λ/n."""
-    return {"loss": fnn.cross_entropy, "eta": plan.eta, "l2": 5.0 / plan.images}
+    return {"loss": fnn.cross_entropy, "eta": plan.eta, "regularization": fnn.Regularization(l2=5.0 / plan.images)}
 
 
 def options_dropout(plan: Plan) -> Mapping[str, Any]:

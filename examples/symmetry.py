@@ -18,7 +18,7 @@ import argparse
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,12 +50,11 @@ def is_solved(params: Network) -> bool:
     return bool(((fnn.forward(params, X) > 0.5) == (Y > 0.5)).all())
 
 
-def learn(seed: int, sweeps: int, **options: Any) -> fnn.Run[np.float64]:
+def learn(seed: int, sweeps: int, *until: fnn.Callback[np.float64]) -> fnn.Run[np.float64]:
     params = fnn.init((6, 2, 1), seed=seed, initializer=fnn.uniform(-0.3, 0.3))
+    callbacks = [*until, fnn.progress(False)]
 
-    return fnn.train(
-        params, X, Y, optimizer=fnn.momentum(0.1, alpha=0.9), epochs=sweeps, callbacks=[fnn.progress(False)], **options
-    )
+    return fnn.train(params, X, Y, optimizer=fnn.momentum(0.1, alpha=0.9), epochs=sweeps, callbacks=callbacks)
 
 
 def solve(seed: int, sweeps: int) -> Solution | None:
@@ -63,7 +62,7 @@ def solve(seed: int, sweeps: int) -> Solution | None:
     params = learn(seed, sweeps).params
     if not is_solved(params):
         return None
-    until = learn(seed, sweeps, callback=lambda sweep, params, record: is_solved(params))
+    until = learn(seed, sweeps, fnn.each_epoch(lambda sweep, params, record: is_solved(params)))
 
     return Solution(seed, len(until.history), params)
 

@@ -1,4 +1,32 @@
-"""Dense feed-forward networks on the CPU: the backpropagation equations as pure, compiled functions."""
+"""Dense feed-forward networks on the CPU: the backpropagation equations as pure, compiled functions.
+
+Networks
+    Params, init, tree_map; first weights: glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform,
+    lecun_normal, standard_normal, uniform (each an Initializer)
+Equations
+    forward (F1, F2), error (E1), grad and value_and_grad (B1 to B4), backprop (every quantity: a Backprop),
+    update (G1), input_grad, jacobian, jvp, vjp, hvp (R1 to R7), check_grad, workspace
+Activations
+    sigmoid, tanh, relu, leaky_relu, relu6, elu, selu, gelu, gelu_tanh, silu, mish, softplus, softsign, hard_sigmoid,
+    hard_tanh, identity, exp, sin, gaussian; at the output softmax, log_softmax; your own: Activation
+Losses
+    squared_error, absolute_error, huber, log_cosh, quantile, cross_entropy, focal, kl_divergence, hinge, poisson, gamma;
+    your own: Loss
+Cases
+    Cases, one_hot, read_idx, read_images_and_labels; accuracy, top_k_accuracy, confusion_matrix, r2_score
+Optimizers
+    gradient_descent, momentum, nesterov, adam, adamw, nadam, amsgrad, rmsprop, adagrad, adadelta, lion, irprop (each an
+    Optimizer, its state an OptimizerState)
+Schedules
+    step_decay, exponential, inverse_time, cosine, one_cycle, warm_up, plateau (each a Schedule)
+Regularization
+    Regularization, penalty, connections
+Training
+    train, train_many (Each, SomeDiverged); Stopping, Checkpoint; callbacks: each_epoch, each_steps, progress (each a
+    Callback); Run, History, Record; TrainingDiverged, TrainingInterrupted, BatchError
+Files and other programs
+    save, load, to_python, to_c, to_onnx, to_torch, from_torch, to_sklearn, from_sklearn
+"""
 
 from importlib import import_module as _import_module
 from types import ModuleType as _Module
@@ -90,6 +118,7 @@ from fnn.optimizers.schedules import one_cycle as one_cycle
 from fnn.optimizers.schedules import plateau as plateau
 from fnn.optimizers.schedules import step_decay as step_decay
 from fnn.optimizers.schedules import warm_up as warm_up
+from fnn.training.callbacks import Callback as Callback
 from fnn.training.callbacks import each_epoch as each_epoch
 from fnn.training.callbacks import each_steps as each_steps
 from fnn.training.callbacks import progress as progress
@@ -129,26 +158,21 @@ if TYPE_CHECKING:
 else:
     # What few programs use is imported when it is first asked for, to keep `import fnn` short.
     _LATER = {
-        "hvp": "fnn.equations.derivatives",
-        "input_grad": "fnn.equations.derivatives",
-        "SomeDiverged": "fnn.training.many",
-        "Each": "fnn.training.many",
-        "train_many": "fnn.training.many",
-        "to_c": "fnn.export.c",
-        "to_onnx": "fnn.export.onnx",
-        "to_python": "fnn.export.python",
-        "from_sklearn": "fnn.export.sklearn",
-        "to_sklearn": "fnn.export.sklearn",
-        "from_torch": "fnn.export.torch",
-        "to_torch": "fnn.export.torch",
-        "check_grad": "fnn.equations.check_grad",
-        "read_idx": "fnn.io.idx",
-        "read_images_and_labels": "fnn.io.idx",
-        "jacobian": "fnn.equations.jacobians",
-        "jvp": "fnn.equations.jacobians",
-        "vjp": "fnn.equations.jacobians",
-        "load": "fnn.io.saving",
-        "save": "fnn.io.saving",
+        name: f"fnn.{module}"
+        for module, names in {
+            "equations.check_grad": "check_grad",
+            "equations.derivatives": "hvp input_grad",
+            "equations.jacobians": "jacobian jvp vjp",
+            "export.c": "to_c",
+            "export.onnx": "to_onnx",
+            "export.python": "to_python",
+            "export.sklearn": "from_sklearn to_sklearn",
+            "export.torch": "from_torch to_torch",
+            "io.idx": "read_idx read_images_and_labels",
+            "io.saving": "load save",
+            "training.many": "Each SomeDiverged train_many",
+        }.items()
+        for name in names.split()
     }
     __all__ = [name for name, value in globals().items() if name[0] != "_" and not isinstance(value, _Module | bool)]
     __all__ += _LATER
@@ -156,9 +180,9 @@ else:
     def __getattr__(name):
         if name not in _LATER:
             raise AttributeError(f"module 'fnn' has no attribute {name!r}")
-        globals()[name] = found = getattr(_import_module(_LATER[name]), name)
+        globals()[name] = value = getattr(_import_module(_LATER[name]), name)
 
-        return found
+        return value
 
     def __dir__():
-        return sorted({*globals(), *_LATER})
+        return sorted(__all__)

@@ -60,11 +60,11 @@ def with_fnn(recipe: str, x: Array, y: Array) -> Callable[[int], object]:
 
     sizes, batch, eta = RECIPES[recipe]
     params = fnn.init(sizes, seed=0, dtype=np.float32)
-    options: dict[str, Any] = {"eta": eta, "l2": LAMBDA}
+    options: dict[str, Any] = {"eta": eta, "regularization": fnn.Regularization(l2=LAMBDA)}
     if recipe == "dropout":
         params = fnn.init(sizes, seed=0, hidden=fnn.relu, output=fnn.softmax, dtype=np.float32)
         schedule = fnn.cosine(eta, steps=EPOCHS * RECIPES[recipe].steps)
-        options = {"optimizer": fnn.adam(schedule), "dropout": DROPPED}
+        options = {"optimizer": fnn.adam(schedule), "regularization": fnn.Regularization(dropout=DROPPED)}
 
     def run(epochs: int) -> None:
         fnn.train(params, x, y, loss=fnn.cross_entropy, reduction="mean", epochs=epochs, batch_size=batch, callbacks=[fnn.progress(False)], **options)  # fmt: skip

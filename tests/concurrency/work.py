@@ -50,21 +50,21 @@ class Problem:
 
 def train(p: Problem) -> list[NDArray[Any]]:
     """By one thread."""
-    run = fnn.train(p.params, p.cases, eta=1e-3, **p.options, threads=1)
+    run = fnn.train(p.params, p.x, p.y, eta=1e-3, **p.options, threads=1)
 
     return [run.params.flat, run.history.error]
 
 
 def train_by_several(p: Problem) -> list[NDArray[Any]]:
     """With more to do after each step, and a validation set."""
-    found = fnn.train(p.params, p.cases, optimizer=fnn.adam(), validation=(p.x[:9], p.y[:9]), threads=THREADS, regularization=fnn.Regularization(l2=0.01, dropout=0.2), **p.options)  # fmt: skip
+    found = fnn.train(p.params, p.x, p.y, optimizer=fnn.adam(), validation=(p.x[:9], p.y[:9]), threads=THREADS, regularization=fnn.Regularization(l2=0.01, dropout=0.2), **p.options)  # fmt: skip
 
     return [found.params.flat, found.history.error, np.array(found.history.validation_error)]
 
 
 def train_many(p: Problem) -> list[NDArray[Any]]:
     """Networks side by side."""
-    runs = fnn.train_many([p.params] * 5, p.cases, eta=fnn.Each([1e-3, 1e-4, 1e-5, 1e-6, 0.01]), **p.options)
+    runs = fnn.train_many([p.params] * 5, p.x, p.y, eta=fnn.Each([1e-3, 1e-4, 1e-5, 1e-6, 0.01]), **p.options)
 
     return [run.params.flat for run in runs]
 
