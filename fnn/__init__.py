@@ -10,8 +10,8 @@ Activations
     sigmoid, tanh, relu, leaky_relu, relu6, elu, selu, gelu, gelu_tanh, silu, mish, softplus, softsign, hard_sigmoid,
     hard_tanh, identity, exp, sin, gaussian; at the output softmax, log_softmax; your own: Activation
 Losses
-    squared_error, absolute_error, huber, log_cosh, quantile, cross_entropy, focal, kl_divergence, hinge, poisson, gamma;
-    your own: Loss
+    squared_error, absolute_error, huber, log_cosh, quantile, cross_entropy, focal, kl_divergence, hinge, poisson,
+    gamma; your own: Loss
 Cases
     Cases, one_hot, read_idx, read_images_and_labels; accuracy, top_k_accuracy, confusion_matrix, r2_score
 Optimizers

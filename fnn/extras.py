@@ -4,8 +4,8 @@ from importlib import import_module
 from typing import Any
 
 
-def extra(module: str, what: str) -> Any:
-    """The module of a package that isn't one of fnn's dependencies; ModuleNotFoundError that says how to get it."""
+def extra(module: str, what: str, name: str = "") -> Any:
+    """The module of an optional package; ModuleNotFoundError that tells the extra of fnn, its name or the package's."""
     package = module.partition(".")[0]
     try:
         return import_module(module)
@@ -13,5 +13,5 @@ def extra(module: str, what: str) -> Any:
         if error.name is not None and error.name.partition(".")[0] != package:
             raise  # the package is there, and lacks something itself
         raise ModuleNotFoundError(
-            f"{what} needs the package {package}: pip install 'fnn[{package}]'", name=package
+            f"{what} needs the package {package}: pip install 'fnn[{name or package}]'", name=package
         ) from None

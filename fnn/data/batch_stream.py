@@ -1,4 +1,4 @@
-"""Batches that come one after the other, from any iterable: for what fits neither memory nor a file."""
+"""Batches from any iterable, one after the other: for cases that fit neither memory nor a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fnn.network.params import DT, Params
 
 
 class Refusal(Exception):
-    """A batch that can't be trained on, or couldn't be had; its cause says why."""
+    """A batch with a fault, or an iterable that raised an error; the cause of this exception says which."""
 
     def __init__(self, message: str, epoch: int, batch: int) -> None:
         super().__init__(message)
@@ -61,10 +61,10 @@ class BatchStream(Generic[DT]):
     def __init__(self, batches: Iterable[Any], params: Params[DT], loss: Loss) -> None:
         self._batches, self._params, self._loss = batches, params, loss
         self._iterator: Iterator[Any] | None = None
-        self._epoch, self._number = 1, 0  # of the batch that came last
+        self._epoch, self._number = 1, 0  # of the last batch
 
     def next(self) -> CaseArrays[DT] | None:
-        """The next batch of the epoch, or None at its end; after that comes the first of another epoch.
+        """The next batch of the epoch, or None at its end; the call after that begins another epoch.
 
         Raises
         ------
@@ -89,7 +89,7 @@ class BatchStream(Generic[DT]):
             raise Refusal(str(error), self._epoch, self._number) from error
 
     def skip(self, epoch: int, batches: int) -> Iterator[CaseArrays[DT]]:
-        """Begin with the batch after the first ones of an epoch, counted from 1; those, one after the other."""
+        """Begin an epoch, counted from 1, anew and yield its first batches; `next` goes on after them."""
         self._iterator, self._epoch, self._number = None, epoch, 0
         for _ in range(batches):
             batch = self.next()

@@ -1,4 +1,4 @@
-"""Weights of classes: what each case weighs because of the class that its target names."""
+"""Class weights: the weight of each case by the class that its target names."""
 
 from __future__ import annotations
 
@@ -15,18 +15,16 @@ from fnn.losses.loss import Loss
 def weights_by_class(
     class_weights: ArrayLike, y: NDArray[Any], labels: NDArray[np.int64], outputs: int, loss: Loss, first: int = 0
 ) -> NDArray[np.float64]:
-    """Σ_d k_d p_d for each case, where p_d is the probability of class d by its target: k of its label, usually."""
+    """Σ_d k_d p_d for each case, where p_d is the probability of class d by its target; k of a label's class."""
     k = class_weights_of(class_weights, max(outputs, 2))
     if labels.size:
-        known = np.clip(labels, 0, len(k) - 1)  # the kernels refuse the others
-
-        return k[known]
-    no, yes = loss.targets.label_values
-    p = (y.astype(np.float64) - no) / (yes - no)
+        return k[np.clip(labels, 0, len(k) - 1)]  # the kernels refuse labels out of range
+    low, high = loss.targets.label_values
+    p = (y.astype(np.float64) - low) / (high - low)
     if outputs == 1:
         p = np.concatenate([1 - p, p], axis=1)
-    names = (p >= 0).all(axis=1) & (np.abs(p.sum(axis=1) - 1) <= SUM_TOLERANCE)
-    bad = np.flatnonzero(~names & np.isfinite(y).all(axis=1))  # the kernels refuse the others
+    names_class = (p >= 0).all(axis=1) & (np.abs(p.sum(axis=1) - 1) <= SUM_TOLERANCE)
+    bad = np.flatnonzero(~names_class & np.isfinite(y).all(axis=1))  # the kernels refuse NaN
     if bad.size:
         raise ValueError(
             f"class_weights: need targets that name a class, by a label, one-hot or by probabilities; "

@@ -1,4 +1,4 @@
-"""Cases at the boundary: from what a caller has to the arrays that the kernels take, or a clear error."""
+"""From the arrays of a caller to those that kernels take, or a clear error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params
 
-# What is told first if there is more than one fault.
+# Of several faults the one of the lowest rank is told.
 _RANKS: Final = {
     fault: rank
     for rank, faults in enumerate([
@@ -92,7 +92,7 @@ def _hint(y: NDArray[Any], expected: tuple[int, ...], loss: Loss) -> str:
 
 
 def plain_arrays(params: Params[DT], x: ArrayLike, y: ArrayLike) -> CaseArrays[DT] | None:
-    """The cases of a call if kernels take x and y as they are: small calls need look no further."""
+    """The cases of a call if kernels take x and y as they are, the short way for small calls; else None."""
     sizes, dtype = params._architecture.sizes, params._flat.dtype
     inputs, targets = plain_rows(x, sizes[0], dtype), plain_rows(y, sizes[-1], dtype)
     if inputs is None or targets is None or len(inputs) != len(targets):
@@ -105,7 +105,7 @@ def plain_arrays(params: Params[DT], x: ArrayLike, y: ArrayLike) -> CaseArrays[D
 
 
 def plain_rows(value: ArrayLike, columns: int, dtype: np.dtype[DT]) -> NDArray[DT] | None:
-    """The value as (N, columns), if it is an array that kernels take as it is: small calls need look no further."""
+    """The value as (N, columns) if it is an array that kernels take as it is, the short way for small calls."""
     if type(value) is np.ndarray and value.dtype is dtype and value.flags.carray:
         shape = value.shape
         if len(shape) == 2 and shape[1] == columns and shape[0] > 0:
@@ -117,14 +117,14 @@ def plain_rows(value: ArrayLike, columns: int, dtype: np.dtype[DT]) -> NDArray[D
 
 
 def inputs_of(params: Params[DT], x: ArrayLike) -> tuple[NDArray[DT], bool]:
-    """X as (N, n_0) in the dtype of params, and whether it was a single case."""
+    """X as (N, n_0) in the dtype of params, and whether it is one case, (n_0,)."""
     rows, single, is_source = rows_of(params, x, 1.0)
 
     return cast(params._flat.dtype, rows) if is_source else rows, single
 
 
 def rows_of(params: Params[DT], x: ArrayLike, scale: float) -> tuple[NDArray[DT], bool, bool]:
-    """X as (N, n_0), whether it was a single case, and whether it still has to be cast and scaled, chunk by chunk."""
+    """X as (N, n_0), whether it is one case, (n_0,), and whether it is to be cast and scaled as it is fetched."""
     array, is_source = _taken(params._flat.dtype, x, "x", scale)
     units = params._architecture.sizes[0]
     if array.ndim and array.shape[0] == 0:
@@ -153,7 +153,7 @@ def require_count(name: str, array: NDArray[Any], count: int) -> None:
 
 
 def cast_to(dtype: np.dtype[DT], value: ArrayLike, name: str) -> NDArray[DT]:
-    """The value as a C-contiguous, aligned array of the dtype; itself if it is one already, which takes 0.2 µs."""
+    """The value as a C-contiguous, aligned array of the dtype; the value itself if it is one (0.2 µs)."""
     if type(value) is np.ndarray and value.dtype is dtype and value.flags.carray:
         return value
 
@@ -161,12 +161,12 @@ def cast_to(dtype: np.dtype[DT], value: ArrayLike, name: str) -> NDArray[DT]:
 
 
 def scale_of(params: Params[Any], scale: SupportsFloat) -> float:
-    """What x is multiplied by, as the dtype of params has it."""
+    """The scale of x, rounded to the dtype of params."""
     return float(params.dtype.type(positive("scale", scale, params.dtype)))
 
 
 def _taken(dtype: np.dtype[DT], value: ArrayLike, name: str, scale: float) -> tuple[NDArray[DT], bool]:
-    """The value cast and scaled or, if it is for a source, as an array of what it was; and whether it is that."""
+    """The value cast and scaled or, if kernels are to fetch it, as it is; and whether they are."""
     if scale == 1 and type(value) is np.ndarray and value.dtype is dtype and value.flags.carray:
         return value, False
     array = real_array(name, value)
@@ -177,7 +177,7 @@ def _taken(dtype: np.dtype[DT], value: ArrayLike, name: str, scale: float) -> tu
 
 
 def require_no_fault(params: Params[DT], batch: CaseArrays[DT], loss: Loss) -> None:
-    """Raise ValueError if something in the cases can't be computed with, whichever way the kernels take them."""
+    """Raise ValueError if the cases hold NaN, infinity, or targets or weights that are out of range."""
     find, code, words = fault_kernel[params.dtype], params.activations[-1].code, loss.descriptor_address(params.dtype)
     found: list[tuple[int, int, int]] = []
     for top, piece in [(0, batch)] if batch.sources is None else batch.chunks():
@@ -185,7 +185,7 @@ def require_no_fault(params: Params[DT], batch: CaseArrays[DT], loss: Loss) -> N
         fault, row = find(piece.x, piece.y, piece.labels, weights, params.sizes[-1], code, words)
         if fault != cases.FINE:
             found.append((_RANKS[fault], top + row, fault))
-    if batch.sources is not None:  # the weights at once, for the sake of their sum
+    if batch.sources is not None:  # the weights as a whole, because of their sum
         none = np.empty((len(batch.x), 0), params.dtype)
         fault, row = find(none, none, NO_LABELS, batch.weights, 0, 0, squared_error.descriptor_address(params.dtype))
         if fault != cases.FINE:
@@ -196,7 +196,7 @@ def require_no_fault(params: Params[DT], batch: CaseArrays[DT], loss: Loss) -> N
 
 
 def require_weight(params: Params[DT], batch: CaseArrays[DT]) -> None:
-    """Raise ValueError if a part of the cases that is chosen has no weight."""
+    """Raise ValueError if the cases that are chosen weigh nothing."""
     if batch.chosen.size and batch.weights.size:
         part = batch.weights[batch.chosen]
         none = np.empty((len(part), 0), params.dtype)

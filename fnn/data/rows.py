@@ -1,6 +1,7 @@
-"""The cases of a call, which kernels take as arrays or fetch from where they lie, whatever dtype and strides they have.
+"""The cases of a call as kernels take them: as arrays, or fetched row by row from where they lie.
 
-What is fetched is cast a row at a time, and looked through a piece at a time: no copy of the whole is ever made.
+What is fetched may have any dtype, byte order and strides. It is cast a row at a time and checked a chunk at a time, so
+that no copy of the whole is ever made.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from numpy.typing import NDArray
 from fnn.data.kernels import fetch
 from fnn.network.params import DT
 
-CAST: Final = 2**20  # bytes of cases that are cast at a time; an array that takes no more is cast once and for all
+CAST: Final = 2**20  # bytes of cases that are cast at a time; a smaller array is cast as a whole
 
 NO_LABELS: Final[NDArray[np.int64]] = np.empty(0, np.int64)
 NO_WEIGHTS: Final[NDArray[np.float64]] = np.empty(0)
 
 
 class RowSources(NamedTuple):
-    """What kernels must know of cases that they fetch."""
+    """Where and how kernels fetch cases."""
 
     dtype: np.dtype[Any]  # of the params
-    scale: float  # by which x is multiplied after the cast
+    scale: float  # x is multiplied by it after the cast
     words: NDArray[np.int64]  # of `fnn.data.kernels.fetch`; they hold addresses, so the arrays must live as long
 
     @property
@@ -38,28 +39,28 @@ class RowSources(NamedTuple):
 
 
 class CaseArrays(NamedTuple, Generic[DT]):
-    """Cases; of `y` and `labels` one is empty, and `weights` is if each case weighs 1.
+    """Cases as arrays. One of `y` and `labels` is empty; `weights` is empty if each case weighs 1.
 
-    Without sources x, y and labels are as the kernels take them. With sources they may be as their owner has them.
+    Without sources x, y and labels are as kernels take them. With sources they may be the caller's own arrays.
     """
 
     x: NDArray[DT]  # (N, n_0)
     y: NDArray[DT]  # (N, n_L)
     labels: NDArray[np.int64]  # (N,)
     weights: NDArray[np.float64]  # (N,)
-    single: bool  # the caller gave one case, without the axis of cases
+    single: bool  # the caller's x is one case, (n_0,)
     sources: RowSources | None = None
     chosen: NDArray[np.int64] = NO_LABELS  # the cases that count, in order; all if it is empty
-    is_checked: bool = False  # no fault need be looked for any more
+    is_checked: bool = False  # free from faults
 
     @property
     def number(self) -> int:
-        """How many cases count."""
+        """The number of cases that count."""
         return len(self.chosen) or len(self.x)
 
     @property
     def taken(self) -> tuple[NDArray[DT], NDArray[DT], NDArray[np.int64], NDArray[np.float64], int]:
-        """What the kernels take."""
+        """The arguments of the kernels: x, y, labels, weights, and the address of the sources or 0."""
         if self.sources is None:
             return self.x, self.y, self.labels, self.weights, 0
         nothing: NDArray[Any] = np.empty((0, 0), self.sources.dtype)
@@ -68,7 +69,7 @@ class CaseArrays(NamedTuple, Generic[DT]):
 
     @property
     def plain(self) -> CaseArrays[DT]:
-        """The cases without sources: all of them cast, for kernels that don't fetch."""
+        """The same cases without sources, all of them cast, for kernels that don't fetch."""
         return self if self.sources is None else self.chunk(0, len(self.x))
 
     def chunk(self, top: int, bottom: int) -> CaseArrays[DT]:
@@ -82,7 +83,7 @@ class CaseArrays(NamedTuple, Generic[DT]):
         return CaseArrays(x, y, labels, weights, self.single)
 
     def chunks(self) -> Iterator[tuple[int, CaseArrays[DT]]]:
-        """All cases, as many at a time as take CAST bytes, with the number of the first."""
+        """All cases in chunks of CAST bytes, each with the number of its first case."""
         rows = max(CAST // (8 * max(self.x.shape[1], self.y.shape[1])), 1)
         for top in range(0, len(self.x), rows):
             yield top, self.chunk(top, top + rows)
@@ -90,13 +91,13 @@ class CaseArrays(NamedTuple, Generic[DT]):
 
 def cast(dtype: np.dtype[DT], array: NDArray[Any], scale: float = 1.0) -> NDArray[DT]:
     """Real numbers as a C-contiguous, aligned array of the dtype, times scale."""
-    with np.errstate(over="ignore", invalid="ignore"):  # what isn't finite then is refused
+    with np.errstate(over="ignore", invalid="ignore"):  # NaN and infinity are refused later
         plain: NDArray[DT] = np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
         return plain if scale == 1 else np.multiply(plain, dtype.type(scale), dtype=dtype)
 
 
 def as_labels(labels: NDArray[Any]) -> NDArray[np.int64]:
-    """Integers as int64; one too large for that stays larger than any class."""
+    """Integers as int64; one that is too large for int64 becomes the largest, which is no class."""
     if labels.dtype.kind == "u" and labels.dtype.itemsize == 8:
         labels = np.minimum(labels, np.uint64(2**63 - 1))  # or it might become negative
 
@@ -104,7 +105,7 @@ def as_labels(labels: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def is_to_fetch(array: NDArray[Any], dtype: np.dtype[Any], scale: float = 1.0) -> bool:
-    """Whether rows of the array are fetched when they are wanted, rather than all of it cast or scaled beforehand."""
+    """Whether kernels fetch rows of the array as they need them, instead of getting a cast and scaled copy of it."""
     is_plain = array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
     is_large = array.size * dtype.itemsize > CAST
 
@@ -112,10 +113,10 @@ def is_to_fetch(array: NDArray[Any], dtype: np.dtype[Any], scale: float = 1.0) -
 
 
 def expect_no_order(array: NDArray[Any], owner: object) -> None:
-    """If the array is a file in memory, tell the system that rows will be read in no order, as long as `owner` lives.
+    """Advise the kernel of random access to a memory-mapped array until `owner` is collected.
 
-    Otherwise it reads 32 pages for each that is wanted, which takes some fifteen times as long if memory doesn't hold
-    the file. If it does, the rows are there already, because all were checked, in order.
+    Otherwise the system reads 32 pages for each one that is read, which takes some fifteen times as long if the file
+    exceeds memory. If it doesn't, all rows are in memory already, since all were checked in order.
     """
     base: Any = array
     while isinstance(base, np.ndarray):
@@ -133,7 +134,7 @@ def _expect_order(mapping: mmap.mmap) -> None:
 def sources_of(
     batch: CaseArrays[Any], dtype: np.dtype[Any], scale: float, start: int = 0, *, more: bool = False
 ) -> RowSources:
-    """What stands for the cases of a batch, which count from `start`; `more` cases may come after them."""
+    """How to fetch the cases of a batch, which are numbered from `start`; `more` cases may follow."""
     x, y, labels, weights = batch[:4]
     row, column = x.strides
     is_contiguous = column == x.itemsize and row > 0 and row % dtype.itemsize == 0
@@ -147,7 +148,7 @@ def sources_of(
 
 
 def address_of(array: NDArray[Any]) -> int:
-    """Where an array starts; `ctypes` takes three times as long."""
+    """The address of an array's first element; `ctypes` takes three times as long."""
     address: int = array.__array_interface__["data"][0]
 
     return address

@@ -48,11 +48,11 @@ def forward(
         a call with `out` allocates nothing if it has a workspace, nor does one for a single case if no layer has more
         than 1000 units.
     scale
-        What x is multiplied by once it is cast, as for `train`. Inside ``@njit`` there is no such argument.
+        x is multiplied by it once it is cast, as in `Cases`. Inside ``@njit`` there is no such argument.
     threads
-        At most so many threads for a large batch (from 100 million cases times parameters on, a millisecond's work);
-        by default all processors that the process may run on. It changes no bit of the result. Inside ``@njit``, where
-        the calling thread does it all, there is no such argument.
+        The most threads for a large batch (from 100 million cases times parameters on, a millisecond's work); by
+        default all processors that the process may run on. It changes no bit of the result. Inside ``@njit``, where
+        the calling thread does all the work, there is no such argument.
 
     Returns
     -------
@@ -100,11 +100,11 @@ def forward(
             require_apart("workspace", workspace, "x", rows)
             require_apart("out", a, "workspace", workspace)
         if is_source:
-            bad = _forward_by_pieces(params, layout.table, space, rows, a, factor)
+            bad = _forward_by_chunks(params, layout.table, space, rows, a, factor)
         else:
             bad = forward_kernel[dtype](layout.table, flat, space, rows, a)
     else:
-        bad = forward_by_parts(params, rows, a, most or available(), factor if is_source else None)
+        bad = forward_by_threads(params, rows, a, most or available(), factor if is_source else None)
     if bad >= 0:
         raise_fault(params, CaseArrays(rows, a, NO_LABELS, NO_WEIGHTS, single), None, cases.BAD_X, bad)
 
@@ -114,12 +114,12 @@ def forward(
     return a[0] if single else a
 
 
-def forward_by_parts(
+def forward_by_threads(
     params: Params[DT], rows: NDArray[Any], a: NDArray[DT], threads: int, scale: float | None = None
 ) -> int:
-    """`forward` of many cases by some threads, each with its range of them; the first with NaN or infinity, or −1.
+    """`forward` by several threads, each with its range of the cases; the first row with NaN or infinity, or −1.
 
-    With a scale the rows are cast and scaled on the way, otherwise they are as the kernels take them.
+    With a scale the rows are cast and scaled on the way, otherwise they are as kernels take them.
     """
     layout = params._architecture.layout(params.dtype, BLOCK)
     bad: dict[int, int] = {}
@@ -131,7 +131,7 @@ def forward_by_parts(
         if scale is None:
             row = forward_kernel[params.dtype](layout.table, params._flat, space, cases, into)
         else:
-            row = _forward_by_pieces(params, layout.table, space, cases, into, scale)
+            row = _forward_by_chunks(params, layout.table, space, cases, into, scale)
         if row >= 0:
             bad[number] = top + row
 
@@ -140,14 +140,14 @@ def forward_by_parts(
     return min(bad.values(), default=-1)
 
 
-def _forward_by_pieces(
+def _forward_by_chunks(
     params: Params[DT], table: NDArray[np.int64], space: NDArray[DT], rows: NDArray[Any], a: NDArray[DT], scale: float
 ) -> int:
-    """`forward` of rows that are cast and scaled a piece at a time; the first with NaN or infinity, or −1."""
+    """`forward` of rows that are cast and scaled a chunk at a time; the first row with NaN or infinity, or −1."""
     kernel, step = forward_kernel[params.dtype], max(CAST // (8 * rows.shape[1]), BLOCK)
     for top in range(0, len(rows), step):
-        piece = slice(top, top + step)
-        row = kernel(table, params._flat, space, cast(params.dtype, rows[piece], scale), a[piece])
+        chunk = slice(top, top + step)
+        row = kernel(table, params._flat, space, cast(params.dtype, rows[chunk], scale), a[chunk])
         if row >= 0:
             return top + row
 

@@ -1,4 +1,4 @@
-"""Memory to work in, for callers whose loop must not allocate."""
+"""Workspaces: memory for calls in a loop that must not allocate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fnn.network.params import DT, Params, require_params
 
 @jittable
 def workspace(params: Params[DT], cases: int = 1) -> NDArray[DT]:
-    """Memory in which `forward`, `error`, `grad` and `value_and_grad` can work for up to so many cases.
+    """Memory in which `forward`, `error`, `grad` and `value_and_grad` can work for up to a number of cases.
 
     A call that gets it as ``workspace=`` allocates nothing but its result, and `forward` with ``out=`` nothing at all.
     It may be used again, for other networks too if it is large enough, but not by two threads at once.
@@ -57,7 +57,7 @@ def workspace(params: Params[DT], cases: int = 1) -> NDArray[DT]:
 
 
 def space_for(workspace: NDArray[Any] | None, needed: int, dtype: np.dtype[DT]) -> NDArray[DT]:
-    """The caller's workspace, if it is large enough, or a new one if there is none, with anything in it."""
+    """The caller's workspace, checked to be large enough, or new memory, not initialised."""
     if workspace is None:
         return np.empty(needed, dtype)
     require_output("workspace", workspace, dtype)

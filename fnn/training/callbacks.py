@@ -125,24 +125,28 @@ class Callbacks(Generic[DT]):
 
     @property
     def observe_epochs(self) -> bool:
-        """Whether one is to be called after every epoch."""
+        """Whether a callback is due after every epoch."""
         return bool(self._of_epochs)
 
     def until_due(self, steps: int) -> int | None:
-        """Steps from now, when so many are done, to the next after which one is to be called; None if there is none."""
+        """From a number of steps that are done, the steps until a callback is due; None if none ever is."""
         return min((k - steps % k for k, _ in self._of_steps), default=None)
 
     def is_due(self, steps: int) -> bool:
-        """Whether one is to be called after so many steps."""
+        """Whether a callback is due when this many steps are done."""
         return any(steps % k == 0 for k, _ in self._of_steps)
 
     def after_steps(self, steps: int, params: Params[DT], error: float) -> bool:
-        """Call what is due after so many steps; whether one of them ends the run."""
-        return any([_is_true(f(steps, params, error)) for k, f in self._of_steps if steps % k == 0])
+        """Call what is due when this many steps are done; whether one of the callbacks ends the run."""
+        answers = [f(steps, params, error) for k, f in self._of_steps if steps % k == 0]
+
+        return any(map(_is_true, answers))
 
     def after_epoch(self, epoch: int, params: Params[DT], record: Record) -> bool:
-        """Call what is due after every epoch; whether one of them ends the run."""
-        return any([_is_true(f(epoch, params, record)) for f in self._of_epochs])
+        """Call the callbacks of epochs; whether one of them ends the run."""
+        answers = [f(epoch, params, record) for f in self._of_epochs]
+
+        return any(map(_is_true, answers))
 
 
 def _is_true(answer: object) -> bool:

@@ -89,8 +89,8 @@ state
         As for `train`, for all networks; or `each` of them has its own: ``x=fnn.Each(samples)``. What they share is
         checked and converted once. Functions are called in the threads that train, several at a time.
     threads
-        At most so many; by default as many as there are processors. Each trains a network, the longest first; when
-        fewer are left, several may train one. It changes no bit of the result.
+        The most threads; by default as many as there are processors. Each trains a network, the longest run first;
+        when fewer networks than threads are left, several train one. It changes no bit of the result.
 
     Returns
     -------
@@ -129,7 +129,7 @@ state
 
 
 class SomeDiverged(ArithmeticError):
-    """Some of the networks that were trained together diverged.
+    """Some of the networks that were trained together have diverged.
 
     Attributes
     ----------

@@ -1,72 +1,62 @@
-"""A progress bar for runs that someone watches."""
+"""The progress bar of a run."""
 
 from __future__ import annotations
 
-import importlib
 import sys
+from contextlib import suppress
 from typing import Any
 
-import numpy as np
-
+from fnn.extras import extra
 from fnn.training.history import Record
 
 _FORMAT = "{l_bar}{bar}| {n:.1f}/{total} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
 
 class Progress:
-    """Shows epochs, how fast they go, errors and the time left by tqdm, after a second; nothing if nobody watches.
+    """Epochs, their rate and errors, and the time left, shown by tqdm once a run has lasted a second.
 
     Parameters
     ----------
     epochs
-        How many there will be.
-    wanted
-        None: if standard error is a terminal and tqdm is installed. True: always. False: never.
+        Of the whole run.
+    shown
+        True: always. False: never. None: if standard error is a terminal and tqdm is installed.
 
     Raises
     ------
-    ImportError
-        If it is wanted and tqdm isn't installed.
-    TypeError
-        If it is none of these.
+    ModuleNotFoundError
+        It is True, and tqdm isn't installed.
     """
 
-    def __init__(self, epochs: int, wanted: bool | None) -> None:
+    def __init__(self, epochs: int, shown: bool | None) -> None:
         self._epochs = epochs
         self._tqdm: Any = None
         self._bar: Any = None
-        if not (wanted is None or isinstance(wanted, bool | np.bool_)):
-            raise TypeError(f"progress: must be True, False or None, got {wanted!r}")
-        if not (wanted if wanted is not None else sys.stderr and sys.stderr.isatty()):
-            return
-        try:
-            tqdm = importlib.import_module("tqdm").tqdm
-        except ImportError:
-            if wanted:
-                raise ImportError("progress=True needs tqdm: pip install 'fnn[progress]'") from None
-            return
-        # Without the thread that tqdm starts for bars that nobody moves, and never ends.
-        self._tqdm = type("Bar", (tqdm,), {"monitor_interval": 0})
+        if shown or (shown is None and sys.stderr and sys.stderr.isatty()):
+            # Without the monitor thread of tqdm, which never ends.
+            with suppress(*[] if shown else [ModuleNotFoundError]):
+                tqdm = extra("tqdm", "fnn.progress(True)", "progress").tqdm
+                self._tqdm = type("Bar", (tqdm,), {"monitor_interval": 0})
 
     def begin(self, done: int) -> None:
-        """Put up the bar, for a run that has done so many epochs."""
+        """Show the bar, for a run that has done some epochs already."""
         if self._tqdm is not None:
             self._bar = self._tqdm(
                 total=self._epochs, initial=done, unit="epoch", delay=1.0, leave=False, bar_format=_FORMAT
             )
 
     def tell(self, record: Record) -> None:
-        """Say what is known of the last epoch."""
+        """Show the errors of the last epoch."""
         if self._bar is not None:
             validation = "" if record.validation_error is None else f", validation {record.validation_error:.6g}"
             self._bar.set_postfix_str(f"error {record.error:.6g}{validation}", refresh=False)
 
     def show(self, done: float) -> None:
-        """Say that so many epochs are done, the last one perhaps in part."""
+        """Move the bar to the epochs that are done, the last one perhaps in part."""
         if self._bar is not None:
             self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()

@@ -36,7 +36,7 @@ class Task(NamedTuple, Generic[DT]):
     threads: int | None  # at most
 
     def work(self, batch_size: int) -> float:
-        """Operations of a step on so many cases: three products a layer, but no B4 in the first."""
+        """Operations of a step on a batch of this size: three products a layer, but no B4 in the first."""
         sizes = self.params.sizes
         products = 3 * sum(m * n for m, n in pairwise(sizes)) - sizes[0] * sizes[1]
 
