@@ -138,7 +138,7 @@ def test_a_wanted_bar_needs_tqdm() -> None:
     done = piped(script(WITHOUT_TQDM, progress=True))
 
     assert done.returncode == 1
-    assert done.stderr.strip().endswith("ModuleNotFoundError: fnn.progress(True) needs the package tqdm: pip install 'fnn[progress]'")
+    assert done.stderr.strip().endswith("fnn.progress(True) needs the package tqdm: pip install 'fnn[progress]'")
     assert done.stdout == ""
 
 
