@@ -1,1 +1,1 @@
-"""F2 and F3: what an activation is, and the built-in ones."""
+"""F2 and F3: the value `Activation`, and the built-in activations."""

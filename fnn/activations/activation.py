@@ -1,4 +1,4 @@
-"""F2 and F3: what an activation is. The built-in ones are in `fnn.activations.library`, their formulas in `fnn.kernels`."""
+"""F2 and F3: the value `Activation`. The built-in ones are in `fnn.activations.library`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from fnn.activations.kernels.dispatch import FREE_CODES, ActivationKernels
 from fnn.activations.kernels.lift import from_user
 from fnn.compiler.user_functions import Scalar, Stored, require_jitted, restored, stored
 
-# Every activation, by what makes it what it is, and by code. None is ever forgotten: neither is compiled code.
-_known: Final[dict[tuple[object, ...], Activation]] = {}
+BUILT_IN: Final[dict[str, ActivationKernels]] = {}  # by name, a family's without its parameter; see `registry`
+
+# Activations are interned, by name, parameter and functions, and never freed: neither is compiled code.
+_interned: Final[dict[tuple[object, ...], Activation]] = {}
 _by_code: Final[dict[int, Activation]] = {}
-_built_in: Final[dict[str, ActivationKernels]] = {}
-_families: Final[dict[str, Callable[[float], Activation]]] = {}
 _codes: Final = count(FREE_CODES)
 
 
@@ -29,18 +29,21 @@ _codes: Final = count(FREE_CODES)
 class Activation:
     """An activation function f and its derivative f′: a built-in one such as `fnn.sigmoid`, or one of your own.
 
-    One of your own is made from two scalar functions under ``@numba.njit``. It is used wherever a built-in one is,
-    inside jitted functions too; it is compiled when a network that has it is first used, once for each dtype.
+    One of your own is made from two scalar functions under ``@numba.njit``. It works wherever a built-in one does,
+    inside jitted functions too, and is compiled once for each dtype, when a network that has it is first used.
 
-    The functions may neither raise nor allocate: nobody would see the exception, and training would go on with what
-    was there before. Python's division raises, so give them ``@njit(error_model="numpy")`` if they divide.
+    The functions must neither raise nor allocate: an exception would be lost, and the old output values used instead.
+    Python's division raises, so use ``@njit(error_model="numpy")`` for a function that divides.
+
+    The same name and functions give the same object. It is kept until the process ends, and so is its compiled code:
+    a notebook cell that defines an activation leaves one behind each time it is run.
 
     Parameters
     ----------
     name
-        A name, as in Python; not that of a built-in activation.
+        An identifier, as in Python; not the name of a built-in activation.
     f
-        f(z) → a, jitted. For a float32 network it gets a float32, and what it returns is rounded to float32.
+        f(z) → a, jitted. In a float32 network z is a float32, and the result is rounded to float32.
     prime
         prime(z, a) → f′(z), jitted, where a = f(z).
     second
@@ -49,9 +52,9 @@ class Activation:
     Raises
     ------
     TypeError
-        f, prime or second isn't a jitted function, or takes another number of arguments; the name isn't text.
+        f, prime or second isn't a jitted function, or takes another number of arguments; the name isn't a string.
     ValueError
-        The name isn't one, or is that of a built-in activation.
+        The name isn't an identifier, or is that of a built-in activation.
 
     Examples
     --------
@@ -76,27 +79,27 @@ class Activation:
     """
 
     name: str
-    code: int  # what the kernels know it by
+    code: int  # identifies it in the kernels' tables
     _kernels: ActivationKernels
-    _scalars: tuple[Scalar, ...]  # f, f′ and perhaps f″, if they are somebody's
+    _scalars: tuple[Scalar, ...]  # the user's f, f′ and perhaps f″; empty for a built-in one
     _parameter: float | None
     _descriptors: dict[np.dtype[Any], NDArray[np.int64]]
 
     def __new__(cls, name: str, f: Scalar, prime: Scalar, second: Scalar | None = None) -> Activation:
-        """The activation of these; the same object for the same ones."""
+        """Intern an activation made of jitted functions."""
         if not isinstance(name, str):
-            raise TypeError(f"name: needs text, got {name!r}")
+            raise TypeError(f"name: needs a string, got {name!r}")
         if not name.isidentifier():
-            raise ValueError(f"name: must be a name as in Python, got {name!r}")
-        if name in _built_in:
+            raise ValueError(f"name: must be an identifier, got {name!r}")
+        if name in BUILT_IN:
             raise ValueError(f"name: fnn.{name} is a built-in activation")
         require_jitted("f", f, "z")
         require_jitted("prime", prime, "z, a")
         if second is None:
-            return _activation(from_user(name, f, prime), f, prime)
+            return intern(from_user(name, f, prime), f, prime)
         require_jitted("second", second, "z, a")
 
-        return _activation(from_user(name, f, prime, second), f, prime, second)
+        return intern(from_user(name, f, prime, second), f, prime, second)
 
     def __call__(self, z: ArrayLike) -> NDArray[np.floating]:
         """a = f(z) (F2), elementwise; `softmax` and `log_softmax` along the last axis.
@@ -117,7 +120,7 @@ class Activation:
         return a.reshape(np.shape(z))
 
     def prime(self, z: ArrayLike) -> NDArray[np.floating]:
-        """f′(z) (F3), elementwise; where a row is taken as a whole the Jacobian ∂a_j/∂z_i, with one more axis.
+        """f′(z) (F3), elementwise; for `softmax` and `log_softmax` the Jacobian ∂a_j/∂z_i, with one more axis.
 
         Parameters
         ----------
@@ -142,43 +145,47 @@ class Activation:
         return self._kernels.is_rowwise
 
     def descriptor(self, dtype: np.dtype[Any]) -> NDArray[np.int64]:
-        """What the kernels must know of it (see `fnn.activations.kernels.dispatch`); compiles it for the dtype if need be.
+        """The code, addresses and parameter that kernels read (see `fnn.activations.kernels.dispatch`).
+
+        Compiles f and f′ for the dtype on first use.
 
         Raises
         ------
         TypeError
-            f or f′ can't be compiled for such numbers.
+            f or f′ can't be compiled for the dtype.
         """
-        found = self._descriptors.get(dtype)
-        if found is None:
+        descriptor = self._descriptors.get(dtype)
+        if descriptor is None:
             try:
                 addresses = self._kernels.addresses(types.float32 if dtype == np.float32 else types.float64)
             except NumbaError as error:
                 raise TypeError(f"{self!r}: f or prime can't be compiled for {dtype}:\n{error}") from error
-            found = self._descriptors[dtype] = np.array([self.code, *addresses, self._parameter_bits])
+            descriptor = self._descriptors[dtype] = np.array([self.code, *addresses, self._parameter_bits])
 
-        return found
+        return descriptor
 
     @property
-    def has_second(self) -> bool:
-        """Whether f″ is known."""
+    def has_second_derivative(self) -> bool:
+        """Whether it has f″."""
         return self._kernels.has_second_derivative
 
-    def directional_descriptor(self, dtype: np.dtype[Any], *, curved: bool) -> list[int]:
-        """What the kernels must know of it for R2 and, if `curved`, for R4; compiles what that takes.
+    def directional_descriptor(self, dtype: np.dtype[Any], *, with_second: bool) -> list[int]:
+        """The descriptor for derivatives along a direction: R2 and, `with_second`, the second term of R4.
+
+        Compiles their kernels for the dtype on first use.
 
         Raises
         ------
         TypeError
-            f″ can't be compiled for such numbers.
+            f″ can't be compiled for the dtype.
         """
         number = types.float32 if dtype == np.float32 else types.float64
         try:
-            second_derivative = self._kernels.second_derivative_address(number) if curved else 0
+            second = self._kernels.second_derivative_address(number) if with_second else 0
         except NumbaError as error:
             raise TypeError(f"{self!r}: second can't be compiled for {dtype}:\n{error}") from error
 
-        return [self.code, self._kernels.push_address(number), second_derivative, self._parameter_bits]
+        return [self.code, self._kernels.push_address(number), second, self._parameter_bits]
 
     @property
     def _parameter_bits(self) -> int:
@@ -193,76 +200,43 @@ class Activation:
 
     def __reduce__(self) -> tuple[Callable[..., Activation], tuple[Any, ...]]:
         if self._scalars:
-            return _own, (self.name, *map(stored, self._scalars))
+            return _user_made, (self.name, *map(stored, self._scalars))
 
-        return _library, (self._kernels.name, self._parameter)
-
-
-def built_in(kernels: ActivationKernels, *, code: int | None = None) -> Activation:
-    """An activation of the library's."""
-    _built_in[kernels.name] = kernels
-
-    return _activation(kernels, code=code)
+        return _built_in, (self._kernels.name, self._parameter)
 
 
-def family(kernels: ActivationKernels) -> Callable[[float], Activation]:
-    """Activations of the library's that differ in a parameter, which is finite and above 0."""
-
-    def member(parameter: float) -> Activation:
-        return _activation(kernels, parameter=parameter)
-
-    _built_in[kernels.name] = kernels
-    _families[kernels.name] = member
-
-    return member
-
-
-def named(name: str) -> Activation | None:
-    """The activation of the library's that has this name, such as ``tanh`` or ``elu(1.0)``, if one has it."""
-    if (name,) in _known:
-        return _known[name,]
-    kind, _, rest = name.partition("(")
-    try:
-        parameter = float(rest.removesuffix(")"))
-    except ValueError:
-        return None
-    is_member = kind in _families and 0 < parameter < np.inf and name == f"{kind}({parameter!r})"
-
-    return _families[kind](parameter) if is_member else None
-
-
-def _activation(
+def intern(
     kernels: ActivationKernels, *scalars: Scalar, code: int | None = None, parameter: float | None = None
 ) -> Activation:
-    """The one activation with this name and parameter and, if it is somebody's, these functions."""
+    """The one activation with the kernels' name, the parameter and the user's functions, if any."""
     name = kernels.name if parameter is None else f"{kernels.name}({parameter!r})"
     key = (name, *scalars)
-    if key not in _known:
-        made = object.__new__(Activation)
+    if key not in _interned:
+        activation = object.__new__(Activation)
         values: tuple[object, ...] = name, next(_codes) if code is None else code, kernels, scalars, parameter, {}
         for field, value in zip(Activation.__slots__, values, strict=True):
-            object.__setattr__(made, field, value)
-        first = _known.setdefault(key, made)  # of those that several threads have made
+            object.__setattr__(activation, field, value)
+        first = _interned.setdefault(key, activation)  # of those that several threads have made
         _by_code[first.code] = first
 
-    return _known[key]
+    return _interned[key]
 
 
 def activation_of(code: int) -> Activation:
-    """The activation that the kernels know by this code."""
+    """The activation with a code."""
     return _by_code[code]
 
 
-def _own(name: str, f: Stored, prime: Stored, *second: Stored) -> Activation:
+def _user_made(name: str, f: Stored, prime: Stored, *second: Stored) -> Activation:
     return Activation(name, restored(f), restored(prime), *map(restored, second))
 
 
-def _library(name: str, parameter: float | None) -> Activation:
-    return _activation(_built_in[name], parameter=parameter)
+def _built_in(name: str, parameter: float | None) -> Activation:
+    return intern(BUILT_IN[name], parameter=parameter)
 
 
 def _rows(z: ArrayLike) -> NDArray[np.floating]:
-    """Z as a contiguous matrix of floats."""
+    """The array z as a contiguous matrix of floats."""
     array = np.asarray(z)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"z: needs real numbers, got dtype {array.dtype}")

@@ -1,13 +1,14 @@
 """F2 and F3: the built-in activations, each with its formula, its derivative and its source.
 
-To add one: f, f′ and f″ among the kernels, a line here and one in ``fnn/__init__.py``. The tests find it by themselves.
+To add one: f, f′ and f″ among the kernels, a line here, one in ``fnn/__init__.py``, and for the tests one in
+`tests.oracles`.
 """
 
 from __future__ import annotations
 
 from typing import SupportsFloat
 
-from fnn.activations.activation import Activation, built_in, family
+from fnn.activations.activation import Activation
 from fnn.activations.kernels import piecewise, rectifiers, smooth
 from fnn.activations.kernels.dispatch import (
     CODE_OF_EXP,
@@ -17,6 +18,7 @@ from fnn.activations.kernels.dispatch import (
     CODE_OF_SOFTPLUS,
 )
 from fnn.activations.kernels.softmax import LOG_SOFTMAX, SOFTMAX
+from fnn.activations.registry import built_in, family
 from fnn.checks import positive
 
 sigmoid = built_in(smooth.SIGMOID, code=CODE_OF_SIGMOID)
@@ -62,7 +64,7 @@ hard_tanh = built_in(piecewise.HARD_TANH)
 """min(max(−1, z), 1);  1 for |z| < 1, else 0 (Collobert 2004)."""
 
 hard_sigmoid = built_in(piecewise.HARD_SIGMOID)
-"""min(max(0, z/6 + ½), 1);  1/6 for |z| < 3, else 0 (Howard et al. 2019, whose slope is not that of older ones)."""
+"""min(max(0, z/6 + ½), 1);  1/6 for |z| < 3, else 0 (Howard et al. 2019; older definitions have slope 1/5)."""
 
 relu6 = built_in(piecewise.RELU6)
 """min(max(0, z), 6);  1 for 0 < z < 6, else 0 (Krizhevsky 2010)."""
@@ -71,7 +73,7 @@ exp = built_in(smooth.EXP, code=CODE_OF_EXP)
 """e^z;  e^z."""
 
 sin = built_in(smooth.SIN)
-"""sin z;  cos z  (Sitzmann et al. 2020). Beyond ±2⁴⁸, for float32 ±2¹⁹, it is that of the bound."""
+"""sin z;  cos z  (Sitzmann et al. 2020). z is clamped to ±2⁴⁸, for float32 to ±2¹⁹."""
 
 gaussian = built_in(smooth.GAUSSIAN)
 """e^−z²;  −2z e^−z²  (Broomhead and Lowe 1988)."""
@@ -91,7 +93,7 @@ def leaky_relu(slope: SupportsFloat = 0.01) -> Activation:
     Raises
     ------
     ValueError, TypeError
-        The slope is no such number.
+        The slope is out of range, or no number.
 
     Examples
     --------
@@ -113,7 +115,7 @@ def elu(alpha: SupportsFloat = 1.0) -> Activation:
     Raises
     ------
     ValueError, TypeError
-        α is no such number.
+        α is out of range, or no number.
 
     Examples
     --------

@@ -116,7 +116,7 @@ def hvp(
     batch = arrays_of(params, x, y, loss).plain
     flat = direction_of(params, v)
     dtype, architecture, capacity = params._flat.dtype, params._architecture, min(len(batch.x), PIECE)
-    layout, r = architecture.layout(dtype, capacity), architecture.directions(dtype, capacity, curved=True)
+    layout, r = architecture.layout(dtype, capacity), architecture.directions(dtype, capacity, with_second=True)
     (space, r_space), into = workspaces(dtype, layout.whole, r.whole), np.empty_like(params._flat)
     fault, row = hvp_kernel[dtype](
         layout.table, params._flat, space, r.table, flat, r_space, capacity, *batch[:4], loss.descriptor_address(dtype),
@@ -131,7 +131,7 @@ def hvp(
 def _require_curvature(params: Params[Any], loss: Loss) -> None:
     """Raise ValueError unless E can be differentiated twice."""
     for activation in params.activations:
-        if not activation.has_second:
+        if not activation.has_second_derivative:
             raise ValueError(f"params: hvp needs the second derivative of {activation!r}; give it second=")
     if loss.second_derivative is None:
         raise ValueError(f"loss: hvp needs the second derivative of {loss!r}; give it second=")

@@ -13,7 +13,8 @@ from typing import Any, Final, TypeVar
 
 from numpy.typing import NDArray
 
-from fnn.activations.activation import Activation, named
+from fnn.activations.activation import Activation
+from fnn.activations.registry import named
 from fnn.network.params import Params
 
 T = TypeVar("T")

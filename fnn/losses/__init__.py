@@ -1,1 +1,1 @@
-"""E1 and E2: what a loss is, and the built-in ones."""
+"""E1 and E2: the value `Loss`, and the built-in losses."""

@@ -1,8 +1,7 @@
 """E1 and E2: the built-in losses, each with its formula, its derivative and its source.
 
 To add one: its formula among the kernels, a value here and a line in ``fnn/__init__.py``; for the tests a row in
-`tests.problems` and in `tests.reference`. One with a parameter needs a class, whose call says what the parameter must
-be.
+`tests.problems` and in `tests.reference`. A loss with a parameter needs a class, whose call checks the parameter.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from fnn.checks import number, positive
 from fnn.losses.kernels import casewise, pointwise
 from fnn.losses.kernels import focal as focal_kernels
 from fnn.losses.kernels.dispatch import ENDS, PROBABILITIES, RANGE
-from fnn.losses.loss import Loss, LossWithParameter, Targets, built_in
+from fnn.losses.loss import Loss, Targets
+from fnn.losses.registry import LossWithParameter, built_in
 
 _PROBABILITIES = Targets("values between 0 and 1", PROBABILITIES, 0, 1, labels=True)
 _COUNTS = Targets("values of at least 0", RANGE, 0)
@@ -29,7 +29,7 @@ class _CrossEntropy(LossWithParameter):
     _parameter_name = "label_smoothing"
 
     def __call__(self, *, label_smoothing: SupportsFloat) -> Self:
-        """With 0 ≤ ε < 1: the targets become (1 − ε)y + ε/n_L with softmax, (1 − ε)y + ε/2 with sigmoid."""
+        """With smoothing ε in [0, 1): targets (1 − ε)y + ε/n_L with softmax, (1 − ε)y + ε/2 with sigmoid."""
         value = number("label_smoothing", label_smoothing)
         if not 0 <= value < 1:
             raise ValueError(f"label_smoothing: must be at least 0 and below 1, got {value}")
@@ -42,7 +42,7 @@ class _Huber(LossWithParameter):
     _parameter_name = "delta"
 
     def __call__(self, delta: SupportsFloat) -> Self:
-        """With the δ > 0 from which on it is linear."""
+        """With δ > 0: linear where |a − y| > δ."""
         return self.with_parameter(positive("delta", delta))
 
 
@@ -51,7 +51,7 @@ class _Quantile(LossWithParameter):
     _parameter_name = "q"
 
     def __call__(self, q: SupportsFloat) -> Self:
-        """With the quantile, 0 < q < 1."""
+        """With the quantile q in (0, 1)."""
         value = number("q", q)
         if not 0 < value < 1:
             raise ValueError(f"q: must be above 0 and below 1, got {value}")
@@ -64,7 +64,7 @@ class _Focal(LossWithParameter):
     _parameter_name = "gamma"
 
     def __call__(self, gamma: SupportsFloat) -> Self:
-        """With the exponent γ ≥ 0; 0 is cross-entropy."""
+        """With the exponent γ ≥ 0; γ = 0 is cross-entropy."""
         value = number("gamma", gamma)
         if not 0 <= value < np.inf:
             raise ValueError(f"gamma: must be finite and at least 0, got {value}")
@@ -76,10 +76,10 @@ squared_error = built_in(Loss, "squared_error", None)
 """E = ½ Σ_d (a_d − y_d)²;  ∂E/∂a_d = a_d − y_d  (E1, E2; S1)."""
 
 absolute_error = built_in(Loss, "absolute_error", pointwise.absolute_error)
-"""E = Σ_d |a_d − y_d|;  ∂E/∂a_d = sign(a_d − y_d), 0 where they are equal."""
+"""E = Σ_d |a_d − y_d|;  ∂E/∂a_d = sign(a_d − y_d), 0 where a_d = y_d."""
 
 huber = built_in(_Huber, "huber", pointwise.huber, parameter=1.0)
-"""With r = a_d − y_d, E = Σ_d ½r² where |r| ≤ δ, else δ(|r| − ½δ);  ∂E/∂a_d = r, held within ±δ  (Huber 1964).
+"""With r = a_d − y_d, E = Σ_d ½r² where |r| ≤ δ, else δ(|r| − ½δ);  ∂E/∂a_d = r clamped to ±δ  (Huber 1964).
 
 ``fnn.huber`` has δ = 1, ``fnn.huber(2.0)`` δ = 2.
 """
@@ -88,7 +88,7 @@ log_cosh = built_in(Loss, "log_cosh", pointwise.log_cosh)
 """E = Σ_d log cosh(a_d − y_d);  ∂E/∂a_d = tanh(a_d − y_d)."""
 
 quantile = built_in(_Quantile, "quantile", pointwise.quantile, parameter=0.5)
-"""E = Σ_d max(q(y_d − a_d), (1 − q)(a_d − y_d));  ∂E/∂a_d = −q where a_d < y_d, 1 − q where it is greater, else 0
+"""E = Σ_d max(q(y_d − a_d), (1 − q)(a_d − y_d));  ∂E/∂a_d = −q where a_d < y_d, 1 − q where a_d > y_d, else 0
 (the pinball loss; Koenker and Bassett 1978).
 
 ``fnn.quantile`` has q = 0.5, half the absolute error; ``fnn.quantile(0.9)`` q = 0.9.
@@ -109,14 +109,14 @@ cross_entropy = built_in(
 )
 """Softmax: E = −Σ_d y_d log a_d. Sigmoid: E = −Σ_d [y_d log a_d + (1 − y_d) log(1 − a_d)]. Either way δᴸ = a − y.
 
-With log_softmax it is the same as with softmax. ``fnn.cross_entropy(label_smoothing=0.1)`` puts targets in place of y
-that are less certain: (1 − ε)y + ε/n_L (Szegedy et al. 2016), for sigmoids (1 − ε)y + ε/2.
+With log_softmax E is the same as with softmax. ``fnn.cross_entropy(label_smoothing=0.1)`` has targets
+(1 − ε)y + ε/n_L in place of y (Szegedy et al. 2016), for sigmoids (1 − ε)y + ε/2.
 """
 
 focal = built_in(
     _Focal, "focal", focal_kernels.focal, outputs=(softmax, sigmoid), targets=_PROBABILITIES, parameter=2.0
 )
-"""Cross-entropy whose terms count less the nearer they are to 0 already (Lin et al. 2017).
+"""Cross-entropy in which well-classified cases count less (Lin et al. 2017).
 
 Softmax: E = −Σ_d y_d (1 − a_d)^γ log a_d. Sigmoid: E = −Σ_d [y_d (1 − a_d)^γ log a_d + (1 − y_d) a_d^γ log(1 − a_d)].
 ``fnn.focal`` has γ = 2, ``fnn.focal(1.0)`` γ = 1.
@@ -134,6 +134,6 @@ With exp, whose z is then the logarithm of the mean, δᴸ = a − y  (Nelder an
 """
 
 gamma = built_in(Loss, "gamma", casewise.gamma, outputs=(exp, softplus), targets=_POSITIVE)
-"""E = Σ_d log(a_d/y_d) + y_d/a_d − 1, half the deviance of amounts above 0 from their means a, whose standard deviation
-is proportional to the mean;  ∂E/∂a_d = (1 − y_d/a_d)/a_d  (Nelder and Wedderburn 1972).
+"""E = Σ_d log(a_d/y_d) + y_d/a_d − 1, half the deviance of positive amounts with means a and standard deviations
+proportional to a;  ∂E/∂a_d = (1 − y_d/a_d)/a_d  (Nelder and Wedderburn 1972).
 """

@@ -1,9 +1,9 @@
-"""E1 and E2: what a loss is. The built-in ones are in `fnn.losses.library`, their formulas in `fnn.kernels`."""
+"""E1 and E2: the value `Loss`. The built-in ones are in `fnn.losses.library`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numba import types
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from fnn.activations.activation import Activation
 from fnn.compiler.numba_types import numba_type
 from fnn.compiler.user_functions import Scalar, Stored, require_jitted, restored, stored
-from fnn.losses.kernels.dispatch import ANY, LossKernel, of_scalars
-from fnn.losses.kernels.second_derivatives import SQUARED_ERROR, of_scalar
+from fnn.losses.kernels.dispatch import ANY, LossKernel, from_user
+from fnn.losses.kernels.second_derivatives import SQUARED_ERROR, second_from_user
 
 
 class Targets(NamedTuple):
-    """What the targets of a loss must be, and what labels stand for if it takes them."""
+    """The targets that a loss takes, and whether it takes labels for them."""
 
     text: str = "finite values"
     rule: int = ANY
@@ -28,7 +28,7 @@ class Targets(NamedTuple):
 
     @property
     def label_values(self) -> tuple[float, float]:
-        """What a label, or a one-hot target, has at the units of the other classes and at that of its own."""
+        """The targets that a label stands for: at the units of the other classes, and at that of its own."""
         return (self.low, self.high) if self.labels else (0.0, 1.0)
 
 
@@ -39,21 +39,21 @@ ANYTHING = Targets()
 class Loss:
     """A measure of error, summed over the output units and (unless ``reduction="mean"``) over the cases.
 
-    Those with a parameter are called to set it: ``fnn.huber`` has δ = 1, ``fnn.huber(2.0)`` δ = 2.
+    A loss with a parameter is called to set it: ``fnn.huber`` has δ = 1, ``fnn.huber(2.0)`` δ = 2.
 
-    One of your own is made from two scalar functions under ``@numba.njit``, for one output unit. It is used wherever a
-    built-in one is, inside jitted functions too, with any output activation; it is compiled when it is first used, once
-    for each dtype.
+    One of your own is made from two scalar functions under ``@numba.njit``, for one output unit. It works wherever a
+    built-in one does, inside jitted functions too, with any output activation, and is compiled once for each dtype, on
+    first use.
 
-    The functions may neither raise nor allocate: nobody would see the exception. Python's division raises, so give them
-    ``@njit(error_model="numpy")`` if they divide.
+    The functions must neither raise nor allocate: an exception would be lost. Python's division raises, so use
+    ``@njit(error_model="numpy")`` for a function that divides.
 
     Parameters
     ----------
     name
-        A name, as in Python; not that of a built-in loss.
+        An identifier, as in Python; not the name of a built-in loss.
     error
-        error(a, y) → E of one unit, jitted; it gets float64 numbers whatever the dtype.
+        error(a, y) → E of one unit, jitted; a and y are float64 whatever the dtype.
     prime
         prime(a, y) → ∂E/∂a, jitted.
     second
@@ -62,9 +62,9 @@ class Loss:
     Raises
     ------
     TypeError
-        error, prime or second isn't a jitted function, or takes another number of arguments; the name isn't text.
+        error, prime or second isn't a jitted function, or takes another number of arguments; the name isn't a string.
     ValueError
-        The name isn't one, or is that of a built-in loss.
+        The name isn't an identifier, or is that of a built-in loss.
 
     Examples
     --------
@@ -84,31 +84,31 @@ class Loss:
 
     name: str
     parameter: float  # 0 if it has none
-    scalars: tuple[Scalar, ...]  # error, prime and perhaps second, if they are somebody's
-    outputs: tuple[Activation, ...] = field(compare=False)  # the activations that suit it; empty: any
+    scalars: tuple[Scalar, ...]  # the user's error, prime and perhaps second; empty for a built-in one
+    outputs: tuple[Activation, ...] = field(compare=False)  # the output activations that suit it; empty: any
     targets: Targets = field(compare=False)
     kernel: LossKernel | None = field(compare=False)  # None: part of every network's code
     _descriptors: dict[np.dtype[Any], tuple[NDArray[np.int64], int]] = field(compare=False)
 
     def __init__(self, name: str, error: Scalar, prime: Scalar, second: Scalar | None = None) -> None:
         if not isinstance(name, str):
-            raise TypeError(f"name: needs text, got {name!r}")
+            raise TypeError(f"name: needs a string, got {name!r}")
         if not name.isidentifier():
-            raise ValueError(f"name: must be a name as in Python, got {name!r}")
-        if name in _built_in:
+            raise ValueError(f"name: must be an identifier, got {name!r}")
+        if name in BUILT_IN:
             raise ValueError(f"name: fnn.{name} is a built-in loss")
         require_jitted("error", error, "a, y")
         require_jitted("prime", prime, "a, y")
         scalars: tuple[Scalar, ...] = error, prime
-        made = of_scalars(name, error, prime)
+        kernel = from_user(name, error, prime)
         if second is not None:
             require_jitted("second", second, "a, y")
             scalars = error, prime, second
-            made.second_derivative = of_scalar(name, second)
-        kernel = _compiled_once.setdefault((name, *scalars), made)  # two of the same are compiled once
-        self._set(name, kernel, scalars=scalars)
+            kernel.second_derivative = second_from_user(name, second)
+        # Equal losses share a kernel, which is compiled once and never freed.
+        self.set_fields(name, _user_kernels.setdefault((name, *scalars), kernel), scalars=scalars)
 
-    def _set(
+    def set_fields(
         self,
         name: str,
         kernel: LossKernel | None,
@@ -117,46 +117,44 @@ class Loss:
         parameter: float = 0.0,
         scalars: tuple[Scalar, ...] = (),
     ) -> None:
+        """Initialize an instance, which is frozen from then on."""
         values: tuple[Any, ...] = name, parameter, scalars, outputs, targets, kernel, {}
         for key, value in zip(Loss.__slots__, values, strict=True):
             object.__setattr__(self, key, value)
 
     def check(self, output: Activation) -> None:
-        """Raise ValueError if the network's output activation does not suit this loss."""
+        """Raise ValueError unless the network's output activation suits this loss."""
         if self.outputs and output not in self.outputs:
             raise ValueError(f"{self.needs_output}, got {output!r}")
 
     @property
     def needs_output(self) -> str:
-        """What is wrong if the output activation doesn't suit it."""
+        """The error message for an output activation that doesn't suit it."""
         return f"loss: {self!r} needs {' or '.join(map(repr, self.outputs))} at the output"
 
     @property
     def needs_targets(self) -> str:
-        """What is wrong if a target isn't one that it takes."""
+        """The error message for a target that it doesn't take."""
         return f"y: {self!r} needs {self.targets.text}"
 
     def descriptor_address(self, dtype: np.dtype[Any]) -> int:
-        """The address of what the kernels must know of it; compiles it for the dtype if need be.
+        """The address of its descriptor, which lives as long as the loss. Compiles it for the dtype on first use.
 
         Raises
         ------
         TypeError
-            It is made of somebody's functions, and they can't be compiled for float64.
+            A user's functions can't be compiled for float64.
         """
-        found = self._descriptors.get(dtype)
-        if found is None:
+        if dtype not in self._descriptors:
             number = types.float32 if dtype == np.float32 else types.float64
-            descriptor = np.array(self.descriptor(0 if self.kernel is None else self.compiled(number)[1]), np.int64)
-            found = self._descriptors[dtype] = (
-                descriptor,
-                descriptor.ctypes.data,
-            )  # in memory that lives as long as the loss
+            address = 0 if self.kernel is None else self.compiled(number)[1]
+            descriptor = np.array(self.descriptor(address), np.int64)
+            self._descriptors[dtype] = descriptor, descriptor.ctypes.data
 
-        return found[1]
+        return self._descriptors[dtype][1]
 
     def descriptor(self, address: int) -> list[int]:
-        """What the kernels must know of it (see `fnn.losses.kernels.dispatch`), given where its code starts."""
+        """The words that kernels read (see `fnn.losses.kernels.dispatch`), given the address of its compiled code."""
         suited = sum(1 << f.code for f in self.outputs) or -1
         is_direct = self.kernel is not None and self.kernel.is_direct
         floats = np.array([self.targets.low, self.targets.high, self.parameter])
@@ -164,7 +162,7 @@ class Loss:
         return [address, suited, int(is_direct), self.targets.rule, *floats.view(np.int64).tolist()]
 
     def compiled(self, number: types.Float) -> tuple[Any, int]:
-        """The compiled code, and where it starts."""
+        """The compiled code and its address."""
         assert self.kernel is not None
         try:
             return self.kernel.compiled(number)
@@ -173,16 +171,16 @@ class Loss:
 
     @property
     def second_derivative(self) -> LossKernel | None:
-        """The code of its second derivative, if there is one."""
+        """The kernel of its second derivative, if it has one."""
         return SQUARED_ERROR if self.kernel is None else self.kernel.second_derivative
 
     def second_derivative_address(self, dtype: np.dtype[Any]) -> int:
-        """Where the code of its second derivative starts; compiles it if need be.
+        """The address of its second derivative's code, which is compiled for the dtype on first use.
 
         Raises
         ------
         TypeError
-            It is somebody's, and can't be compiled for float64.
+            A user's function can't be compiled for float64.
         """
         assert self.second_derivative is not None
         try:
@@ -192,7 +190,7 @@ class Loss:
 
     @property
     def _numba_type_(self) -> types.Type:
-        """A type of its own, so that jitted functions know the loss when they are compiled."""
+        """A Numba type for each loss, so that jitted functions know the loss when they are compiled."""
         return numba_type(self)
 
     def __repr__(self) -> str:
@@ -204,60 +202,18 @@ class Loss:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.scalars:
-            return _own, (self.name, *map(stored, self.scalars))
+            return _user_made, (self.name, *map(stored, self.scalars))
 
-        return _library, (self.name, self.parameter)  # so that a copy of a named one is the same object
-
-
-class LossWithParameter(Loss):
-    """A built-in loss that is called to set its parameter."""
-
-    __slots__ = ()
-    _parameter_name: ClassVar[str]
-
-    def with_parameter(self, value: float) -> Self:
-        """The same loss with another parameter."""
-        named = _built_in[self.name]
-        if value == named.parameter:
-            assert isinstance(named, type(self))
-            return named
-        made = object.__new__(type(self))
-        made._set(self.name, self.kernel, self.outputs, self.targets, value)
-
-        return made
-
-    def __repr__(self) -> str:
-        is_named = self is _built_in[self.name]
-        return f"fnn.{self.name}" if is_named else f"fnn.{self.name}({self._parameter_name}={self.parameter})"
+        return _built_in, (self.name,)  # a copy is the same object
 
 
-_built_in: Final[dict[str, Loss]] = {}
-_compiled_once: Final[dict[tuple[str | Scalar, ...], LossKernel]] = {}
-LossT = TypeVar("LossT", bound=Loss)
+BUILT_IN: Final[dict[str, Loss]] = {}  # by name; see `registry`
+_user_kernels: Final[dict[tuple[str | Scalar, ...], LossKernel]] = {}
 
 
-def built_in(
-    kind: type[LossT],
-    name: str,
-    kernel: LossKernel | None,
-    *,
-    outputs: tuple[Activation, ...] = (),
-    targets: Targets = ANYTHING,
-    parameter: float = 0.0,
-) -> LossT:
-    """A built-in loss."""
-    made = object.__new__(kind)
-    made._set(name, kernel, outputs, targets, parameter)
-    _built_in[name] = made
-
-    return made
+def _built_in(name: str) -> Loss:
+    return BUILT_IN[name]
 
 
-def _library(name: str, parameter: float) -> Loss:
-    named = _built_in[name]
-
-    return named.with_parameter(parameter) if isinstance(named, LossWithParameter) else named
-
-
-def _own(name: str, error: Stored, prime: Stored, *second: Stored) -> Loss:
+def _user_made(name: str, error: Stored, prime: Stored, *second: Stored) -> Loss:
     return Loss(name, restored(error), restored(prime), *map(restored, second))

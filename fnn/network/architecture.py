@@ -65,14 +65,15 @@ class Architecture:
 
         return found
 
-    def directions(self, dtype: np.dtype[Any], rows: int, *, curved: bool) -> Layout:
-        """The layout of the network beside it, whose weights are a direction (see `fnn.equations.kernels.directional`)."""
-        key = (dtype.type, rows, curved)
+    def directions(self, dtype: np.dtype[Any], rows: int, *, with_second: bool) -> Layout:
+        """The layout for derivatives along a direction (see `fnn.equations.kernels.directional`), remembered as well."""
+        key = (dtype.type, rows, with_second)
         found = self._directions.get(key)
         if found is None:
             if len(self._directions) > 100:
                 self._directions.clear()
-            functions = [number for f in self.activations for number in f.directional_descriptor(dtype, curved=curved)]
+            descriptors = [f.directional_descriptor(dtype, with_second=with_second) for f in self.activations]
+            functions = [word for descriptor in descriptors for word in descriptor]
             found = self._directions[key] = layout_of(self.sizes, functions, rows, dtype, packed=False)
 
         return found

@@ -203,9 +203,9 @@ def test_threads_that_use_it_first_at_once() -> None:
         (("f", 1.0, scalars.of_a), TypeError, "f: needs a function under @numba.njit, got 1.0$"),
         (("f", scalars.of_a, scalars.of_a), TypeError, r"f: needs to take 1 \(z\), got of_a\(z.*, a.*\)"),
         (("f", scalars.same, scalars.same), TypeError, r"prime: needs to take 2 \(z, a\), got same\(z.*\)"),
-        (("", scalars.same, scalars.of_a), ValueError, "name: must be a name as in Python, got ''"),
-        (("a b", scalars.same, scalars.of_a), ValueError, "name: must be a name as in Python, got 'a b'"),
-        ((1, scalars.same, scalars.of_a), TypeError, "name: needs text, got 1"),
+        (("", scalars.same, scalars.of_a), ValueError, "name: must be an identifier, got ''"),
+        (("a b", scalars.same, scalars.of_a), ValueError, "name: must be an identifier, got 'a b'"),
+        ((1, scalars.same, scalars.of_a), TypeError, "name: needs a string, got 1"),
         (("tanh", scalars.same, scalars.of_a), ValueError, "name: fnn.tanh is a built-in activation"),
     ],
 )

@@ -31,10 +31,10 @@ REALS = arrays(
 
 
 def test_every_activation_has_a_row() -> None:
-    elementwise = {name for name, kernels in activation._built_in.items() if not kernels.is_rowwise}
+    elementwise = {name for name, kernels in activation.BUILT_IN.items() if not kernels.is_rowwise}
     assert elementwise == {f.name.split("(")[0] for f in ROWS}
     public = {name for name, value in vars(fnn).items() if isinstance(value, fnn.Activation)}
-    assert public | {"leaky_relu", "elu"} == set(activation._built_in)
+    assert public | {"leaky_relu", "elu"} == set(activation.BUILT_IN)
 
 
 @rows

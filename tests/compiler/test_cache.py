@@ -239,9 +239,9 @@ def test_an_activation_of_ones_own_is_compiled_once_a_dtype() -> None:
 def test_only_activations_that_are_used_are_compiled() -> None:
     program = """if True:
         import fnn, numpy as np
-        from fnn.activation import _known
+        from fnn.activations.activation import _interned
         fnn.train(fnn.init((2, 2, 1), seed=0, hidden=fnn.tanh), np.ones((4, 2)), np.ones((4, 1)), eta=1.0, epochs=1)
-        print(*[f"{f.name} {t}" for f in _known.values() for t in f._kernels._addresses])
+        print(*[f"{f.name} {t}" for f in _interned.values() for t in {t for _, t in f._kernels._addresses}])
     """
     done = subprocess.run([sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("sigmoid float64 tanh float64\n", "")

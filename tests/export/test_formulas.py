@@ -18,8 +18,8 @@ exports = pytest.mark.parametrize("export", EXPORTS)
 
 
 def test_every_activation_has_a_formula() -> None:
-    assert set(activation._built_in) == set(FORMULAS) | set(ROWWISE)
-    assert {f.name.partition("(")[0] for f in ACTIVATIONS} == set(activation._built_in)
+    assert set(activation.BUILT_IN) == set(FORMULAS) | set(ROWWISE)
+    assert {f.name.partition("(")[0] for f in ACTIVATIONS} == set(activation.BUILT_IN)
 
 
 @exports

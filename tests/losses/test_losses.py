@@ -386,8 +386,8 @@ def test_a_loss_of_ones_own_is_told_when_it_can_not_be() -> None:
         (("f", scalars.cauchy, lambda a, y: a), TypeError, "prime: needs a function under @numba.njit, got <func"),
         (("f", scalars.softplus, scalars.cauchy), TypeError, r"error: needs to take 2 \(a, y\), got softplus\(z"),
         (("huber", scalars.cauchy, scalars.cauchy), ValueError, "name: fnn.huber is a built-in loss"),
-        (("a b", scalars.cauchy, scalars.cauchy), ValueError, "name: must be a name as in Python, got 'a b'"),
-        ((1, scalars.cauchy, scalars.cauchy), TypeError, "name: needs text, got 1"),
+        (("a b", scalars.cauchy, scalars.cauchy), ValueError, "name: must be an identifier, got 'a b'"),
+        ((1, scalars.cauchy, scalars.cauchy), TypeError, "name: needs a string, got 1"),
     ]:  # fmt: skip
         make: Any = fnn.Loss
         with pytest.raises(error, match=message):

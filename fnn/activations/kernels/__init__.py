@@ -1,1 +1,1 @@
-"""All that is compiled here: arrays and pointers in, numbers out; no validation."""
+"""Kernels of activations: arrays and pointers in, numbers out; no validation."""

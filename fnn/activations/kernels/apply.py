@@ -1,4 +1,4 @@
-"""F2 and B1 for whole arrays: activations by themselves."""
+"""F2 and B1 for whole arrays, outside a network."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +12,16 @@ Reals = npt.NDArray[np.floating]
 
 
 @kernel(lambda t: types.void(array(types.int64), array(t, 2), output(t, 2)))
-def activate_kernel(function: npt.NDArray[np.int64], z: Reals, a: Reals) -> None:
+def activate_kernel(descriptor: npt.NDArray[np.int64], z: Reals, a: Reals) -> None:
     """F2 for an array of rows."""
     rows, columns = z.shape
-    activate(pointer(function), pointer(z), pointer(a), rows, columns, columns)
+    activate(pointer(descriptor), pointer(z), pointer(a), rows, columns, columns)
 
 
 @kernel(lambda t: types.void(array(types.int64), array(t, 2), array(t, 2), array(t, 2), output(t, 2)))
-def prime_kernel(function: npt.NDArray[np.int64], z: Reals, a: Reals, dE_da: Reals, delta: Reals) -> None:
+def prime_kernel(descriptor: npt.NDArray[np.int64], z: Reals, a: Reals, dE_da: Reals, delta: Reals) -> None:
     """B1 for an array of rows."""
     rows, columns = z.shape
-    multiply_by_prime(pointer(function), pointer(z), pointer(a), pointer(dE_da), pointer(delta), rows, columns, columns)
+    multiply_by_prime(
+        pointer(descriptor), pointer(z), pointer(a), pointer(dE_da), pointer(delta), rows, columns, columns
+    )

@@ -1,4 +1,4 @@
-"""The kinds of activations: elementwise, with a parameter, of whole rows, and somebody's own."""
+"""Kernels for blocks of cases, lifted from functions of a number or of a row."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ def elementwise(
     scalar_prime: Callable[[float, float], float],
     scalar_second: Callable[[float, float], float],
 ) -> ActivationKernels:
-    """The kernels of f(z) and f′(z, a), whole blocks at a time, the padding of the rows included."""
+    """The kernels of f(z), f′(z, a) and f″(z, a), which run over the padding of the rows, too."""
 
     def f(z: Floats, a: Floats, rows: int, units: int, stride: int, parameter: float) -> None:
         for i in range(rows * stride):
@@ -40,7 +40,7 @@ def parametric(
     scalar_prime: Callable[[float, float, float], float],
     scalar_second: Callable[[float, float, float], float],
 ) -> ActivationKernels:
-    """The same for functions with a parameter, which comes last."""
+    """The kernels of functions with a parameter, which comes last."""
 
     def f(z: Floats, a: Floats, rows: int, units: int, stride: int, parameter: float) -> None:
         for i in range(rows * stride):
@@ -64,33 +64,33 @@ def parametric(
 
 def rowwise(
     name: str,
-    row_of: Callable[[Floats, Floats, int], None],
-    deltas_of: Callable[[Floats, Floats, Floats, Floats, int], None],
-    pushed_of: Callable[[Floats, Floats, Floats, Floats, int], None],
-    curve_of: Callable[[Floats, Floats, Floats, Floats, Floats, int], None],
+    row_f: Callable[[Floats, Floats, int], None],
+    row_deltas: Callable[[Floats, Floats, Floats, Floats, int], None],
+    row_push: Callable[[Floats, Floats, Floats, Floats, int], None],
+    row_r_deltas: Callable[[Floats, Floats, Floats, Floats, Floats, int], None],
 ) -> ActivationKernels:
-    """The kernels of an activation that takes rows.
+    """The kernels of an activation of whole rows.
 
-    They are made from z → a; z, a, ∂E/∂a → δ; z, a, R{z} → R{a}; and z, a, ∂E/∂a, R{a}, which adds to R{δ}.
+    The functions of a row are z → a; (z, a, ∂E/∂a) → δ; (z, a, R{z}) → R{a}; and (z, a, ∂E/∂a, R{a}), added to R{δ}.
     """
 
     def f(z: Floats, a: Floats, rows: int, units: int, stride: int, parameter: float) -> None:
         for row in range(rows):
-            row_of(shift(z, row * stride), shift(a, row * stride), units)
+            row_f(shift(z, row * stride), shift(a, row * stride), units)
 
     def prime(
         z: Floats, a: Floats, dE_da: Floats, delta: Floats, rows: int, units: int, stride: int, parameter: float
     ) -> None:
         for row in range(rows):
             at = row * stride
-            deltas_of(shift(z, at), shift(a, at), shift(dE_da, at), shift(delta, at), units)
+            row_deltas(shift(z, at), shift(a, at), shift(dE_da, at), shift(delta, at), units)
 
-    def pushed(
+    def push(
         z: Floats, a: Floats, r_z: Floats, r_a: Floats, rows: int, units: int, stride: int, parameter: float
     ) -> None:
         for row in range(rows):
             at = row * stride
-            pushed_of(shift(z, at), shift(a, at), shift(r_z, at), shift(r_a, at), units)
+            row_push(shift(z, at), shift(a, at), shift(r_z, at), shift(r_a, at), units)
 
     def second_derivative(
         z: Floats, a: Floats, dE_da: Floats, r_z: Floats, r_a: Floats, r_delta: Floats, rows: int, units: int,
@@ -98,9 +98,9 @@ def rowwise(
     ) -> None:  # fmt: skip
         for row in range(rows):
             at = row * stride
-            curve_of(shift(z, at), shift(a, at), shift(dE_da, at), shift(r_a, at), shift(r_delta, at), units)
+            row_r_deltas(shift(z, at), shift(a, at), shift(dE_da, at), shift(r_a, at), shift(r_delta, at), units)
 
-    return ActivationKernels(name, f, prime, second_derivative, pushed=pushed, is_rowwise=True)
+    return ActivationKernels(name, f, prime, second_derivative, push=push, is_rowwise=True)
 
 
 def from_user(
@@ -109,10 +109,9 @@ def from_user(
     scalar_prime: Callable[..., object],
     scalar_second: Callable[..., object] | None = None,
 ) -> ActivationKernels:
-    """The kernels of somebody's jitted f(z), f′(z, a) and, if there is one, f″(z, a).
+    """The kernels of a user's jitted f(z), f′(z, a) and, optionally, f″(z, a).
 
-    Their code isn't cached on disk, since nobody knows what else it calls. They never see the padding of the rows: it
-    may be where they aren't defined.
+    Not cached on disk: their dependencies are unknown. They skip the padding of the rows, where f may be undefined.
     """
 
     def f(z: Floats, a: Floats, rows: int, units: int, stride: int, parameter: float) -> None:
@@ -127,7 +126,7 @@ def from_user(
             for i in range(row * stride, row * stride + units):
                 delta[i] = dE_da[i] * like(a, scalar_prime(z[i], a[i]))
 
-    second = scalar_second or scalar_prime  # without the former, `curve` is never compiled
+    second = scalar_second or scalar_prime  # without f″, `second_derivative` is never compiled
 
     def second_derivative(
         z: Floats, a: Floats, dE_da: Floats, r_z: Floats, r_a: Floats, r_delta: Floats, rows: int, units: int,

@@ -1,8 +1,10 @@
-"""F2 and F3: activations of straight pieces, and softsign. At a kink f′ is the smaller of its two sides.
+"""F2 and F3: piecewise linear activations, and softsign. At a kink f′ is the smaller of its two one-sided values.
 
-Each is f(z), f′(z, a) and f″(z, a), where a = f(z), as scalars without a branch or a call, so that LLVM vectorises the
-loops over them; NaN stays NaN.
+Each is f(z), f′(z, a) and f″(z, a), where a = f(z): scalar functions without branches or calls, so that LLVM
+vectorises the loops over them. NaN stays NaN.
 """
+
+from typing import Final
 
 from fnn.activations.kernels.lift import elementwise, parametric
 from fnn.compiler.intrinsics import like
@@ -11,14 +13,14 @@ from fnn.numerics.special import clamped
 
 
 @inline
-def no_curvature(z: float, a: float) -> float:
+def zero_second(z: float, a: float) -> float:
     """f″ = 0 between the kinks."""
     return like(z, 0.0)
 
 
 @inline
-def no_curvature_either(z: float, a: float, parameter: float) -> float:
-    """The same with a parameter."""
+def zero_second_with_parameter(z: float, a: float, parameter: float) -> float:
+    """f″ = 0 between the kinks, of a function with a parameter."""
     return like(z, 0.0)
 
 
@@ -32,7 +34,7 @@ def identity_prime(z: float, a: float) -> float:
     return like(z, 1.0)
 
 
-IDENTITY = elementwise("identity", identity, identity_prime, no_curvature)
+IDENTITY = elementwise("identity", identity, identity_prime, zero_second)
 
 
 @inline
@@ -47,7 +49,7 @@ def relu_prime(z: float, a: float) -> float:
     return like(a, 1.0) if a > 0 else like(a, 0.0)
 
 
-RELU = elementwise("relu", relu, relu_prime, no_curvature)
+RELU = elementwise("relu", relu, relu_prime, zero_second)
 
 
 @inline
@@ -62,7 +64,7 @@ def leaky_relu_prime(z: float, a: float, slope: float) -> float:
     return like(z, 1.0) if z > 0 else slope
 
 
-LEAKY_RELU = parametric("leaky_relu", leaky_relu, leaky_relu_prime, no_curvature_either)
+LEAKY_RELU = parametric("leaky_relu", leaky_relu, leaky_relu_prime, zero_second_with_parameter)
 
 
 @inline
@@ -77,7 +79,7 @@ def relu6_prime(z: float, a: float) -> float:
     return like(z, 1.0) if (z > 0) & (z < 6) else like(z, 0.0)
 
 
-RELU6 = elementwise("relu6", relu6, relu6_prime, no_curvature)
+RELU6 = elementwise("relu6", relu6, relu6_prime, zero_second)
 
 
 @inline
@@ -92,7 +94,7 @@ def hard_tanh_prime(z: float, a: float) -> float:
     return like(z, 1.0) if abs(z) < 1 else like(z, 0.0)
 
 
-HARD_TANH = elementwise("hard_tanh", hard_tanh, hard_tanh_prime, no_curvature)
+HARD_TANH = elementwise("hard_tanh", hard_tanh, hard_tanh_prime, zero_second)
 
 
 @inline
@@ -107,9 +109,9 @@ def hard_sigmoid_prime(z: float, a: float) -> float:
     return like(z, 1.0 / 6.0) if abs(z) < 3 else like(z, 0.0)
 
 
-HARD_SIGMOID = elementwise("hard_sigmoid", hard_sigmoid, hard_sigmoid_prime, no_curvature)
+HARD_SIGMOID = elementwise("hard_sigmoid", hard_sigmoid, hard_sigmoid_prime, zero_second)
 
-_FAR = 2.0**60  # 1 + it is it
+_FAR: Final = 2.0**60  # 1 + _FAR == _FAR
 
 
 @inline
@@ -128,7 +130,7 @@ def softsign_prime(z: float, a: float) -> float:
 
 @inline
 def softsign_second(z: float, a: float) -> float:
-    """−2 sgn(z)/(1 + |z|)³; 0 at 0, where it jumps."""
+    """−2 sgn(z)/(1 + |z|)³; 0 at its jump at 0."""
     inverse = like(z, 1.0) / (like(z, 1.0) + abs(z))
     sign = like(z, 0.0) if z == 0 else (like(z, -2.0) if z > 0 else like(z, 2.0))
     return sign * inverse * inverse * inverse

@@ -1,8 +1,8 @@
 """F2 and F3: smooth relatives of relu, from elu to mish.
 
-Each is f(z), f′(z, a) and f″(z, a), where a = f(z), as scalars without a branch or a call, so that LLVM vectorises the
-loops over them. NaN stays NaN; infinity gives the limit, which takes a bound on z wherever the formula would have ∞ · 0
-or ∞ − ∞: beyond the bound the other factor is 0 or 1 in float64, and all the more in float32.
+Each is f(z), f′(z, a) and f″(z, a), where a = f(z): scalar functions without branches or calls, so that LLVM
+vectorises the loops over them. NaN stays NaN. Infinity gives the limit: z is clamped where the formula would have ∞ · 0
+or ∞ − ∞, to a bound beyond which the other factor is 0 or 1 in float64 and in float32.
 """
 
 from typing import Final
@@ -16,19 +16,19 @@ from fnn.numerics.special import clamped, expm1_of_negative, normal_cdf, normal_
 _FAR: Final = 800.0  # e^−z is 0
 _GELU_FAR: Final = 40.0  # Φ(−z) is 0
 _CUBIC_FAR: Final = 30.0  # e^−z³ is 0
-_MISH_FAR: Final = 22.0  # z e^−2z is nothing beside 1
+_MISH_FAR: Final = 22.0  # 1 + z e^−2z is 1
 _SELU_SCALE: Final = 1.0507009873554804934193349852946  # λ
 _SELU_ALPHA: Final = 1.6732632423543772848170429916717  # α
 _TWO_ROOTS: Final = 1.5957691216057307117597842397375  # 2√(2/π)
 _CUBIC: Final = 0.044715
-# 2√(2/π) and 0.044715 times it, each as a float32 and the rest.
+# 2√(2/π) and 2√(2/π) · 0.044715, each as a float32 and the remainder.
 _LINEAR_TERM: Final = 1.5957691669464111, -4.534068042105272e-08
 _CUBIC_TERM: Final = 0.07135481387376785, 2.3988323959931355e-09
 
 
 @inline
 def within(z: float, far: float) -> float:
-    """Z between −far and far."""
+    """z clamped to ±far."""
     return clamped(z, like(z, -far), like(z, far))
 
 
@@ -46,7 +46,7 @@ def below_zero(z: float) -> float:
 
 @forced
 def sigmoids(z: float) -> tuple[float, float]:
-    """σ(z) and σ(−z), which is 1 − σ(z) with all its digits."""
+    """σ(z) and σ(−z), which is 1 − σ(z) without its cancellation."""
     one = like(z, 1.0)
     e = exp(-abs(z))
     near = one / (one + e)
@@ -62,7 +62,7 @@ def elu(z: float, alpha: float) -> float:
 
 @forced
 def elu_prime(z: float, a: float, alpha: float) -> float:
-    """1 where z > 0, else α e^z, which a + α would be without its digits."""
+    """1 where z > 0, else α e^z, which a + α equals but for its cancellation."""
     return like(z, 1.0) if z > 0 else alpha * exp(below_zero(z))
 
 
@@ -120,7 +120,7 @@ GELU = elementwise("gelu", gelu, gelu_prime, gelu_second)
 
 @forced
 def cubic(z: float) -> tuple[float, float]:
-    """u = 2√(2/π)(z + 0.044715 z³), and what its rounding loses: e^u would magnify that |u|-fold."""
+    """u = 2√(2/π)(z + 0.044715 z³) and its rounding error, which e^u would magnify |u|-fold."""
     linear, cubed = like(z, _LINEAR_TERM[0]), like(z, _CUBIC_TERM[0])
     square = z * z
     product = cubed * square

@@ -1,7 +1,7 @@
-"""F2 and F3: sigmoid, tanh, and activations that rise and fall.
+"""F2 and F3: sigmoid, tanh, exp, sin and the Gaussian.
 
-Each is f(z), f′(z, a) and f″(z, a), where a = f(z), as scalars without a branch or a call, so that LLVM vectorises the
-loops over them; NaN stays NaN.
+Each is f(z), f′(z, a) and f″(z, a), where a = f(z): scalar functions without branches or calls, so that LLVM
+vectorises the loops over them. NaN stays NaN.
 """
 
 from fnn.activations.kernels.lift import elementwise
@@ -44,7 +44,7 @@ TANH = elementwise("tanh", tanh, tanh_prime, tanh_second)
 
 @inline
 def exp_prime(z: float, a: float) -> float:
-    """e^z, and so is the next."""
+    """e^z; f″, too."""
     return a
 
 

@@ -1,4 +1,4 @@
-"""F2 and B1: activations of whole rows, whose derivative is a Jacobian."""
+"""F2 and B1: softmax and log softmax, activations of whole rows, whose derivative is a Jacobian."""
 
 from fnn.activations.kernels.lift import rowwise
 from fnn.compiler.intrinsics import Floats, fma, like
@@ -8,7 +8,7 @@ from fnn.numerics.elementary import exp, log
 
 @inline
 def greatest(z: Floats, units: int) -> float:
-    """max z; a NaN that it misses comes back through the sum of exponentials."""
+    """max z; NaN is ignored here, and propagates through the sum of exponentials."""
     top = z[0]
     for j in range(1, units):
         top = z[j] if z[j] > top else top
@@ -26,7 +26,7 @@ def sum_of_exp(z: Floats, top: float, units: int) -> float:
 
 @inline
 def softmax(z: Floats, a: Floats, units: int) -> None:
-    """a_j = e^(z_j − max z) / Σ_k e^(z_k − max z), which can't overflow."""
+    """a_j = e^(z_j − max z) / Σ_k e^(z_k − max z), which doesn't overflow."""
     top = greatest(z, units)
     total = like(z, 0.0)
     for j in range(units):
@@ -48,8 +48,8 @@ def softmax_deltas(z: Floats, a: Floats, dE_da: Floats, delta: Floats, units: in
 
 
 @inline
-def softmax_curve(z: Floats, a: Floats, dE_da: Floats, r_a: Floats, r_delta: Floats, units: int) -> None:
-    """R4 adds what comes of R{a}:  R{a_i} (g_i − Σ_j g_j a_j) − a_i Σ_j g_j R{a_j}."""
+def softmax_r_deltas(z: Floats, a: Floats, dE_da: Floats, r_a: Floats, r_delta: Floats, units: int) -> None:
+    """The second term of R4, from R{a}:  R{a_i} (g_i − Σ_j g_j a_j) − a_i Σ_j g_j R{a_j}."""
     inner = r_inner = like(a, 0.0)
     for j in range(units):
         inner = fma(dE_da[j], a[j], inner)
@@ -58,7 +58,7 @@ def softmax_curve(z: Floats, a: Floats, dE_da: Floats, r_a: Floats, r_delta: Flo
         r_delta[i] += fma(r_a[i], dE_da[i] - inner, -a[i] * r_inner)
 
 
-SOFTMAX = rowwise("softmax", softmax, softmax_deltas, softmax_deltas, softmax_curve)  # the Jacobian is symmetric
+SOFTMAX = rowwise("softmax", softmax, softmax_deltas, softmax_deltas, softmax_r_deltas)  # the Jacobian is symmetric
 
 
 @inline
@@ -81,7 +81,7 @@ def log_softmax_deltas(z: Floats, a: Floats, dE_da: Floats, delta: Floats, units
 
 
 @inline
-def log_softmax_pushed(z: Floats, a: Floats, r_z: Floats, r_a: Floats, units: int) -> None:
+def log_softmax_push(z: Floats, a: Floats, r_z: Floats, r_a: Floats, units: int) -> None:
     """R2 with that Jacobian:  R{a_j} = R{z_j} − Σ_i e^a_i R{z_i}."""
     mean = like(a, 0.0)
     for i in range(units):
@@ -91,8 +91,8 @@ def log_softmax_pushed(z: Floats, a: Floats, r_z: Floats, r_a: Floats, units: in
 
 
 @inline
-def log_softmax_curve(z: Floats, a: Floats, dE_da: Floats, r_a: Floats, r_delta: Floats, units: int) -> None:
-    """R4 adds what comes of R{a}:  −e^a_i R{a_i} Σ_j g_j."""
+def log_softmax_r_deltas(z: Floats, a: Floats, dE_da: Floats, r_a: Floats, r_delta: Floats, units: int) -> None:
+    """The second term of R4, from R{a}:  −e^a_i R{a_i} Σ_j g_j."""
     total = like(a, 0.0)
     for j in range(units):
         total += dE_da[j]
@@ -100,4 +100,4 @@ def log_softmax_curve(z: Floats, a: Floats, dE_da: Floats, r_a: Floats, r_delta:
         r_delta[i] = fma(-exp(a[i]) * r_a[i], total, r_delta[i])
 
 
-LOG_SOFTMAX = rowwise("log_softmax", log_softmax, log_softmax_deltas, log_softmax_pushed, log_softmax_curve)
+LOG_SOFTMAX = rowwise("log_softmax", log_softmax, log_softmax_deltas, log_softmax_push, log_softmax_r_deltas)

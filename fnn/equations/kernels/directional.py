@@ -15,18 +15,18 @@ R{q} = ∂/∂r q(W + rV, A⁰ + rR{A⁰}) at r = 0. Applied to each of F1 to B4
 R1 and R2 are the Jacobian times a direction; all seven are the Hessian of E times V.
 
 `r` is a network beside `net`: its weights are V, its workspace holds R{·} of what the other's holds, in the same
-places, and its activations are those of R2 and R4 (`push` and `add_curvature` of `fnn.activations.kernels.dispatch`).
+places, and its activations are those of R2 and R4 (see `fnn.activations.kernels.dispatch`).
 """
 
 from numba import types
 
-from fnn.activations.kernels.dispatch import CODE, add_curvature, multiply_by_prime, push
+from fnn.activations.kernels.dispatch import CODE, add_second_derivative, multiply_by_prime, push
 from fnn.compiler.intrinsics import Floats, like, shift
 from fnn.compiler.linking import linked
 from fnn.compiler.options import inline
 from fnn.equations.kernels.backprop import deltas, errors_before, no_prefetch
 from fnn.losses.kernels.dispatch import is_direct
-from fnn.losses.kernels.second_derivatives import output_curvature
+from fnn.losses.kernels.second_derivatives import output_second_derivative
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, block, entry, function_of, net_type, rounded
 from fnn.numerics.matmul import matmul
@@ -110,7 +110,7 @@ def pushed_activations(net: Net, r: Net, layer: int, first: int, rows: int) -> N
 def output_curvatures(net: Net, r: Net, loss: int, second_derivative: int, first: int, rows: int) -> None:
     """R3: R{∂E/∂Aᴸ}; with a direct loss R{Δᴸ}."""
     top, stride = net.layers, entry(net, net.layers, plan.STRIDE)
-    output_curvature(
+    output_second_derivative(
         loss, second_derivative, function_of(net, top)[CODE],
         block(net, top, plan.Z, first), block(net, top, plan.A, first),
         shift(net.space, entry(net, 0, plan.TARGETS) + first * stride),
@@ -128,7 +128,7 @@ def r_deltas(net: Net, r: Net, layer: int, first: int, rows: int) -> None:
     r_delta = block(r, layer, plan.DELTA, first)
     units, stride = entry(net, layer, plan.UNITS), entry(net, layer, plan.STRIDE)
     multiply_by_prime(function_of(net, layer), z, a, block(r, layer, plan.DE_DA, first), r_delta, rows, units, stride)
-    add_curvature(
+    add_second_derivative(
         function_of(r, layer), z, a, block(net, layer, plan.DE_DA, first),
         block(r, layer, plan.Z, first), block(r, layer, plan.A, first), r_delta, rows, units, stride,
     )  # fmt: skip

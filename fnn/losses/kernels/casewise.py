@@ -1,7 +1,7 @@
-"""The losses that are worked out from z, a case at a time, because E and δ would lose their digits in a.
+"""Losses computed from z, a case at a time: computed from a, E and δ would suffer cancellation.
 
-Each gives δ too, for all output activations that it admits, and ∂E/∂a, which may be infinite, for looking only.
-Below each is its R3, R{δ} along a direction.
+Each fills δ, for every output activation that suits it, and ∂E/∂a, which may be infinite and is only reported, by
+`backprop`. R3, R{δ} along a direction, stands below each.
 """
 
 import numpy as np
@@ -88,15 +88,15 @@ def sigmoid_cross_entropy(
 
 @second_of(cross_entropy)
 def cross_entropy_second(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats, r_delta: Floats,
-    units: int,
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats,
+    r_delta: Floats, units: int,
 ) -> None:  # fmt: skip
     """δ = a − y, so R{δ} = R{a}."""
-    divergence_curve(code, a, case_weight, r_a, r_delta, units)
+    divergence_r_deltas(code, a, case_weight, r_a, r_delta, units)
 
 
 @inline
-def divergence_curve(code: int, a: Floats, case_weight: float, r_a: Floats, r_delta: Floats, units: int) -> None:
+def divergence_r_deltas(code: int, a: Floats, case_weight: float, r_a: Floats, r_delta: Floats, units: int) -> None:
     """R{a_d}; with log_softmax, where δ_d = e^(a_d) − y_d, e^(a_d) R{a_d}."""
     for d in range(units):
         r_delta[d] = case_weight * (exp(a[d]) * r_a[d] if code == CODE_OF_LOG_SOFTMAX else r_a[d])
@@ -104,7 +104,7 @@ def divergence_curve(code: int, a: Floats, case_weight: float, r_a: Floats, r_de
 
 @inline
 def log_sum_of_exp(z: Floats, units: int) -> tuple[float, float]:
-    """max z, and log Σ_k e^(z_k − max z), in float64: log softmax(z)_d = (z_d − max z) − that."""
+    """m = max z and s = log Σ_k e^(z_k − m), in float64, so that log softmax(z)_d = (z_d − m) − s."""
     top = np.float64(greatest(z, units))
     total = 0.0
     for d in range(units):
@@ -129,16 +129,16 @@ def kl_divergence(
 
 @second_of(kl_divergence)
 def kl_divergence_second(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats, r_delta: Floats,
-    units: int,
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats,
+    r_delta: Floats, units: int,
 ) -> None:  # fmt: skip
-    """The same as for cross-entropy."""
-    divergence_curve(code, a, case_weight, r_a, r_delta, units)
+    """As for cross-entropy."""
+    divergence_r_deltas(code, a, case_weight, r_a, r_delta, units)
 
 
 @inline
 def mean_of(code: int, z: float) -> tuple[float, float, float]:
-    """A, log a and f′(z)/a of an output that is a mean above 0, eᶻ or log(1 + eᶻ), which for z ≪ 0 is eᶻ."""
+    """a, log a and f′(z)/a of an output a that is a positive mean, eᶻ or log(1 + eᶻ), which for z ≪ 0 is eᶻ."""
     if code == CODE_OF_EXP:
         return exp(z), z, 1.0
     if z < -40.0:
@@ -148,8 +148,8 @@ def mean_of(code: int, z: float) -> tuple[float, float, float]:
 
 
 @inline
-def curve_of(code: int, z: float) -> float:
-    """f″(z)/a of such an output; σ(z)σ(−z)/a for log(1 + eᶻ)."""
+def second_ratio(code: int, z: float) -> float:
+    """f″(z)/a of a positive mean a: 1 for eᶻ, σ(z)σ(−z)/a for log(1 + eᶻ)."""
     if code == CODE_OF_EXP or z < -40.0:
         return 1.0
     return sigmoid(z) * sigmoid(-z) / ((z if z > 0 else 0.0) + log1p(exp(-abs(z))))
@@ -176,15 +176,15 @@ def poisson(
 
 @second_of(poisson)
 def poisson_second(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats, r_delta: Floats,
-    units: int,
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats,
+    r_delta: Floats, units: int,
 ) -> None:  # fmt: skip
     """R{δ_d} = [y_d (f′/a_d)² + (a_d − y_d) f″/a_d] R{z_d}, with exp a_d R{z_d}."""
     for d in range(units):
         mean, _, ratio = mean_of(code, np.float64(z[d]))
         target = np.float64(y[d])
-        bend = target * ratio * ratio + (mean - target) * curve_of(code, np.float64(z[d]))
-        r_delta[d] = like(a, np.float64(case_weight) * bend * np.float64(r_z[d]))
+        slope = target * ratio * ratio + (mean - target) * second_ratio(code, np.float64(z[d]))
+        r_delta[d] = like(a, np.float64(case_weight) * slope * np.float64(r_z[d]))
 
 
 @casewise
@@ -205,13 +205,13 @@ def gamma(
 
 @second_of(gamma)
 def gamma_second(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats, r_delta: Floats,
-    units: int,
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats,
+    r_delta: Floats, units: int,
 ) -> None:  # fmt: skip
     """R{δ_d} = [(y_d/a_d) (f′/a_d)² + (1 − y_d/a_d) (f″/a_d − (f′/a_d)²)] R{z_d}, with exp y_d/a_d R{z_d}."""
     for d in range(units):
         _, log_mean, ratio = mean_of(code, np.float64(z[d]))
         quotient = np.float64(y[d]) * exp(-log_mean)
         square = ratio * ratio
-        bend = quotient * square + (1.0 - quotient) * (curve_of(code, np.float64(z[d])) - square)
-        r_delta[d] = like(a, np.float64(case_weight) * bend * np.float64(r_z[d]))
+        slope = quotient * square + (1.0 - quotient) * (second_ratio(code, np.float64(z[d])) - square)
+        r_delta[d] = like(a, np.float64(case_weight) * slope * np.float64(r_z[d]))

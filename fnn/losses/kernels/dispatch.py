@@ -1,12 +1,12 @@
-"""E1 and E2: each case's error, and ∂E/∂A at the output.
+"""E1 and E2: the error of each case, and ∂E/∂A at the output, dispatched by loss.
 
-The kernels know a loss by the address of some words: where its code is, which output activations suit it, what its
-targets must be, and its parameters. So only the losses in use are compiled; squared error is part of every network's
-code. Errors and slopes are worked out in float64 whatever the dtype, except for cross-entropy's, and sums over the
-output units run in their order.
+The address of a descriptor stands for a loss. The descriptor has the address of the loss's code, the output activations
+that suit it, the rule for its targets, and its parameter. So only the losses in use are compiled; squared error is part
+of every network's code. Errors and slopes are computed in float64 whatever the dtype, except those of cross-entropy,
+and summed over the output units in their order.
 
-To add one: a formula in `fnn.losses.kernels.pointwise` or `fnn.losses.kernels.casewise`, its second derivative beside it, and its
-value in `fnn.losses.library`.
+To add one: a formula in `fnn.losses.kernels.pointwise` or `fnn.losses.kernels.casewise`, its second derivative beside
+it, and its value in `fnn.losses.library`.
 """
 
 from collections.abc import Callable
@@ -20,21 +20,21 @@ from fnn.compiler.intrinsics import Floats, doubles, like, shift, words_at
 from fnn.compiler.linking import NumbaSignature, calling, compiled, start_of
 from fnn.compiler.options import inline, intrinsic
 
-# The words of a loss: integers, and float64 by their bits.
-KERNEL: Final = 0  # where its code starts; 0: squared error
-SUITED: Final = 1  # bit c is set if the output activation of code c suits it; all bits: any does
+# The words of a descriptor: integers, and float64 by their bits.
+KERNEL: Final = 0  # the address of the code; 0: squared error
+SUITED: Final = 1  # bit c is set if the output activation of code c suits the loss; −1: any does
 DIRECT: Final = 2  # whether the code fills Δ too, in a form where ∂E/∂A and f′ have cancelled
-RULE: Final = 3  # what the targets must be
-LOW: Final = 4  # the least of them, and what a label stands for at the units of the other classes
-HIGH: Final = 5  # the greatest of them, and what a label stands for at the unit of its class
+RULE: Final = 3  # for the targets
+LOW: Final = 4  # the least target, for which a label stands at the units of the other classes
+HIGH: Final = 5  # the greatest target, for which a label stands at the unit of its class
 PARAMETER: Final = 6
 
-# Rules: anything; LOW to HIGH; LOW or HIGH; LOW to HIGH and, unless the outputs are sigmoids, Σ_d y_d = 1.
+# Rules: any target; in [LOW, HIGH]; LOW or HIGH; in [LOW, HIGH] and, unless the outputs are sigmoids, Σ_d y_d = 1.
 ANY, RANGE, ENDS, PROBABILITIES = range(4)
 
 
 def loss_type(t: types.Float) -> Any:
-    """The Numba signature of the code of a loss: what `output_error` takes, after the loss's parameters."""
+    """The Numba signature of a loss's code: the address of its parameter, then what `output_error` takes."""
     block, i = types.CPointer(t), types.int64
     double = types.CPointer(types.float64)
 
@@ -71,7 +71,7 @@ def output_error(
         for row in range(rows):
             at = row * stride
             error = squared_error(shift(a, at), shift(y, at), case_weights[row], shift(dE_da, at), units)
-            errors[row] = counted(error, case_weights[row])
+            errors[row] = weighted(error, case_weights[row])
     else:
         p = doubles(shift(words, PARAMETER))
         _call(words[KERNEL], p, code, z, a, y, case_weights, dE_da, delta, errors, rows, units, stride)
@@ -89,20 +89,20 @@ def squared_error(a: Floats, y: Floats, case_weight: float, dE_da: Floats, units
 
 
 @inline
-def counted(value: float, case_weight: float) -> float:
-    """The value times the case's share in the whole, in float64; a case that doesn't count may be infinite."""
+def weighted(value: float, case_weight: float) -> float:
+    """The value times the case's weight, in float64; 0 where the weight is 0, even for an infinite value."""
     return np.float64(case_weight) * value if case_weight != 0 else 0.0
 
 
 @inline
 def is_direct(loss: int) -> bool:
-    """Whether the loss gives Δᴸ itself, with each output activation that it admits."""
+    """Whether the loss fills Δᴸ itself, for each output activation that suits it."""
     return words_at(loss)[DIRECT] != 0
 
 
 @inline
 def suits(loss: int, code: int) -> bool:
-    """Whether the loss admits the output activation."""
+    """Whether the output activation suits the loss."""
     suited = words_at(loss)[SUITED]
     return suited == -1 or (code < 63 and suited >> code & 1 == 1)
 
@@ -115,7 +115,7 @@ def bounds(loss: int) -> tuple[float, float]:
 
 
 class LossKernel:
-    """The code of a loss, compiled for a dtype when somebody first wants it."""
+    """The code of a loss or of its second derivative, compiled for a dtype on first use."""
 
     def __init__(
         self,
@@ -124,30 +124,30 @@ class LossKernel:
         *,
         direct: bool,
         cached: bool = True,
-        kind: NumbaSignature = loss_type,
+        signature: NumbaSignature = loss_type,
     ) -> None:
-        function.__qualname__ = function.__name__ = name  # by which the cache on disk knows it
+        function.__qualname__ = function.__name__ = name  # identifies it in the cache on disk
         self.name, self.is_direct = name, direct
         self.second_derivative: LossKernel | None = None  # R3, see `fnn.losses.kernels.second_derivatives`
-        self._function, self._cached, self._kind = function, cached, kind
+        self._function, self._cached, self._signature = function, cached, signature
         self._compiled: dict[types.Float, tuple[Any, int]] = {}
 
     def compiled(self, dtype: types.Float) -> tuple[Any, int]:
-        """What Numba makes of it, and where that starts."""
+        """Numba's compile result and the address of the code."""
         with global_compiler_lock:
             if dtype not in self._compiled:
-                result = compiled(self._function, self._kind(dtype), cached=self._cached)
+                result = compiled(self._function, self._signature(dtype), cached=self._cached)
                 self._compiled[dtype] = result, start_of(result)
             return self._compiled[dtype]
 
 
 def pointwise(formula: Callable[[Floats, float, float], tuple[float, float]]) -> LossKernel:
-    """The code of a loss whose units are alike: the formula gives E and ∂E/∂a of one from (parameters, a, y)."""
-    return of_units(formula.__name__, inline(formula))
+    """The kernel of a loss that sums over the units: the formula gives E and ∂E/∂a of one from (parameter, a, y)."""
+    return _pointwise(formula.__name__, inline(formula))
 
 
-def of_units(name: str, each: Any, *, cached: bool = True) -> LossKernel:
-    """The same from a formula that can be called in jitted code."""
+def _pointwise(name: str, formula: Any, *, cached: bool = True) -> LossKernel:
+    """The same from a formula that jitted code can call."""
 
     def kernel(
         p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weights: Floats, dE_da: Floats, delta: Floats,
@@ -156,33 +156,30 @@ def of_units(name: str, each: Any, *, cached: bool = True) -> LossKernel:
         for row in range(rows):
             total = 0.0
             for i in range(row * stride, row * stride + units):
-                error, slope = each(p, np.float64(a[i]), np.float64(y[i]))
+                error, slope = formula(p, np.float64(a[i]), np.float64(y[i]))
                 total += error
-                dE_da[i] = like(a, counted(slope, case_weights[row]))
-            errors[row] = counted(total, case_weights[row])
+                dE_da[i] = like(a, weighted(slope, case_weights[row]))
+            errors[row] = weighted(total, case_weights[row])
 
     return LossKernel(name, kernel, direct=False, cached=cached)
 
 
-def of_scalars(name: str, error: Callable[..., Any], prime: Callable[..., Any]) -> LossKernel:
-    """The code of a loss made of somebody's jitted E(a, y) and ∂E/∂a(a, y) of one unit.
+def from_user(name: str, error: Callable[..., Any], prime: Callable[..., Any]) -> LossKernel:
+    """The kernel of a user's jitted E(a, y) and ∂E/∂a(a, y) of one unit. Not cached: their dependencies are unknown."""
 
-    It isn't cached on disk: what else it calls is known to nobody.
-    """
-
-    def each(p: Floats, a: float, y: float) -> tuple[float, float]:
+    def formula(p: Floats, a: float, y: float) -> tuple[float, float]:
         return np.float64(error(a, y)), np.float64(prime(a, y))
 
-    return of_units(name, inline(each), cached=False)
+    return _pointwise(name, inline(formula), cached=False)
 
 
 def casewise(formula: Callable[..., float]) -> LossKernel:
-    """The code of a loss that looks at z and at all units of a case, and gives δ as well as ∂E/∂a.
+    """The kernel of a loss that depends on z and on all units of a case, and fills δ as well as ∂E/∂a.
 
-    The formula takes (parameters, code of the output activation, z, a, y, share, ∂E/∂a, δ, units), fills the slopes,
-    times the case's share, and returns E.
+    The formula takes (parameter, code of the output activation, z, a, y, the case's weight, ∂E/∂a, δ, units), fills
+    ∂E/∂a and δ, times the weight, and returns E.
     """
-    each = inline(formula)
+    case_error = inline(formula)
 
     def kernel(
         p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weights: Floats, dE_da: Floats, delta: Floats,
@@ -190,10 +187,10 @@ def casewise(formula: Callable[..., float]) -> LossKernel:
     ) -> None:  # fmt: skip
         for row in range(rows):
             at = row * stride
-            error = each(
-                p, code, shift(z, at), shift(a, at), shift(y, at), case_weights[row], shift(dE_da, at), shift(delta, at),
-                units,
+            error = case_error(
+                p, code, shift(z, at), shift(a, at), shift(y, at), case_weights[row], shift(dE_da, at),
+                shift(delta, at), units,
             )  # fmt: skip
-            errors[row] = counted(error, case_weights[row])
+            errors[row] = weighted(error, case_weights[row])
 
     return LossKernel(formula.__name__, kernel, direct=True)

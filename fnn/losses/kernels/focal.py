@@ -1,4 +1,4 @@
-"""Focal loss, worked out from z: cross-entropy in which each term is multiplied by (1 − the probability)^γ."""
+"""Focal loss, computed from z: cross-entropy whose terms are multiplied by (1 − p)^γ, p the target's probability."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from fnn.numerics.elementary import exp, log, log1p
 
 @inline
 def power(base_log: float, exponent: float) -> float:
-    """The power of a base given by its logarithm; 0⁰ = 1."""
+    """base^exponent, given log base; 0⁰ = 1."""
     return exp(exponent * base_log) if exponent != 0 else 1.0
 
 
@@ -21,7 +21,7 @@ def power(base_log: float, exponent: float) -> float:
 def focal(
     p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, dE_da: Floats, delta: Floats, units: int
 ) -> float:
-    """Cross-entropy in which each term is multiplied by (1 − the probability of what was the case)^γ."""
+    """E and δ by output activation."""
     if code == CODE_OF_SIGMOID:
         return sigmoid_focal(p[0], z, a, y, case_weight, dE_da, delta, units)
     return softmax_focal(p[0], z, a, y, case_weight, dE_da, delta, units)
@@ -76,10 +76,10 @@ def sigmoid_focal(
 
 @second_of(focal)
 def focal_second(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats, r_delta: Floats,
-    units: int,
+    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats,
+    r_delta: Floats, units: int,
 ) -> None:  # fmt: skip
-    """The derivatives of both kinds of δ."""
+    """R{δ} by output activation."""
     if code == CODE_OF_SIGMOID:
         sigmoid_focal_second(p[0], z, y, case_weight, r_z, r_delta, units)
     else:
@@ -109,7 +109,7 @@ def softmax_focal_second(
 
 @inline
 def softmax_focal_term(gamma: float, log_a: float, y: float, r_log_a: float) -> tuple[float, float, float, float]:
-    """H, R{h}, a and R{a} of one unit."""
+    """h, R{h}, a and R{a} of one unit."""
     a = exp(log_a)
     q, r_a = 1.0 - a, a * r_log_a
     if y == 0:  # 0 · ∞ counts as 0
@@ -118,26 +118,26 @@ def softmax_focal_term(gamma: float, log_a: float, y: float, r_log_a: float) -> 
     h = y * power(log(q), gamma) * (gamma * a * ratio - 1.0)
     if gamma == 0:
         return h, 0.0, a, r_a
-    bend = gamma * power(log(q), gamma - 1.0) * (2.0 + log_a - (gamma - 1.0) * a * ratio)
-    return h, y * bend * r_a if r_a != 0 else 0.0, a, r_a
+    slope = gamma * power(log(q), gamma - 1.0) * (2.0 + log_a - (gamma - 1.0) * a * ratio)
+    return h, y * slope * r_a if r_a != 0 else 0.0, a, r_a
 
 
 @inline
 def sigmoid_focal_second(
     gamma: float, z: Floats, y: Floats, case_weight: float, r_z: Floats, r_delta: Floats, units: int
 ) -> None:
-    """R{δ_d} = {y_d b^γ [ab(γ(1 + log a) + 1) − γa(γ a log a − b)] + the same with y, a for 1 − y, b} R{z_d}."""
+    """R{δ_d} = {y_d b^γ [ab(γ(1 + log a) + 1) − γa(γ a log a − b)] + (1 − y_d) a^γ [.. a, b swapped ..]} R{z_d}."""
     for d in range(units):
         x, target = np.float64(z[d]), np.float64(y[d])
         rest = log1p(exp(-abs(x)))
         log_a, log_b = -rest if x > 0 else x - rest, -x - rest if x > 0 else -rest
-        bend = target * power(log_b, gamma) * sigmoid_focal_bend(gamma, log_a, log_b)
-        bend += (1.0 - target) * power(log_a, gamma) * sigmoid_focal_bend(gamma, log_b, log_a)
-        r_delta[d] = like(z, np.float64(case_weight) * bend * np.float64(r_z[d]))
+        slope = target * power(log_b, gamma) * sigmoid_focal_slope(gamma, log_a, log_b)
+        slope += (1.0 - target) * power(log_a, gamma) * sigmoid_focal_slope(gamma, log_b, log_a)
+        r_delta[d] = like(z, np.float64(case_weight) * slope * np.float64(r_z[d]))
 
 
 @inline
-def sigmoid_focal_bend(gamma: float, log_a: float, log_b: float) -> float:
+def sigmoid_focal_slope(gamma: float, log_a: float, log_b: float) -> float:
     """ab(γ(1 + log a) + 1) − γa(γ a log a − b)."""
     a, b = exp(log_a), exp(log_b)
     return a * (b * (gamma * (2.0 + log_a) + 1.0) - gamma * gamma * a * log_a)

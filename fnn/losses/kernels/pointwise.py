@@ -1,6 +1,6 @@
-"""The losses that add up what each output unit contributes: E and ∂E/∂a from a and y, in float64.
+"""Losses that sum over the output units: E and ∂E/∂a of one unit from a and y, in float64.
 
-NaN stays NaN in both. At a kink the slope is 0. Each has ∂²E/∂a² below it, 0 where it is straight.
+NaN stays NaN in both. At a kink the slope is 0. ∂²E/∂a² stands below each; it is 0 on straight pieces.
 """
 
 import numpy as np
@@ -28,10 +28,10 @@ def absolute_error_second(p: Floats, a: float, y: float) -> float:
 
 @pointwise
 def huber(p: Floats, a: float, y: float) -> tuple[float, float]:
-    """½r² where |r| ≤ δ, else δ(|r| − ½δ);  r held within ±δ."""
+    """½r² where |r| ≤ δ, else δ(|r| − ½δ);  r clamped to ±δ."""
     r, delta = a - y, p[0]
-    held = delta if r > delta else (-delta if r < -delta else r)
-    return held * (r - 0.5 * held), held
+    slope = delta if r > delta else (-delta if r < -delta else r)
+    return slope * (r - 0.5 * slope), slope
 
 
 @second_of(huber)
@@ -42,7 +42,7 @@ def huber_second(p: Floats, a: float, y: float) -> float:
 
 @pointwise
 def log_cosh(p: Floats, a: float, y: float) -> tuple[float, float]:
-    """log cosh r = |r| + log(1 + e^(−2|r|)) − log 2, for small r −½ log(1 − tanh² r), which is exact;  tanh r."""
+    """log cosh r = |r| + log(1 + e^(−2|r|)) − log 2 = −½ log(1 − tanh² r), accurate for small r;  tanh r."""
     r = a - y
     slope, size = tanh(r), abs(r)
     error = size + log1p(exp(-2.0 * size)) - LN_2 if size > 1.0 else -0.5 * log1p(-slope * slope)
@@ -72,7 +72,7 @@ def quantile_second(p: Floats, a: float, y: float) -> float:
 
 @pointwise
 def hinge(p: Floats, a: float, y: float) -> tuple[float, float]:
-    """max(0, 1 − y a);  −y where that is above 0."""
+    """max(0, 1 − y a);  −y where 1 − y a > 0, else 0."""
     short = 1.0 - y * a
     return 0.0 if short <= 0 else short, -y if short > 0 else (0.0 if short <= 0 else short)
 

@@ -1,7 +1,6 @@
-"""R3: how ∂E/∂A at the output changes along a direction, R{∂E/∂A} = ∂²E/∂A² R{A}.
+"""R3: the derivative of ∂E/∂A at the output along a direction, R{∂E/∂A} = ∂²E/∂A² R{A}, dispatched by loss.
 
-A loss that gives Δ itself gives R{Δ} here, in a form where what cancels has cancelled. Like the losses' own code, this
-is compiled when it is first wanted.
+A loss that fills Δ itself fills R{Δ} here, again in a form without cancellation. Compiled on first use.
 
 To add one: a formula under `second_of` beside the loss's own.
 """
@@ -15,11 +14,11 @@ from numba import types
 from fnn.compiler.intrinsics import Floats, doubles, like, shift, words_at
 from fnn.compiler.linking import calling
 from fnn.compiler.options import inline, intrinsic
-from fnn.losses.kernels.dispatch import PARAMETER, LossKernel, counted
+from fnn.losses.kernels.dispatch import PARAMETER, LossKernel, weighted
 
 
-def curve_type(t: types.Float) -> Any:
-    """The Numba signature of such code."""
+def second_derivative_type(t: types.Float) -> Any:
+    """The Numba signature of a second derivative's code."""
     block, i = types.CPointer(t), types.int64
 
     return types.void(types.CPointer(types.float64), i, block, block, block, block, block, block, block, i, i, i)
@@ -31,11 +30,11 @@ def _call(
     into: Any, rows: Any, units: Any, stride: Any,
 ) -> Any:  # fmt: skip
     """Call the code of a loss's R3."""
-    return calling(curve_type(z.dtype))
+    return calling(second_derivative_type(z.dtype))
 
 
 @inline
-def output_curvature(
+def output_second_derivative(
     loss: int,
     second_derivative: int,
     code: int,
@@ -50,7 +49,7 @@ def output_curvature(
     units: int,
     stride: int,
 ) -> None:
-    """R3 for a block of cases: R{∂E/∂A} or, if the loss is direct, R{Δ}; `curve` is where its code starts."""
+    """R3 for a block of cases: R{∂E/∂A} or, if the loss is direct, R{Δ}, by the code at `second_derivative`."""
     p = doubles(shift(words_at(loss), PARAMETER))
     _call(second_derivative, p, code, z, a, y, case_weights, r_z, r_a, into, rows, units, stride)
 
@@ -58,22 +57,21 @@ def output_curvature(
 def second_of(loss: LossKernel) -> Callable[[Callable[..., Any]], LossKernel]:
     """Make a formula the second derivative of a loss.
 
-    For a pointwise loss it gives ∂²E/∂a² of one unit from (parameters, a, y). For a casewise one it takes (parameters,
-    code of the output activation, z, a, y, share, R{z}, R{a}, R{δ}, units) and fills the last.
+    For a pointwise loss it gives ∂²E/∂a² of one unit from (parameter, a, y). For a casewise one it takes (parameter,
+    code of the output activation, z, a, y, the case's weight, R{z}, R{a}, R{δ}, units) and fills R{δ}.
     """
 
     def decorate(formula: Callable[..., Any]) -> LossKernel:
-        each = inline(formula)
-        loss.second_derivative = (
-            of_cases(formula.__name__, each) if loss.is_direct else of_units(formula.__name__, each)
-        )
+        kernel = _casewise if loss.is_direct else _pointwise
+        loss.second_derivative = kernel(formula.__name__, inline(formula))
+
         return loss.second_derivative
 
     return decorate
 
 
-def of_units(name: str, second: Any, *, cached: bool = True) -> LossKernel:
-    """The code for a loss whose units are alike."""
+def _pointwise(name: str, second: Any, *, cached: bool = True) -> LossKernel:
+    """The kernel for a pointwise loss."""
 
     def kernel(
         p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weights: Floats, r_z: Floats, r_a: Floats,
@@ -81,14 +79,14 @@ def of_units(name: str, second: Any, *, cached: bool = True) -> LossKernel:
     ) -> None:  # fmt: skip
         for row in range(rows):
             for i in range(row * stride, row * stride + units):
-                curvature = second(p, np.float64(a[i]), np.float64(y[i]))
-                r_dE_da[i] = like(a, counted(curvature * np.float64(r_a[i]), case_weights[row]))
+                slope = second(p, np.float64(a[i]), np.float64(y[i])) * np.float64(r_a[i])
+                r_dE_da[i] = like(a, weighted(slope, case_weights[row]))
 
-    return LossKernel(name, kernel, direct=False, cached=cached, kind=curve_type)
+    return LossKernel(name, kernel, direct=False, cached=cached, signature=second_derivative_type)
 
 
-def of_cases(name: str, each: Any) -> LossKernel:
-    """The code for a loss that looks at all units of a case."""
+def _casewise(name: str, case_r_deltas: Any) -> LossKernel:
+    """The kernel for a casewise loss."""
 
     def kernel(
         p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weights: Floats, r_z: Floats, r_a: Floats,
@@ -96,21 +94,21 @@ def of_cases(name: str, each: Any) -> LossKernel:
     ) -> None:  # fmt: skip
         for row in range(rows):
             at = row * stride
-            each(
+            case_r_deltas(
                 p, code, shift(z, at), shift(a, at), shift(y, at), case_weights[row], shift(r_z, at), shift(r_a, at),
                 shift(r_delta, at), units,
             )  # fmt: skip
 
-    return LossKernel(name, kernel, direct=True, kind=curve_type)
+    return LossKernel(name, kernel, direct=True, signature=second_derivative_type)
 
 
-def of_scalar(name: str, second: Callable[..., Any]) -> LossKernel:
-    """The code for a loss of somebody's, from the jitted ∂²E/∂a²(a, y) of one unit; not cached, as the loss isn't."""
+def second_from_user(name: str, second: Callable[..., Any]) -> LossKernel:
+    """The kernel of a user's jitted ∂²E/∂a²(a, y) of one unit, not cached, like the user's loss."""
 
-    def each(p: Floats, a: float, y: float) -> float:
+    def formula(p: Floats, a: float, y: float) -> float:
         return np.float64(second(a, y))
 
-    return of_units(name, inline(each), cached=False)
+    return _pointwise(name, inline(formula), cached=False)
 
 
 def squared_error_second(p: Floats, a: float, y: float) -> float:
@@ -118,4 +116,4 @@ def squared_error_second(p: Floats, a: float, y: float) -> float:
     return 1.0
 
 
-SQUARED_ERROR = of_units("squared_error_second", inline(squared_error_second))
+SQUARED_ERROR = _pointwise("squared_error_second", inline(squared_error_second))

@@ -1,1 +1,1 @@
-"""All that is compiled here: arrays and pointers in, numbers out; no validation."""
+"""Layout of networks in memory: arrays and pointers in, numbers out; no validation."""
