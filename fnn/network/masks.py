@@ -1,4 +1,4 @@
-"""Masks: which connections of a network are there (F4; S1)."""
+"""Masks: connections that a network keeps, and those that are removed (F4; S1)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Mask: TypeAlias = Mapping[str, ArrayLike]
 
 
 def flat_mask(params: Params[Any], mask: Mask) -> NDArray[np.bool_]:
-    """Which parameters are there, as one vector."""
+    """A mask of all parameters as one vector, True where a parameter is kept."""
     if not isinstance(mask, Mapping):
         raise TypeError(f"mask: needs a mapping from W1, b1, .. to arrays of 0 and 1, got {type(mask).__name__}")
     flat = np.ones(params.flat.size, np.bool_)
@@ -27,9 +27,8 @@ def flat_mask(params: Params[Any], mask: Mask) -> NDArray[np.bool_]:
         array = real_array(f"mask[{key!r}]", value)
         if array.shape != shape:
             raise ValueError(f"mask[{key!r}]: needs shape {shape}, got {array.shape}")
-        if not np.isin(array, (0, 1)).all():
-            strange = array[~np.isin(array, (0, 1))][0]
-            raise ValueError(f"mask[{key!r}]: must be 0 and 1, got {strange}")
+        if (others := array[~np.isin(array, (0, 1))]).size:
+            raise ValueError(f"mask[{key!r}]: must be 0 and 1, got {others[0]}")
         flat[place] = array.ravel() == 1
 
     return flat
@@ -38,14 +37,14 @@ def flat_mask(params: Params[Any], mask: Mask) -> NDArray[np.bool_]:
 def connections(
     inputs: SupportsIndex, units: SupportsIndex, *blocks: tuple[Iterable[SupportsIndex], Iterable[SupportsIndex]]
 ) -> NDArray[np.bool_]:
-    """A mask of the connections of one layer: these inputs go to those units, and no others (F4; S1).
+    """A mask of one layer that connects blocks of inputs to blocks of units (F4; S1).
 
     Parameters
     ----------
     inputs, units
-        How many there are.
+        The numbers of inputs and units.
     blocks
-        Pairs of inputs and units, counted from 0: all of the first are connected to all of the second.
+        Pairs of inputs and units, counted from 0: every input of a pair is connected to every unit of it.
 
     Returns
     -------
@@ -56,7 +55,7 @@ def connections(
     ValueError
         A number out of range.
     TypeError
-        A number that isn't whole, or a block that isn't a pair.
+        A number that isn't an integer, or a block that isn't a pair.
 
     Examples
     --------
@@ -66,14 +65,14 @@ def connections(
            [1, 0, 0],
            [0, 1, 1]])
     """
-    made = np.zeros((whole("inputs", inputs, at_least=1), whole("units", units, at_least=1)), np.bool_)
+    mask = np.zeros((whole("inputs", inputs, at_least=1), whole("units", units, at_least=1)), np.bool_)
     for i, block in enumerate(blocks):
         if not isinstance(block, tuple) or len(block) != 2 or not all(isinstance(end, Iterable) for end in block):
             raise TypeError(f"blocks[{i}]: needs a pair of inputs and units, got {block!r}")
         ends = [
             [whole(f"blocks[{i}][{side}]", n, at_least=0, at_most=size - 1) for n in numbers]
-            for side, (numbers, size) in enumerate(zip(block, made.shape, strict=True))
+            for side, (numbers, size) in enumerate(zip(block, mask.shape, strict=True))
         ]
-        made[np.ix_(*ends)] = True
+        mask[np.ix_(*ends)] = True
 
-    return made
+    return mask

@@ -13,6 +13,7 @@ from fnn.compiler.threads import run_in_threads
 from fnn.data.rows import CaseArrays, expect_no_order
 from fnn.equations.objective import Objective
 from fnn.network.kernels.narrow_plan import is_narrow
+from fnn.network.kernels.pack import pack_kernel, unpack_kernel
 from fnn.network.layout import Layout, cache_aligned, lanes_of
 from fnn.network.params import DT, Params, wrap
 from fnn.optimizers.kernels.abi import CASES_PHASE, DESCRIPTOR_SIZE, L1, L2, MASK, MASKED, MAX_STEPS, ROWS_PHASE
@@ -22,7 +23,7 @@ from fnn.training.evaluator import Evaluator
 from fnn.training.interrupt import Interrupt
 from fnn.training.kernels import barrier
 from fnn.training.kernels import work_stealing as turns
-from fnn.training.kernels.descend import CAPACITY, CASE, CURSOR_SIZE, EPOCH, STOPPED, descend_kernel, pack_kernel
+from fnn.training.kernels.descend import CAPACITY, CASE, CURSOR_SIZE, EPOCH, STOPPED, descend_kernel, prepare_kernel
 from fnn.training.kernels.dropout import DROPOUT_PHASE
 from fnn.training.kernels.narrow.descend import narrow_kernel
 from fnn.training.kernels.narrow.outputs import OUTPUTS_BY_CASES
@@ -123,7 +124,7 @@ class BatchStepper(Generic[DT]):
         self._state = cache_aligned(len(vectors) * stride, self._dtype).reshape(len(vectors), stride)
         self._state[:] = 0
         for vector, packed in zip(vectors, self._state, strict=True):
-            pack_kernel[self._dtype](self._layout.table, vector, packed, self._space[:0], True)
+            pack_kernel[self._dtype](self._layout.table, vector, packed)
 
     def start(self, at: Snapshot) -> None:
         """Go on from there."""
@@ -134,7 +135,8 @@ class BatchStepper(Generic[DT]):
         if self._is_narrow:
             self._weights[:] = at.flat
         else:
-            pack_kernel[self._dtype](self._layout.table, at.flat.copy(), self._weights, self._space, True)
+            pack_kernel[self._dtype](self._layout.table, at.flat, self._weights)
+            prepare_kernel[self._dtype](self._layout.table, self._weights, self._space)
 
     def snapshot(self) -> Snapshot:
         """The run as it is now."""
@@ -159,7 +161,7 @@ class BatchStepper(Generic[DT]):
         )  # there is more in it: the mask
         for vector, packed in zip(vectors, state, strict=False):
             lines[:] = packed
-            pack_kernel[self._dtype](self._layout.table, vector, lines, self._space[:0], True)
+            pack_kernel[self._dtype](self._layout.table, vector, lines)
             packed[:] = lines
 
         return at._replace(state=state)
@@ -339,7 +341,7 @@ class BatchStepper(Generic[DT]):
         if self._is_narrow:
             flat[:] = packed
         else:
-            pack_kernel[self._dtype](self._layout.table, flat, packed, self._space[:0], False)
+            unpack_kernel[self._dtype](self._layout.table, packed, flat)
 
         return flat
 

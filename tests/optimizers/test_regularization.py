@@ -268,14 +268,6 @@ def test_large_layers_by_four_threads() -> None:
         assert fnn.train(p.params, p.x, p.y, threads=4, **options).params == wanted.params
 
 
-def test_connections() -> None:
-    made = fnn.connections(4, 3, (range(2), [0, 2]), ([3], [1]))
-
-    assert made.dtype == np.bool_
-    assert_array_equal(made, [[1, 0, 1], [1, 0, 1], [0, 0, 0], [0, 1, 0]])
-    assert_array_equal(fnn.connections(2, 2), np.zeros((2, 2)))
-
-
 @pytest.mark.parametrize(
     "restraints, error, text",
     [
@@ -311,14 +303,3 @@ def test_bad_penalties() -> None:
         fnn.penalty(fnn.init((2, 1), seed=0, dtype=np.float32), l2=1e39)
     with pytest.raises(TypeError, match=r"params: needs fnn\.Params, got dict"):
         fnn.penalty(dict(params))  # type: ignore[arg-type]
-
-
-def test_bad_connections() -> None:
-    with pytest.raises(ValueError, match=r"blocks\[1\]\[0\]: must be at most 3, got 4"):
-        fnn.connections(4, 3, ([0], [0]), ([4], [0]))
-    with pytest.raises(ValueError, match="units: must be at least 1, got 0"):
-        fnn.connections(4, 0)
-    with pytest.raises(TypeError, match=r"blocks\[0\]: needs a pair of inputs and units, got 3"):
-        fnn.connections(4, 3, 3)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"blocks\[0\]: needs a pair of inputs and units, got \(0, 1\)"):
-        fnn.connections(4, 3, (0, 1))  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.activations.kernels.dispatch import CODE
-from fnn.compiler.intrinsics import Floats, aligned, like, pointer, shift
+from fnn.compiler.intrinsics import Floats, like, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
 from fnn.compiler.options import inline
@@ -26,15 +26,10 @@ from fnn.equations.kernels.directional import INPUTS, PARAMETERS, pull_back, pus
 from fnn.equations.kernels.forward import BLOCK
 from fnn.equations.kernels.gradient import PIECE, unit_case_weight
 from fnn.network.kernels import plan
-from fnn.network.kernels.plan import COLUMNS, Net, block, entry, function_of, net_type
+from fnn.network.kernels.plan import Net, block, entry, function_of, net_of, net_type
 from fnn.numerics.microkernel import KEEP, STORE, ZERO
 
 Table = npt.NDArray[np.int64]
-
-
-@inline
-def network(table: Table, weights: Reals, space: Reals) -> Net:
-    return Net(table.size // COLUMNS - 1, pointer(table), pointer(weights), aligned(pointer(space)))
 
 
 @inline
@@ -64,7 +59,7 @@ def input_gradient_kernel(
     mean: bool, into: Reals,
 ) -> tuple[int, int]:  # fmt: skip
     """∂E/∂A⁰ of all cases, and what fault there is, and its row. The workspace has room for BLOCK cases."""
-    net, cases = network(table, flat, space), cases_of(x, y, labels, weights, labels[:0], 0, 0)
+    net, cases = net_of(table, flat, space), cases_of(x, y, labels, weights, labels[:0], 0, 0)
     return input_gradient(net, cases, loss, mean, pointer(into))
 
 
@@ -90,7 +85,7 @@ def input_gradient(net: Net, cases: CasePointers, loss: int, mean: bool, into: F
 )
 def vjp_kernel(table: Table, flat: Reals, space: Reals, x: Reals, u: Reals, into: Reals, inputs: Reals) -> int:
     """B1 to B4 from ∂E/∂Aᴸ = U; returns the first case with NaN or infinity in x, or −1. Room for PIECE cases."""
-    net = network(table, flat, space)
+    net = net_of(table, flat, space)
     return vector_times_jacobian(net, pointer(x), x.shape[0], pointer(u), pointer(into), pointer(inputs))
 
 
@@ -126,7 +121,7 @@ def jvp_kernel(
     direction: Reals, into: Reals,
 ) -> int:  # fmt: skip
     """R{Aᴸ}; returns the first case with NaN or infinity in x, or −1. Room for BLOCK cases."""
-    net, r = network(table, flat, space), network(r_table, v, r_space)
+    net, r = net_of(table, flat, space), net_of(r_table, v, r_space)
     n, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     bad = first_not_finite(pointer(x), x.shape[0], n)
     for first in range(0, x.shape[0] if bad < 0 else 0, BLOCK):
@@ -151,7 +146,7 @@ def hvp_kernel(
     labels: Labels, weights: Weights, loss: int, second_derivative: int, mean: bool, into: Reals,
 ) -> tuple[int, int]:  # fmt: skip
     """R{∂E/∂(W, b)} over all cases, and what fault there is, and its row. The workspaces have room for so many."""
-    net, r = network(table, flat, space), network(r_table, v, r_space)
+    net, r = net_of(table, flat, space), net_of(r_table, v, r_space)
     cases = cases_of(x, y, labels, weights, labels[:0], 0, 0)
     inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     fault, row = find_fault(cases, inputs, outputs, function_of(net, net.layers)[CODE], loss)
@@ -186,7 +181,11 @@ def jacobian_kernel(
     A row of the wide workspace is one case and one output, whose gradient goes back; or, if there are fewer of them,
     one input, whose direction goes forward. The workspaces have room for BLOCK rows.
     """
-    net, wide, r = network(table, flat, space), network(table, flat, wide_space), network(r_table, flat, r_space)
+    net, wide, r = (
+        net_of(table, flat, space),
+        net_of(table, flat, wide_space),
+        net_of(r_table, flat, r_space),
+    )
     inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     bad = first_not_finite(pointer(x), x.shape[0], inputs)
     if bad < 0 and outputs <= inputs:

@@ -6,14 +6,14 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from fnn.compiler.intrinsics import Floats, aligned, fma, pointer, shift
+from fnn.compiler.intrinsics import Floats, fma, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
 from fnn.compiler.options import inline
 from fnn.data.kernels.cases import Reals, copy, first_not_finite
 from fnn.equations.kernels.backprop import forward
 from fnn.network.kernels import plan
-from fnn.network.kernels.plan import COLUMNS, Net, block, entry, net_type
+from fnn.network.kernels.plan import Net, block, entry, net_of, net_type
 
 BLOCK: Final = 64  # cases that go through the network together: their rows stay in the second-level cache
 
@@ -21,7 +21,7 @@ BLOCK: Final = 64  # cases that go through the network together: their rows stay
 @kernel(lambda t: types.int64(array(types.int64), array(t), output(t), array(t, 2), output(t, 2)))
 def forward_kernel(table: npt.NDArray[np.int64], flat: Reals, space: Reals, x: Reals, into: Reals) -> int:
     """The outputs of all cases; returns the first case with NaN or infinity in x, or −1."""
-    net = Net(table.size // COLUMNS - 1, pointer(table), pointer(flat), aligned(pointer(space)))
+    net = net_of(table, flat, space)
     return outputs(net, pointer(x), x.shape[0], pointer(into))
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.activations.kernels.dispatch import CODE
-from fnn.compiler.intrinsics import Floats, aligned, like, pointer
+from fnn.compiler.intrinsics import Floats, like, pointer
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
 from fnn.compiler.options import inline
@@ -26,7 +26,7 @@ from fnn.data.kernels.cases import (
 from fnn.equations.kernels.backprop import ERROR_ONLY, EVERYTHING, backward, forward, gradient, no_prefetch, transpose
 from fnn.equations.kernels.forward import BLOCK
 from fnn.network.kernels import plan
-from fnn.network.kernels.plan import COLUMNS, Net, entry, errors_of, function_of, net_type
+from fnn.network.kernels.plan import Net, entry, errors_of, function_of, net_of, net_type
 from fnn.numerics.microkernel import KEEP, STORE, ZERO
 
 PIECE: Final = 256  # cases whose activations are held at once
@@ -58,7 +58,7 @@ def differentiate_kernel(
 
     The workspace has room for so many cases. With EVERYTHING that is all of them, and every quantity is found in it.
     """
-    net = Net(table.size // COLUMNS - 1, pointer(table), pointer(flat), aligned(pointer(space)))
+    net = net_of(table, flat, space)
     cases = cases_of(x, y, labels, weights, labels[:0], sources, 0)
     return differentiate(net, capacity, cases, loss, mean, wanted, pointer(into))
 

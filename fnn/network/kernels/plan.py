@@ -12,11 +12,13 @@ elementwise kernels make of it is read by nobody.
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from numba import types
 from numba.extending import register_jitable
 
 from fnn.activations.kernels.dispatch import DESCRIPTOR_SIZE
-from fnn.compiler.intrinsics import Floats, Integers, doubles, shift
+from fnn.compiler.intrinsics import Floats, Integers, aligned, doubles, pointer, shift
 from fnn.compiler.options import inline
 
 # The columns of the table.
@@ -61,6 +63,12 @@ def net_type(dtype: types.Float) -> types.Type:
     floats = types.CPointer(dtype)
 
     return types.NamedTuple([types.int64, types.CPointer(types.int64), floats, floats], Net)
+
+
+@inline
+def net_of(table: npt.NDArray[np.int64], flat: npt.NDArray[np.floating], space: npt.NDArray[np.floating]) -> Net:
+    """The network of a kernel's arguments, with its parameters as in `Params`."""
+    return Net(table.size // COLUMNS - 1, pointer(table), pointer(flat), aligned(pointer(space)))
 
 
 @inline

@@ -21,6 +21,7 @@ from fnn.equations.kernels.backprop import EVERYTHING, transpose
 from fnn.equations.kernels.forward import BLOCK, descend_flat, outputs
 from fnn.equations.kernels.gradient import PIECE, differentiate
 from fnn.network.kernels import plan
+from fnn.network.kernels.pack import pack_weights, unpack_weights
 from fnn.network.kernels.plan import COLUMNS, Net, block, entry
 from fnn.njit.kernels.arguments import (
     BAD_PARAMS,
@@ -55,7 +56,7 @@ from fnn.njit.kernels.arguments import (
 )
 from fnn.optimizers.kernels import abi
 from fnn.training.kernels.barrier import SIZE
-from fnn.training.kernels.descend import CAPACITY, CURSOR_SIZE, STOPPED, descend, pack_weights
+from fnn.training.kernels.descend import CAPACITY, CURSOR_SIZE, STOPPED, descend
 from fnn.training.kernels.phases import UpdateRule
 
 
@@ -243,7 +244,7 @@ def run(
     have_buffers = not (is_null(weights) or is_null(space) or is_null(gradient_buffer))
     if have_buffers and not (is_null(cursor) or is_null(sums) or is_null(coefficients)):
         net = Net(problem.network.spec[0], table, aligned(weights), aligned(space))
-        pack_weights(net, flat, True)
+        pack_weights(net, flat)
         net.space[plan.ONE] = like(flat, 1.0)
         transpose(net, 2, 0, 1)
         steps = (every.number + batch - 1) // batch * epochs
@@ -253,7 +254,7 @@ def run(
             0, 1, shift(cursor, CURSOR_SIZE), net, capacity, aligned(gradient_buffer), every, problem.loss, problem.mean, descent,
             batch, seed, steps, cursor, sums, history, cursor, False,
         )  # fmt: skip
-        pack_weights(net, into.at, False)
+        unpack_weights(net, into.at)
         status = DIVERGED if cursor[STOPPED] != 0 or not is_finite(into.at, into.columns) else FINE
     release(weights)
     release(space)

@@ -16,6 +16,7 @@ from fnn.compiler.memory import allocate, is_null, release
 from fnn.compiler.options import inline, intrinsic
 from fnn.data.kernels.cases import CasePointers, copy, is_finite
 from fnn.equations.kernels.backprop import transpose
+from fnn.network.kernels.pack import copy_rows, pack_weights, unpack_weights
 from fnn.network.kernels.plan import ONE, Net, rounded
 from fnn.njit.kernels.arguments import (
     DIVERGED,
@@ -38,7 +39,7 @@ from fnn.njit.kernels.entry_points import prepared
 from fnn.njit.kernels.optimizer_words import NEEDS_ALL, RULE, START, STATES, fill_coefficients
 from fnn.optimizers.kernels import abi
 from fnn.training.kernels.barrier import SIZE
-from fnn.training.kernels.descend import CAPACITY, CURSOR_SIZE, STOPPED, descend, pack_weights
+from fnn.training.kernels.descend import CAPACITY, CURSOR_SIZE, STOPPED, descend
 from fnn.training.kernels.phases import UpdateRule
 
 _STEPS = 256  # whose numbers are worked out at a time
@@ -185,8 +186,8 @@ def run(
         net = Net(problem.network.spec[0], table, weights, shift(state, words[STATES] * stride))
         descriptor[abi.RULE], descriptor[abi.STRIDE], descriptor[abi.MASK] = rule_of(words, flat), stride, -1
         descriptor[abi.ROWS_PHASE] = phase
-        pack_weights(net, flat, True)
-        relay_state(net, words[STATES], state, stride, vectors, into.columns, True)
+        pack_weights(net, flat)
+        copy_state(net, words[STATES], state, stride, vectors, into.columns, True)
         net.space[ONE] = like(flat, 1.0)
         transpose(net, 2, 0, 1)
         descent = UpdateRule(0, phase, descriptor, state, coefficients, abi.COEFFICIENTS)
@@ -203,8 +204,8 @@ def run(
                 )  # fmt: skip
                 status = DIVERGED if cursor[STOPPED] != 0 else FINE
             taken += count
-        pack_weights(net, into.at, False)
-        relay_state(net, words[STATES], state, stride, vectors, into.columns, False)
+        unpack_weights(net, into.at)
+        copy_state(net, words[STATES], state, stride, vectors, into.columns, False)
         if status == FINE and not is_finite(into.at, into.columns):
             status = DIVERGED
     release(memory)
@@ -216,13 +217,13 @@ def run(
 
 
 @inline
-def relay_state(
+def copy_state(
     net: Net, count: int, packed: Floats, stride: int, compact: Floats, size: int, packing: bool
 ) -> None:  # fmt: skip
-    """`pack_weights` for the vectors of state."""
+    """Pack or unpack the vectors of state."""
     for number in range(count):
         as_weights = Net(net.layers, net.table, shift(packed, number * stride), net.space)
-        pack_weights(as_weights, shift(compact, number * size), packing)
+        copy_rows(as_weights, shift(compact, number * size), packing)
 
 
 _I, _WORDS = types.int64, types.CPointer(types.int64)

@@ -22,7 +22,6 @@ from fnn.data.kernels.cases import (
     Weights,
     cases_of,
     cases_type,
-    copy,
     prefetch_targets,
     total_weight,
 )
@@ -33,7 +32,7 @@ from fnn.equations.kernels.gradient import forward_backward, sum_in_order
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import COLUMNS, Net, entry, errors_of, net_type
 from fnn.numerics.matmul import Prefetch
-from fnn.numerics.microkernel import DESCEND, KEEP, STORE, ZERO, panel_width
+from fnn.numerics.microkernel import DESCEND, KEEP, STORE, ZERO
 from fnn.numerics.random import shuffle
 from fnn.optimizers.kernels.abi import ETA
 from fnn.training.kernels.barrier import AGREED, agrees_to_end, load_acquired, wait_for_all
@@ -58,30 +57,12 @@ _NEAR: Final = 250_000  # elements of x that stay in the second-level cache anyw
 CAPACITY: Final = 512  # cases of a batch that the workspace holds; larger batches add up their gradient
 
 
-@kernel(lambda t: types.void(array(types.int64), output(t), output(t), output(t), types.boolean))
-def pack_kernel(table: npt.NDArray[np.int64], flat: Reals, weights: Reals, space: Reals, packing: bool) -> None:
-    """Bring compact parameters into the layout of training, or back; with a workspace, make that ready for them."""
+@kernel(lambda t: types.void(array(types.int64), array(t), output(t)))
+def prepare_kernel(table: npt.NDArray[np.int64], weights: Reals, space: Reals) -> None:
+    """Ready a workspace for packed weights: the number one, and each Wᵀ that B4 needs."""
     net = Net(table.size // COLUMNS - 1, pointer(table), aligned(pointer(weights)), aligned(pointer(space)))
-    pack_weights(net, pointer(flat), packing)
-    if space.size > 0:
-        net.space[plan.ONE] = like(net.space, 1.0)
-        transpose(net, 2, 0, 1)
-
-
-@linked(lambda t: types.void(net_type(t), types.CPointer(t), types.boolean))
-def pack_weights(net: Net, flat: Floats, packing: bool) -> None:
-    """Copy the parameters from their compact places to those that the table says, or back; pads stay as they are."""
-    panel = panel_width(flat)
-    for layer in range(1, net.layers + 1):
-        inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
-        compact = shift(flat, entry(net, layer, plan.COMPACT))
-        w, b = shift(net.weights, entry(net, layer, plan.W)), shift(net.weights, entry(net, layer, plan.B))
-        for row in range(inputs + 1):  # b lies behind the last row of W
-            for j in range(0, units, panel):
-                lies = shift(compact, row * units + j)
-                packed = shift(b, j) if row == inputs else shift(w, j * inputs + row * panel)
-                source, into = (lies, packed) if packing else (packed, lies)
-                copy(source, into, min(panel, units - j))
+    net.space[plan.ONE] = like(net.space, 1.0)
+    transpose(net, 2, 0, 1)
 
 
 @kernel(

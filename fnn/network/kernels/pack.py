@@ -1,0 +1,62 @@
+"""Parameters between the layout of `Params`, which is compact, and that of training, in panels (see `plan.lay_out`)."""
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from fnn.compiler.intrinsics import Floats, aligned, pointer, shift
+from fnn.compiler.kernel import array, kernel, output
+from fnn.compiler.linking import linked
+from fnn.compiler.options import inline
+from fnn.network.kernels import plan
+from fnn.network.kernels.plan import COLUMNS, Net, entry, net_type
+from fnn.numerics.microkernel import panel_width
+
+Table = npt.NDArray[np.int64]
+Reals = npt.NDArray[np.floating]
+
+
+@kernel(lambda t: types.void(array(types.int64), array(t), output(t)))
+def pack_kernel(table: Table, flat: Reals, weights: Reals) -> None:
+    """Fill packed weights from compact parameters."""
+    pack_weights(_without_workspace(table, weights), pointer(flat))
+
+
+@kernel(lambda t: types.void(array(types.int64), array(t), output(t)))
+def unpack_kernel(table: Table, weights: Reals, flat: Reals) -> None:
+    """Fill compact parameters from packed weights."""
+    unpack_weights(_without_workspace(table, weights), pointer(flat))
+
+
+@inline
+def _without_workspace(table: Table, weights: Reals) -> Net:
+    return Net(table.size // COLUMNS - 1, pointer(table), aligned(pointer(weights)), pointer(weights))
+
+
+@inline
+def pack_weights(net: Net, flat: Floats) -> None:
+    """Copy compact parameters to the network's packed weights; the padding stays as it is."""
+    copy_rows(net, flat, True)
+
+
+@inline
+def unpack_weights(net: Net, flat: Floats) -> None:
+    """Copy the network's packed weights to compact parameters."""
+    copy_rows(net, flat, False)
+
+
+@linked(lambda t: types.void(net_type(t), types.CPointer(t), types.boolean))
+def copy_rows(net: Net, flat: Floats, packing: bool) -> None:
+    """Copy each row of each W, and each b, panel by panel, from `flat` to the packed weights or back."""
+    panel = panel_width(flat)
+    for layer in range(1, net.layers + 1):
+        inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
+        compact = shift(flat, entry(net, layer, plan.COMPACT))
+        w, b = shift(net.weights, entry(net, layer, plan.W)), shift(net.weights, entry(net, layer, plan.B))
+        for row in range(inputs + 1):  # b follows the last row of W
+            for j in range(0, units, panel):
+                in_flat = shift(compact, row * units + j)
+                in_panel = shift(b, j) if row == inputs else shift(w, j * inputs + row * panel)
+                source, into = (in_flat, in_panel) if packing else (in_panel, in_flat)
+                for k in range(min(panel, units - j)):
+                    into[k] = source[k]
