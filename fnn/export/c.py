@@ -10,7 +10,8 @@ import numpy as np
 
 from fnn.activations.activation import Activation
 from fnn.export.formulas import kinds_of, lines_of, literal, title_of, translated
-from fnn.network.params import Params, require_finite, require_params
+from fnn.network.params import Params, require_params
+from fnn.network.tree import require_finite
 
 # $f: what float's functions and literals end in.
 _OPERATIONS: Final = {

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from fnn.activations.activation import Activation
 from fnn.export.formulas import kinds_of, title_of, translated
 from fnn.extras import extra
-from fnn.network.params import Params, require_finite, require_params
+from fnn.network.params import Params, require_params
+from fnn.network.tree import require_finite
 from fnn.numerics.special import CDF
 
 _OPSET, _IR_VERSION = 17, 8  # what runtimes since 2022 know

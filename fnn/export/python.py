@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from fnn.activations.activation import Activation
 from fnn.export.formulas import kinds_of, lines_of, literal, title_of, translated
-from fnn.network.params import Params, require_finite, require_params
+from fnn.network.params import Params, require_params
+from fnn.network.tree import require_finite
 
 _OPERATIONS: Final = {
     "+": "({} + {})", "-": "({} - {})", "*": "({} * {})", "/": "({} / {})", ">": "({} > {})", "negative": "(-{})",

@@ -17,7 +17,8 @@ from fnn.io.atomic import replacing
 from fnn.io.description import by_name, describe, described
 from fnn.network.architecture import Architecture
 from fnn.network.layout import cache_aligned
-from fnn.network.params import Params, require_finite, require_params, wrap
+from fnn.network.params import Params, require_params, wrap
+from fnn.network.tree import require_finite
 
 AnyParams: TypeAlias = Params[np.float32 | np.float64]
 

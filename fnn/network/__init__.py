@@ -1,1 +1,1 @@
-"""Parameters and architecture, and where everything lies in memory."""
+"""Parameters, architecture, initializers, and the layout of networks in memory."""

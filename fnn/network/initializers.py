@@ -1,8 +1,8 @@
-"""How a network starts: schemes that draw the first weights, and `init`.
+"""Initial parameters: schemes that draw weights, and `init`.
 
-A draw depends on nothing but the seed: PCG64's raw numbers are the same in every version of NumPy on every machine,
-and become uniform and normal numbers here by additions, multiplications, divisions and square roots alone, which
-IEEE 754 fixes to the bit. (NumPy's own `standard_normal` may change between versions and calls the machine's `log`.)
+A draw depends only on the seed: PCG64's raw output is the same in every version of NumPy and on every machine, and is
+turned into uniform and normal numbers here by additions, multiplications, divisions and square roots, whose bits IEEE
+754 fixes. (NumPy's own `standard_normal` may change between versions and calls the C library's `log`.)
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Initializer:
-    """A scheme: how to turn uniform numbers in (0, 1) into a layer's weights, given n_in and n_out."""
+    """A scheme that turns uniform numbers in (0, 1) into a layer's weights, given n_in and n_out."""
 
     name: str
     draw: Callable[[Doubles, int, int], Doubles]
-    draws_biases: bool = False  # else they start at zero
+    draws_biases: bool = False  # else biases are 0
 
     def __repr__(self) -> str:
         return f"fnn.{self.name}"
@@ -102,22 +102,22 @@ def init(
     initializer: Initializer = glorot_uniform,
     dtype: type[Any] = np.float64,
 ) -> Params[Any]:
-    """The parameters that a network starts with.
+    """Draw the initial parameters of a network.
 
     Parameters
     ----------
     sizes
         Units of each layer, n_0 .. n_L.
     seed
-        At least 0. The same seed gives the same bits on every machine.
+        An integer, at least 0. The same seed gives the same bits on every machine.
     hidden
         The activation of the hidden layers, or a sequence with one for each.
     output
         The activation of the output layer.
     initializer
-        The scheme that draws the weights.
+        A scheme such as `glorot_uniform`.
     dtype
-        np.float64 or np.float32. Float32 parameters are the float64 ones, rounded.
+        np.float64, or np.float32, which rounds the float64 parameters.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def init(
             m, n = shape
         if key.startswith("W") or initializer.draws_biases:
             raw = source.random_raw(place.stop - place.start)
-            u = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53  # never 0, never 1
+            u = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53  # in (0, 1)
             flat[place] = initializer.draw(u, m, n)
 
     aligned = cache_aligned(flat.size, np.dtype(dtype))

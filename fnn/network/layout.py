@@ -1,4 +1,4 @@
-"""Workspaces for the kernels, from `fnn.network.kernels.plan`."""
+"""Layouts of `fnn.network.kernels.plan` as arrays, and cache-aligned memory."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from numpy.typing import NDArray
 
 from fnn.compiler.intrinsics import LINE
 from fnn.network.kernels.narrow_plan import lay_out_narrow
-from fnn.network.kernels.plan import COLUMNS, lay_out
+from fnn.network.kernels.plan import COLUMNS, lay_out, rounded
 from fnn.numerics.microkernel import machine
 
 DT = TypeVar("DT", bound=np.float32 | np.float64)
 
 
 class Layout(NamedTuple):
-    """The table that the kernels read, and how many elements their buffers need wherever those start."""
+    """The table that kernels read, and the elements that their buffers need, with room to start at a cache line."""
 
     table: NDArray[np.int64]
-    forward: int  # of workspace, for the forward pass alone
-    whole: int  # of workspace
+    forward: int  # elements of workspace, for the forward pass alone
+    whole: int  # elements of workspace
     weights: int
     stride: int  # from one vector like the weights to the next, in whole cache lines
 
 
-def layout_of(sizes: Sequence[int], functions: Sequence[int], rows: int, dtype: np.dtype[Any], packed: bool) -> Layout:
-    """The layout of a network for so many cases; `functions` are the numbers of its activations."""
+def layout_of(
+    sizes: Sequence[int], descriptors: Sequence[int], rows: int, dtype: np.dtype[Any], packed: bool
+) -> Layout:
+    """The layout of a network for `rows` cases; `descriptors` are those of its activations, one after the other."""
     table = [0] * (COLUMNS * len(sizes))
-    spare = LINE // dtype.itemsize  # kernels start at a whole cache line
-    needed = lay_out(sizes, functions, rows, lanes_of(dtype), packed, table)
-    array = _fixed(table)
+    line = LINE // dtype.itemsize
+    forward, whole, weights = (
+        count + line for count in lay_out(sizes, descriptors, rows, lanes_of(dtype), packed, table)
+    )
 
-    forward, whole, weights = (count + spare for count in needed)
-
-    return Layout(array, forward, whole, weights, -(-weights // spare) * spare)
+    return Layout(_read_only(table), forward, whole, weights, rounded(weights, line))
 
 
 def narrow_layout_of(
-    sizes: Sequence[int], functions: Sequence[int], outputs_code: int, batch: int, dtype: np.dtype[Any]
+    sizes: Sequence[int], descriptors: Sequence[int], outputs_code: int, batch: int, dtype: np.dtype[Any]
 ) -> Layout:
-    """The layout for training a narrow network (see `fnn.training.kernels.narrow.equations`), its weights as in `Params`."""
-    table, whole = lay_out_narrow(sizes, functions, outputs_code, batch, lanes_of(dtype))
+    """The layout for training a narrow network (see `narrow_plan`), with the weights as in `Params`."""
+    table, whole = lay_out_narrow(sizes, descriptors, outputs_code, batch, lanes_of(dtype))
     weights = sum((m + 1) * n for m, n in pairwise(sizes))
 
-    return Layout(_fixed(table), 0, whole + LINE // dtype.itemsize, weights, weights)
+    return Layout(_read_only(table), 0, whole + LINE // dtype.itemsize, weights, weights)
 
 
-def _fixed(table: Sequence[int]) -> NDArray[np.int64]:
-    """The table as the kernels take it; nobody may write to it."""
+def _read_only(table: Sequence[int]) -> NDArray[np.int64]:
     array = np.array(table, np.int64)
     array.flags.writeable = False
 
@@ -62,17 +62,17 @@ def _fixed(table: Sequence[int]) -> NDArray[np.int64]:
 
 @cache
 def lanes_of(dtype: np.dtype[Any]) -> int:
-    """Elements of a vector: looking at the processor's features takes 0.1 ms."""
+    """Elements of a vector register. Cached: reading the processor's features takes 0.1 ms."""
     return machine(cpu_target.target_context, types.float32 if dtype == np.float32 else types.float64).lanes
 
 
 def first_aligned(space: NDArray[Any]) -> int:
-    """The element of a workspace at which the kernels start to use it."""
+    """The element of a workspace at which kernels start: its first whole cache line."""
     return -space.ctypes.data % LINE // space.itemsize
 
 
 def cache_aligned(count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
-    """A new vector that starts at a whole cache line: weights that don't make `forward` for one case 20 % slower."""
+    """A new vector that starts at a cache line; with other weights `forward` of one case takes 20 % longer."""
     space = np.empty(count + LINE // dtype.itemsize, dtype)
     start = first_aligned(space)
 
@@ -80,7 +80,7 @@ def cache_aligned(count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
 
 
 def cache_aligned_copy(array: NDArray[DT]) -> NDArray[DT]:
-    """A copy that starts at a whole cache line: kernels, which begin at one, find in it what they find in the array."""
+    """A copy that starts at a cache line, as kernels expect of packed weights."""
     copy = cache_aligned(array.size, array.dtype)
     copy[:] = array.ravel()
 
@@ -88,10 +88,10 @@ def cache_aligned_copy(array: NDArray[DT]) -> NDArray[DT]:
 
 
 def workspaces(dtype: np.dtype[Any], *sizes: int) -> list[NDArray[Any]]:
-    """Workspaces that lie one behind the other, filled with anything.
+    """Uninitialized workspaces, adjacent in one allocation.
 
-    The C library gives freed memory back to the system once it is more than twice the largest piece: two large pieces
-    would be fetched anew at every call, page by page, which can take longer than what they are for.
+    The C library returns freed memory to the system once there is more than twice the largest piece. Two large pieces
+    would be mapped anew at every call, page by page, which can take longer than the computation.
     """
     whole = np.empty(sum(sizes), dtype)
 

@@ -1,20 +1,29 @@
-"""Functions over whole trees of parameters."""
+"""`tree_map`, and checks of whole trees."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, cast
 
+import numpy as np
 from numpy.typing import NDArray
 
-from fnn.network.params import DT, Params, leaf_of, require_params
+from fnn.network.leaves import leaf_of
+from fnn.network.params import DT, Params, require_params
 
 
 def require_same_structure(name: str, tree: Params[Any], other: Params[Any]) -> None:
-    """Raise ValueError if two trees differ in sizes or activations, naming the difference."""
+    """Raise ValueError if two trees differ in sizes or activations."""
     for what, mine, its in (("sizes", tree.sizes, other.sizes), ("activations", tree.activations, other.activations)):
         if mine != its:
             raise ValueError(f"{name}: needs {what} {mine}, got {its}")
+
+
+def require_finite(params: Params[Any]) -> None:
+    """Raise ValueError unless all numbers are finite; file formats and languages may have no others."""
+    for key, leaf in params.items():
+        if not np.isfinite(leaf).all():
+            raise ValueError(f"params: {key} has a number that isn't finite")
 
 
 def tree_map(f: Callable[..., NDArray[DT]], tree: Params[Any], *trees: Params[Any]) -> Params[DT]:

@@ -209,7 +209,7 @@ def test_log_softmax_and_its_jacobian_by_a_complex_step(z: Any) -> None:
 
 def test_log_softmax_far_out() -> None:
     assert_array_equal(fnn.log_softmax([-1e300, 0.0, 1e4]), [-1e300, -1e4, 0])
-    with pytest.raises(ValueError, match=r"hidden: fnn\.log_softmax can only stand at the output"):
+    with pytest.raises(ValueError, match=r"hidden: fnn\.log_softmax can only be the output activation"):
         fnn.init((2, 2, 1), seed=0, hidden=fnn.log_softmax)
 
 

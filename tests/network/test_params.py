@@ -271,9 +271,9 @@ def test_no_layers() -> None:
 @pytest.mark.parametrize(
     "hidden, output, error, message",
     [
-        ([], fnn.identity, ValueError, "hidden: needs one activation, or a sequence .* hidden layers, 1; got 0"),
-        ([fnn.tanh] * 2, fnn.identity, ValueError, "hidden: .* hidden layers, 1; got 2"),
-        (fnn.softmax, fnn.identity, ValueError, "hidden: fnn.softmax can only stand at the output"),
+        ([], fnn.identity, ValueError, "hidden: needs one activation, or a sequence of 1, one for each hidden layer; got 0"),
+        ([fnn.tanh] * 2, fnn.identity, ValueError, "hidden: .* a sequence of 1, one for each hidden layer; got 2"),
+        (fnn.softmax, fnn.identity, ValueError, "hidden: fnn.softmax can only be the output activation"),
         (["tanh"], fnn.identity, TypeError, r"hidden\[0\]: needs an activation such as fnn.sigmoid, got 'tanh'"),
         ([np.tanh], fnn.identity, TypeError, r"hidden\[0\]: needs an activation"),
         (fnn.tanh, "softmax", TypeError, "output: needs an activation such as fnn.sigmoid, got 'softmax'"),

@@ -1,8 +1,8 @@
-"""Where everything of a narrow network lies while it is trained; see `fnn.training.kernels.narrow.equations`.
+"""The plan of a narrow network in training (see `fnn.training.kernels.narrow.equations`).
 
-The table has the columns of `fnn.network.kernels.plan`, those below in place of some. In the workspace a row of A, Z and the
-like is a unit, and a place in it a case. What is computed lies before what it is computed from: LLVM's loops take
-64 elements and more at a time only if nothing that they write lies that close behind what they read.
+The table has the columns of `fnn.network.kernels.plan`, some replaced by those below. In the workspace a row of A, Z
+and so on is a unit, and an element of it a case. Outputs of an equation lie before its inputs: LLVM's vectorised loops
+run only if nothing that they write lies within 64 elements behind what they read.
 """
 
 from collections.abc import Sequence
@@ -16,16 +16,14 @@ from fnn.network.kernels import plan
 from fnn.network.kernels.plan import COLUMNS, Net, entry, rounded
 
 PRIME: Final = plan.DE_DA  # f′(Z_l)
-BY_CASES: Final = plan.TRANSPOSED  # A_l once more, with a row for each case and a 1 at its end
-KIND: Final = plan.W_PANEL  # how F2 and F3 are worked out:
-IN_PLACE, BY_CALL, WITH_LOSS = range(3)  # here, for the sigmoid; by calls; or with E and ∂E/∂A, at the output
+BY_CASES: Final = plan.TRANSPOSED  # a copy of A_l with a row for each case and a 1 at its end
+KIND: Final = plan.W_PANEL  # how F2 and F3 are computed:
+IN_PLACE, BY_CALL, WITH_LOSS = range(3)  # inlined, for the sigmoid; by calls; or with E and ∂E/∂A, at the output
 # In the row of layer 0:
 ERRORS: Final = PRIME  # of the cases, float64
-ONES: Final = plan.W  # as many as the widest layer has elements
-OUTPUTS_CODE: Final = (
-    plan.FUNCTION
-)  # where the code for the output starts (see `fnn.training.kernels.narrow.outputs`), or 0;
-OUTPUTS: Final = plan.COMPACT  # blocks of the output for it, with a row for each case,
+ONES: Final = plan.W  # for the elements of the widest layer
+OUTPUTS_CODE: Final = plan.FUNCTION  # address of the output's code (see `training.kernels.narrow.outputs`), or 0
+OUTPUTS: Final = plan.COMPACT  # blocks of the output for that code, with a row for each case,
 OUTPUT_STRIDE: Final = plan.W_ROW  # from one row to the next,
 OUTPUT_BLOCK: Final = plan.B  # and from one block to the next
 Z_OF_CASES, A_OF_CASES, Y_OF_CASES, DE_DA_OF_CASES, DELTA_OF_CASES, BLOCKS = range(6)
@@ -34,26 +32,28 @@ Z_OF_CASES, A_OF_CASES, Y_OF_CASES, DE_DA_OF_CASES, DELTA_OF_CASES, BLOCKS = ran
 def is_narrow(sizes: Sequence[int], batch: int, lanes: int) -> bool:
     """Whether the equations of `fnn.training.kernels.narrow.equations` are faster for a network than the general ones.
 
-    Of the general ones' time for a step they take a third for 2-2-1 units and 4 cases, half for 4-8-2 and 10, three
-    quarters for 13-30-3 and 10; for more weights or cases than these bounds allow they take up to twice of it.
+    Relative to the general ones, a step takes 1/3 of the time for 2-2-1 units and 4 cases, 1/2 for 4-8-2 and 10, 3/4
+    for 13-30-3 and 10; beyond these bounds up to twice as long.
     """
-    widest = 2 * lanes if 2 * batch >= lanes else lanes  # each unit has a vector of cases, even of one
+    widest = 2 * lanes if 2 * batch >= lanes else lanes  # each unit takes at least a vector of cases
     weights = sum(m * n for m, n in pairwise(sizes))
 
     return max(sizes) <= widest and weights <= 32 * lanes and batch <= 4 * lanes
 
 
 class Narrow(NamedTuple):
-    """The table, and how many elements of workspace it needs."""
+    """The table, and the elements of workspace that it needs."""
 
     table: list[int]
     whole: int
 
 
-def lay_out_narrow(sizes: Sequence[int], functions: Sequence[int], outputs_code: int, batch: int, lanes: int) -> Narrow:
-    """The table for batches of so many cases; `functions` has the numbers of each layer's activation in turn.
+def lay_out_narrow(
+    sizes: Sequence[int], descriptors: Sequence[int], outputs_code: int, batch: int, lanes: int
+) -> Narrow:
+    """The table for batches of `batch` cases; `descriptors` has those of the activations, one after the other.
 
-    The code for the output is 0 if that is elementwise and the loss the squared error.
+    `outputs_code` is 0 if the output activation is elementwise and the loss the squared error.
     """
     table, stride, at, compact = [0] * (COLUMNS * len(sizes)), rounded(batch, lanes), 0, 0
 
@@ -67,9 +67,9 @@ def lay_out_narrow(sizes: Sequence[int], functions: Sequence[int], outputs_code:
         table[row + plan.UNITS], table[row + plan.STRIDE] = units, stride
         if layer > 0:
             inputs = sizes[layer - 1]
-            function = functions[(layer - 1) * DESCRIPTOR_SIZE : layer * DESCRIPTOR_SIZE]
-            table[row + plan.FUNCTION : row + plan.FUNCTION + DESCRIPTOR_SIZE] = function
-            table[row + KIND] = IN_PLACE if function[CODE] == CODE_OF_SIGMOID else BY_CALL
+            descriptor = descriptors[(layer - 1) * DESCRIPTOR_SIZE : layer * DESCRIPTOR_SIZE]
+            table[row + plan.FUNCTION : row + plan.FUNCTION + DESCRIPTOR_SIZE] = descriptor
+            table[row + KIND] = IN_PLACE if descriptor[CODE] == CODE_OF_SIGMOID else BY_CALL
             table[row + plan.COMPACT] = compact
             compact += (inputs + 1) * units
             table[row + plan.W_ROW] = rounded(inputs + 1, lanes)
@@ -96,11 +96,11 @@ def lay_out_narrow(sizes: Sequence[int], functions: Sequence[int], outputs_code:
 
 @inline
 def part(net: Net, layer: int, column: int) -> Floats:
-    """Where an array of the layer starts."""
+    """A pointer to an array of the layer."""
     return shift(net.space, entry(net, layer, column))
 
 
 @inline
 def block_of_cases(net: Net, number: int) -> Floats:
-    """Where one of the output's blocks starts."""
+    """A pointer to one of the output's blocks."""
     return shift(part(net, 0, OUTPUTS), number * entry(net, 0, OUTPUT_BLOCK))

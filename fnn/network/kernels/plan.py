@@ -1,12 +1,12 @@
-"""Where everything lies: a table of integers for one network and one number of rows.
+"""The plan of a network in memory: a table of integers for one architecture and one number of cases.
 
-The kernels see a network as flat buffers, of parameters and of workspace, and a table that has a row a layer, l = 0..L:
-the number of units, the activation and the offsets of the layer's arrays. All of these are values at run time, so one
-compiled kernel serves every architecture.
+Kernels see a network as two flat buffers, of parameters and of workspace, and a table with a row for each layer,
+l = 0..L: the number of units, the activation's descriptor and the offsets of the layer's arrays. All of these are
+values at run time, so one compiled kernel serves every architecture.
 
 Rows of cases in the workspace are padded to whole vectors, and from 512 bytes on to an odd number of cache lines: rows
-a multiple of 4 KB apart share a few sets of the first-level cache. The padding is zero at the start, and whatever the
-elementwise kernels make of it is read by nobody.
+a multiple of 4 KB apart share a few sets of the first-level cache. Elementwise kernels run over the padding, whose
+contents are never used.
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ from fnn.compiler.options import inline
 # The columns of the table.
 UNITS: Final = 0  # n_l
 STRIDE: Final = 1  # from one case to the next in A, Z, ∂E/∂A and Δ
-FUNCTION: Final = 2  # the activation: four numbers, see `fnn.activations.kernels.dispatch`
-W: Final = 6  # W_l among the weights, whose columns lie in panels:
+FUNCTION: Final = 2  # the activation's descriptor, see `fnn.activations.kernels.dispatch`
+W: Final = 6  # W_l among the weights, in panels of columns:
 W_PANEL: Final = 7  # from one panel to the next,
 W_ROW: Final = 8  # from one row to the next in a panel
 B: Final = 9  # b_l among the weights
@@ -37,20 +37,20 @@ DELTA: Final = 14
 TRANSPOSED: Final = 15  # W_lᵀ in the workspace, packed
 WIDTH: Final = 16  # columns of Z_l and of W_l to compute: whole vectors, where the weights are padded to them
 COLUMNS: Final = 17
-# Layer 0 has no Z, no Δ and no W; its row says where the cases' targets, shares in the error and errors are.
+# Layer 0 has no Z, Δ and W. Its row has the offsets of the cases' targets, weights and errors in their place:
 TARGETS: Final = Z
 CASE_WEIGHTS: Final = DELTA
 ERRORS: Final = TRANSPOSED
-MULTIPLICATIONS: Final = W  # of the forward pass, for a case
+MULTIPLICATIONS: Final = W  # a case, in the forward pass
 
 ONE: Final = 0  # the workspace starts with the number one
 
 
-Row = Sequence[int] | Integers
+Words = Sequence[int] | Integers  # lists in Python, pointers in compiled code
 
 
 class Net(NamedTuple):
-    """What a kernel must know of a network: the table, and the two buffers that it points into."""
+    """A network, as kernels see it: the table, and the two buffers that its offsets are for."""
 
     layers: int  # L
     table: Integers
@@ -78,63 +78,61 @@ def entry(net: Net, layer: int, column: int) -> int:
 
 @inline
 def function_of(net: Net, layer: int) -> Integers:
-    """The layer's activation."""
+    """The descriptor of the layer's activation."""
     return shift(net.table, layer * COLUMNS + FUNCTION)
 
 
 @inline
 def block(net: Net, layer: int, column: int, first: int) -> Floats:
-    """Where an array of the layer starts for the case `first`."""
+    """A pointer to an array of the layer, from the case `first` on."""
     return shift(net.space, entry(net, layer, column) + first * entry(net, layer, STRIDE))
 
 
 @inline
 def errors_of(net: Net, first: int) -> Floats:
-    """The cases' errors, float64, from the case `first` on."""
+    """A pointer to the cases' errors, float64, from the case `first` on."""
     return shift(doubles(shift(net.space, entry(net, 0, ERRORS))), first)
 
 
 class Sizes(NamedTuple):
-    """How many elements the buffers of a layout need."""
+    """The elements that the buffers of a layout need."""
 
-    forward: int  # of workspace, for the forward pass alone
-    whole: int  # of workspace
+    forward: int  # of the workspace, for the forward pass alone
+    whole: int  # of the workspace
     weights: int
 
 
 def lay_out(
-    sizes: Sequence[int], functions: Sequence[int], rows: int, lanes: int, packed: bool, table: list[int]
+    sizes: Sequence[int], descriptors: Sequence[int], rows: int, lanes: int, packed: bool, table: list[int]
 ) -> Sizes:
-    """Fill the table, row after row, for `rows` cases; `functions` has the numbers of each layer's activation in turn.
+    """Fill the table for `rows` cases; `descriptors` has those of the layers' activations, one after the other.
 
-    `packed` weights lie in panels of 2 · `lanes` columns, one behind the other, which the matrix kernel reads in order;
+    Packed weights lie in panels of 2 · `lanes` columns, one after the other, which the matrix kernel reads in order;
     others lie as in `Params`.
     """
-    return fill(len(sizes) - 1, sizes, functions, rows, lanes, packed, table)
+    return fill(len(sizes) - 1, sizes, descriptors, rows, lanes, packed, table)
 
 
 def fill(
-    layers: int, sizes: Row, functions: Row, rows: int, lanes: int, packed: bool, table: list[int] | Integers
+    layers: int, sizes: Words, descriptors: Words, rows: int, lanes: int, packed: bool, table: list[int] | Integers
 ) -> Sizes:
-    """`lay_out`, which runs over lists in Python and over pointers when it is compiled."""
+    """`lay_out` of lists in Python, and of pointers in compiled code."""
     panel = 2 * lanes
-    at = lanes  # in the workspace, after ONE; in whole vectors, so that every array is aligned
+    at = lanes  # the offset in the workspace, after ONE; in whole vectors, so that every array is aligned
     weights = compact = multiplications = 0
     for layer in range(layers + 1):
         row, units = layer * COLUMNS, sizes[layer]
-        table[row + UNITS] = units
-        table[row + STRIDE] = stride = padded(units, lanes)
-        table[row + A] = at
+        stride = padded(units, lanes)
+        table[row + UNITS], table[row + STRIDE], table[row + A] = units, stride, at
         at += rows * stride
         if layer > 0:
             inputs = sizes[layer - 1]
             for i in range(DESCRIPTOR_SIZE):
-                table[row + FUNCTION + i] = functions[(layer - 1) * DESCRIPTOR_SIZE + i]
+                table[row + FUNCTION + i] = descriptors[(layer - 1) * DESCRIPTOR_SIZE + i]
             table[row + WIDTH] = rounded(units, lanes) if packed else units
             table[row + Z] = at
             at += rows * stride
-            table[row + COMPACT] = compact
-            table[row + W] = weights if packed else compact
+            table[row + COMPACT], table[row + W] = compact, weights if packed else compact
             table[row + W_PANEL] = inputs * panel if packed else panel
             table[row + W_ROW] = panel if packed else units
             table[row + B] = weights + rounded(units, panel) * inputs if packed else compact + inputs * units
@@ -143,12 +141,10 @@ def fill(
             multiplications += inputs * units
     forward = at
     table[MULTIPLICATIONS] = multiplications
-    table[TARGETS], table[CASE_WEIGHTS], table[ERRORS] = (
-        at,
-        at + rows * stride,
-        at + rows * stride + rounded(rows, lanes),
-    )
-    at += rows * stride + 3 * rounded(rows, lanes)  # errors are float64, twice as wide as float32
+    table[TARGETS] = at
+    table[CASE_WEIGHTS] = at = at + rows * stride
+    table[ERRORS] = at = at + rounded(rows, lanes)
+    at += 2 * rounded(rows, lanes)  # errors are float64, twice as wide as float32
     for layer in range(layers + 1):
         row = layer * COLUMNS
         table[row + DE_DA] = at
@@ -165,7 +161,7 @@ def fill(
 
 @register_jitable
 def padded(units: int, lanes: int) -> int:
-    """The stride of rows of `units` elements."""
+    """The stride of rows of `units` elements: whole vectors, an odd number of them from 8 on."""
     vectors = (units + lanes - 1) // lanes
 
     return lanes * (vectors if vectors < 8 else vectors | 1)
@@ -173,5 +169,5 @@ def padded(units: int, lanes: int) -> int:
 
 @register_jitable
 def rounded(count: int, unit: int) -> int:
-    """The next multiple of unit."""
+    """The next multiple of unit, from count on."""
     return (count + unit - 1) // unit * unit
