@@ -1,4 +1,4 @@
-"""Labels and targets, and how well they are met."""
+"""`one_hot`, and measures of how well a network predicts labels and targets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fnn.network.params import DT, Params, require_params
 
 
 def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDArray[Any]:
-    """Row c is 0 everywhere but for a 1 in column labels[c].
+    """One-hot rows: row c is 1 in column labels[c], and 0 elsewhere.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
     Raises
     ------
     ValueError
-        A label out of range (with the first row), or labels of more than one dimension.
+        A label out of range (the message names its first row); labels of more than one dimension.
     TypeError
         Labels that aren't integers.
 
@@ -58,7 +58,7 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
 def accuracy(
     params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, threshold: SupportsFloat = 0.5
 ) -> float:
-    """The fraction of cases whose label the network gives: its greatest output; of a single one, whether a > threshold.
+    """The fraction of cases whose label the network predicts: its greatest output; a > threshold for a single one.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ def accuracy(
         The network.
     x, labels
         Inputs, (N, n_0) or one case, and integers, (N,) or a single one: 0 .. n_L − 1, or with a single output unit 0
-        and 1; or one-hot rows. Or `Cases`, which has both, in the place of x; a case of any weight counts once.
+        and 1; or one-hot rows. Or `Cases` in place of both; every case counts once, whatever its weight.
     threshold
-        What a single output must be above to mean 1: 0 if its targets were −1 and 1, as for `hinge`.
+        A single output above it predicts 1; 0 for targets −1 and 1, as for `hinge`.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def accuracy(
     Raises
     ------
     ValueError, TypeError
-        As `forward` and `one_hot` do; the lengths differ, or the threshold is NaN.
+        As for `forward` and `one_hot`; the lengths differ; the threshold is NaN.
 
     Examples
     --------
@@ -86,17 +86,17 @@ def accuracy(
     >>> fnn.accuracy(p, [[-2.0], [0.1]], [0, 1]), fnn.accuracy(p, [[-2.0], [0.1]], [0, 1], threshold=0)
     (0.5, 1.0)
     """
-    a, wanted = _outputs_and_labels(params, x, labels)
+    a, classes = _outputs_and_labels(params, x, labels)
 
-    return float(np.mean(classes_of(a, _middle(threshold)) == wanted))
+    return float(np.mean(classes_of(a, _threshold(threshold)) == classes))
 
 
 def top_k_accuracy(
     params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, k: SupportsIndex
 ) -> float:
-    """The fraction of cases whose label is among the k that the network finds most likely: its greatest outputs.
+    """The fraction of cases whose label is among the k greatest outputs.
 
-    Of equal outputs the first counts as the greatest, so that k = 1 is `accuracy`.
+    Of equal outputs the first counts as the greater, so that k = 1 is `accuracy`.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def top_k_accuracy(
     Raises
     ------
     ValueError, TypeError
-        As `accuracy` does; a single output; k out of range.
+        As for `accuracy`; a single output; k out of range.
 
     Examples
     --------
@@ -121,22 +121,22 @@ def top_k_accuracy(
     >>> fnn.top_k_accuracy(p, [[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]], [1, 0], k=2)
     0.5
     """
-    a, wanted = _outputs_and_labels(params, x, labels)
+    a, classes = _outputs_and_labels(params, x, labels)
     units = a.shape[1]
     if units == 1:
-        raise ValueError("params: needs two outputs or more, has 1; fnn.accuracy knows what a single one stands for")
-    most = whole("k", k, at_least=1, at_most=units)
+        raise ValueError("params: needs two outputs or more, has 1; for a single output use fnn.accuracy")
+    k = whole("k", k, at_least=1, at_most=units)
 
-    own = np.take_along_axis(a, wanted[:, None], axis=1)
-    before = (a > own) | ((a == own) & (np.arange(units) < wanted[:, None]))
+    own = np.take_along_axis(a, classes[:, None], axis=1)
+    before = (a > own) | ((a == own) & (np.arange(units) < classes[:, None]))
 
-    return float(np.mean(before.sum(axis=1) < most))
+    return float(np.mean(before.sum(axis=1) < k))
 
 
 def confusion_matrix(
     params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, threshold: SupportsFloat = 0.5
 ) -> NDArray[np.int64]:
-    """How many cases of each class the network gives each label, which is found as `accuracy` does.
+    """The number of cases of each class for which the network predicts each label, as for `accuracy`.
 
     Parameters
     ----------
@@ -145,12 +145,12 @@ def confusion_matrix(
 
     Returns
     -------
-    (n_L, n_L), or (2, 2) with a single output unit; row: the case's own label, column: the one that the network gives.
+    (n_L, n_L), or (2, 2) for a single output unit; row: the case's label, column: the predicted one.
 
     Raises
     ------
     ValueError, TypeError
-        As `accuracy` does.
+        As for `accuracy`.
 
     Examples
     --------
@@ -160,35 +160,35 @@ def confusion_matrix(
     array([[1, 0],
            [1, 1]])
     """
-    a, wanted = _outputs_and_labels(params, x, labels)
-    classes = max(a.shape[1], 2)
-    pairs = wanted * classes + classes_of(a, _middle(threshold))
+    a, classes = _outputs_and_labels(params, x, labels)
+    n = max(a.shape[1], 2)
+    pairs = classes * n + classes_of(a, _threshold(threshold))
 
-    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+    return np.bincount(pairs, minlength=n**2).reshape(n, n)
 
 
 def r2_score(params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None) -> float:
-    """The part of the targets' variance that the network explains, R²: the mean of that of all output units.
+    """The fraction of the targets' variance that the network explains, R²: the mean over the output units.
 
-        R²_d = 1 − Σ_c (a_dᴸ − y_d)² / Σ_c (y_d − mean of y_d)²
+        R²_d = 1 − Σ_c (a_dᴸ − y_d)² / Σ_c (y_d − mean y_d)²
 
-    As in scikit-learn, a unit whose target never changes counts 1 if it is always met, and else 0.
+    As in scikit-learn, a unit with a constant target counts 1 if its outputs all equal it, else 0.
 
     Parameters
     ----------
     params
         The network.
     x, y
-        Inputs, (N, n_0), N at least 2, and targets, (N, n_L); or `Cases`, which has both, in the place of x.
+        Inputs, (N, n_0), N at least 2, and targets, (N, n_L); or `Cases` in place of both.
 
     Returns
     -------
-    At most 1; 0 for a network that always gives the means, and less for one that does worse.
+    At most 1; 0 for a network that outputs the means; negative for a worse one.
 
     Raises
     ------
     ValueError, TypeError
-        As `error` does, and for fewer than two cases.
+        As for `error`; fewer than two cases.
 
     Examples
     --------
@@ -203,18 +203,17 @@ def r2_score(params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = Non
     if len(arrays.x) < 2:
         raise ValueError("x: needs at least two cases, got one")
     a, wanted = forward(params, cases.x, scale=cases.scale).astype(np.float64), arrays.y.astype(np.float64)
-    rest = ((a - wanted) ** 2).sum(axis=0)
-    whole_of_it = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
-    changes = whole_of_it > 0
-    missed = np.divide(rest, whole_of_it, out=(rest > 0).astype(np.float64), where=changes)
+    residual = ((a - targets) ** 2).sum(axis=0)
+    total = ((targets - targets.mean(axis=0)) ** 2).sum(axis=0)
+    unexplained = np.divide(residual, total, out=(residual > 0).astype(np.float64), where=total > 0)
 
-    return float(np.mean(1 - missed))
+    return float(np.mean(1 - unexplained))
 
 
 def _outputs_and_labels(
     params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None
 ) -> tuple[NDArray[DT], NDArray[np.int64]]:
-    """Outputs (N, n_L), and as many labels that are in range."""
+    """Outputs (N, n_L), and labels (N,), checked."""
     if labels is None and not isinstance(x, Cases):
         raise TypeError("labels: needs the labels, unless x is fnn.Cases(x, labels)")
     cases = cases_of(x, labels)
@@ -228,14 +227,14 @@ def _outputs_and_labels(
 
 
 def _of_one_hot(y: NDArray[Any], units: int) -> NDArray[Any]:
-    """The labels that one-hot rows stand for; anything else as it is."""
+    """The labels of one-hot rows; other targets unchanged."""
     is_one_hot = y.ndim == 2 and y.shape[1] == units > 1 and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()
 
     return np.argmax(y, axis=1) if is_one_hot else y
 
 
-def _middle(threshold: SupportsFloat) -> float:
-    """The threshold of a single output."""
+def _threshold(threshold: SupportsFloat) -> float:
+    """The threshold as a float; ValueError if it is NaN."""
     threshold = number("threshold", threshold)
     if np.isnan(threshold):
         raise ValueError("threshold: must be a number, got nan")
@@ -244,7 +243,7 @@ def _middle(threshold: SupportsFloat) -> float:
 
 
 def classes_of(a: NDArray[Any], threshold: float) -> NDArray[np.int64]:
-    """The class that each row of outputs (or of one-hot targets) stands for; for a single one, whether a > middle."""
+    """The class of each row of outputs or one-hot targets: the greatest; for a single one, whether a > threshold."""
     return np.argmax(a, axis=1) if a.shape[1] > 1 else (a[:, 0] > threshold).astype(np.int64)
 
 

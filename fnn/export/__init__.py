@@ -1,1 +1,1 @@
-"""Networks for other programs: a file for each, and the activations' formulas for all of them in `formulas`."""
+"""Networks for other programs, a module each; `formulas` has the activations' formulas for all of them."""

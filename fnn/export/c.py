@@ -13,7 +13,7 @@ from fnn.export.formulas import kinds_of, lines_of, literal, title_of, translate
 from fnn.network.params import Params, require_params
 from fnn.network.tree import require_finite
 
-# $f: what float's functions and literals end in.
+# $f: the suffix of functions and literals of type float.
 _OPERATIONS: Final = {
     "+": "({} + {})", "-": "({} - {})", "*": "({} * {})", "/": "({} / {})", ">": "({} > {})", "negative": "(-{})",
     "max": "fmax$f({}, {})", "min": "fmin$f({}, {})", "where": "({} ? {} : {})", "abs": "fabs$f({})",
@@ -61,24 +61,24 @@ static inline void ${name}_dense(const $real *a, const $real *W, const $real *b,
 
 
 def to_c(params: Params[Any], name: str = "network") -> str:
-    """The network as C source: one header, with the weights in it, that allocates nothing.
+    """The network as C source: a header that contains the weights and allocates nothing.
 
     Parameters
     ----------
     params
         float32 becomes ``float``, float64 ``double``. Built-in activations and finite numbers only.
     name
-        What all names in the header start with; the function is ``name_forward``.
+        The prefix of all names in the header; the function is ``name_forward``.
 
     Returns
     -------
     str
-        The header, in C99 that is C++ as well. Its first lines say how to use it.
+        The header, in C99 and C++. Its first lines explain its use.
 
     Raises
     ------
     ValueError
-        An activation of your own; a number that isn't finite; a name that isn't one in C.
+        An activation of your own; a number that isn't finite; a name that isn't an identifier in C.
     TypeError
         params isn't `Params`.
 
@@ -91,7 +91,7 @@ def to_c(params: Params[Any], name: str = "network") -> str:
     """
     require_params("params", params)
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise ValueError(f"name: must be a name as in C, got {name!r}")
+        raise ValueError(f"name: must be an identifier in C, got {name!r}")
     require_finite(params)
     functions = {f: (f"f{i}", kind) for i, (f, kind) in enumerate(kinds_of(params, "C").items(), start=1)}
     numbers = {key: lines_of(leaf, "$f, ") for key, leaf in params.items()}
@@ -117,7 +117,7 @@ def _width(params: Params[Any]) -> int:
 
 
 def _function(f: Activation, function: str, kind: str, bits: int) -> str:
-    """An activation that overwrites n weighted inputs."""
+    """An activation as a function that overwrites n weighted inputs."""
     body = _BODIES.get(kind)
     if body is None:
         value = translated(
@@ -129,7 +129,7 @@ def _function(f: Activation, function: str, kind: str, bits: int) -> str:
 
 
 def _forward(params: Params[Any], functions: dict[Activation, str]) -> str:
-    """All layers, which write to u and v in turn, the last one to y."""
+    """The function that runs all layers, which write to u and v in turn, and the last to y."""
     source, lines = "x", []
     if width := _width(params):
         lines.append(f"    $real u[{width}]{f', v[{width}]' if len(params.activations) > 2 else ''};")

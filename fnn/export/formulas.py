@@ -1,8 +1,8 @@
-"""What each activation is, in terms that every target language has.
+"""The formulas of the activations, in terms that every target language has.
 
-To export another one: a line in `FORMULAS`. A formula is an expression in z and, where there is one, the parameter p,
-of numbers, + - * / > and functions that every target has (its `_OPERATIONS`; Φ is ``cdf``); `translated` puts it into a
-language. The targets have the activations that take a row as a whole, `ROWWISE`, in their own words.
+To export another activation: a line in `FORMULAS`. A formula is an expression in z and optionally the parameter p, of
+numbers, + - * / > and functions that every target has in its `_OPERATIONS` (Φ is ``cdf``). `translated` writes it in a
+target's language. The rowwise activations are written by each target itself.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ _OPERATORS: Final[dict[type[ast.AST], str]] = {
 
 
 def kinds_of(params: Params[Any], target: str) -> dict[Activation, str]:
-    """Each activation that a network has, with its name less the parameter; ValueError if one can't be exported."""
+    """A network's activations, with their names without parameters; ValueError if one can't be exported."""
     kinds = {}
     for layer, f in enumerate(params.activations, start=1):
         kind = f.name.partition("(")[0]
         if named(f.name) is not f:
-            raise ValueError(f"params: layer {layer} has {f!r}; only fnn's own activations can be written as {target}")
+            raise ValueError(f"params: layer {layer} has {f!r}; only built-in activations can be written as {target}")
         if kind not in FORMULAS and kind not in ROWWISE:
             raise ValueError(f"params: layer {layer} has {f!r}, which can't be written as {target}")
         kinds[f] = kind
@@ -63,7 +63,7 @@ def kinds_of(params: Params[Any], target: str) -> dict[Activation, str]:
 
 
 def translated(f: Activation, kind: str, z: T, number: Callable[[float], T], apply: Callable[[str, list[T]], T]) -> T:
-    """The formula of an elementwise activation in a language, by its words for z, numbers and what a function gives."""
+    """An elementwise activation's formula in a language, given its z, its numbers and its function application."""
 
     def fold(node: ast.expr) -> T:
         match node:
@@ -87,22 +87,22 @@ def translated(f: Activation, kind: str, z: T, number: Callable[[float], T], app
 
 
 def literal(number: float, bits: int) -> str:
-    """A number in digits that give it back, even where they are read as float64 before they are rounded to float32."""
+    """A decimal literal that reads back exactly, even if read as float64 and rounded to float32."""
     text = f"{number:.9g}" if bits == 32 else repr(number)
 
     return text if any(c in text for c in ".e") else f"{text}.0"
 
 
 def lines_of(numbers: NDArray[Any], separator: str) -> str:
-    """Many numbers, eight to a line, in row-major order."""
-    every = [literal(number, 8 * numbers.itemsize) for number in numbers.ravel().tolist()]
-    lines = [separator.join(every[start : start + 8]) for start in range(0, len(every), 8)]
+    """Literals of all numbers in row-major order, eight to a line."""
+    literals = [literal(number, 8 * numbers.itemsize) for number in numbers.ravel().tolist()]
+    lines = [separator.join(literals[start : start + 8]) for start in range(0, len(literals), 8)]
 
     return f"{separator.rstrip()}\n    ".join(lines)
 
 
 def title_of(params: Params[Any]) -> str:
-    """A network in a line."""
+    """A one-line description of a network."""
     sizes = "-".join(map(str, params.sizes))
 
     return f"{sizes}, {', '.join(f.name for f in params.activations)}; {params.dtype}"

@@ -14,10 +14,10 @@ from fnn.network.params import Params, require_params
 from fnn.network.tree import require_finite
 from fnn.numerics.special import CDF
 
-_OPSET, _IR_VERSION = 17, 8  # what runtimes since 2022 know
-_MOST: Final = 2**31 - 2**20  # bytes of weights: protobuf's limit is 2 GiB
+_OPSET, _IR_VERSION = 17, 8  # supported by runtimes since 2022
+_MAX_BYTES: Final = 2**31 - 2**20  # bytes of weights: protobuf's limit is 2 GiB
 
-# Those that ONNX Runtime has, in both dtypes and without a parameter (which would be a float32 even for float64).
+# Activations that ONNX Runtime has in both dtypes and without a parameter (which would be float32 even for float64).
 _NODES: Final = {
     "identity": "Identity", "sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "exp": "Exp",
     "sin": "Sin", "softmax": "Softmax", "log_softmax": "LogSoftmax",
@@ -36,7 +36,7 @@ def to_onnx(params: Params[Any]) -> bytes:
     Parameters
     ----------
     params
-        Built-in activations and finite numbers only; less than 2 GB, which is ONNX's limit.
+        Built-in activations and finite numbers only; less than 2 GB, the limit of ONNX.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def to_onnx(params: Params[Any]) -> bytes:
     Raises
     ------
     ModuleNotFoundError
-        The package onnx is missing, which the extra ``fnn[onnx]`` brings.
+        The package onnx is missing; the extra ``fnn[onnx]`` installs it.
     ValueError
         An activation of your own; a number that isn't finite; 2 GB or more.
     TypeError
@@ -54,7 +54,7 @@ def to_onnx(params: Params[Any]) -> bytes:
     """
     require_params("params", params)
     require_finite(params)
-    if params.flat.nbytes > _MOST:
+    if params.flat.nbytes > _MAX_BYTES:
         raise ValueError(f"params: an ONNX model holds less than 2 GB, got {params.flat.nbytes} bytes")
     kinds = kinds_of(params, "ONNX")
     graph = _Graph(extra("onnx", "to_onnx"), params.dtype)
@@ -69,7 +69,7 @@ def to_onnx(params: Params[Any]) -> bytes:
 
 
 class _Graph:
-    """Nodes and constants while they are collected."""
+    """A builder of nodes and constants."""
 
     def __init__(self, onnx: Any, dtype: np.dtype[Any]) -> None:
         self._onnx = onnx
@@ -79,7 +79,7 @@ class _Graph:
         self._constants: dict[float, str] = {}
 
     def model(self, title: str, inputs: int, outputs: int) -> bytes:
-        """The whole, whose output is that of the last node."""
+        """The serialized model, whose output is that of the last node."""
         helper = self._onnx.helper
         kind = helper.np_dtype_to_tensor_dtype(self._dtype)
         x = helper.make_tensor_value_info("x", kind, ["N", inputs])
@@ -93,18 +93,18 @@ class _Graph:
         return contents
 
     def node(self, operation: str, inputs: list[str]) -> str:
-        """Another node; the name of its output."""
+        """Add a node; returns the name of its output."""
         name = f"{operation.lower()}{len(self._nodes)}"
         self._nodes.append(self._onnx.helper.make_node(operation, inputs, [name]))
 
         return name
 
     def initializer(self, name: str, value: NDArray[Any]) -> None:
-        """An array that belongs to the model."""
+        """Add an array to the model."""
         self._initializers.append(self._onnx.numpy_helper.from_array(np.array(value), name))
 
     def constant(self, number: float) -> str:
-        """The name of a number."""
+        """The name of a constant, which is added once."""
         if number not in self._constants:
             name = self._constants[number] = f"constant{len(self._constants)}"
             self.initializer(name, np.array(number, self._dtype))
@@ -112,14 +112,14 @@ class _Graph:
         return self._constants[number]
 
     def activation(self, f: Activation, kind: str, z: str) -> str:
-        """The nodes of an activation; the name of their output."""
+        """Add the nodes of an activation; returns the name of their output."""
         if kind in _NODES:
             return self.node(_NODES[kind], [z])
 
         return translated(f, kind, z, self.constant, self._apply)
 
     def _apply(self, function: str, of: list[str]) -> str:
-        """A function's nodes: those that ONNX lacks are made of others."""
+        """Add the nodes of a function; those that ONNX lacks are composed of others."""
         match function:
             case "expm1":
                 return self.node("Sub", [self.node("Exp", of), self.constant(1)])
@@ -135,7 +135,7 @@ class _Graph:
         return self.node(_OPERATIONS[function], of)
 
     def _cdf(self, z: str) -> str:
-        """Φ(z) without Erf, which ONNX Runtime lacks for float64: fnn's own polynomial for Φ(−u) e^(u²/2) (1 + u)."""
+        """Φ(z) without Erf, which ONNX Runtime lacks for float64, by fnn's polynomial for Φ(−u) e^(u²/2) (1 + u)."""
         one, four, u = self.constant(1), self.constant(4), self.node("Abs", [z])
         t = self.node("Div", [self.node("Sub", [u, four]), self.node("Add", [u, four])])
         value = self.constant(CDF[-1])

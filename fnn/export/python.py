@@ -1,4 +1,4 @@
-"""A network as Python source that needs nothing but NumPy."""
+"""A network as Python source that needs only NumPy."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def cdf(z):
 
 
 def to_python(params: Params[Any]) -> str:
-    """The network as Python source: a module, with the weights in it, that imports nothing but NumPy.
+    """The network as Python source: a module that contains the weights and needs only NumPy.
 
     Its function ``forward(x)`` takes one case (n_0,) or several (N, n_0) and returns (n_L,) or (N, n_L), in the dtype
-    of the parameters. It agrees with `fnn.forward` to that dtype's precision, not to the bit.
+    of the parameters. It agrees with `fnn.forward` to the precision of that dtype, not to the bit.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Parameters as the attributes of scikit-learn's MLPClassifier and MLPRegressor, without scikit-learn."""
+"""Parameters to and from the attributes of scikit-learn's MLPClassifier and MLPRegressor; doesn't need scikit-learn."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ACTIVATIONS: Final = {name: f for f, name in _NAMES.items()}
 
 
 class SklearnAttributes(TypedDict):
-    """What an MLP of scikit-learn must have in order to predict."""
+    """The attributes that an MLP of scikit-learn predicts with."""
 
     hidden_layer_sizes: tuple[int, ...]
     activation: str
@@ -31,8 +31,8 @@ class SklearnAttributes(TypedDict):
 def to_sklearn(params: Params[DT]) -> SklearnAttributes:
     """The parameters as attributes of an ``MLPRegressor``: ``vars(model).update(fnn.to_sklearn(params))``.
 
-    Then ``model.predict(x)`` gives what `fnn.forward` gives (for one output, as a vector). So does an
-    ``MLPClassifier`` with ``predict_proba(x)``; to predict classes, it must know them, too.
+    Then ``model.predict(x)`` returns what `fnn.forward` returns (for one output, as a vector), and so does
+    ``predict_proba(x)`` of an ``MLPClassifier``, whose ``predict`` needs the classes, too.
 
     Raises
     ------
@@ -75,12 +75,12 @@ def from_sklearn(model: object) -> Params[np.float32 | np.float64]:
     Parameters
     ----------
     model
-        Anything with ``coefs_``, ``intercepts_``, ``activation`` and ``out_activation_``.
+        An object with ``coefs_``, ``intercepts_``, ``activation`` and ``out_activation_``.
 
     Raises
     ------
     TypeError
-        The model has none of these: it isn't such a model, or isn't fitted.
+        The model lacks one of these: it is of another type, or not fitted.
     ValueError
         An activation that fnn doesn't have.
     """

@@ -1,4 +1,4 @@
-"""Parameters in the names and the layout of PyTorch, without PyTorch."""
+"""Parameters to and from PyTorch's names and layout; doesn't need PyTorch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def to_torch(params: Params[DT]) -> dict[str, NDArray[DT]]:
     >>> {key: array.shape for key, array in state.items()}
     {'0.weight': (3, 2), '0.bias': (3,), '2.weight': (1, 3), '2.bias': (1,)}
 
-    ``model.load_state_dict({key: torch.from_numpy(array) for key, array in state.items()})`` takes them over.
+    To load them: ``model.load_state_dict({key: torch.from_numpy(array) for key, array in state.items()})``.
     """
     require_params("params", params)
     state = {}
@@ -47,13 +47,12 @@ def to_torch(params: Params[DT]) -> dict[str, NDArray[DT]]:
 def from_torch(
     state: Mapping[str, Any], *, hidden: Activation | Sequence[Activation], output: Activation
 ) -> Params[np.float32 | np.float64]:
-    """Parameters from the ``state_dict`` of a stack of ``Linear`` layers, which doesn't tell its activations.
+    """Parameters from the ``state_dict`` of a stack of ``Linear`` layers, which lacks the activations.
 
     Parameters
     ----------
     state
-        ``*.weight`` and ``*.bias`` of each layer, whatever is before the dot, in the order of the layers: tensors or
-        arrays.
+        ``*.weight`` and ``*.bias`` of each layer, with any prefix, in the order of the layers: tensors or arrays.
     hidden
         The activation of the hidden layers, or a sequence with one for each.
     output
@@ -62,7 +61,7 @@ def from_torch(
     Raises
     ------
     ValueError
-        Anything but weights and biases, a layer without one of them, shapes that don't fit together.
+        Entries other than weights and biases, a layer without one of them, shapes that don't fit together.
     TypeError
         state isn't a mapping from names to real numbers; activations that aren't `Activation`.
 
@@ -91,5 +90,5 @@ def from_torch(
 
 
 def _array(value: Any) -> NDArray[Any]:
-    """A tensor, wherever it is, or an array."""
+    """A tensor, on any device, or an array, as an array."""
     return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)

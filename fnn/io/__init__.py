@@ -1,1 +1,1 @@
-"""Files."""
+"""Files: `save` and `load`, their formats, and IDX."""

@@ -1,12 +1,12 @@
-"""Archives: NPZ files that hold a description and arrays, and have one form only.
+"""Archives: NPZ files of a description and arrays, in one canonical form.
 
-An archive is a ZIP file of which every byte follows from what is in it: its members aren't compressed, bear no date,
-and come in a fixed order. The first is ``fnn.json``, the description; the others are arrays, ``name.npy``, in row-major
-order with little-endian numbers. ``np.load`` and every program that unpacks ZIP files can read it.
+An archive is a ZIP file whose bytes are determined by its contents: the members are uncompressed, undated and in a
+fixed order. The first is ``fnn.json``, the description; the others are arrays, ``name.npy``, in row-major order with
+little-endian numbers. ``np.load`` and programs for ZIP files can read it.
 
-The reader takes only this form. Of a strange file it interprets nothing but the description: that says how long the
-file must be, before memory is taken for the arrays, and all bytes around their elements are compared with what the
-writer puts there. So nothing is unpacked, unpickled or evaluated, whatever the file holds.
+The reader accepts only this form. Of an untrusted file it parses only the description, from which it computes how long
+the file must be before it allocates the arrays; all bytes around their elements are compared with what the writer would
+write. So nothing is unpacked, unpickled or evaluated.
 """
 
 from __future__ import annotations
@@ -28,36 +28,36 @@ Description: TypeAlias = dict[str, object]
 Spec: TypeAlias = tuple[str, tuple[int, ...], np.dtype[Any]]  # an array's name, shape and dtype
 
 _DESCRIPTION = "fnn.json"
-_IN_EXTRA = 0xFFFFFFFF  # a size that stands, with 64 bits, in the extra field
+_IN_EXTRA = 0xFFFFFFFF  # in place of a size that is in the extra field, with 64 bits
 # Version, flags, method, time, date, crc, two sizes, lengths of name and extra field.
 _COMMON = struct.Struct("<HHHHHIIIHH")
 _LOCAL_EXTRA, _CENTRAL_EXTRA = struct.Struct("<HHQQ"), struct.Struct("<HHQQQ")
-_PER_MEMBER, _END = 124, 98  # bytes beside names and contents: of each member, and at the end
-_VERSION, _FIRST_DAY = 45, 0x0021  # of ZIP with 64-bit sizes; 1 January 1980
+_PER_MEMBER, _END = 124, 98  # bytes beside names and contents: for each member, and at the end
+_VERSION, _FIRST_DAY = 45, 0x0021  # ZIP with 64-bit sizes; 1 January 1980
 _STEP = 1 << 20  # bytes read at a time
 
 
 class _Member(NamedTuple):
-    """What a ZIP file says of a member."""
+    """The headers of a ZIP file's member."""
 
     name: str
     size: int
     crc: int
 
     def common(self, extra: int) -> bytes:
-        """What both of the following have in common."""
+        """The fields that both headers share."""
         sizes = _IN_EXTRA, _IN_EXTRA
 
         return _COMMON.pack(_VERSION, 0, 0, 0, _FIRST_DAY, self.crc, *sizes, len(self.name), extra)
 
     def local(self) -> bytes:
-        """What stands before its contents."""
+        """The header before the contents."""
         extra = _LOCAL_EXTRA.pack(1, 16, self.size, self.size)
 
         return b"PK\3\4" + self.common(len(extra)) + self.name.encode() + extra
 
     def central(self, offset: int) -> bytes:
-        """What the directory at the end of the file says of it."""
+        """The entry in the directory at the end of the file."""
         extra = _CENTRAL_EXTRA.pack(1, 24, self.size, self.size, offset)
         places = struct.pack("<HHHII", 0, 0, 0, 0, _IN_EXTRA)
 
@@ -65,7 +65,7 @@ class _Member(NamedTuple):
 
 
 def _directory(members: Sequence[_Member]) -> bytes:
-    """The end of the file: the directory, and where it is."""
+    """The end of the file: the directory and its offset."""
     offset, entries = 0, []
     for member in members:
         entries.append(member.central(offset))
@@ -79,7 +79,7 @@ def _directory(members: Sequence[_Member]) -> bytes:
 
 
 def _npy(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
-    """The head of an NPY file: format 1.0, a multiple of 64 bytes."""
+    """The header of an NPY file: format 1.0, a multiple of 64 bytes."""
     text = f"{{'descr': '{dtype.str}', 'fortran_order': False, 'shape': {shape!r}, }}"
     text += " " * (-(len(text) + 11) % 64) + "\n"
 
@@ -87,39 +87,38 @@ def _npy(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
 
 
 def little_endian(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype as it stands in files."""
+    """The dtype with the byte order of files."""
     return dtype.newbyteorder("<")
 
 
 def text_of(description: Description) -> str:
-    """The description as JSON, which has only this form."""
+    """The description as JSON, in its canonical form."""
     return json.dumps(description)
 
 
 def require_short(text: int, length: int, what: str) -> None:
-    """Raise ValueError if a description takes far more of a file than it can need."""
-    # It is the one thing that takes more memory than file: read as JSON, up to 25 times its length.
+    """Raise ValueError if a description is implausibly long: parsed, JSON takes up to 25 times its length in memory."""
     if text > max(1 << 16, length // 4):
         raise ValueError(f"{what}: a description of {text} bytes, in a file of {length}")
 
 
 def description_of(path: str, text: bytes) -> Description:
-    """The description that a file holds; ValueError, which names the file, if it isn't in the form of `text_of`."""
+    """The description in a file; ValueError, which names the file, unless it has the form of `text_of`."""
     try:
         description = json.loads(text)
-        is_ours = isinstance(description, dict) and text_of(description).encode() == text
+        is_canonical = isinstance(description, dict) and text_of(description).encode() == text
     except (ValueError, RecursionError):
-        is_ours = False
-    if not is_ours:
+        is_canonical = False
+    if not is_canonical:
         raise ValueError(f"{path}: damaged: its description isn't as fnn writes it")
 
     return dict(description)
 
 
 def write_archive(file: BufferedWriter, text: str, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
-    """Write an archive of a description, from `text_of`, and arrays, whose names are ASCII.
+    """Write an archive of a description, from `text_of`, and arrays with ASCII names.
 
-    Raises ValueError if the description is so long that the reader would refuse it.
+    Raises ValueError if the reader would refuse the description for its length.
     """
     members = [_write(file, _DESCRIPTION, text.encode())]
     for name, array in arrays:
@@ -139,12 +138,12 @@ def _write(file: BufferedWriter, name: str, head: bytes, elements: NDArray[Any] 
 
 
 def _bytes_of(array: NDArray[Any]) -> memoryview:
-    """The elements of a contiguous array, of which there may be none."""
+    """The elements of a contiguous array, perhaps empty."""
     return array.reshape(-1).view(np.uint8).data
 
 
 class Archive:
-    """An archive that is being read, from its first byte to its last."""
+    """An archive that is read once, from start to end."""
 
     def __init__(self, path: str, file: BufferedReader, length: int, first: _Member, description: Description) -> None:
         self.path = path
@@ -154,7 +153,7 @@ class Archive:
         self._members = [first]
 
     def expect(self, specs: Iterable[Spec]) -> None:
-        """Make sure that the file is as long as these arrays make it; ValueError if it isn't."""
+        """Raise ValueError unless the file has the length of an archive of these arrays."""
         members = list(self._members)
         for name, shape, dtype in specs:
             size = len(_npy(shape, little_endian(dtype))) + math.prod(shape) * dtype.itemsize
@@ -167,18 +166,17 @@ class Archive:
             )
 
     def fill(self, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
-        """Read all arrays, which must be contiguous and little-endian, and make sure that nothing else is there."""
+        """Read all arrays, which must be contiguous and little-endian; ValueError if the file holds anything else."""
         for name, array in arrays:
             self._members.append(self._fill(f"{name}.npy", array))
         directory = _directory(self._members)
         if self._file.read(len(directory) + 1) != directory:
-            raise ValueError(f"{self.path}: damaged: its directory doesn't fit what is in it")
+            raise ValueError(f"{self.path}: damaged: its directory doesn't match its members")
 
     def _fill(self, name: str, array: NDArray[Any]) -> _Member:
         head = _npy(array.shape, array.dtype)
         crc = _read_local(self._file, self.path, name, len(head) + array.nbytes).crc
-        found = self._file.read(len(head))
-        if found != head:
+        if self._file.read(len(head)) != head:
             raise ValueError(f"{self.path}: {name} isn't an array of {array.dtype} with shape {array.shape}")
         _read_checked(self._file, f"{self.path}: {name}", _bytes_of(array), zlib.crc32(head), crc)
 
@@ -187,7 +185,7 @@ class Archive:
 
 @contextmanager
 def open_archive(path: str | os.PathLike[str]) -> Iterator[Archive]:
-    """An archive to read, whose description has been read."""
+    """An archive whose description has been read."""
     name = os.fspath(path)
     with open(path, "rb") as file:
         length = os.fstat(file.fileno()).st_size
@@ -199,26 +197,26 @@ def open_archive(path: str | os.PathLike[str]) -> Iterator[Archive]:
 
 
 def _read_local(file: BufferedReader, path: str, name: str, size: int | None = None) -> _Member:
-    """Read what stands before a member's contents; ValueError if it isn't that member, of that size if it is known."""
+    """Read a member's header; ValueError unless it is that member's, of that size if one is given."""
     length = len(_Member(name, 0, 0).local())
-    found = file.read(length).ljust(length, b"\0")
-    if not found.startswith(b"PK\3\4"):
-        raise ValueError(f"{path}: damaged, or not saved by fnn: {name} should begin where there is no member at all")
-    crc = _COMMON.unpack_from(found, 4)[5]
-    there = _LOCAL_EXTRA.unpack_from(found, length - _LOCAL_EXTRA.size)[2]
-    member = _Member(name, there if size is None else size, crc)
-    if member.local() != found:
-        raise ValueError(f"{path}: damaged, or not saved by fnn: {name} should begin where something else does")
+    header = file.read(length).ljust(length, b"\0")
+    if not header.startswith(b"PK\3\4"):
+        raise ValueError(f"{path}: damaged, or not saved by fnn: no member where {name} should begin")
+    crc = _COMMON.unpack_from(header, 4)[5]
+    stated_size = _LOCAL_EXTRA.unpack_from(header, length - _LOCAL_EXTRA.size)[2]
+    member = _Member(name, stated_size if size is None else size, crc)
+    if member.local() != header:
+        raise ValueError(f"{path}: damaged, or not saved by fnn: another member where {name} should begin")
 
     return member
 
 
-def _read_checked(file: BufferedReader, what: str, target: memoryview, crc: int, wanted: int) -> None:
-    """Fill the target from the file; ValueError if there is less, or the checksum comes out otherwise."""
+def _read_checked(file: BufferedReader, what: str, target: memoryview, crc: int, expected_crc: int) -> None:
+    """Fill the target from the file; ValueError if the file ends before, or the checksum doesn't match."""
     for start in range(0, len(target), _STEP):
         step = target[start : start + _STEP]
         if file.readinto(step) != len(step):
             raise ValueError(f"{what} is truncated")
         crc = zlib.crc32(step, crc)
-    if crc != wanted:
-        raise ValueError(f"{what} is damaged: its checksum is {crc:08x}, it should be {wanted:08x}")
+    if crc != expected_crc:
+        raise ValueError(f"{what} is damaged: its checksum is {crc:08x}, it should be {expected_crc:08x}")

@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole: whoever looks finds the old one or the new one, never a part."""
+"""Atomic replacement of files: a reader sees the old file or the new one, never a part."""
 
 import os
 from collections.abc import Iterator
@@ -13,18 +13,18 @@ fcntl: Any = import_module("fcntl") if os.name == "posix" else None
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BufferedWriter]:
-    """A file to write to, which takes the place of the one at the path if the block ends without an exception.
+    """A file to write to, which replaces the one at the path if the block ends without an exception.
 
-    Until then it stands beside that one, as ``.name.<random>.tmp``. Killed at any instant, a process leaves the
-    previous file as it was, and perhaps such a stranger, which nothing reads (see `remove_leftovers`).
+    Until then it is a temporary file in the same folder, ``.name.<random>.tmp``. A process killed at any instant leaves
+    the previous file as it was, and possibly a stale temporary file (see `remove_leftovers`).
     """
-    target = Path(os.path.realpath(path))  # a link stays a link
+    target = Path(os.path.realpath(path))  # the target of a link is replaced, not the link
     temporary, opened = _beside(target)
     with opened as file:
         try:
             yield file
             file.flush()
-            os.fsync(file.fileno())  # else a machine that loses power may have the name without the contents
+            os.fsync(file.fileno())  # after a power failure, else, the file may be empty
             os.replace(temporary, target)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -32,20 +32,20 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BufferedWriter]:
 
 
 def _beside(target: Path) -> tuple[Path, BufferedWriter]:
-    """A new file beside the target, which is locked until this process closes it or ends, however it does."""
+    """A new file in the target's folder, locked until this process closes it or ends."""
     while True:
         temporary = target.with_name(f".{target.name}.{os.urandom(8).hex()}.tmp")
-        file = open(temporary, "xb")  # noqa: SIM115 # the caller closes it
+        file = temporary.open("xb")
         if fcntl is not None:
-            with suppress(OSError):  # a file system that knows no locks
+            with suppress(OSError):  # a file system without locks
                 fcntl.flock(file, fcntl.LOCK_EX)
-        if os.fstat(file.fileno()).st_nlink > 0:  # else somebody has taken it for a leftover before it was locked
+        if os.fstat(file.fileno()).st_nlink > 0:  # else another process has removed it as a leftover, before the lock
             return temporary, file
         file.close()
 
 
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
-    """Remove what processes that were killed have left beside the file; what another one still writes is locked."""
+    """Remove the temporary files of killed processes; those that a process still writes to are locked."""
     target = Path(os.path.realpath(path))
     if fcntl is None or not target.parent.is_dir():
         return

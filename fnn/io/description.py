@@ -1,4 +1,4 @@
-"""What a file says of the network whose parameters it holds."""
+"""The description of a network in a file: its architecture and dtype."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEYS = ["fnn", "format", "dtype", "sizes", "activations"]
 
 
 def describe(params: Params[Any]) -> Description:
-    """The architecture and dtype in terms of JSON; ValueError if two activations can't be told apart by name."""
+    """The architecture and dtype as JSON values; ValueError if two activations have the same name."""
     by_name({f for f in params.activations if named(f.name) is not f})
     activations = [f.name for f in params.activations]
     values = "params", _FORMAT, params.dtype.name, list(params.sizes), activations
@@ -28,10 +28,10 @@ def describe(params: Params[Any]) -> Description:
     return dict(zip(_KEYS, values, strict=True))
 
 
-def described(
+def architecture_in(
     path: str, description: Description, own: dict[str, Activation]
 ) -> tuple[Architecture, np.dtype[np.float32 | np.float64]]:
-    """The architecture and dtype that a file describes; ValueError, which names the file, if it describes none."""
+    """The architecture and dtype that a file describes; ValueError, which names the file, if it's invalid."""
     if description.get("fnn") != "params":
         raise ValueError(f"{path}: holds no parameters of fnn")
     if (version := description.get("format")) != _FORMAT:
@@ -43,7 +43,7 @@ def described(
     if not 1 <= len(names) == len(sizes) - 1:
         raise ValueError(f"{path}: describes {len(sizes)} sizes and {len(names)} activations")
     if max(sizes) >= 2**63:
-        raise ValueError(f"{path}: a layer of 2⁶³ units or more")
+        raise ValueError(f"{path}: has a layer of 2⁶³ units or more")
     dtypes: dict[object, type[np.float32 | np.float64]] = {"float32": np.float32, "float64": np.float64}
     dtype = dtypes.get(str(description["dtype"]))
     if dtype is None:
@@ -56,25 +56,25 @@ def described(
 
 
 def by_name(activations: Iterable[Activation]) -> dict[str, Activation]:
-    """Activations by their names; TypeError or ValueError if that isn't possible."""
+    """Activations by name; ValueError if two of them have the same name."""
     result: dict[str, Activation] = {}
     for f in activations:
         if not isinstance(f, Activation):
             raise TypeError(f"activations: needs activations such as fnn.Activation(..), got {f!r}")
         if result.setdefault(f.name, f) is not f:
-            raise ValueError(f"activations: two of them have the name {f.name!r}, by which files know them")
+            raise ValueError(f"activations: two of them have the name {f.name!r}, which identifies them in files")
 
     return result
 
 
 def _activation(path: str, name: str, own: dict[str, Activation]) -> Activation:
-    found = named(name) or own.get(name)
-    if found is None:
+    activation = named(name) or own.get(name)
+    if activation is None:
         raise ValueError(
-            f"{path}: has an activation {name!r}, which isn't one of fnn's; give yours to load(path, activations=[..])"
+            f"{path}: has an activation {name!r}, which isn't built in; pass your own to load(path, activations=[..])"
         )
 
-    return found
+    return activation
 
 
 def _list_of(path: str, key: str, value: object, kind: type[T]) -> list[T]:

@@ -5,8 +5,8 @@ An IDX file is, gzip or not::
     0 0 t d | size 1 .. size d | elements, last index fastest
 
 with one byte each for the element type t and the number of dimensions d, and big-endian 32-bit sizes. fnn reads
-unsigned bytes (t = 8). A file is checked to its end before memory is taken for its elements: a compressed one is
-unpacked twice for that, which takes 0.1 s for MNIST's training images.
+unsigned bytes (t = 8). A file is checked to its end before its elements are allocated: for that a compressed file is
+unpacked twice, which takes 0.1 s for MNIST's training images.
 """
 
 import gzip
@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 
 _TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 _GZIP = b"\x1f\x8b"
-_MOST_DIMENSIONS = 32  # what every NumPy can hold
+_MAX_DIMENSIONS = 32  # the limit of NumPy 1
 _STEP = 1 << 18  # bytes unpacked at a time
 
 
 def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes, gzip or not.
 
-    Whether the file is compressed is told from its first bytes, not from its name.
+    Compression is detected from the first bytes, not from the name.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     ------
     ValueError
         The file is not IDX, holds another element type, is damaged, or is shorter or longer than its header says. The
-        message names the file and what is wrong.
+        message names the file and the fault.
     OSError
-        The file can't be read, for example because there is none (``FileNotFoundError``).
+        The file can't be read, for example ``FileNotFoundError``.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
 def read_images_and_labels(
     images: str | os.PathLike[str], labels: str | os.PathLike[str]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Read a pair of IDX files, such as MNIST's: images and the label of each.
+    """Read a pair of IDX files, such as MNIST's: images and their labels.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def read_images_and_labels(
     Raises
     ------
     ValueError
-        As `read_idx`; also if a file has another number of dimensions, or the two differ in the number of cases.
+        As for `read_idx`; a file has another number of dimensions; the files differ in the number of cases.
     OSError
         A file can't be read.
     """
@@ -105,7 +105,7 @@ def read_images_and_labels(
 
 @dataclass(frozen=True)
 class _Source:
-    """An open file, unpacked if it is compressed."""
+    """An open file, decompressed if need be."""
 
     path: str
     stream: BufferedIOBase
@@ -159,8 +159,8 @@ def _read_shape(source: _Source, dimensions: int | None = None) -> tuple[int, ..
     if magic[2] != 0x08:
         name = _TYPES.get(magic[2], "unknown")
         raise ValueError(f"{path}: element type must be 0x08 (uint8), got 0x{magic[2]:02x} ({name})")
-    if not 1 <= magic[3] <= _MOST_DIMENSIONS:
-        raise ValueError(f"{path}: number of dimensions must be 1 to {_MOST_DIMENSIONS}, got {magic[3]}")
+    if not 1 <= magic[3] <= _MAX_DIMENSIONS:
+        raise ValueError(f"{path}: number of dimensions must be 1 to {_MAX_DIMENSIONS}, got {magic[3]}")
     if dimensions is not None and magic[3] != dimensions:
         raise ValueError(f"{path}: number of dimensions must be {dimensions}, got {magic[3]}")
 
@@ -175,19 +175,19 @@ def _read_shape(source: _Source, dimensions: int | None = None) -> tuple[int, ..
 
 
 def _check_length(source: _Source, shape: tuple[int, ...]) -> None:
-    """Make sure that after the header come as many elements as it says, and go back to the first of them."""
+    """Raise ValueError unless the file has exactly the header's elements; return to the first."""
     first = source.stream.tell()
     needed = math.prod(shape)
-    found = source.skip(needed + 1)
-    if found < needed:
-        raise ValueError(f"{source.path}: truncated: sizes {shape} need {needed} elements, the file holds {found}")
-    if found > needed:
+    count = source.skip(needed + 1)
+    if count < needed:
+        raise ValueError(f"{source.path}: truncated: sizes {shape} need {needed} elements, the file holds {count}")
+    if count > needed:
         raise ValueError(f"{source.path}: trailing bytes: sizes {shape} need {needed} elements, the file holds more")
     source.stream.seek(first)
 
 
 def _read_elements(source: _Source, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Read the elements of a file of the right length."""
+    """Read the elements of a file that `_check_length` has accepted."""
     elements = np.empty(shape, np.uint8)
     if source.fill(elements.reshape(-1).data) < elements.size:
         raise ValueError(f"{source.path}: changed while it was read")

@@ -1,4 +1,4 @@
-"""Parameters as safetensors: the leaves under their names, and the description as metadata."""
+"""Parameters as safetensors: a tensor for each leaf, and the description as metadata."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fnn.activations.activation import Activation
 from fnn.extras import extra
 from fnn.io.archive import description_of, require_short
-from fnn.io.description import described
+from fnn.io.description import architecture_in
 from fnn.network.architecture import Architecture
 from fnn.network.layout import cache_aligned
 from fnn.network.params import Params
@@ -21,7 +21,7 @@ _NAMES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
 
 
 def pack(text: str, params: Params[Any]) -> bytes:
-    """The contents of a file; ValueError if the description is so long that `read` would refuse it."""
+    """The contents of a file; ValueError if `read` would refuse the description for its length."""
     contents: bytes = extra("safetensors.numpy", _WHAT).save(
         {key: leaf.copy() for key, leaf in params.items()}, {"fnn": text}
     )
@@ -31,14 +31,14 @@ def pack(text: str, params: Params[Any]) -> bytes:
 
 
 def read(path: str, own: dict[str, Activation]) -> tuple[Architecture, NDArray[np.float32 | np.float64]]:
-    """The architecture and the vector of parameters in a file; ValueError, which names it, if it holds none."""
+    """The architecture and the vector of parameters in a file; ValueError, which names the file, if it's invalid."""
     package = extra("safetensors", _WHAT)
     length = _checked_length(path)
     try:
         with package.safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get("fnn", "").encode()
             require_short(len(text), length, f"{path}: damaged")
-            architecture, dtype = described(path, description_of(path, text), own)
+            architecture, dtype = architecture_in(path, description_of(path, text), own)
             _check_tensors(path, file, architecture, _NAMES[dtype])
             flat = cache_aligned(architecture.count, dtype)
             for key, place, _ in architecture.slices():
@@ -50,21 +50,21 @@ def read(path: str, own: dict[str, Activation]) -> tuple[Architecture, NDArray[n
 
 
 def _checked_length(path: str) -> int:
-    """The file's length; ValueError if its head is longer, which the package would take memory for."""
+    """The file's length; ValueError if its header claims to be longer: the package would allocate memory for it."""
     with open(path, "rb") as file:
         head = int.from_bytes(file.read(8), "little")
         length = os.fstat(file.fileno()).st_size
     if not 0 < head <= length - 8:
-        raise ValueError(f"{path}: damaged, or no safetensors file: a head of {head} bytes, the file has {length}")
+        raise ValueError(f"{path}: damaged, or no safetensors file: a header of {head} bytes in a file of {length}")
 
     return length
 
 
 def _check_tensors(path: str, file: Any, architecture: Architecture, dtype: str) -> None:
-    """Make sure that the file has the leaves of the architecture, no less and no more."""
+    """Raise ValueError unless the file has exactly the leaves of the architecture."""
     shapes = {key: shape for key, _, shape in architecture.slices()}
-    if strange := set(file.keys()) ^ set(shapes):
-        raise ValueError(f"{path}: must hold {', '.join(shapes)}; {min(strange)!r} is missing or one too many")
+    if difference := set(file.keys()) ^ set(shapes):
+        raise ValueError(f"{path}: must hold {', '.join(shapes)}; {min(difference)!r} is missing or unexpected")
     for key, shape in shapes.items():
         leaf = file.get_slice(key)
         if (leaf.get_dtype(), tuple(leaf.get_shape())) != (dtype, shape):

@@ -1,4 +1,4 @@
-"""Parameters in files, with their architecture: `save` and `load`."""
+"""`save` and `load`: parameters with their architecture in files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fnn.activations.activation import Activation
 from fnn.io import safetensors as tensors
 from fnn.io.archive import little_endian, open_archive, text_of, write_archive
 from fnn.io.atomic import replacing
-from fnn.io.description import by_name, describe, described
+from fnn.io.description import architecture_in, by_name, describe
 from fnn.network.architecture import Architecture
 from fnn.network.layout import cache_aligned
 from fnn.network.params import Params, require_params, wrap
@@ -24,28 +24,28 @@ AnyParams: TypeAlias = Params[np.float32 | np.float64]
 
 
 def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
-    """Save parameters with their architecture, in a file that takes the place of the one at the path.
+    """Save parameters with their architecture in a file, which replaces the one at the path.
 
-    The file is replaced as a whole, once the new one is on disk: a process that is killed while it saves leaves the
-    previous one. The same parameters give the same bytes.
+    The replacement is atomic, once the new file is on disk: a process killed while saving leaves the previous file.
+    The same parameters give the same bytes.
 
     Parameters
     ----------
     path
-        ``name.npz``, which ``np.load`` can read as well, or ``name.safetensors``, which needs the extra
+        ``name.npz``, which ``np.load`` can read, too, or ``name.safetensors``, which needs the extra
         ``fnn[safetensors]``.
     params
-        Finite numbers only. An activation of your own is saved by its name alone.
+        Finite numbers only. Of an activation of your own only the name is saved.
 
     Raises
     ------
     ValueError
-        A path that ends otherwise; a parameter that isn't finite; two activations of your own with one name, or with
-        names so long that they take most of the file.
+        Another suffix; a parameter that isn't finite; two activations of your own with the same name, or with names
+        that take most of the file.
     TypeError
         params isn't `Params`.
     ModuleNotFoundError
-        The path ends in ``.safetensors``, and that package is missing.
+        The suffix is ``.safetensors``, and that package is missing.
     OSError
         The file can't be written.
 
@@ -73,27 +73,26 @@ def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
 
 
 def load(path: str | os.PathLike[str], activations: Iterable[Activation] = ()) -> AnyParams:
-    """Load parameters with their architecture from a file that `save` has written.
+    """Load parameters with their architecture from a file written by `save`.
 
-    Whatever the file holds, no code in it is run, and no more memory is taken than some times its size.
+    An untrusted file is safe: no code in it is run, and the memory needed is at most a few times its size.
 
     Parameters
     ----------
     path
         ``name.npz`` or ``name.safetensors``.
     activations
-        Those of your own that the network may have. They are recognised by their names.
+        Your own activations, which the file has by name.
 
     Raises
     ------
     ValueError
-        The file isn't as `save` wrote it: it is damaged or truncated, or holds something else, or a number that isn't
-        finite. The network has an activation that isn't among those given. The path ends otherwise. The message
-        names the file and what is wrong.
+        The file is damaged or truncated, wasn't written by `save`, or has a number that isn't finite. The network has
+        an activation that is neither built in nor passed. Another suffix. The message names the file and the fault.
     TypeError
-        activations aren't `Activation`.
+        activations that aren't `Activation`.
     ModuleNotFoundError
-        The path ends in ``.safetensors``, and that package is missing.
+        The suffix is ``.safetensors``, and that package is missing.
     OSError
         The file can't be read, for example because there is none (``FileNotFoundError``).
     """
@@ -118,7 +117,7 @@ def _read_npz(
     path: str | os.PathLike[str], own: dict[str, Activation]
 ) -> tuple[Architecture, NDArray[np.float32 | np.float64]]:
     with open_archive(path) as archive:
-        architecture, dtype = described(archive.path, archive.description, own)
+        architecture, dtype = architecture_in(archive.path, archive.description, own)
         archive.expect((key, shape, dtype) for key, _, shape in architecture.slices())
         flat = cache_aligned(architecture.count, little_endian(dtype))
         archive.fill((key, flat[place].reshape(shape)) for key, place, shape in architecture.slices())

@@ -1,4 +1,4 @@
-"""Activations that users make from their own jitted functions."""
+"""User-defined activations, made of jitted functions."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def test_f_and_prime(dtype: type[Any], z: list[float]) -> None:
     array = exact.astype(dtype)
     # They compute in float64 or nearly so, whatever the dtype; then there is one rounding, and one of a on the way.
     tolerance = 8 * np.finfo(dtype).eps
-    for f, wanted, prime in (
+    for f, expected, prime in (
         (SOFTPLUS, np.logaddexp(0, exact), 1 / (1 + np.exp(-exact))),
         (BELL, np.exp(-(exact**2)), -2 * exact * np.exp(-(exact**2))),
         (CUBE, exact**3, 3 * exact**2),
     ):
         assert f(array).dtype == f.prime(array).dtype == dtype
-        assert_allclose(f(array), wanted, rtol=1000 * tolerance if f is BELL else tolerance, atol=1e-37)
+        assert_allclose(f(array), expected, rtol=1000 * tolerance if f is BELL else tolerance, atol=1e-37)
         assert_allclose(f.prime(array), prime, rtol=1000 * tolerance if f is BELL else tolerance, atol=1e-37)
 
 
@@ -49,7 +49,7 @@ def test_integers_become_floats() -> None:
     assert_array_equal(STEP.prime([-1.0, 0.0, 2.0]), [0, 0, 0])
 
 
-def test_a_network_by_hand() -> None:
+def test_network_worked_by_hand() -> None:
     # x = 2: z¹ = 2·½ + 1 = 2, a¹ = 8; z² = −8 + 7 = −1, a² = −1. With y = 1: E = 2, ∂E/∂a² = −2.
     # δ² = −2 · 3(−1)² = −6, ∂E/∂W² = 8 δ² = −48; ∂E/∂a¹ = −δ² = 6, δ¹ = 6 · 3·2² = 72, ∂E/∂W¹ = 2 δ¹ = 144.
     leaves: dict[str, Any] = {"W1": [[0.5]], "b1": [1.0], "W2": [[-1.0]], "b2": [7.0]}
@@ -77,7 +77,7 @@ def test_gradients(hidden: fnn.Activation, output: fnn.Activation, depth: int) -
 @pytest.mark.usefixtures("exact_threads")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("units", [1, 3, 16, 17, 70])
-def test_what_is_undefined_at_the_padding_of_rows(units: int, dtype: type[Any]) -> None:
+def test_activation_undefined_at_padding(units: int, dtype: type[Any]) -> None:
     leaves = {"W1": np.zeros((2, units), dtype), "b1": np.full(units, 4, dtype)}
     params: fnn.Params[Any] = fnn.Params(leaves, hidden=(), output=RECIPROCAL)
     x, y = np.ones((70, 2), dtype), np.zeros((70, units), dtype)
@@ -93,7 +93,7 @@ def test_what_is_undefined_at_the_padding_of_rows(units: int, dtype: type[Any]) 
 @pytest.mark.usefixtures("exact_threads")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sizes", [(2, 3, 1), (4, 33, 70, 5)])
-def test_the_bits_do_not_depend_on_the_threads_nor_on_who_calls(sizes: tuple[int, ...], dtype: type[Any]) -> None:
+def test_same_bits_for_any_threads_and_caller(sizes: tuple[int, ...], dtype: type[Any]) -> None:
     params: fnn.Params[Any] = fnn.init(sizes, seed=0, hidden=SOFTPLUS, output=BELL, dtype=dtype)
     random = np.random.default_rng(0)
     x, y = random.normal(size=(90, sizes[0])).astype(dtype), random.normal(size=(90, sizes[-1])).astype(dtype)
@@ -121,7 +121,7 @@ def test_in_prange() -> None:
     assert_array_equal(outputs, [fnn.forward(params, cases) for cases in x])
 
 
-def test_the_same_three_make_the_same_activation() -> None:
+def test_interned_by_name_and_functions() -> None:
     again = fnn.Activation("bell", scalars.bell, scalars.bell_prime)
     assert again is BELL
     assert len({BELL, again, fnn.Activation("peak", scalars.bell, scalars.bell_prime), SOFTPLUS}) == 3
@@ -131,7 +131,7 @@ def test_the_same_three_make_the_same_activation() -> None:
     assert "1: (2, 1) bell" in repr(fnn.init((2, 1), seed=0, output=BELL))
 
 
-def test_other_activations_are_another_structure() -> None:
+def test_update_refuses_other_activations() -> None:
     one, other = (fnn.init((2, 2), seed=0, output=f) for f in (BELL, SOFTPLUS))
     for update in (fnn.update, jitted.update):
         with pytest.raises(ValueError, match="grads: "):
@@ -145,7 +145,7 @@ def test_copies() -> None:
     assert pickle.loads(pickle.dumps(params)) == params
 
 
-def test_a_local_function_is_pickled_whole() -> None:
+def test_local_function_is_pickled_by_value() -> None:
     @njit
     def f(z: float) -> float:
         return 2 * z
@@ -163,7 +163,7 @@ def test_a_local_function_is_pickled_whole() -> None:
     assert (done.stdout, done.stderr) == (b"[6.0]\n", b"")
 
 
-def test_another_process_knows_it_by_where_it_is_from() -> None:
+def test_module_function_is_pickled_by_reference() -> None:
     program = """if True:
         import pickle, sys
         from tests.scalars import BELL
@@ -175,7 +175,7 @@ def test_another_process_knows_it_by_where_it_is_from() -> None:
     assert (done.stdout, done.stderr) == (b"True [2.0]\n", b"")
 
 
-def test_threads_that_use_it_first_at_once() -> None:
+def test_first_use_in_several_threads() -> None:
     @njit
     def f(z: float) -> float:
         return z - 1
@@ -190,9 +190,9 @@ def test_threads_that_use_it_first_at_once() -> None:
         return fnn.forward(params, [1.0])[0], activation
 
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(outputs, range(4)))
-    assert [a for a, _ in found] == [0, 1, 2, 3]
-    assert len({activation.code for _, activation in found}) == 1
+        results = list(pool.map(outputs, range(4)))
+    assert [a for a, _ in results] == [0, 1, 2, 3]
+    assert len({activation.code for _, activation in results}) == 1
 
 
 @pytest.mark.parametrize(
@@ -209,13 +209,13 @@ def test_threads_that_use_it_first_at_once() -> None:
         (("tanh", scalars.same, scalars.of_a), ValueError, "name: fnn.tanh is a built-in activation"),
     ],
 )
-def test_what_can_not_be_one(arguments: Any, error: Any, text: str) -> None:
+def test_bad_arguments(arguments: Any, error: Any, text: str) -> None:
     with pytest.raises(error, match=text):
         fnn.Activation(*arguments)
 
 
 @pytest.mark.parametrize("call", [fnn.forward, jitted.forward])
-def test_what_can_not_be_compiled(call: Any) -> None:
+def test_function_that_does_not_compile(call: Any) -> None:
     params = fnn.init((2, 1), seed=0, output=fnn.Activation("texts", scalars.text, scalars.of_a))
     with pytest.raises(TypeError, match=r"\('texts', text, of_a\): f or prime can't be compiled for float64"):
         call(params, np.ones(2))

@@ -1,4 +1,4 @@
-"""Activations as values: f and f′ against exact numbers and SciPy."""
+"""Built-in activations as values: f and f′ against exact numbers and SciPy."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -60,7 +60,7 @@ def test_f_prime(f: fnn.Activation, z: Any) -> None:
 
 @given(z=arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 6)), elements=st.floats(-5, 5)))
 @settings(deadline=None, max_examples=60)
-def test_the_jacobian_of_softmax_by_a_complex_step(z: Any) -> None:
+def test_softmax_jacobian_by_complex_step(z: Any) -> None:
     units = z.shape[1]
     jacobian = fnn.softmax.prime(z)
     assert jacobian.shape == (*z.shape, units)
@@ -70,7 +70,7 @@ def test_the_jacobian_of_softmax_by_a_complex_step(z: Any) -> None:
         assert_allclose(jacobian[:, :, i], column, rtol=1e-12, atol=1e-15)
 
 
-def test_exact_numbers() -> None:
+def test_exact_values() -> None:
     # σ(ln 3) = 3/4, σ(ln 9) = 9/10, tanh(½ ln 3) = ½, softmax(0, ln 2, ln 5) = (1, 2, 5)/8
     ln = np.log
     assert_allclose(fnn.sigmoid([-ln(3), 0, ln(3), ln(9)]), [0.25, 0.5, 0.75, 0.9], rtol=1e-15)
@@ -79,15 +79,15 @@ def test_exact_numbers() -> None:
     assert_array_equal(fnn.identity([-1.5, 0, 1.5]), [-1.5, 0, 1.5])
     assert_allclose(fnn.softmax([0, ln(2), ln(5)]), np.array([1, 2, 5]) / 8, rtol=1e-15)
     a = [Fraction(1, 8), Fraction(2, 8), Fraction(5, 8)]
-    wanted = [[float(a[j] * ((i == j) - a[i])) for i in range(3)] for j in range(3)]
-    assert_allclose(fnn.softmax.prime([0, ln(2), ln(5)]), wanted, rtol=1e-15)
+    expected = [[float(a[j] * ((i == j) - a[i])) for i in range(3)] for j in range(3)]
+    assert_allclose(fnn.softmax.prime([0, ln(2), ln(5)]), expected, rtol=1e-15)
     assert_allclose(fnn.tanh.prime([0, ln(3) / 2]), [1, 0.75], rtol=1e-15)
     assert_array_equal(fnn.relu.prime([-1.5, 0.0, 1.5]), [0, 0, 1])
     assert_array_equal(fnn.identity.prime([-1.5, 0, 1.5]), [1, 1, 1])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_far_out(dtype: type[Any]) -> None:
+def test_extreme_inputs(dtype: type[Any]) -> None:
     z = np.array([-np.inf, -1e30, -1e4, 1e4, 1e30, np.inf], dtype)
 
     assert_array_equal(fnn.sigmoid(z), [0, 0, 0, 1, 1, 1])
@@ -101,17 +101,17 @@ def test_far_out(dtype: type[Any]) -> None:
 
 @pytest.mark.parametrize("f", OUTPUTS, ids=repr)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_nan_stays_nan(f: fnn.Activation, dtype: type[Any]) -> None:
+def test_nan_propagates(f: fnn.Activation, dtype: type[Any]) -> None:
     for z in ([np.nan, 1.0], [1.0, np.nan]):
         assert np.isnan(f(np.array(z, dtype))).any()
 
 
 @pytest.mark.parametrize("f", OUTPUTS, ids=repr)
-def test_any_real_input(f: fnn.Activation) -> None:
-    wanted = f([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]])
+def test_any_real_array_like(f: fnn.Activation) -> None:
+    expected = f([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]])
     z = np.arange(6).reshape(2, 3)
     for other in (z, z.astype(np.uint8), z.astype(">f8"), np.asfortranarray(z, float), z[:, ::-1][:, ::-1], z.tolist()):
-        assert_array_equal(f(other), wanted)
+        assert_array_equal(f(other), expected)
     assert f(np.array([1.0], np.float16)).dtype == np.float64
     assert f(True).shape == ()
 
@@ -124,7 +124,7 @@ def test_repr_and_equality() -> None:
 
 
 @pytest.mark.parametrize("f", OUTPUTS, ids=repr)
-def test_the_input_is_left_alone(f: fnn.Activation) -> None:
+def test_input_is_unchanged(f: fnn.Activation) -> None:
     z = np.array([[1.0, -2.0]])
     for function in (f, f.prime):
         result = function(z)
@@ -138,13 +138,13 @@ def test_bad_input(f: fnn.Activation) -> None:
         with pytest.raises(TypeError, match="z: needs real numbers, got dtype complex128"):
             function([1j])
         with pytest.raises(TypeError, match="z: needs real numbers, got dtype object"):
-            function(None)  # type: ignore[arg-type]  # what bad input gets
+            function(None)  # type: ignore[arg-type]  # bad input
         with pytest.raises(ValueError, match=r"z: needs at least one number, got shape \(2, 0\)"):
             function(np.empty((2, 0)))
         with pytest.raises(AttributeError):
             f.name = "other"  # type: ignore[misc]
 
 
-def test_a_single_number_and_other_byte_orders() -> None:
+def test_scalar_and_byte_orders() -> None:
     assert fnn.softmax.prime(0.0).tolist() == [[0.0]]  # a = 1, whatever z is
     assert fnn.sigmoid(np.zeros(2, ">f4")).dtype == np.float32

@@ -15,25 +15,25 @@ DTYPES = (np.float32, np.float64)
 
 
 def networks(dtype: type[Any]) -> list[fnn.Params[Any]]:
-    """One with each activation, inside where it can stand there; and deep, flat and wide ones."""
-    made = [
+    """One for each activation, hidden where possible; and a shallow, a deep and a wide one."""
+    every = [
         fnn.init(
             (3, 6, 4), seed=1, hidden=fnn.identity if f.is_rowwise else f, output=f, initializer=fnn.uniform(-0.9, 0.9),
             dtype=dtype,
         )
         for f in ACTIVATIONS
     ]  # fmt: skip
-    made += [
+    every += [
         fnn.init((3, 1), seed=2, dtype=dtype),
         fnn.init((1, 7, 2, 9, 1), seed=3, hidden=(fnn.relu, fnn.tanh, fnn.elu(0.3)), output=fnn.gelu, dtype=dtype),
         fnn.init((30, 200, 10), seed=4, hidden=fnn.silu, output=fnn.softmax, dtype=dtype),
     ]
 
-    return made
+    return every
 
 
 def cases(params: fnn.Params[Any]) -> NDArray[Any]:
-    """Moderate ones and some far out, for each network other ones."""
+    """Moderate and extreme cases, different for each network."""
     random = np.random.default_rng(params.flat.size)
     scale = 3 if fnn.exp in params.activations else 100  # e^e^z
     x = random.normal(size=(40, params.sizes[0]))
@@ -43,11 +43,11 @@ def cases(params: fnn.Params[Any]) -> NDArray[Any]:
 
 
 def assert_agrees(params: fnn.Params[Any], outputs: NDArray[Any]) -> None:
-    """What another program makes of the cases is what fnn makes of them, within some roundings."""
-    wanted = fnn.forward(params, cases(params))
-    assert outputs.shape == wanted.shape
-    assert outputs.dtype == wanted.dtype
+    """Assert that another program's outputs of the cases are those of `forward`, up to rounding."""
+    expected = fnn.forward(params, cases(params))
+    assert outputs.shape == expected.shape
+    assert outputs.dtype == expected.dtype
     x, roundings = np.abs(cases(params)).max(axis=1, keepdims=True), 8 + 4 * max(params.sizes)
-    tolerance = roundings * np.finfo(params.dtype).eps * (np.abs(wanted) + x)
-    worst = (np.abs(outputs - wanted) / tolerance).max()
+    tolerance = roundings * np.finfo(params.dtype).eps * (np.abs(expected) + x)
+    worst = (np.abs(outputs - expected) / tolerance).max()
     assert worst <= 1, f"{params!r}: {worst} × the tolerance"

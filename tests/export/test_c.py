@@ -1,4 +1,4 @@
-"""The C header through a C compiler."""
+"""`to_c`, through a C compiler."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def program(folder: Path, params: list[fnn.Params[Any]], real: str) -> Path:
 @needs_c
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("level", ["-O0", "-O3"])
-def test_it_computes_what_fnn_computes(tmp_path: Path, dtype: type[Any], level: str) -> None:
+def test_outputs_agree_with_forward(tmp_path: Path, dtype: type[Any], level: str) -> None:
     every = networks(dtype)
     source = program(tmp_path, every, "float" if dtype is np.float32 else "double")
     run(C, "-std=c99", level, *WARNINGS, "-fPIC", "-shared", str(source), "-o", "nets.so", "-lm", folder=tmp_path)
@@ -62,14 +62,14 @@ def test_it_computes_what_fnn_computes(tmp_path: Path, dtype: type[Any], level: 
 
 @pytest.mark.skipif(CXX is None, reason="there is no C++ compiler")
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_it_is_cpp_as_well(tmp_path: Path, dtype: type[Any]) -> None:
+def test_header_is_valid_cpp(tmp_path: Path, dtype: type[Any]) -> None:
     source = program(tmp_path, networks(dtype), "float" if dtype is np.float32 else "double")
 
     run(CXX, "-x", "c++", "-std=c++11", "-fsyntax-only", *WARNINGS, str(source), folder=tmp_path)
 
 
 @needs_c
-def test_every_bit_of_the_weights_comes_over(tmp_path: Path) -> None:
+def test_weights_are_exact(tmp_path: Path) -> None:
     for dtype, real in ((np.float32, "float"), (np.float64, "double")):
         info, random = np.finfo(dtype), np.random.default_rng(0)
         bits = random.integers(0, 2**info.bits, 3000, np.uint64).astype(f"u{info.bits // 8}").view(dtype)
@@ -87,12 +87,12 @@ def test_every_bit_of_the_weights_comes_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "1st", "a-b", "naïve", "a b", "a;b", "_a", 3])
-def test_names_that_c_does_not_have(name: Any) -> None:
-    with pytest.raises(ValueError, match="name: must be a name as in C, got"):
+def test_bad_names(name: Any) -> None:
+    with pytest.raises(ValueError, match="name: must be an identifier in C, got"):
         fnn.to_c(fnn.init((2, 1), seed=0), name)
 
 
-def test_a_header_for_one_network_is_a_header_for_another() -> None:
+def test_header_of_a_network() -> None:
     source = fnn.to_c(fnn.init((2, 3, 3, 1), seed=0, hidden=(fnn.tanh, fnn.leaky_relu(0.1)), dtype=np.float32), "xor")
 
     assert source.startswith("/* xor: 2-3-3-1, tanh, leaky_relu(0.1), sigmoid; float32. Written by fnn.")

@@ -1,4 +1,4 @@
-"""Every built-in activation can be exported, and none of somebody else's."""
+"""Exports: every built-in activation is supported, and user-defined ones are refused."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def test_every_activation_has_a_formula() -> None:
 
 
 @exports
-def test_activations_of_ones_own_are_refused(export: Callable[[fnn.Params[Any]], object]) -> None:
+def test_user_activations_are_refused(export: Callable[[fnn.Params[Any]], object]) -> None:
     for name in ("mine", "Tanh"):
         mine = fnn.Activation(name, njit(lambda z: z), njit(lambda z, a: z))
         params = fnn.init((2, 3, 1), seed=0, output=mine)
-        with pytest.raises(ValueError, match=rf"params: layer 2 has fnn\.Activation\('{name}', .*; only fnn's own"):
+        with pytest.raises(ValueError, match=rf"params: layer 2 has fnn\.Activation\('{name}', .*; only built-in"):
             export(params)
 
 
 @exports
-def test_other_bad_input(export: Callable[[Any], object]) -> None:
+def test_bad_input(export: Callable[[Any], object]) -> None:
     params = fnn.init((2, 1), seed=0)
     with pytest.raises(TypeError, match=r"params: needs fnn\.Params, got dict"):
         export(dict(params))

@@ -1,4 +1,4 @@
-"""The ONNX model through ONNX's checker and ONNX Runtime."""
+"""`to_onnx`, through ONNX's checker and ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import fnn
 from tests.export.networks import ACTIVATIONS, DTYPES, assert_agrees, cases, networks
 
 
-def test_without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_onnx_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ModuleNotFoundError, match=r"to_onnx needs the package onnx: pip install 'fnn\[onnx\]'"):
         fnn.to_onnx(fnn.init((2, 1), seed=0))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_it_is_a_valid_model(dtype: type[Any]) -> None:
+def test_model_is_valid(dtype: type[Any]) -> None:
     onnx = pytest.importorskip("onnx")
     for params in networks(dtype):
         model = onnx.load_from_string(fnn.to_onnx(params))
@@ -28,7 +28,7 @@ def test_it_is_a_valid_model(dtype: type[Any]) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("number", range(len(ACTIVATIONS) + 3))
-def test_it_computes_what_fnn_computes(dtype: type[Any], number: int) -> None:
+def test_outputs_agree_with_forward(dtype: type[Any], number: int) -> None:
     pytest.importorskip("onnx")
     runtime = pytest.importorskip("onnxruntime")
     params = networks(dtype)[number]

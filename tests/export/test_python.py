@@ -1,4 +1,4 @@
-"""The Python module in a Python that has NumPy and nothing else."""
+"""`to_python`, in a process that imports only NumPy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ assert not {"fnn", "numba"} & set(sys.modules)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_it_computes_what_fnn_computes(tmp_path: Path, dtype: type[Any]) -> None:
+def test_outputs_agree_with_forward(tmp_path: Path, dtype: type[Any]) -> None:
     every = networks(dtype)
     for i, params in enumerate(every):
         (tmp_path / f"net{i}.py").write_text(fnn.to_python(params))
@@ -43,7 +43,7 @@ def test_it_computes_what_fnn_computes(tmp_path: Path, dtype: type[Any]) -> None
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_it_imports_nothing_but_numpy(dtype: type[Any]) -> None:
+def test_imports(dtype: type[Any]) -> None:
     for params in networks(dtype):
         tree = ast.parse(fnn.to_python(params))
         imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
@@ -53,7 +53,7 @@ def test_it_imports_nothing_but_numpy(dtype: type[Any]) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_every_bit_of_the_weights_comes_over(dtype: type[Any]) -> None:
+def test_weights_are_exact(dtype: type[Any]) -> None:
     info, random = np.finfo(dtype), np.random.default_rng(0)
     bits = random.integers(0, 2**info.bits, 3000, np.uint64).astype(f"u{info.bits // 8}").view(dtype)
     numbers = np.concatenate([bits[np.isfinite(bits)], [-0.0, info.max, info.tiny, info.smallest_subnormal]])

@@ -1,4 +1,4 @@
-"""coefs_ and intercepts_ there and back, by scikit-learn itself."""
+"""`to_sklearn` and `from_sklearn`, with scikit-learn's own models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = {"identity": fnn.identity, "logistic": fnn.sigmoid, "tanh": fnn.tanh, "r
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_fitted_regressor(name: str, dtype: type[Any]) -> None:
+def test_from_fitted_regressor(name: str, dtype: type[Any]) -> None:
     random = np.random.default_rng(0)
     x, y = random.normal(size=(50, 3)).astype(dtype), random.normal(size=(50, 2)).astype(dtype)
     model = MLPRegressor(hidden_layer_sizes=(6, 5), activation=name, max_iter=5, random_state=0).fit(x, y)
@@ -30,22 +30,22 @@ def test_a_fitted_regressor(name: str, dtype: type[Any]) -> None:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("classes, output", [(2, fnn.sigmoid), (4, fnn.softmax)])
-def test_a_fitted_classifier(classes: int, output: fnn.Activation) -> None:
+def test_from_fitted_classifier(classes: int, output: fnn.Activation) -> None:
     random = np.random.default_rng(0)
     x, y = random.normal(size=(60, 3)), np.arange(60) % classes
     model = MLPClassifier(hidden_layer_sizes=(6,), max_iter=5, random_state=0).fit(x, y)
     params = fnn.from_sklearn(model)
 
     assert params.activations == (fnn.relu, output)
-    found = model.predict_proba(cases(params))
-    assert_agrees(params, found if classes > 2 else found[:, 1:])
+    probabilities = model.predict_proba(cases(params))
+    assert_agrees(params, probabilities if classes > 2 else probabilities[:, 1:])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("hidden", NAMES.values())
 @pytest.mark.parametrize("output", [*NAMES.values(), fnn.softmax])
 @pytest.mark.parametrize("sizes", [(3, 4), (3, 6, 4), (3, 6, 5, 2)])
-def test_a_model_that_was_never_fitted(
+def test_to_unfitted_regressor(
     sizes: tuple[int, ...], hidden: fnn.Activation, output: fnn.Activation, dtype: type[Any]
 ) -> None:
     params: fnn.Params[Any] = fnn.init(sizes, seed=0, hidden=hidden, output=output, dtype=dtype)
@@ -56,7 +56,7 @@ def test_a_model_that_was_never_fitted(
     assert fnn.from_sklearn(model) == params
 
 
-def test_a_classifier_that_was_never_fitted() -> None:
+def test_to_unfitted_classifier() -> None:
     params = fnn.init((3, 6, 4), seed=0, hidden=fnn.tanh, output=fnn.softmax)
     model = MLPClassifier()
     vars(model).update(fnn.to_sklearn(params))
@@ -64,7 +64,7 @@ def test_a_classifier_that_was_never_fitted() -> None:
     assert_agrees(params, model.predict_proba(cases(params)))
 
 
-def test_what_scikit_learn_does_not_have() -> None:
+def test_unsupported_networks_and_models() -> None:
     with pytest.raises(ValueError, match=r"params: layer 1 has fnn\.gelu, which scikit-learn doesn't have"):
         fnn.to_sklearn(fnn.init((3, 6, 4), seed=0, hidden=fnn.gelu))
     with pytest.raises(ValueError, match="scikit-learn has one activation for all hidden layers"):

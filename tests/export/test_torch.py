@@ -1,4 +1,4 @@
-"""A state_dict there and back, with PyTorch where it is."""
+"""`to_torch` and `from_torch`, with PyTorch's numbers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ OPTIONS: dict[str, Any] = {"hidden": fnn.tanh, "output": fnn.sigmoid}
 
 
 def network(dtype: type[Any]) -> fnn.Params[Any]:
-    made: fnn.Params[Any] = fnn.init((3, 6, 5, 4), seed=0, initializer=fnn.standard_normal, dtype=dtype, **OPTIONS)
+    params: fnn.Params[Any] = fnn.init((3, 6, 5, 4), seed=0, initializer=fnn.standard_normal, dtype=dtype, **OPTIONS)
 
-    return made
+    return params
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -39,7 +39,7 @@ def test_names_and_layout(dtype: type[Any]) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_with_torch(dtype: type[Any]) -> None:
+def test_against_pytorch(dtype: type[Any]) -> None:
     torch = pytest.importorskip("torch")
     nn = torch.nn
     modules = [nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 4), nn.Sigmoid()]
@@ -66,6 +66,6 @@ def test_with_torch(dtype: type[Any]) -> None:
         ({}, ValueError, "'W1' is missing"),
     ],
 )  # fmt: skip
-def test_what_is_refused(state: Any, error: type[Exception], message: str) -> None:
+def test_bad_input(state: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         fnn.from_torch(state, **OPTIONS)

@@ -1,4 +1,4 @@
-"""The IDX reader: right arrays, and a clear refusal of everything else."""
+"""The IDX reader: correct arrays, and clear errors for invalid files."""
 
 import gzip
 import os
@@ -33,7 +33,7 @@ def pack(content: bytes, compressed: bool) -> bytes:
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("shape", [(1,), (7,), (2, 3), (3, 2, 4), (1, 1, 1, 5)])
-def test_elements_come_in_the_stated_shape(tmp_path: Path, shape: tuple[int, ...], compressed: bool) -> None:
+def test_shape_and_elements(tmp_path: Path, shape: tuple[int, ...], compressed: bool) -> None:
     elements = bytes((k * 37 + 250) % 256 for k in range(prod(shape)))
     # A misleading name: only the first bytes count.
     path = file_with(tmp_path, pack(idx(shape, elements), compressed), "file" if compressed else "file.gz")
@@ -49,14 +49,14 @@ def test_elements_come_in_the_stated_shape(tmp_path: Path, shape: tuple[int, ...
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_more_elements_than_one_step_of_the_reader(tmp_path: Path, compressed: bool) -> None:
+def test_file_longer_than_a_step_of_the_reader(tmp_path: Path, compressed: bool) -> None:
     elements = np.random.default_rng(0).integers(0, 256, (3, 1100, 1201), np.uint8)
     path = file_with(tmp_path, pack(idx(elements.shape, elements.tobytes()), compressed))
 
     np.testing.assert_array_equal(read_idx(path), elements)
 
 
-def test_a_file_of_several_gzip_members(tmp_path: Path) -> None:
+def test_several_gzip_members(tmp_path: Path) -> None:
     whole = idx((2, 2), b"abcd")
     path = file_with(tmp_path, gzip.compress(whole[:9]) + gzip.compress(whole[9:]))
 
@@ -89,9 +89,7 @@ def test_a_file_of_several_gzip_members(tmp_path: Path) -> None:
         (idx((2**32 - 1,) * 32, b"a"), r"truncated: sizes \(4294967295, .* need"),
     ],
 )
-def test_a_wrong_file_is_named_with_what_is_wrong(
-    tmp_path: Path, content: bytes, message: str, compressed: bool
-) -> None:
+def test_bad_files_are_refused(tmp_path: Path, content: bytes, message: str, compressed: bool) -> None:
     path = file_with(tmp_path, pack(content, compressed), "digits")
 
     with pytest.raises(ValueError, match=f"digits: {message}"):
@@ -99,7 +97,7 @@ def test_a_wrong_file_is_named_with_what_is_wrong(
 
 
 @pytest.mark.parametrize("keep", [2, 5, 12, 20, -9, -1])
-def test_a_gzip_file_that_ends_too_early(tmp_path: Path, keep: int) -> None:
+def test_truncated_gzip(tmp_path: Path, keep: int) -> None:
     path = file_with(tmp_path, gzip.compress(idx((100,), os.urandom(100)))[:keep])
 
     with pytest.raises(ValueError, match="damaged gzip data: Compressed file ended"):
@@ -107,7 +105,7 @@ def test_a_gzip_file_that_ends_too_early(tmp_path: Path, keep: int) -> None:
 
 
 @pytest.mark.parametrize("at", [2, 10, -8, -4])
-def test_a_gzip_file_with_a_flipped_byte(tmp_path: Path, at: int) -> None:
+def test_corrupt_gzip(tmp_path: Path, at: int) -> None:
     content = bytearray(gzip.compress(idx((100,), bytes(range(100)))))
     content[at] ^= 0xFF
     path = file_with(tmp_path, bytes(content))
@@ -116,12 +114,12 @@ def test_a_gzip_file_with_a_flipped_byte(tmp_path: Path, at: int) -> None:
         read_idx(path)
 
 
-def test_a_missing_file_stays_file_not_found(tmp_path: Path) -> None:
+def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_idx(tmp_path / "none")
 
 
-def test_a_file_that_changes_between_check_and_reading(tmp_path: Path) -> None:
+def test_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
     path = file_with(tmp_path, idx((1_000_000,), bytes(1_000_000)))
 
     with _open(path) as source:
@@ -147,14 +145,14 @@ def peak_of_refusal(path: Path) -> int:
 @pytest.mark.parametrize(
     "shape, count", [(TERABYTES, 1000), (TERABYTES, 30_000_000), ((30_000_000,), 29_999_999), ((1000,), 30_000_000)]
 )
-def test_a_wrong_length_takes_no_memory(tmp_path: Path, shape: tuple[int, ...], count: int, compressed: bool) -> None:
+def test_refusal_allocates_little(tmp_path: Path, shape: tuple[int, ...], count: int, compressed: bool) -> None:
     path = file_with(tmp_path, pack(idx(shape, bytes(count)), compressed))
 
     assert peak_of_refusal(path) < 4_000_000
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_a_large_file_takes_little_more_than_its_elements(tmp_path: Path, compressed: bool) -> None:
+def test_memory_of_a_large_file(tmp_path: Path, compressed: bool) -> None:
     path = file_with(tmp_path, pack(idx((30_000_000,), bytes(30_000_000)), compressed))
     tracemalloc.start()
     try:
@@ -218,7 +216,7 @@ def test_images_and_labels(tmp_path: Path) -> None:
     assert y.tolist() == [7, 2]
 
 
-def test_images_and_labels_must_be_as_many(tmp_path: Path) -> None:
+def test_numbers_of_images_and_labels_must_agree(tmp_path: Path) -> None:
     images = file_with(tmp_path, idx((2, 2, 3), b"abcdefghijkl"), "images")
     labels = file_with(tmp_path, idx((3,), b"abc"), "labels")
 
@@ -226,7 +224,7 @@ def test_images_and_labels_must_be_as_many(tmp_path: Path) -> None:
         read_images_and_labels(images, labels)
 
 
-def test_the_counts_are_compared_before_elements_are_read(tmp_path: Path) -> None:
+def test_counts_are_compared_before_reading(tmp_path: Path) -> None:
     images = file_with(tmp_path, idx((20_000, 40, 50), bytes(40_000_000)), "images")
     labels = file_with(tmp_path, idx((3,), b"abc"), "labels")
     tracemalloc.start()
@@ -238,7 +236,7 @@ def test_the_counts_are_compared_before_elements_are_read(tmp_path: Path) -> Non
         tracemalloc.stop()
 
 
-def test_images_and_labels_exchanged(tmp_path: Path) -> None:
+def test_images_and_labels_swapped(tmp_path: Path) -> None:
     images = file_with(tmp_path, idx((2, 2, 3), b"abcdefghijkl"), "images")
     labels = file_with(tmp_path, idx((2,), b"ab"), "labels")
 

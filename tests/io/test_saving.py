@@ -1,4 +1,4 @@
-"""Saved parameters come back to the bit; a wrong file is refused; a crash leaves the previous one."""
+"""`save` and `load`: exact round trips, refusal of invalid files, and atomic replacement."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ def cube_prime(z: float, a: float) -> float:
 @both
 @settings(max_examples=60, deadline=None)
 @given(problem=problems(counts=(1,)))
-def test_there_and_back(suffix: str, tmp_path_factory: pytest.TempPathFactory, problem: Problem) -> None:
+def test_round_trip(suffix: str, tmp_path_factory: pytest.TempPathFactory, problem: Problem) -> None:
     path = tmp_path_factory.getbasetemp() / f"params{suffix}"
     fnn.save(path, problem.params)
-    found = fnn.load(path)
+    loaded = fnn.load(path)
 
-    assert found == problem.params
-    assert found.flat.tobytes() == problem.params.flat.tobytes()
-    assert found.dtype == problem.params.dtype
-    assert not found["W1"].flags.writeable
-    np.testing.assert_array_equal(fnn.forward(found, problem.x), fnn.forward(problem.params, problem.x))
+    assert loaded == problem.params
+    assert loaded.flat.tobytes() == problem.params.flat.tobytes()
+    assert loaded.dtype == problem.params.dtype
+    assert not loaded["W1"].flags.writeable
+    np.testing.assert_array_equal(fnn.forward(loaded, problem.x), fnn.forward(problem.params, problem.x))
 
 
 @both
-def test_extreme_numbers(suffix: str, tmp_path: Path) -> None:
+def test_round_trip_of_extreme_numbers(suffix: str, tmp_path: Path) -> None:
     for dtype in (np.float32, np.float64):
         info = np.finfo(dtype)
         numbers = np.array([-0.0, info.max, -info.max, info.tiny, info.smallest_subnormal, info.eps], dtype)
@@ -67,14 +67,14 @@ def test_extreme_numbers(suffix: str, tmp_path: Path) -> None:
 
 
 @both
-def test_the_same_parameters_give_the_same_bytes(suffix: str) -> None:
+def test_bytes_are_deterministic(suffix: str) -> None:
     first = saved(fnn.init((3, 4, 2), seed=0), suffix)
 
     assert first == saved(fnn.init((3, 4, 2), seed=0), suffix)
     assert first != saved(fnn.init((3, 4, 2), seed=1), suffix)
 
 
-def test_activations_with_parameters(tmp_path: Path) -> None:
+def test_round_trip_of_activations_with_parameters(tmp_path: Path) -> None:
     hidden, path = (fnn.leaky_relu(0.1), fnn.elu(1e-300), fnn.elu(1 / 3)), tmp_path / "p.npz"
     params = fnn.init((2, 3, 3, 3, 1), seed=0, hidden=hidden, output=fnn.gelu_tanh)
     fnn.save(path, params)
@@ -82,15 +82,15 @@ def test_activations_with_parameters(tmp_path: Path) -> None:
     assert fnn.load(path) == params
     for name in ("elu(0)", "elu(-1.0)", "elu(inf)", "elu(nan)", "elu(1)", "elu(1.0", "elu()", "elu", "tanh(1.0)"):
         path.write_bytes(archive(GOOD | {"activations": [name]}, ARRAYS))
-        with pytest.raises(ValueError, match="which isn't one of fnn's"):
+        with pytest.raises(ValueError, match="which isn't built in"):
             fnn.load(path)
-    program = "import fnn, sys; print(fnn.load(sys.argv[1]).activations)"  # which has made none of them before
+    program = "import fnn, sys; print(fnn.load(sys.argv[1]).activations)"  # in a process that has made none of them
     fnn.save(path, params)
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == repr(params.activations)
 
 
-def test_others_can_read_an_npz_file(tmp_path: Path) -> None:
+def test_npz_is_readable_by_numpy(tmp_path: Path) -> None:
     params = fnn.init((3, 4, 2), seed=0, hidden=fnn.tanh, dtype=np.float32)
     fnn.save(tmp_path / "p.npz", params)
 
@@ -108,7 +108,7 @@ def test_others_can_read_an_npz_file(tmp_path: Path) -> None:
 
 
 @needs_safetensors
-def test_others_can_read_a_safetensors_file(tmp_path: Path) -> None:
+def test_safetensors_is_readable_by_its_package(tmp_path: Path) -> None:
     from safetensors.numpy import load_file
 
     params = fnn.init((3, 4, 2), seed=0)
@@ -120,7 +120,7 @@ def test_others_can_read_a_safetensors_file(tmp_path: Path) -> None:
         np.testing.assert_array_equal(arrays[key], leaf, strict=True)
 
 
-def test_any_changed_byte_is_noticed(tmp_path: Path) -> None:
+def test_any_flipped_bit_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.npz"
     fnn.save(path, fnn.init((2, 3, 1), seed=0, dtype=np.float32))
     content = path.read_bytes()
@@ -132,21 +132,21 @@ def test_any_changed_byte_is_noticed(tmp_path: Path) -> None:
 
 
 @both
-def test_an_activation_of_ones_own_is_known_by_its_name(suffix: str, tmp_path: Path) -> None:
+def test_user_activations_are_matched_by_name(suffix: str, tmp_path: Path) -> None:
     mine, path = fnn.Activation("cubed", cube, cube_prime), tmp_path / f"p{suffix}"
     params = fnn.init((2, 3, 1), seed=0, hidden=mine)
     fnn.save(path, params)
 
     assert fnn.load(path, activations=[mine]) == fnn.load(path, [fnn.tanh, mine]) == params
-    with pytest.raises(ValueError, match=r"p\.\w+: has an activation 'cubed', which isn't one of fnn's; give yours to"):
+    with pytest.raises(ValueError, match=r"p\.\w+: has an activation 'cubed', which isn't built in; pass your own to"):
         fnn.load(path)
     with pytest.raises(ValueError, match="two of them have the name 'cubed'"):
         fnn.load(path, activations=[mine, fnn.Activation("cubed", cube, njit(lambda z, a: a))])
     with pytest.raises(TypeError, match="activations: needs activations"):
-        fnn.load(path, activations=["cubed"])  # type: ignore[list-item] # what is refused
+        fnn.load(path, activations=["cubed"])  # type: ignore[list-item] # bad input
 
 
-def test_two_activations_with_one_name_are_not_saved(tmp_path: Path) -> None:
+def test_two_activations_of_one_name_are_refused(tmp_path: Path) -> None:
     pair = [fnn.Activation("twin", cube, cube_prime), fnn.Activation("twin", cube, njit(lambda z, a: a))]
     params = fnn.init((2, 3, 3, 1), seed=0, hidden=pair)
 
@@ -158,19 +158,19 @@ def test_two_activations_with_one_name_are_not_saved(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content, message",
     [
-        (b"", "damaged, or not saved by fnn: fnn.json should begin where there is no member at all"),
+        (b"", "damaged, or not saved by fnn: no member where fnn.json should begin"),
         (archive(GOOD | {"sizes": [10**6, 10**6]}, ARRAYS), "truncated: what it describes takes 8000008000870 bytes"),
         (archive(GOOD, {**ARRAYS, "b2": np.ones(1)}), "too long: what it describes takes 882 bytes"),
         (archive(GOOD, {"W1": ARRAYS["W1"]}), "truncated: what it describes takes 882 bytes"),
         (archive(GOOD, {**ARRAYS, "b1": np.array([np.nan])}), "b1 has a number that isn't finite"),
         (archive(GOOD, {**ARRAYS, "W1": np.ones((1, 2))}), r"W1.npy isn't an array of float64 with shape \(2, 1\)"),
-        (archive(GOOD, {"W2": ARRAYS["W1"], "b1": np.ones(1)}), "W1.npy should begin where something else does"),
+        (archive(GOOD, {"W2": ARRAYS["W1"], "b1": np.ones(1)}), "another member where W1.npy should begin"),
         (archive(GOOD | {"format": 2}, ARRAYS), "has format 2, but this version of fnn knows only 1"),
-        (archive(GOOD | {"activations": ["eval"]}, ARRAYS), "has an activation 'eval', which isn't one of fnn's"),
+        (archive(GOOD | {"activations": ["eval"]}, ARRAYS), "has an activation 'eval', which isn't built in"),
         (archive(GOOD | {"sizes": [2.0, 1]}, ARRAYS), r"sizes must be a list of int, got \[2\.0, 1\]"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+def test_bad_files_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "digits.npz"
     path.write_bytes(content)
 
@@ -179,7 +179,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, content: bytes, message: str) ->
 
 
 @both
-def test_memory(suffix: str, tmp_path: Path) -> None:
+def test_memory_of_save_and_load(suffix: str, tmp_path: Path) -> None:
     params, path = fnn.init((1000, 1000, 1000), seed=0), tmp_path / f"p{suffix}"
     tracemalloc.start()
     try:
@@ -192,7 +192,7 @@ def test_memory(suffix: str, tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-def test_a_long_description_takes_no_memory(tmp_path: Path) -> None:
+def test_long_description_is_refused_without_parsing(tmp_path: Path) -> None:
     path = tmp_path / "p.npz"
     with open(path, "wb") as file, pytest.raises(ValueError, match="can't be saved: a description of 1200000 bytes"):
         write_archive(file, json.dumps([[]] * 300_000), [])  # which says so when all is written
@@ -206,7 +206,7 @@ def test_a_long_description_takes_no_memory(tmp_path: Path) -> None:
 
 
 @both
-def test_what_could_not_be_loaded_is_not_saved(suffix: str, tmp_path: Path) -> None:
+def test_save_refuses_what_load_would_refuse(suffix: str, tmp_path: Path) -> None:
     params = fnn.init((2, 1), seed=0, output=fnn.Activation("m" * 100_000, cube, cube_prime))
     with pytest.raises(ValueError, match="can't be saved: a description of 100"):
         fnn.save(tmp_path / f"p{suffix}", params)
@@ -221,13 +221,13 @@ def test_deep_networks(suffix: str, tmp_path: Path) -> None:
 
 
 @both
-def test_what_is_refused(suffix: str, tmp_path: Path) -> None:
+def test_bad_input(suffix: str, tmp_path: Path) -> None:
     params = fnn.init((2, 1), seed=0)
     for number in (np.nan, np.inf):
         with pytest.raises(ValueError, match="params: b1 has a number that isn't finite"):
             fnn.save(tmp_path / f"p{suffix}", params.replace({"b1": [number]}))
     with pytest.raises(TypeError, match=r"params: needs fnn\.Params, got dict"):
-        fnn.save(tmp_path / f"p{suffix}", dict(params))  # type: ignore[arg-type] # what is refused
+        fnn.save(tmp_path / f"p{suffix}", dict(params))  # type: ignore[arg-type] # bad input
     with pytest.raises(FileNotFoundError):
         fnn.load(tmp_path / f"none{suffix}")
     with pytest.raises(FileNotFoundError):
@@ -236,14 +236,14 @@ def test_what_is_refused(suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["params", "params.pkl", ".npz", "params.npz.gz"])
-def test_other_names_are_refused(name: str, tmp_path: Path) -> None:
+def test_other_suffixes_are_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"path: must end in \.npz or \.safetensors, got '"):
         fnn.save(tmp_path / name, fnn.init((2, 1), seed=0))
     with pytest.raises(ValueError, match=r"path: must end in \.npz or \.safetensors, got '"):
         fnn.load(tmp_path / name)
 
 
-def test_without_safetensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_safetensors_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("safetensors", "safetensors.numpy"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'fnn\[safetensors\]'"):
@@ -254,7 +254,7 @@ def test_without_safetensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         fnn.load(tmp_path / "p.safetensors")
 
 
-def test_a_failure_while_writing_leaves_the_previous_file(tmp_path: Path) -> None:
+def test_exception_while_writing_keeps_the_previous_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"before")
 
@@ -269,7 +269,7 @@ def test_a_failure_while_writing_leaves_the_previous_file(tmp_path: Path) -> Non
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
+def test_saving_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     target, link = tmp_path / "folder" / "p.npz", tmp_path / "latest.npz"
     link.symlink_to(target)
@@ -291,7 +291,7 @@ while True:
 
 
 @pytest.mark.parametrize("milliseconds", [1, 3, 10, 20, 33])
-def test_a_killed_process_leaves_a_whole_file(tmp_path: Path, milliseconds: int) -> None:
+def test_killed_process_leaves_a_complete_file(tmp_path: Path, milliseconds: int) -> None:
     path = tmp_path / "p.npz"
     with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

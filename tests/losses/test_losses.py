@@ -36,10 +36,10 @@ def outputs(a: list[float], activation: fnn.Activation) -> fnn.Params[np.float64
 
 def test_squared_error_is_half_the_sum_of_squares() -> None:
     a, y = [Fraction(1, 2), Fraction(-3), Fraction(7, 4)], [Fraction(1), Fraction(2), Fraction(7, 4)]
-    wanted = sum((p - q) ** 2 for p, q in zip(a, y, strict=True)) / 2  # (1/4 + 25)/2
+    expected = sum((p - q) ** 2 for p, q in zip(a, y, strict=True)) / 2  # (1/4 + 25)/2
     t = fnn.backprop(outputs([float(p) for p in a], fnn.identity), [0.0], [float(q) for q in y])
 
-    assert t.error == float(wanted) == 12.625
+    assert t.error == float(expected) == 12.625
     assert t.dE_da[1].tolist() == [-0.5, -5, 0]
 
 
@@ -61,7 +61,7 @@ def test_cross_entropy_of_sigmoids_sums_over_the_units() -> None:
     assert_allclose(t.delta[1], [-3 / 4, 3 / 4], rtol=1e-14)
 
 
-def test_cross_entropy_is_least_where_the_outputs_are_the_targets() -> None:
+def test_cross_entropy_is_minimal_at_the_targets() -> None:
     # There it is the entropy of the targets, and every δ is 0.
     y = [1 / 8, 1 / 4, 5 / 8]
     t = fnn.backprop(outputs(y, fnn.softmax), [0.0], y, loss=fnn.cross_entropy)
@@ -111,7 +111,7 @@ BY_TORCH: list[tuple[fnn.Loss, fnn.Activation, Any, float, list[list[float]]]] =
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("loss, output, y, error, delta", BY_TORCH)
-def test_what_torch_gives(
+def test_against_pytorch(
     loss: fnn.Loss, output: fnn.Activation, y: Any, error: float, delta: list[list[float]], dtype: type[Any]
 ) -> None:
     t = fnn.backprop(of_logits(output, dtype), Z, y, loss=loss)
@@ -126,7 +126,7 @@ REAL = st.floats(-50, 50)
 
 @given(st.lists(st.tuples(REAL, REAL), min_size=1, max_size=20), st.floats(0.01, 10), st.floats(0.01, 0.99))
 @settings(deadline=None, max_examples=50)
-def test_what_scipy_and_sklearn_give(pairs: list[tuple[float, float]], delta: float, q: float) -> None:
+def test_against_scipy_and_sklearn(pairs: list[tuple[float, float]], delta: float, q: float) -> None:
     a, y = (np.array(column) for column in zip(*pairs, strict=True))
     params = fnn.Params({"W1": np.eye(1), "b1": np.zeros(1)}, hidden=(), output=fnn.identity)
 
@@ -162,14 +162,14 @@ def test_losses_of_distributions(seed: int, units: int) -> None:
 
     assert_allclose(fnn.error(params, z, y, loss=fnn.kl_divergence), special.rel_entr(y, a).sum(), rtol=1e-11)
     # Of a one-hot distribution the divergence is the cross-entropy, and so is focal loss with γ = 0.
-    wanted = fnn.value_and_grad(params, z, labels, loss=fnn.cross_entropy)
+    expected = fnn.value_and_grad(params, z, labels, loss=fnn.cross_entropy)
     for loss in (fnn.kl_divergence, fnn.focal(0)):
         error, grads = fnn.value_and_grad(params, z, labels, loss=loss)
-        assert error == pytest.approx(wanted[0], rel=1e-13)
-        assert_allclose(grads.flat, wanted[1].flat, rtol=0, atol=1e-13)
+        assert error == pytest.approx(expected[0], rel=1e-13)
+        assert_allclose(grads.flat, expected[1].flat, rtol=0, atol=1e-13)
 
 
-def test_labels_stand_for_what_the_loss_takes() -> None:
+def test_labels_become_targets() -> None:
     labels = [2, 0]
     for loss, output, low, high in (
         (fnn.hinge, fnn.identity, -1.0, 1.0),
@@ -216,7 +216,7 @@ FAR_OUT = [
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("loss, output, z, y, error, delta", FAR_OUT)
-def test_far_out(
+def test_extreme_inputs(
     loss: fnn.Loss, output: fnn.Activation, z: float, y: float, error: float, delta: float, dtype: type[Any]
 ) -> None:
     params: fnn.Params[Any] = fnn.Params(
@@ -231,7 +231,7 @@ def test_far_out(
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_distributions_far_out(dtype: type[Any], gamma: float) -> None:
+def test_extreme_distributions(dtype: type[Any], gamma: float) -> None:
     z = [[1e4, 0.0, -1e4]]
     pairs: list[tuple[fnn.Loss, fnn.Activation]] = [(fnn.focal(gamma), fnn.softmax)]
     pairs += [(loss, f) for loss in (fnn.cross_entropy, fnn.kl_divergence) for f in (fnn.softmax, fnn.log_softmax)]
@@ -242,7 +242,7 @@ def test_distributions_far_out(dtype: type[Any], gamma: float) -> None:
             assert t.delta[1].tolist() == [delta]
 
 
-def test_losses_compute_in_float64_whatever_the_network_is() -> None:
+def test_errors_beyond_float32_are_finite() -> None:
     params = fnn.Params({"W1": np.ones((1, 1), np.float32), "b1": np.zeros(1, np.float32)}, hidden=(), output=fnn.exp)
     t = fnn.backprop(params, [100.0], [1.0], loss=fnn.poisson)
 
@@ -251,7 +251,7 @@ def test_losses_compute_in_float64_whatever_the_network_is() -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_overflow_is_never_hidden(loss: fnn.Loss) -> None:
+def test_overflow_gives_a_non_finite_error(loss: fnn.Loss) -> None:
     output = loss.outputs[0] if loss.outputs else fnn.identity
     leaves: dict[str, Any] = {"W1": [[1e200, -1e200]] * 2, "b1": [0.0] * 2, "W2": [[1e200] * 2] * 2, "b2": [0.0] * 2}
     params: fnn.Params[np.float64] = fnn.Params(leaves, hidden=fnn.identity, output=output)
@@ -268,7 +268,7 @@ SUITED = {
 
 
 @pytest.mark.parametrize("loss", [loss for loss in LOSSES if loss.outputs])
-def test_losses_refuse_outputs_that_do_not_suit_them(loss: fnn.Loss) -> None:
+def test_unsuited_outputs_are_refused(loss: fnn.Loss) -> None:
     for output in OUTPUTS:
         params = fnn.init((1, 2), seed=0, output=output)
         if output in loss.outputs:
@@ -295,9 +295,7 @@ def test_losses_refuse_outputs_that_do_not_suit_them(loss: fnn.Loss) -> None:
         (fnn.cross_entropy(label_smoothing=0.1), fnn.sigmoid, [1, -0.5, 0], r"y: .*\(label_smoothing=0.1\) needs"),
     ],
 )  # fmt: skip
-def test_targets_that_the_loss_does_not_take(
-    loss: fnn.Loss, output: fnn.Activation, y: list[float], message: str
-) -> None:
+def test_bad_targets_are_refused(loss: fnn.Loss, output: fnn.Activation, y: list[float], message: str) -> None:
     params = fnn.init((1, 2), seed=0, output=output)
     x, pairs = np.zeros((3, 1)), np.array([[v, v if output is not fnn.softmax or v == 0.4 else 1 - v] for v in y])
     for dtype in (np.float64, np.float32):
@@ -329,12 +327,12 @@ def smoothed(value: float) -> fnn.Loss:
         (smoothed, True, TypeError, "label_smoothing: needs a number, got True"),
     ],
 )  # fmt: skip
-def test_parameters(make: Callable[[Any], Any], value: Any, error: type[Exception], message: str) -> None:
+def test_bad_parameters(make: Callable[[Any], Any], value: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         make(value)
 
 
-def test_values() -> None:
+def test_losses_are_values() -> None:
     assert fnn.huber(2) == fnn.huber(2.0) != fnn.huber(3.0)
     assert hash(fnn.huber(2)) == hash(fnn.huber(2.0))
     assert fnn.huber(1.0) is fnn.huber
@@ -355,7 +353,7 @@ def test_values() -> None:
 
 @pytest.mark.usefixtures("exact_threads")
 @pytest.mark.parametrize("loss, output", PAIRS)
-def test_training_gets_somewhere_and_threads_change_no_bit(loss: fnn.Loss, output: fnn.Activation) -> None:
+def test_training_reduces_the_error_with_the_same_bits_for_any_threads(loss: fnn.Loss, output: fnn.Activation) -> None:
     for dtype in (np.float64, np.float32):
         p = problem(4, (3, 8, 3), (fnn.tanh,), output, loss, 150, dtype=dtype, weighted=True)
         options: dict[str, Any] = {
@@ -377,10 +375,10 @@ def test_quantiles_are_learned() -> None:
     assert np.mean(y <= run.params["b1"]) == pytest.approx(0.9, abs=0.01)
 
 
-# Losses of a user's own.
+# User-defined losses.
 
 
-def test_a_loss_of_ones_own_is_told_when_it_can_not_be() -> None:
+def test_bad_user_losses_are_refused() -> None:
     for arguments, error, message in [
         (("f", abs, scalars.cauchy_prime), TypeError, "error: needs a function under @numba.njit, got <built-in"),
         (("f", scalars.cauchy, lambda a, y: a), TypeError, "prime: needs a function under @numba.njit, got <func"),
@@ -397,7 +395,7 @@ def test_a_loss_of_ones_own_is_told_when_it_can_not_be() -> None:
         fnn.error(of_logits(fnn.identity), Z, REALS, loss=loss)
 
 
-def test_a_loss_of_ones_own_may_give_whole_numbers() -> None:
+def test_user_loss_may_return_integers() -> None:
     loss = fnn.Loss("constant", scalars.constant, scalars.constant)
     t = fnn.backprop(of_logits(fnn.identity), Z, REALS, loss=loss)
 
@@ -405,7 +403,7 @@ def test_a_loss_of_ones_own_may_give_whole_numbers() -> None:
     assert t.delta[1].tolist() == [[1, 1, 1]] * 2
 
 
-def test_two_of_the_same_functions_are_equal_and_two_of_one_name_are_not() -> None:
+def test_user_losses_compare_by_functions() -> None:
     assert fnn.Loss("cauchy", scalars.cauchy, scalars.cauchy_prime) == CAUCHY
     other = fnn.Loss("cauchy", scalars.constant, scalars.constant)
     assert other != CAUCHY
@@ -415,13 +413,13 @@ def test_two_of_the_same_functions_are_equal_and_two_of_one_name_are_not() -> No
     )
 
 
-def test_a_case_that_does_not_count_may_overflow() -> None:
+def test_case_of_weight_0_may_overflow() -> None:
     params = fnn.Params({"W1": [[1.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
 
     assert fnn.error(params, fnn.Cases([[1e200], [1.0]], [[0.0], [0.0]], weights=[0.0, 1.0])) == 0.5  # ½ (1 − 0)²
 
 
-def test_errors_are_float64_whatever_the_network_is() -> None:
+def test_squared_error_is_float64() -> None:
     leaves = {"W1": np.ones((1, 1), np.float32), "b1": np.zeros(1, np.float32)}
     params = fnn.Params(leaves, hidden=(), output=fnn.identity)
 
@@ -429,7 +427,7 @@ def test_errors_are_float64_whatever_the_network_is() -> None:
 
 
 @pytest.mark.parametrize("weights", [[1e300, 1.0], [1e-320, 0.0]])
-def test_weights_that_can_not_be_computed_with_are_refused(weights: list[float]) -> None:
+def test_extreme_weights_are_refused(weights: list[float]) -> None:
     params = fnn.init((1, 1), seed=0, dtype=np.float32)
 
     with pytest.raises(ValueError, match="weights: "):

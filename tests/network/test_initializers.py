@@ -59,13 +59,13 @@ def test_normal_schemes(scheme: fnn.Initializer) -> None:
         assert_drawn(W, NormalDist(0, deviation).cdf)
 
 
-def test_biases_of_standard_normal_are_drawn_too() -> None:
+def test_standard_normal_draws_biases() -> None:
     params = fnn.init((2, 5000), seed=7, initializer=fnn.standard_normal)
 
     assert_drawn(params["b1"], NormalDist().cdf)
 
 
-def test_uniform_between_any_two_numbers() -> None:
+def test_uniform_limits() -> None:
     params = fnn.init((50, 400), seed=8, initializer=fnn.uniform(-0.3, 0.5))
     for leaf in params.values():
         assert leaf.min() > -0.3
@@ -73,7 +73,7 @@ def test_uniform_between_any_two_numbers() -> None:
         assert_drawn(leaf, lambda w: (w + 0.3) / 0.8)
 
 
-def test_numbers_are_those_of_pcg64() -> None:
+def test_uniform_numbers_of_pcg64() -> None:
     # The uniform numbers themselves, from NumPy's raw output by Python's integers.
     raw = np.random.PCG64(3).random_raw(9).tolist()
     u = [((r >> 11) + 0.5) / 2**53 for r in raw]
@@ -82,7 +82,7 @@ def test_numbers_are_those_of_pcg64() -> None:
     assert params.flat.tolist() == u
 
 
-def test_leaves_are_drawn_one_after_the_other() -> None:
+def test_leaves_are_drawn_in_order() -> None:
     flat = fnn.init((3, 4, 5), seed=1, initializer=fnn.standard_normal).flat
 
     assert len(set(flat.tolist())) == flat.size
@@ -104,14 +104,14 @@ PINNED = {
 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=repr)
-def test_the_same_seed_gives_the_same_bits_everywhere(scheme: fnn.Initializer) -> None:
-    found = []
+def test_bits_of_a_seed(scheme: fnn.Initializer) -> None:
+    digests = []
     for dtype in (np.float64, np.float32):
         flat: np.ndarray[Any, Any] = fnn.init((7, 33, 5), seed=2024, initializer=scheme, dtype=dtype).flat
         little_endian = flat.astype(flat.dtype.newbyteorder("<"))
-        found.append(hashlib.sha256(little_endian.tobytes()).hexdigest()[:16])
+        digests.append(hashlib.sha256(little_endian.tobytes()).hexdigest()[:16])
 
-    assert " ".join(found) == PINNED[repr(scheme)]
+    assert " ".join(digests) == PINNED[repr(scheme)]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=repr)
@@ -123,7 +123,7 @@ def test_float32_is_float64_rounded(scheme: fnn.Initializer) -> None:
     assert_array_equal(single.flat, double.flat.astype(np.float32))
 
 
-def test_every_seed_is_another_network() -> None:
+def test_seeds_differ() -> None:
     seeds = (0, 1, 2, 2**31, 2**64, 2**200)
 
     assert len({fnn.init((2, 3, 1), seed=seed).flat.tobytes() for seed in seeds}) == len(seeds)
@@ -138,8 +138,8 @@ def test_defaults() -> None:
     assert params == fnn.init((2, 3, 1), seed=0, initializer=fnn.glorot_uniform)
 
 
-def test_no_global_state_is_touched() -> None:
-    before = np.random.get_state(legacy=False)  # noqa: NPY002  # that nobody touches it is the point
+def test_global_random_state_is_unchanged() -> None:
+    before = np.random.get_state(legacy=False)  # noqa: NPY002  # the state under test
     first = fnn.init((2, 3, 1), seed=0)
     np.random.seed(1)  # noqa: NPY002
     second = fnn.init((2, 3, 1), seed=0)

@@ -23,7 +23,7 @@ def params() -> fnn.Params[np.float64]:
     return fnn.Params(LEAVES, hidden=fnn.tanh, output=fnn.identity)
 
 
-def test_it_is_a_mapping_in_the_order_of_layers(params: fnn.Params[np.float64]) -> None:
+def test_mapping_in_the_order_of_layers(params: fnn.Params[np.float64]) -> None:
     assert isinstance(params, Mapping)
     assert len(params) == 4
     assert list(params) == list(params.keys()) == ["W1", "b1", "W2", "b2"]
@@ -35,7 +35,7 @@ def test_it_is_a_mapping_in_the_order_of_layers(params: fnn.Params[np.float64]) 
         assert params.get(key) is None  # type: ignore[arg-type]  # any object may be asked for
 
 
-def test_layers_beyond_nine_are_in_order() -> None:
+def test_order_of_more_than_nine_layers() -> None:
     params = fnn.init((2,) * 13, seed=0)
 
     assert list(params) == [f"{kind}{layer}" for layer in range(1, 13) for kind in "Wb"]
@@ -51,7 +51,7 @@ def test_leaves_are_views_of_one_flat_buffer(params: fnn.Params[np.float64]) -> 
         assert leaf.flags.c_contiguous
 
 
-def test_what_is_static(params: fnn.Params[np.float64]) -> None:
+def test_static_attributes(params: fnn.Params[np.float64]) -> None:
     assert params.sizes == (2, 3, 1)
     assert params.activations == (fnn.tanh, fnn.identity)
     assert params.dtype == np.float64
@@ -89,7 +89,7 @@ def test_leaves_cannot_be_written(params: fnn.Params[np.float64]) -> None:
 
 def test_items_cannot_be_assigned(params: fnn.Params[np.float64]) -> None:
     with pytest.raises(TypeError, match="item assignment"):
-        params["W1"] = np.zeros((2, 3))  # type: ignore[index]  # what a careless caller gets
+        params["W1"] = np.zeros((2, 3))  # type: ignore[index]  # bad input
     with pytest.raises(TypeError, match="item deletion"):
         del params["W1"]  # type: ignore[attr-defined]
     for method in ("update", "pop", "clear", "setdefault", "popitem"):
@@ -105,7 +105,7 @@ def test_attributes_cannot_be_changed(params: fnn.Params[np.float64], name: str)
     assert not hasattr(params, "__dict__")
 
 
-def test_it_does_not_share_memory_with_what_it_was_made_of() -> None:
+def test_leaves_are_copied() -> None:
     W, b = np.array([[1.0], [2.0]]), np.array([3.0])
     params = fnn.Params({"W1": W, "b1": b}, hidden=(), output=fnn.identity)
     other = params.replace({"b1": b})
@@ -131,13 +131,13 @@ def test_it_does_not_share_memory_with_what_it_was_made_of() -> None:
     ],
 )
 def test_all_params_are_immutable(params: fnn.Params[np.float64], make: Callable[[Any], fnn.Params[Any]]) -> None:
-    made = make(params)
+    result = make(params)
 
-    assert not made.flat.flags.writeable
-    assert not any(leaf.flags.writeable for leaf in made.values())
+    assert not result.flat.flags.writeable
+    assert not any(leaf.flags.writeable for leaf in result.values())
 
 
-def test_mutable_results_are_not_its_memory() -> None:
+def test_mutable_results_share_no_memory_with_params() -> None:
     params = fnn.Params({"W1": [[1.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
     x = np.array([[2.0]])
     t = fnn.backprop(params, x, x)
@@ -200,17 +200,17 @@ def test_savez(params: fnn.Params[np.float64], tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "dtypes, wanted",
+    "dtypes, expected",
     [
         ("ff", np.float32), ("dd", np.float64), ("fd", np.float64), ("df", np.float64), ("ii", np.float64),
         ("fi", np.float64), ("ee", np.float64), ("gg", np.float64), ("??", np.float64), ("BB", np.float64),
     ],
 )  # fmt: skip
-def test_the_dtype_of_the_leaves(dtypes: str, wanted: type[Any]) -> None:
+def test_dtype_of_leaves(dtypes: str, expected: type[Any]) -> None:
     leaves = {"W1": np.ones((2, 1), dtypes[0]), "b1": np.ones(1, dtypes[1])}
     params: fnn.Params[Any] = fnn.Params(leaves, hidden=(), output=fnn.identity)
 
-    assert params.dtype == params.flat.dtype == params["W1"].dtype == wanted
+    assert params.dtype == params.flat.dtype == params["W1"].dtype == expected
     assert_array_equal(params.flat, [1, 1, 1])
 
 
@@ -254,7 +254,7 @@ def test_leaves_in_any_layout() -> None:
         ({1: [1.0]}, (ValueError, TypeError), "key"),
     ],
 )
-def test_leaves_that_do_not_fit(changes: dict[Any, Any], error: Any, message: str) -> None:
+def test_bad_leaves(changes: dict[Any, Any], error: Any, message: str) -> None:
     leaves = {key: value for key, value in {**LEAVES, **changes}.items() if value is not ...}
 
     with pytest.raises(error, match=message):
@@ -265,13 +265,18 @@ def test_no_layers() -> None:
     with pytest.raises(ValueError, match="'W1' is missing"):
         fnn.Params({}, hidden=(), output=fnn.identity)
     with pytest.raises(TypeError, match=r"leaves: needs a mapping from W1, b1, \.\. to arrays, got list"):
-        fnn.Params([1.0], hidden=(), output=fnn.identity)  # type: ignore[call-overload]  # what bad input gets
+        fnn.Params([1.0], hidden=(), output=fnn.identity)  # type: ignore[call-overload]  # bad input
 
 
 @pytest.mark.parametrize(
     "hidden, output, error, message",
     [
-        ([], fnn.identity, ValueError, "hidden: needs one activation, or a sequence of 1, one for each hidden layer; got 0"),
+        (
+            [],
+            fnn.identity,
+            ValueError,
+            "hidden: needs one activation, or a sequence of 1, one for each hidden layer; got 0",
+        ),
         ([fnn.tanh] * 2, fnn.identity, ValueError, "hidden: .* a sequence of 1, one for each hidden layer; got 2"),
         (fnn.softmax, fnn.identity, ValueError, "hidden: fnn.softmax can only be the output activation"),
         (["tanh"], fnn.identity, TypeError, r"hidden\[0\]: needs an activation such as fnn.sigmoid, got 'tanh'"),
@@ -283,7 +288,7 @@ def test_no_layers() -> None:
         (np.tanh, fnn.identity, TypeError, "hidden: needs"),
     ],
 )
-def test_activations_that_do_not_fit(hidden: Any, output: Any, error: type[Exception], message: str) -> None:
+def test_bad_activations(hidden: Any, output: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         fnn.Params(LEAVES, hidden=hidden, output=output)
     with pytest.raises(error, match=message):
@@ -335,8 +340,8 @@ def test_replace_refuses(params: fnn.Params[np.float64], leaves: Any, error: typ
 def test_with_flat(params: fnn.Params[np.float64], dtype: Any) -> None:
     start = fnn.init((2, 3, 1), seed=0, hidden=fnn.relu, output=fnn.tanh, dtype=dtype)
     vector = np.arange(13.0)
-    for given in (vector, vector.astype(np.int32), list(vector), np.repeat(vector, 2)[::2], vector[::-1].copy()[::-1]):
-        other = start.with_flat(given)
+    for values in (vector, vector.astype(np.int32), list(vector), np.repeat(vector, 2)[::2], vector[::-1].copy()[::-1]):
+        other = start.with_flat(values)
         assert_array_equal(other["W1"], [[0, 1, 2], [3, 4, 5]])
         assert_array_equal(other["b1"], [6, 7, 8])
         assert_array_equal(other["W2"], [[9], [10], [11]])
@@ -364,7 +369,7 @@ def test_with_flat_refuses(flat: Any, error: type[Exception], message: str) -> N
         fnn.init((2, 3, 1), seed=0, dtype=np.float32).with_flat(flat)
 
 
-def test_an_unknown_key_says_which_there_are(params: fnn.Params[np.float64]) -> None:
+def test_unknown_key_names_the_known_keys(params: fnn.Params[np.float64]) -> None:
     for key in ("W3", "b0", "x", "W-1", "W1.0"):
         with pytest.raises(KeyError, match=re.escape(f"'{key}': the keys are W1, b1, .., W2, b2")):
             params[key]
@@ -387,7 +392,7 @@ def test_tree_map(params: fnn.Params[np.float64]) -> None:
     assert seen == [((2, 3),) * 3, ((3,),) * 3, ((3, 1),) * 3, ((1,),) * 3]
 
 
-def test_tree_map_takes_the_dtype_that_comes_out(params: fnn.Params[np.float64]) -> None:
+def test_dtype_of_tree_map(params: fnn.Params[np.float64]) -> None:
     single = fnn.tree_map(lambda leaf: leaf.astype(np.float32), params)
 
     assert single.dtype == np.float32
@@ -396,7 +401,7 @@ def test_tree_map_takes_the_dtype_that_comes_out(params: fnn.Params[np.float64])
     assert_array_equal(fnn.tree_map(lambda leaf: leaf > 3, params).flat, np.arange(1, 14) > 3)
 
 
-def test_tree_map_cannot_reach_into_its_argument(params: fnn.Params[np.float64]) -> None:
+def test_tree_map_copies(params: fnn.Params[np.float64]) -> None:
     mapped = fnn.tree_map(lambda leaf: leaf, params)
 
     assert mapped == params
@@ -424,7 +429,7 @@ def test_tree_map_and_update_refuse_another_structure(
 
 def test_tree_map_refuses(params: fnn.Params[np.float64]) -> None:
     with pytest.raises(TypeError, match=r"trees\[0\]: needs fnn.Params, got dict; a plain mapping has lost its act"):
-        fnn.tree_map(np.negative, dict(params))  # type: ignore[arg-type]  # what bad input gets
+        fnn.tree_map(np.negative, dict(params))  # type: ignore[arg-type]  # bad input
     with pytest.raises(TypeError, match=r"trees\[1\]: needs fnn.Params, got ndarray$"):
         fnn.tree_map(np.add, params, params.flat)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"f at W1: must keep the shape \(2, 3\), returned \(3, 2\)"):
@@ -435,7 +440,7 @@ def test_tree_map_refuses(params: fnn.Params[np.float64]) -> None:
         fnn.tree_map(lambda leaf: leaf / (1 // 0), params)
 
 
-def test_sizes_may_be_any_sequence_and_texts_are_none() -> None:
+def test_sizes_may_be_any_sequence_but_a_string() -> None:
     assert fnn.init(np.array([2, 3]), seed=0).sizes == (2, 3)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match=r"hidden: needs an activation .* got 'tanh'"):
         fnn.init((2, 3, 1), seed=0, hidden="tanh")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The table of offsets: arrays that don't overlap, lie where vectors want them, and fit."""
+"""The table of offsets: arrays are disjoint, aligned and within their buffers."""
 
 import itertools
 from typing import Any
@@ -33,25 +33,27 @@ def rounded_up(count: int, unit: int) -> int:
 
 def blocks_of_space(table: list[int], sizes: list[int], rows: int, lanes: int) -> list[tuple[int, int, str]]:
     """(start, end, name) of everything in the workspace."""
-    found = [(0, lanes, "one")]
+    blocks = [(0, lanes, "one")]
     for layer, units in enumerate(sizes):
         row = table[layer * COLUMNS : (layer + 1) * COLUMNS]
         size = rows * row[plan.STRIDE]
         names = {"a": plan.A, "dE_da": plan.DE_DA} | ({"z": plan.Z, "delta": plan.DELTA} if layer else {})
-        found += [(row[column], row[column] + size, f"{name}{layer}") for name, column in names.items()]
+        blocks += [(row[column], row[column] + size, f"{name}{layer}") for name, column in names.items()]
         if layer:
             # Wᵀ in panels of two vectors of columns, which are the n_in rows of W.
             packed = rounded_up(sizes[layer - 1], 2 * lanes) * units
-            found.append((row[plan.TRANSPOSED], row[plan.TRANSPOSED] + packed, f"transposed{layer}"))
+            blocks.append((row[plan.TRANSPOSED], row[plan.TRANSPOSED] + packed, f"transposed{layer}"))
     last_stride = table[(len(sizes) - 1) * COLUMNS + plan.STRIDE]
-    found.append((table[plan.TARGETS], table[plan.TARGETS] + rows * last_stride, "targets"))
-    found += [(table[c], table[c] + rows, n) for c, n in ((plan.CASE_WEIGHTS, "shares"), (plan.ERRORS, "errors"))]
+    blocks.append((table[plan.TARGETS], table[plan.TARGETS] + rows * last_stride, "targets"))
+    blocks += [
+        (table[c], table[c] + rows, n) for c, n in ((plan.CASE_WEIGHTS, "case_weights"), (plan.ERRORS, "errors"))
+    ]
 
-    return sorted(found)
+    return sorted(blocks)
 
 
 @given(SIZES, st.integers(1, 600), LANES, st.booleans())
-def test_the_workspace(sizes: list[int], rows: int, lanes: int, packed: bool) -> None:
+def test_workspace_has_no_overlaps(sizes: list[int], rows: int, lanes: int, packed: bool) -> None:
     table, needed = table_of(sizes, rows, lanes, packed)
     blocks = blocks_of_space(table, sizes, rows, lanes)
 
@@ -64,7 +66,7 @@ def test_the_workspace(sizes: list[int], rows: int, lanes: int, packed: bool) ->
 
 
 @given(SIZES, LANES)
-def test_the_weights(sizes: list[int], lanes: int) -> None:
+def test_offsets_of_weights(sizes: list[int], lanes: int) -> None:
     panel, count = 2 * lanes, 0
     table, needed = table_of(sizes, 5, lanes, packed=False)
     for layer in range(1, len(sizes)):
@@ -104,14 +106,12 @@ def test_units_and_activations(sizes: list[int], rows: int, lanes: int) -> None:
         (112, 16, 112), (113, 16, 9 * 16), (128, 16, 9 * 16), (144, 16, 144), (145, 16, 11 * 16), (1024, 8, 129 * 8),
     ],
 )  # fmt: skip
-def test_strides_are_whole_vectors_and_an_odd_number_of_them_where_they_are_many(
-    units: int, lanes: int, stride: int
-) -> None:
+def test_strides_of_rows(units: int, lanes: int, stride: int) -> None:
     assert plan.padded(units, lanes) == stride
 
 
 @given(st.integers(1, 5000), LANES)
-def test_long_rows_are_never_a_multiple_of_4_kb_apart(units: int, lanes: int) -> None:
+def test_strides_are_no_multiple_of_4_kb(units: int, lanes: int) -> None:
     stride = plan.padded(units, lanes)
 
     assert units <= stride < units + 2 * lanes
@@ -120,7 +120,7 @@ def test_long_rows_are_never_a_multiple_of_4_kb_apart(units: int, lanes: int) ->
         assert (stride * 64 // lanes) % 4096 != 0  # a vector of 64 bytes
 
 
-def test_the_number_of_rows_scales_only_the_rows() -> None:
+def test_weights_do_not_depend_on_the_number_of_rows() -> None:
     few, many = (np.array(table_of([5, 7, 3], rows, 8, False)[0]).reshape(-1, COLUMNS) for rows in (1, 100))
     functions = range(plan.FUNCTION, plan.FUNCTION + DESCRIPTOR_SIZE)
     same = [plan.UNITS, plan.STRIDE, *functions, plan.W, plan.W_PANEL, plan.W_ROW, plan.B, plan.COMPACT]

@@ -1,4 +1,4 @@
-"""Every built-in activation against its row in `tests.oracles`."""
+"""Every built-in activation against its oracle in `tests.oracles`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REALS = arrays(
 )
 
 
-def test_every_activation_has_a_row() -> None:
+def test_every_activation_has_an_oracle() -> None:
     elementwise = {name for name, kernels in activation.BUILT_IN.items() if not kernels.is_rowwise}
     assert elementwise == {f.name.split("(")[0] for f in ROWS}
     public = {name for name, value in vars(fnn).items() if isinstance(value, fnn.Activation)}
@@ -63,7 +63,7 @@ def test_f_prime(f: fnn.Activation, z: Any) -> None:
 @rows
 @given(z=arrays(np.float64, 12, elements=st.floats(-6, 6)))
 @settings(deadline=None, max_examples=40)
-def test_the_prime_of_the_row_is_the_slope_of_its_f(f: fnn.Activation, z: Any) -> None:
+def test_oracle_prime_by_central_differences(f: fnn.Activation, z: Any) -> None:
     wide = z[[margin(f, z[i : i + 1]) > 1e-4 for i in range(len(z))]].astype(WIDE)
     h = WIDE(1e-5)
     slope = (ROWS[f].f(wide + h) - ROWS[f].f(wide - h)) / (2 * h)
@@ -96,24 +96,24 @@ def second(f: fnn.Activation, z: Any) -> Any:
 
 
 @rows
-def test_the_second_derivative(f: fnn.Activation) -> None:
+def test_second_derivative(f: fnn.Activation) -> None:
     z = np.concatenate([np.linspace(-12, 12, 400), np.linspace(-1.5, 1.5, 101)]) + 1e-3
     wide, h = z.astype(WIDE), WIDE(1e-5)
     prime = ROWS[f].prime
-    wanted = (8 * (prime(wide + h) - prime(wide - h)) - (prime(wide + 2 * h) - prime(wide - 2 * h))) / (12 * h)
+    expected = (8 * (prime(wide + h) - prime(wide - h)) - (prime(wide + 2 * h) - prime(wide - 2 * h))) / (12 * h)
 
-    scale = 1 + np.abs(wanted)
-    assert (np.abs(second(f, z) - wanted) <= 1e-11 * scale).all()
+    scale = 1 + np.abs(expected)
+    assert (np.abs(second(f, z) - expected) <= 1e-11 * scale).all()
     single = z.astype(np.float32)
     kinked = [abs(single - kink) < 1e-5 for kink in ROWS[f].kinks]
     assert not np.any(kinked)
-    assert (np.abs(second(f, single) - wanted) <= 2e-5 * scale).all()
+    assert (np.abs(second(f, single) - expected) <= 2e-5 * scale).all()
     assert np.isnan(second(f, np.array([np.nan]))).all() or (second(f, z) == 0).all()
 
 
 @rows
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_far_out(f: fnn.Activation, dtype: type[Any]) -> None:
+def test_extreme_inputs(f: fnn.Activation, dtype: type[Any]) -> None:
     most = np.finfo(dtype).max
     z = np.array([-most, -1e30, -1e4, -200, 200, 1e4, 1e30, most], dtype)
     if f is fnn.sin:
@@ -121,12 +121,12 @@ def test_far_out(f: fnn.Activation, dtype: type[Any]) -> None:
         assert (np.abs(f.prime(z)) <= 1).all()
         return
     with np.errstate(all="ignore"):
-        wanted = ROWS[f].f(z.astype(WIDE)).astype(dtype)
+        expected = ROWS[f].f(z.astype(WIDE)).astype(dtype)
         slopes = ROWS[f].prime(z.astype(WIDE)).astype(dtype)
     if f in (fnn.gelu, fnn.gelu_tanh, fnn.mish, fnn.silu):  # ∞ · 0 in the oracle
-        wanted, slopes = np.where(z < -1000, 0, wanted), np.where(abs(z) > 1000, z > 0, slopes)
-        wanted[-2:], slopes[4:] = z[-2:], 1
-    assert_allclose(f(z), wanted, rtol=1e-6 if dtype == np.float32 else 1e-14, atol=1e-38)
+        expected, slopes = np.where(z < -1000, 0, expected), np.where(abs(z) > 1000, z > 0, slopes)
+        expected[-2:], slopes[4:] = z[-2:], 1
+    assert_allclose(f(z), expected, rtol=1e-6 if dtype == np.float32 else 1e-14, atol=1e-38)
     assert_allclose(f.prime(z), slopes, rtol=1e-6 if dtype == np.float32 else 1e-14, atol=1e-38)
 
 
@@ -145,8 +145,8 @@ LIMITS = {  # f and f′ at −∞ and ∞
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_infinity_and_nan(f: fnn.Activation, dtype: type[Any]) -> None:
     z = np.array([-np.inf, np.inf], dtype)
-    found = [*f(z), *f.prime(z)]
-    assert_allclose(found, LIMITS[f.name], rtol=2 * float(np.finfo(dtype).eps))
+    values = [*f(z), *f.prime(z)]
+    assert_allclose(values, LIMITS[f.name], rtol=2 * float(np.finfo(dtype).eps))
     assert np.isnan(f(np.array([np.nan, 1], dtype))).tolist() == [True, False]
 
 
@@ -164,13 +164,13 @@ def test_gradients(f: fnn.Activation, depth: int) -> None:
             if all(margin(g, z[layer]) > 0.02 for layer, g in enumerate(params.activations, start=1)):
                 break
         else:
-            raise AssertionError("no network found that is away from the kinks")
+            raise AssertionError("no network away from the kinks")
         assert fnn.check_grad(params, x, y, h=3e-4) <= 1e-7
 
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("output", [fnn.log_softmax, fnn.softmax])
-def test_gradients_of_rows(output: fnn.Activation, count: int) -> None:
+def test_gradients_of_rowwise_outputs(output: fnn.Activation, count: int) -> None:
     params = fnn.init((3, 4, 5), seed=0, hidden=fnn.silu, output=output)
     random = np.random.default_rng(0)
     x, y = random.normal(size=(count, 3)), random.normal(size=(count, 5))
@@ -180,7 +180,7 @@ def test_gradients_of_rows(output: fnn.Activation, count: int) -> None:
 
 @pytest.mark.usefixtures("exact_threads")
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_any_mix_has_the_same_bits_from_everywhere(dtype: type[Any]) -> None:
+def test_mixed_activations_have_the_same_bits_in_jitted_code(dtype: type[Any]) -> None:
     order = list(ROWS)
     for pair in itertools.batched(order, 3) if hasattr(itertools, "batched") else zip(*[iter(order)] * 3, strict=False):
         params: fnn.Params[Any] = fnn.init(
@@ -198,7 +198,7 @@ def test_any_mix_has_the_same_bits_from_everywhere(dtype: type[Any]) -> None:
 
 @given(z=arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 6)), elements=st.floats(-5, 5)))
 @settings(deadline=None, max_examples=60)
-def test_log_softmax_and_its_jacobian_by_a_complex_step(z: Any) -> None:
+def test_log_softmax_by_complex_step(z: Any) -> None:
     assert_allclose(fnn.log_softmax(z), z - np.log(np.exp(z).sum(axis=1, keepdims=True)), rtol=1e-13, atol=1e-14)
     jacobian = fnn.log_softmax.prime(z)
     for i in range(z.shape[1]):
@@ -207,13 +207,13 @@ def test_log_softmax_and_its_jacobian_by_a_complex_step(z: Any) -> None:
         assert_allclose(jacobian[:, :, i], column, rtol=1e-12, atol=1e-14)
 
 
-def test_log_softmax_far_out() -> None:
+def test_log_softmax_of_extreme_inputs() -> None:
     assert_array_equal(fnn.log_softmax([-1e300, 0.0, 1e4]), [-1e300, -1e4, 0])
     with pytest.raises(ValueError, match=r"hidden: fnn\.log_softmax can only be the output activation"):
         fnn.init((2, 2, 1), seed=0, hidden=fnn.log_softmax)
 
 
-def test_parameters_are_part_of_what_it_is() -> None:
+def test_activations_with_parameters_are_values() -> None:
     one = fnn.leaky_relu(0.25)
     assert one is fnn.leaky_relu(0.25)
     assert len({one, fnn.leaky_relu(), fnn.leaky_relu(0.5), fnn.elu(0.25), fnn.elu(1)}) == 5
@@ -235,13 +235,13 @@ def test_bad_parameters(make: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["leaky_relu", "elu", "mish"])
-def test_names_that_are_taken(name: str) -> None:
+def test_names_of_built_ins_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"name: fnn.{name} is a built-in activation"):
         fnn.Activation(name, njit(lambda z: z), njit(lambda z, a: a))
 
 
 @pytest.mark.parametrize(("dtype", "least"), [(np.float32, -9.7), (np.float64, -20.9)])
-def test_the_far_tail_of_gelu_tanh_has_its_digits(dtype: type[Any], least: float) -> None:
+def test_gelu_tanh_is_accurate_in_the_tail(dtype: type[Any], least: float) -> None:
     # The rounding of u, which is −720 there, would be magnified 720-fold.
     for z in np.linspace(least, -1, 200).astype(dtype):
         with localcontext(prec=50):
