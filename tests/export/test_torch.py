@@ -38,6 +38,18 @@ def test_names_and_layout(dtype: type[Any]) -> None:
     assert fnn.from_torch(renamed, **OPTIONS) == params
 
 
+def test_against_numbers_of_pytorch() -> None:
+    # The outputs of a Sequential of PyTorch 2.13.0 with this state_dict, in float64.
+    x = [[0.1, -0.2, 0.3], [1.0, 2.0, -3.0]]
+    expected = [
+        [0.43616074384851916, 0.5879378592247252, 0.408897018515076, 0.09413644306982903],
+        [0.17071755697135715, 0.8154303040652588, 0.17239006168404533, 0.5889295007072797],
+    ]
+    params = fnn.from_torch(fnn.to_torch(network(np.float64)), **OPTIONS)
+
+    np.testing.assert_allclose(fnn.forward(params, x), expected, rtol=1e-14)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_against_pytorch(dtype: type[Any]) -> None:
     torch = pytest.importorskip("torch")
