@@ -202,7 +202,7 @@ def r2_score(params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = Non
     arrays = arrays_of(params, cases, None, squared_error)
     if len(arrays.x) < 2:
         raise ValueError("x: needs at least two cases, got one")
-    a, wanted = forward(params, cases.x, scale=cases.scale).astype(np.float64), arrays.y.astype(np.float64)
+    a, targets = forward(params, cases.x, scale=cases.scale).astype(np.float64), arrays.y.astype(np.float64)
     residual = ((a - targets) ** 2).sum(axis=0)
     total = ((targets - targets.mean(axis=0)) ** 2).sum(axis=0)
     unexplained = np.divide(residual, total, out=(residual > 0).astype(np.float64), where=total > 0)

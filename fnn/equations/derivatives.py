@@ -116,7 +116,7 @@ def hvp(
     batch = arrays_of(params, x, y, loss).plain
     flat = direction_of(params, v)
     dtype, architecture, capacity = params._flat.dtype, params._architecture, min(len(batch.x), PIECE)
-    layout, r = architecture.layout(dtype, capacity), architecture.directional_layout(dtype, capacity, with_second=True)
+    layout, r = architecture.layout(dtype, capacity), architecture.r_layout(dtype, capacity, with_second=True)
     (space, r_space), into = workspaces(dtype, layout.whole, r.whole), np.empty_like(params._flat)
     fault, row = hvp_kernel[dtype](
         layout.table, params._flat, space, r.table, flat, r_space, capacity, *batch[:4], loss.descriptor_address(dtype),

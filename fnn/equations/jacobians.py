@@ -60,7 +60,7 @@ def jacobian(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
     inputs, outputs = architecture.sizes[0], architecture.sizes[-1]
     into = np.empty((len(rows), outputs, inputs), dtype)
     capacity = min(len(rows) * min(inputs, outputs), BLOCK)
-    layout, r = architecture.layout(dtype, capacity), architecture.directional_layout(dtype, capacity, with_second=False)
+    layout, r = architecture.layout(dtype, capacity), architecture.r_layout(dtype, capacity, with_second=False)
     space, wide_space, r_space = workspaces(dtype, layout.forward, layout.whole, r.forward)
     bad = jacobian_kernel[dtype](layout.table, params._flat, space, wide_space, r.table, r_space, rows, into)
     _require_finite_inputs(params, rows, single, bad)
@@ -160,7 +160,7 @@ def jvp(params: Params[DT], x: ArrayLike, *, v: Params[DT] | None = None, dx: Ar
     ways = rows if dx is None else _directions(params, "dx", dx, len(rows), architecture.sizes[0], single)
     moving = (0 if v is None else PARAMETERS) | (0 if dx is None else INPUTS)
     capacity = min(len(rows), BLOCK)
-    layout, r = architecture.layout(dtype, capacity), architecture.directional_layout(dtype, capacity, with_second=False)
+    layout, r = architecture.layout(dtype, capacity), architecture.r_layout(dtype, capacity, with_second=False)
     space, r_space = workspaces(dtype, layout.forward, r.forward)
     into = np.empty((len(rows), architecture.sizes[-1]), dtype)
     bad = jvp_kernel[dtype](layout.table, params._flat, space, r.table, flat, r_space, moving, rows, ways, into)

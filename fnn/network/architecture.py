@@ -54,9 +54,9 @@ class Architecture:
             key, narrow_layout_of(self.sizes, self._descriptors(dtype), outputs_code, batch, dtype)
         )
 
-    def directional_layout(self, dtype: np.dtype[Any], rows: int, *, with_second: bool) -> Layout:
+    def r_layout(self, dtype: np.dtype[Any], rows: int, *, with_second: bool) -> Layout:
         """The layout for derivatives along a direction (see `fnn.equations.kernels.directional`); cached."""
-        key = "directional", dtype.type, rows, with_second
+        key = "r", dtype.type, rows, with_second
         layout = self._layouts.get(key)
         if layout is None:
             each = [f.directional_descriptor(dtype, with_second=with_second) for f in self.activations]

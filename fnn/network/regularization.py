@@ -1,4 +1,4 @@
-"""`Regularization`: what is added to the error, and what of the network takes part while it is trained."""
+"""`Regularization`: penalties on the weights, dropout, and masks of connections."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ OF_ALL: Final = 2**53  # the values that a unit's random number may have
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Regularization:
-    """Penalties on the weights, dropout, and connections that are removed, for `train`, `error`, `grad` and others.
+    """Penalties on the weights, dropout and removed connections, for `train`, `error`, `grad` and others.
 
         E = Σ_c E_c + ½ λ₂ Σ W² + λ₁ Σ |W|
 
     Parameters
     ----------
     l2, l1
-        λ₂ and λ₁, finite and at least 0, of the `penalty` that is added to the error of every batch; biases are free.
-        The history tells the error without it. Nielsen's λ (chapter 3) is λ₂ N with ``reduction="mean"``.
+        λ₂ and λ₁, finite and at least 0, of the `penalty` that is added to the error of every batch, except for biases.
+        The history has the error without it. Nielsen's λ (chapter 3) is λ₂ N with ``reduction="mean"``.
     dropout
-        The probability in [0, 1) with which a unit takes no part in a step (Srivastava et al. 2014): one for all hidden
-        layers, or one for the inputs and one for each hidden layer. What the others pass on is divided by the part
-        that is kept, so that the trained network is used as it is. For training alone.
+        The probability p in [0, 1) with which a unit is dropped from a step (Srivastava et al. 2014): one for all
+        hidden layers, or one for the inputs and one for each hidden layer. The outputs of the others are divided by
+        1 − p, so that the trained network needs no scaling. For training only.
     mask
         0 for connections that are removed (F4; S1), else 1: a mapping from all or some of W1, b1, .. to arrays of their
-        shapes, such as `connections` makes. A removed weight counts as 0, and stays 0 in training.
+        shapes, such as those of `connections`. A removed weight counts as 0, and stays 0 in training.
 
     Raises
     ------
     ValueError, TypeError
-        A number out of range or of another type. What depends on the network is checked by the call that has it: the
-        number of layers, the keys and shapes of the mask.
+        A number out of range or of another type. The number of layers and the keys and shapes of the mask are checked
+        when it is used with a network.
 
     Examples
     --------
@@ -62,7 +62,7 @@ class Regularization:
             real(name, rate, at_least=0, below=1)
 
     def of(self, params: Params[Any]) -> NetworkRegularization:
-        """What it comes to for a network, checked.
+        """The regularization of a network, checked.
 
         Raises
         ------
@@ -78,24 +78,24 @@ class Regularization:
 
 
 class NetworkRegularization(NamedTuple):
-    """The regularization of one network, as kernels take it."""
+    """The regularization of one network, in the form that kernels take."""
 
     l2: float = 0.0
     l1: float = 0.0
     dropped: tuple[int, ...] = ()  # for each layer but the last, how many of OF_ALL random numbers drop a unit
-    mask: NDArray[np.bool_] | None = None  # of the parameters that are there, as one vector
+    mask: NDArray[np.bool_] | None = None  # of all parameters as one vector, True where a parameter is kept
 
     @property
     def modifies_weights(self) -> bool:
-        """Whether there is more than dropout."""
+        """Whether it has a penalty or a mask."""
         return self.mask is not None or (self.l2, self.l1) != (0, 0)
 
     def masked(self, flat: NDArray[DT]) -> NDArray[DT]:
-        """The vector with 0 in the place of what is removed."""
+        """The vector with 0 for removed parameters."""
         return flat if self.mask is None else np.where(self.mask, flat, flat.dtype.type(0))
 
     def add_penalty(self, params: Params[DT], value: float, slope: NDArray[DT]) -> float:
-        """The value with the penalty of masked params, whose gradient is added to the slope if that has elements."""
+        """The value plus the penalty of masked params; adds its gradient to a slope that isn't empty."""
         for key, place, _ in params._architecture.slices():
             if key.startswith("W") and (self.l2 or self.l1):
                 W = params._flat[place]
@@ -110,7 +110,7 @@ NOT_REGULARIZED: Final = NetworkRegularization()
 
 
 def regularization_of(params: Params[Any], regularization: Regularization | None) -> NetworkRegularization:
-    """What the argument of a call comes to for a network; TypeError if it is no `Regularization`."""
+    """The regularization of a network; TypeError unless the argument is a `Regularization` or None."""
     if regularization is None:
         return NOT_REGULARIZED
     if not isinstance(regularization, Regularization):
@@ -120,7 +120,7 @@ def regularization_of(params: Params[Any], regularization: Regularization | None
 
 
 def penalty(params: Params[DT], *, l2: SupportsFloat = 0.0, l1: SupportsFloat = 0.0) -> tuple[float, Params[DT]]:
-    """What weights cost: the value, to add to `error`, and the gradient, to add to `grad`.
+    """The penalty on the weights: its value, to add to `error`, and its gradient, to add to `grad`.
 
         E = ½ λ₂ Σ W² + λ₁ Σ |W|,   ∂E/∂W = λ₂ W + λ₁ sign W,   ∂E/∂b = 0
 
@@ -129,7 +129,7 @@ def penalty(params: Params[DT], *, l2: SupportsFloat = 0.0, l1: SupportsFloat = 
     Parameters
     ----------
     params
-        The network; its biases cost nothing.
+        The network; biases have no penalty.
     l2, l1
         λ₂ and λ₁, finite and at least 0.
 
@@ -160,7 +160,7 @@ def penalty(params: Params[DT], *, l2: SupportsFloat = 0.0, l1: SupportsFloat = 
 
 
 def _rates(dropout: SupportsFloat | Sequence[SupportsFloat]) -> dict[str, SupportsFloat]:
-    """Each rate under its name: one, or one for each layer."""
+    """The rates by name: one, or one for each layer."""
     if not isinstance(dropout, Sequence):
         return {"dropout": dropout}
 
