@@ -1,5 +1,6 @@
 """What the public functions require of their numbers: clear errors at the boundary."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, SupportsFloat, SupportsIndex
@@ -55,6 +56,15 @@ def number(name: str, value: SupportsFloat) -> float:
         raise ValueError(f"{name}: is beyond float64") from None
     except ValueError:  # of an array that holds a text
         raise TypeError(f"{name}: needs a number, got {value!r}") from None
+
+
+def finite(name: str, value: SupportsFloat) -> float:
+    """The value as a float; TypeError if it is no number, ValueError unless it is finite."""
+    found = number(name, value)
+    if not math.isfinite(found):
+        raise ValueError(f"{name}: must be finite, got {found}")
+
+    return found
 
 
 def positive(name: str, value: SupportsFloat, dtype: np.dtype[Any] | None = None) -> float:
