@@ -1,7 +1,7 @@
-"""What the public functions require of their numbers: clear errors at the boundary."""
+"""Checks of the arguments of public functions. Every error names the argument, what it must be and what it was."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, SupportsFloat, SupportsIndex
 
@@ -21,12 +21,12 @@ def prefixed(prefix: str) -> Iterator[None]:
 
 def whole(name: str, value: SupportsIndex, *, at_least: int, at_most: int | None = None) -> int:
     """The value as an int; TypeError if it isn't a whole number, ValueError if it is out of range."""
-    # Python takes 4 µs to find out whether something supports a protocol.
+    # isinstance with a protocol takes 4 µs.
     if type(value) is not int and (isinstance(value, (bool, np.bool_)) or not isinstance(value, SupportsIndex)):
         raise TypeError(f"{name}: needs a whole number, got {value!r}")
     try:
         number = value.__index__()
-    except TypeError:  # an array of floats, for which Python's isinstance is too kind
+    except TypeError:  # an array of floats has the method, too
         raise TypeError(f"{name}: needs a whole number, got {value!r}") from None
     if number < at_least:
         raise ValueError(f"{name}: must be at least {at_least}, got {number}")
@@ -52,52 +52,52 @@ def number(name: str, value: SupportsFloat) -> float:
             raise TypeError(f"{name}: needs a number, got {value!r}")
     try:
         return float(value)
-    except OverflowError:  # of a whole number
+    except OverflowError:  # of an int
         raise ValueError(f"{name}: is beyond float64") from None
-    except ValueError:  # of an array that holds a text
+    except ValueError:  # of an array of strings
         raise TypeError(f"{name}: needs a number, got {value!r}") from None
 
 
 def finite(name: str, value: SupportsFloat) -> float:
     """The value as a float; TypeError if it is no number, ValueError unless it is finite."""
-    found = number(name, value)
-    if not math.isfinite(found):
-        raise ValueError(f"{name}: must be finite, got {found}")
+    x = number(name, value)
+    if not math.isfinite(x):
+        raise ValueError(f"{name}: must be finite, got {x}")
 
-    return found
+    return x
 
 
 def positive(name: str, value: SupportsFloat, dtype: np.dtype[Any] | None = None) -> float:
     """The value as a float; TypeError if it is no number, ValueError unless it is finite and above 0, in dtype too."""
-    rate = number(name, value)
-    if not 0 < rate < np.inf:
-        raise ValueError(f"{name}: must be finite and above 0, got {rate}")
-    if dtype is not None and not 1e-37 < rate < 1e38:  # where float32 may not have it
+    x = number(name, value)
+    if not 0 < x < np.inf:
+        raise ValueError(f"{name}: must be finite and above 0, got {x}")
+    if dtype is not None and not 1e-37 < x < 1e38:  # near the limits of float32
         with np.errstate(over="ignore", under="ignore"):
-            if not 0 < dtype.type(rate) < np.inf:
-                raise ValueError(f"{name}: {rate} is beyond {dtype}")
+            if not 0 < dtype.type(x) < np.inf:
+                raise ValueError(f"{name}: {x} is beyond {dtype}")
 
-    return rate
+    return x
 
 
 def real(
     name: str, value: SupportsFloat, *, at_least: float, below: float = np.inf, dtype: np.dtype[Any] | None = None
 ) -> float:
     """The value as a float; TypeError if it is no number, ValueError unless it is in range and finite, in dtype too."""
-    found = number(name, value)
-    if not at_least <= found < below:
+    x = number(name, value)
+    if not at_least <= x < below:
         limits = f"at least {at_least:g} and below {below:g}" if below < np.inf else f"finite and at least {at_least:g}"
-        raise ValueError(f"{name}: must be {limits}, got {found}")
-    if dtype is not None and found > float(np.finfo(dtype).max):
-        raise ValueError(f"{name}: {found} is beyond {dtype}")
+        raise ValueError(f"{name}: must be {limits}, got {x}")
+    if dtype is not None and x > float(np.finfo(dtype).max):
+        raise ValueError(f"{name}: {x} is beyond {dtype}")
 
-    return found
+    return x
 
 
 def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
-    """The value as an array of real numbers; TypeError if it isn't one, or if some of it is masked."""
+    """The value as an array of real numbers; TypeError if it isn't one, or has masked elements."""
     if np.ma.is_masked(value):
-        raise TypeError(f"{name}: some of it is masked, which fnn doesn't know; leave it out, or fill it by filled()")
+        raise TypeError(f"{name}: has masked elements, which fnn doesn't support; leave them out, or fill them by filled()")
     try:
         array = np.asarray(value)
     except ValueError as error:  # rows of different lengths
@@ -108,25 +108,8 @@ def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def require_arrays(
-    arrays: Mapping[str, NDArray[Any]],
-    specs: Mapping[str, tuple[type[Any], tuple[int, ...]]],
-    finite: Iterable[str] = (),
-) -> None:
-    """Raise ValueError unless there are just these arrays, of these dtypes and shapes, with finite numbers in some."""
-    if set(arrays) != set(specs):
-        raise ValueError(f"it needs the arrays {', '.join(specs)}, it has {', '.join(arrays) or 'none'}")
-    for name, (dtype, shape) in specs.items():
-        array = arrays[name]
-        if array.dtype != dtype or array.shape != shape:
-            raise ValueError(f"{name}: needs {np.dtype(dtype)} {shape}, got {array.dtype} {array.shape}")
-    for name in finite:
-        if not np.isfinite(arrays[name]).all():
-            raise ValueError(f"{name}: has a number that isn't finite")
-
-
 def require_output(name: str, array: NDArray[Any], dtype: np.dtype[Any], shape: tuple[int, ...] | None = None) -> None:
-    """Raise TypeError or ValueError unless kernels can write there: of this dtype, of the shape if one is given."""
+    """Raise TypeError or ValueError unless kernels can write to an array: contiguous, of this dtype and shape."""
     if not isinstance(array, np.ndarray) or array.dtype != dtype:
         got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
         raise TypeError(f"{name}: needs an array of {dtype}, got {got}")
@@ -139,7 +122,7 @@ def require_output(name: str, array: NDArray[Any], dtype: np.dtype[Any], shape: 
 def require_apart(
     name: str, array: NDArray[Any], other_name: str, other: NDArray[Any], *, or_equal: bool = False
 ) -> None:
-    """Raise ValueError if two contiguous arrays overlap, unless they are allowed to be the very same numbers."""
+    """Raise ValueError if two contiguous arrays overlap; with `or_equal` they may be the same memory."""
     if not np.may_share_memory(array, other):
         return
     start, other_start = (a.__array_interface__["data"] for a in (array, other))

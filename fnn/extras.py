@@ -1,17 +1,20 @@
-"""Packages that only some functions need."""
+"""Optional packages, which only some functions need."""
 
 from importlib import import_module
 from typing import Any
 
 
 def extra(module: str, what: str, name: str = "") -> Any:
-    """The module of an optional package; ModuleNotFoundError that tells the extra of fnn, its name or the package's."""
+    """Import a module of an optional package, which `what` needs.
+
+    Raises ModuleNotFoundError if the package isn't installed: `name`, or the package's own, is the extra of fnn to install.
+    """
     package = module.partition(".")[0]
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.partition(".")[0] != package:
-            raise  # the package is there, and lacks something itself
+            raise  # the package is installed, and lacks a dependency
         raise ModuleNotFoundError(
             f"{what} needs the package {package}: pip install 'fnn[{name or package}]'", name=package
         ) from None

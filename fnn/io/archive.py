@@ -16,7 +16,7 @@ import math
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BufferedReader, BufferedWriter
 from typing import Any, NamedTuple, TypeAlias
@@ -194,6 +194,23 @@ def open_archive(path: str | os.PathLike[str]) -> Iterator[Archive]:
         text = bytearray(member.size)
         _read_checked(file, f"{name}: {_DESCRIPTION}", memoryview(text), 0, member.crc)
         yield Archive(name, file, length, member, description_of(name, bytes(text)))
+
+
+def require_arrays(
+    arrays: Mapping[str, NDArray[Any]],
+    specs: Mapping[str, tuple[type[Any], tuple[int, ...]]],
+    finite: Iterable[str] = (),
+) -> None:
+    """Raise ValueError unless the arrays are those of the specs, and those named by `finite` hold finite numbers."""
+    if set(arrays) != set(specs):
+        raise ValueError(f"it needs the arrays {', '.join(specs)}, it has {', '.join(arrays) or 'none'}")
+    for name, (dtype, shape) in specs.items():
+        array = arrays[name]
+        if array.dtype != dtype or array.shape != shape:
+            raise ValueError(f"{name}: needs {np.dtype(dtype)} {shape}, got {array.dtype} {array.shape}")
+    for name in finite:
+        if not np.isfinite(arrays[name]).all():
+            raise ValueError(f"{name}: has a number that isn't finite")
 
 
 def _read_local(file: BufferedReader, path: str, name: str, size: int | None = None) -> _Member:

@@ -18,8 +18,17 @@ from typing import Annotated, Any, Final, Generic, NamedTuple, SupportsFloat, Ty
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.checks import real, require_arrays
-from fnn.io.archive import Archive, Description, Spec, little_endian, open_archive, text_of, write_archive
+from fnn.checks import real
+from fnn.io.archive import (
+    Archive,
+    Description,
+    Spec,
+    little_endian,
+    open_archive,
+    require_arrays,
+    text_of,
+    write_archive,
+)
 from fnn.io.atomic import remove_leftovers, replacing
 from fnn.network.params import DT
 from fnn.training.history import Ending

@@ -10,7 +10,7 @@ from typing import Any, Generic
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.checks import require_arrays
+from fnn.io.archive import require_arrays
 from fnn.network.params import DT
 from fnn.training.evaluator import Evaluator, Measures
 from fnn.training.history import History, Record

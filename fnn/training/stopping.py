@@ -9,7 +9,8 @@ from typing import Annotated, Any, Final, Generic, Literal, NamedTuple, Supports
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.checks import number, positive, require_arrays, whole
+from fnn.checks import number, positive, whole
+from fnn.io.archive import require_arrays
 from fnn.network.architecture import Architecture
 from fnn.network.params import DT, wrap
 from fnn.optimizers.library import OptimizerState

@@ -11,11 +11,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.checks import require_arrays
 from fnn.data.batch_stream import BatchStream
 from fnn.data.fingerprint import fingerprints
 from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays, sources_of
 from fnn.equations.objective import Objective
+from fnn.io.archive import require_arrays
 from fnn.network.layout import cache_aligned_copy
 from fnn.network.params import DT, Params
 from fnn.optimizers.library import Optimizer, OptimizerState
