@@ -97,7 +97,9 @@ def real(
 def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
     """The value as an array of real numbers; TypeError if it isn't one, or has masked elements."""
     if np.ma.is_masked(value):
-        raise TypeError(f"{name}: has masked elements, which fnn doesn't support; leave them out, or fill them by filled()")
+        raise TypeError(
+            f"{name}: has masked elements, which fnn doesn't support; leave them out, or fill them by filled()"
+        )
     try:
         array = np.asarray(value)
     except ValueError as error:  # rows of different lengths

@@ -8,13 +8,13 @@ from itertools import count
 from typing import Any, Final
 
 import numpy as np
-from numba import types
-from numba.core.errors import NumbaError
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.activations.kernels.apply import activate_kernel, prime_kernel
 from fnn.activations.kernels.dispatch import FREE_CODES, ActivationKernels
 from fnn.activations.kernels.lift import from_user
+from fnn.compiler.internals import NumbaError
+from fnn.compiler.target import float_type
 from fnn.compiler.user_functions import Scalar, Stored, require_jitted, restored, stored
 
 BUILT_IN: Final[dict[str, ActivationKernels]] = {}  # by name, a family's without its parameter; see `registry`
@@ -157,7 +157,7 @@ class Activation:
         descriptor = self._descriptors.get(dtype)
         if descriptor is None:
             try:
-                addresses = self._kernels.addresses(types.float32 if dtype == np.float32 else types.float64)
+                addresses = self._kernels.addresses(float_type(dtype))
             except NumbaError as error:
                 raise TypeError(f"{self!r}: f or prime can't be compiled for {dtype}:\n{error}") from error
             descriptor = self._descriptors[dtype] = np.array([self.code, *addresses, self._parameter_bits])
@@ -179,7 +179,7 @@ class Activation:
         TypeError
             f″ can't be compiled for the dtype.
         """
-        number = types.float32 if dtype == np.float32 else types.float64
+        number = float_type(dtype)
         try:
             second = self._kernels.second_derivative_address(number) if with_second else 0
         except NumbaError as error:

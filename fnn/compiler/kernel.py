@@ -8,9 +8,11 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import numpy as np
 from numba import njit, types
 
+from fnn.compiler.addresses import NumbaSignature
 from fnn.compiler.cache import give_cache
-from fnn.compiler.linking import NumbaSignature, load_needed
+from fnn.compiler.linking import load_needed
 from fnn.compiler.options import OPTIONS
+from fnn.compiler.target import float_type
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,7 +46,7 @@ class Kernel(Generic[P, R]):
         except KeyError:
             with _compiling:
                 if dtype not in self._compiled:
-                    self._compiled[dtype] = self._compile(types.float32 if dtype == np.float32 else types.float64)
+                    self._compiled[dtype] = self._compile(float_type(dtype))
             return self._compiled[dtype]
 
     def _compile(self, dtype: types.Float) -> Callable[P, R]:

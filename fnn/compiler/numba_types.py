@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from numba import types
-from numba.core.errors import TypingError
 from numba.extending import overload
+
+from fnn.compiler.internals import TypingError
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.checks import require_output, whole
-from fnn.compiler.intrinsics import LINE
 from fnn.compiler.numba_types import jittable
+from fnn.compiler.target import LINE
 from fnn.equations.kernels.gradient import PIECE
 from fnn.network.kernels.plan import COLUMNS, rounded
 from fnn.network.params import DT, Params, require_params

@@ -7,11 +7,12 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numba import types
-from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
 from fnn.activations.activation import Activation
+from fnn.compiler.internals import NumbaError
 from fnn.compiler.numba_types import numba_type
+from fnn.compiler.target import float_type
 from fnn.compiler.user_functions import Scalar, Stored, require_jitted, restored, stored
 from fnn.losses.kernels.dispatch import ANY, LossKernel, from_user
 from fnn.losses.kernels.second_derivatives import SQUARED_ERROR, second_from_user
@@ -146,8 +147,7 @@ class Loss:
             A user's functions can't be compiled for float64.
         """
         if dtype not in self._descriptors:
-            number = types.float32 if dtype == np.float32 else types.float64
-            address = 0 if self.kernel is None else self.compiled(number)[1]
+            address = 0 if self.kernel is None else self.compiled(float_type(dtype))[1]
             descriptor = np.array(self.descriptor(address), np.int64)
             self._descriptors[dtype] = descriptor, descriptor.ctypes.data
 
@@ -184,7 +184,7 @@ class Loss:
         """
         assert self.second_derivative is not None
         try:
-            return self.second_derivative.compiled(types.float32 if dtype == np.float32 else types.float64)[1]
+            return self.second_derivative.compiled(float_type(dtype))[1]
         except NumbaError as error:
             raise TypeError(f"{self!r}: second can't be compiled for float64:\n{error}") from error
 

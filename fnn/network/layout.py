@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numba import types
-from numba.core.registry import cpu_target
 from numpy.typing import NDArray
 
-from fnn.compiler.intrinsics import LINE
+from fnn.compiler.target import LINE, lanes_of
 from fnn.network.kernels.narrow_plan import lay_out_narrow
 from fnn.network.kernels.plan import COLUMNS, lay_out, rounded
-from fnn.numerics.microkernel import machine
 
 DT = TypeVar("DT", bound=np.float32 | np.float64)
 
@@ -58,12 +54,6 @@ def _read_only(table: Sequence[int]) -> NDArray[np.int64]:
     array.flags.writeable = False
 
     return array
-
-
-@cache
-def lanes_of(dtype: np.dtype[Any]) -> int:
-    """Elements of a vector register. Cached: reading the processor's features takes 0.1 ms."""
-    return machine(cpu_target.target_context, types.float32 if dtype == np.float32 else types.float64).lanes
 
 
 def first_aligned(space: NDArray[Any]) -> int:

@@ -9,10 +9,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import float32, float64
 
 from fnn.compiler.linking import load_entries
 from fnn.compiler.numba_types import register
+from fnn.compiler.target import float_type
 from fnn.losses.loss import Loss
 from fnn.network.params import Params
 from fnn.njit import backprop as backprop
@@ -32,7 +32,7 @@ from fnn.optimizers.library import Optimizer, OptimizerState
 @cache
 def _params_type(dtype: np.dtype[Any]) -> ParamsType:
     """The type of `Params` of a dtype, all of whose kernels are loaded."""
-    number = float32 if dtype == np.float32 else float64
+    number = float_type(dtype)
     load_entries(number)
 
     return ParamsType(number)

@@ -14,7 +14,9 @@ from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
-from fnn.compiler.linking import Linked, OnDemand, embedded, with_parameters
+from fnn.compiler.addresses import embedded
+from fnn.compiler.inline import with_parameters
+from fnn.compiler.linking import Linked, OnDemand
 from fnn.losses.kernels.dispatch import KERNEL
 from fnn.losses.loss import Loss
 from fnn.njit.kernels import derivatives as derivative_kernels

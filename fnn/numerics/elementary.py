@@ -11,17 +11,15 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
 from numba import typeof, types
-from numba.core import cgutils
-from numba.core.errors import TypingError
 
+from fnn.compiler.inline import inline, intrinsic
+from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, TypingError, cgutils, ir
 from fnn.compiler.intrinsics import fma, like
-from fnn.compiler.options import inline, intrinsic
 
 
 class _Constants(NamedTuple):
-    """What the formulas need to know of a float format."""
+    """Constants of the formulas for a float format."""
 
     zero: Any
     one: Any
@@ -112,33 +110,33 @@ _TABLE = {
 }
 
 
-def require_float(x: types.Type) -> None:
+def require_float(x: NumbaType) -> None:
     """Refuse integers with a clear message."""
     if x not in _TABLE:
         raise TypingError(f"needs float32 or float64, got {x}")
 
 
 @intrinsic
-def constants(typingctx: Any, x: Any) -> Any:
+def constants(typingctx: Any, x: types.Float) -> Any:
     """The table for the type of x."""
     require_float(x)
     table = typeof(_TABLE[x])
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
         return context.get_constant_generic(builder, table, _TABLE[x])
 
     return table(x), codegen
 
 
 @intrinsic
-def polynomial(typingctx: Any, x: Any, coefficients: Any) -> Any:
+def polynomial(typingctx: Any, x: types.Float, coefficients: NumbaType) -> Any:
     """Estrin's scheme, constant term first: neighbours are joined by x, then by x², by x⁴, ..
 
     Horner's rule takes two operations less, but each waits for the one before it: 6 ns more in a layer of few units.
     """
     require_float(x)
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
         power, terms = arguments[0], cgutils.unpack_tuple(builder, arguments[1])
         while True:
             pairs = zip(terms[::2], terms[1::2], strict=False)
@@ -151,12 +149,12 @@ def polynomial(typingctx: Any, x: Any, coefficients: Any) -> Any:
 
 
 @intrinsic
-def power_of_two(typingctx: Any, shifted: Any) -> Any:
+def power_of_two(typingctx: Any, shifted: types.Float) -> Any:
     """2ⁿ from n + shift."""
     require_float(shifted)
     mantissa = np.finfo(_TABLE[shifted].one).nmant
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
         word = ir.IntType(shifted.bitwidth)
         bits = builder.bitcast(arguments[0], word)
         return builder.bitcast(builder.shl(bits, ir.Constant(word, mantissa)), arguments[0].type)
@@ -165,7 +163,7 @@ def power_of_two(typingctx: Any, shifted: Any) -> Any:
 
 
 @intrinsic
-def _split(typingctx: Any, x: Any) -> Any:
+def _split(typingctx: Any, x: types.Float) -> Any:
     """k and m with x = 2ᵏ·m and √½ ≤ m < √2, for normal x > 0."""
     require_float(x)
     one = _TABLE[x].one
@@ -175,7 +173,7 @@ def _split(typingctx: Any, x: Any) -> Any:
     # An integer put into the mantissa of 2**nmant reads as a float: AVX2 cannot convert 64-bit integers.
     offset = one.dtype.type(2.0**info.nmant)
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
         float_type, word = arguments[0].type, ir.IntType(x.bitwidth)
         moved = builder.add(builder.bitcast(arguments[0], word), ir.Constant(word, int(one.view(integer)) - lowest))
         exponent = builder.lshr(moved, ir.Constant(word, info.nmant))
@@ -254,7 +252,7 @@ def sigmoid(x: float) -> float:
     a = c.one + e
     a_rest = e - (a - c.one)
 
-    # What a and b lack is put into the quotient, whose division needn't wait for it; rough inverses will do for that.
+    # The rounding errors of a and b correct the quotient, whose division needn't wait for them: rough inverses will do.
     q = (c.one if x >= 0 else fma(whole, e, whole)) / b
     correction = (c.zero if x >= 0 else a_rest * (c.two - a)) - b_rest * fma(c.slope, b, c.start)
 

@@ -2,25 +2,25 @@
 
 A is read through strides, B and C by panels of P = `panel_width` columns, all counted in elements:
 A[i,k] = a[i a_row + k a_col], B[k,j] = b[(j // P) b_panel + k b_row + j % P]. So a row-major matrix has panel = P and
-row = its length of row; a packed one, whose panels lie one behind the other, has panel = rows · P and row = P.
+row = the length of its rows; a packed one, whose panels lie one behind the other, has panel = rows · P and row = P.
 """
 
 from typing import Any, Final, NamedTuple
 
-from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 
-from fnn.compiler.intrinsics import LINE, Floats, Integers, shift
+from fnn.compiler.inline import inline, intrinsic
+from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, cgutils, ir
+from fnn.compiler.intrinsics import Floats, Integers, shift
 from fnn.compiler.linking import linked
-from fnn.compiler.options import inline, intrinsic
-from fnn.numerics.microkernel import line_width, machine, panel_width, require_pointer, tile, tile_rows
+from fnn.compiler.target import LINE, line_width, machine, panel_width, require_pointer, tile_rows
+from fnn.numerics.tile import tile
 
-_SLOWEST: Final = 2  # how often, at most, the rate is halved at which rows are fetched
+_SLOWEST: Final = 2  # how often, at most, the rate is halved at which rows are prefetched
 
 
 class Prefetch(NamedTuple):
-    """Rows of a matrix that will be read soon: `rows` of them, of `length` elements, those that `order` says."""
+    """Rows of a matrix that will be read soon: `rows` rows of `length` elements, whose numbers are in `order`."""
 
     matrix: Floats
     order: Integers
@@ -53,7 +53,7 @@ def _tile_width(m: int, panel: int) -> int:
 
 @inline
 def _tiles_for(elements: int, of_tile: int) -> int:
-    """How many tiles must each fetch so many elements, until all are there."""
+    """How many tiles it takes to prefetch `elements`, if each prefetches `of_tile`."""
     return (elements + of_tile - 1) // of_tile
 
 
@@ -68,15 +68,15 @@ def _many_tiles(
     height = m // blocks
     taller = m - height * blocks
     width = _tile_width(m, panel)
-    # A tile fetches a line a turn: of the next panels of B, else of the rows that come soon. The first tile that uses a
-    # panel from memory, the third-level cache or another core would wait for it: 110 instead of 200 GFLOP/s for layers
-    # of 1024 units, and Aᵀ Δ took a fifth longer on cores that share no cache.
+    # A tile prefetches a line an iteration: of the next panels of B, else of the rows. The first tile that uses a panel
+    # from memory, the third-level cache or another core would wait for it: 110 instead of 200 GFLOP/s for layers of
+    # 1024 units, and Aᵀ Δ took a fifth longer on cores that share no cache.
     is_packed = b_row == panel  # so that a panel lies in one piece
     ahead = width // panel * b_panel
     length = k * line  # elements, by one tile
     of_panel = min((panel + line - 1) // line, blocks)  # tiles
-    tiles = (n + width - 1) // width * (blocks - of_panel) + of_panel  # that are left for the rows
-    slower = 0  # how often that rate is halved: coming from memory in a rush, they hold up what is needed now
+    tiles = (n + width - 1) // width * (blocks - of_panel) + of_panel  # those left for the rows
+    slower = 0  # how often the rate is halved: prefetched in a rush, rows from memory delay what is needed now
     while (
         prefetch.rows > 0
         and slower < _SLOWEST
@@ -122,74 +122,74 @@ def matmul(
     m: int, n: int, k: int, a: Floats, a_row: int, a_col: int, b: Floats, b_panel: int, b_row: int,
     c: Floats, c_panel: int, c_row: int, init: int, bias: Floats, epilogue: int, eta: float, prefetch: Prefetch,
 ) -> None:  # fmt: skip
-    """C[i,j] = finish(start + Σ_k A[i,k] B[k,j]), i < m, j < n; each element one chain of fma, k in order.
+    """C[i,j] = epilogue(init + Σ_k A[i,k] B[k,j]), i < m, j < n; each element one chain of fma, k in order.
 
-    m, n, k ≥ 1. `start` and `finish` are the codes of `fnn.numerics.microkernel`. Columns from n on are neither read nor
-    written. What comes `soon` is fetched into the cache on the way.
+    m, n, k ≥ 1. `init` and `epilogue` are codes of `fnn.numerics.microkernel`. Columns from n on are neither read nor
+    written.
     """
-    # One tile may take 5 ns: 3 more, or 25 for a row, if this were not compiled into its caller.
+    # One tile may take 5 ns: 3 more, or 25 for a row, if this weren't inlined.
     if m <= tile_rows(c) and n <= _tile_width(m, panel_width(c)):
         tile(m, 1, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, init, bias, epilogue, eta, n, b, 0)
     else:
         _many_tiles(m, n, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, init, bias, epilogue, eta, prefetch)
 
 
-def _transposing(dst: Any, is_whole: bool) -> Any:
+def _transposing(dst: types.CPointer, is_whole: bool) -> Any:
     """The code of `transpose_block` or `transpose_edge`."""
     require_pointer(dst)
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
         block, block_row, to, to_row, *extent = arguments
         shape = machine(context, dst.dtype)
         lanes, itemsize, i32 = shape.lanes, shape.itemsize, ir.IntType(32)
         vector, mask = ir.VectorType(to.type.pointee, lanes), ir.VectorType(ir.IntType(1), lanes)
 
-        def address(p: Any, stride: Any, row: int) -> Any:
-            init = cgutils.gep(builder, p, builder.mul(stride, ir.Constant(stride.type, row)))
-            return builder.bitcast(init, vector.as_pointer())
+        def address(p: IRValue, stride: IRValue, row: int) -> IRValue:
+            start = cgutils.gep(builder, p, builder.mul(stride, ir.Constant(stride.type, row)))
+            return builder.bitcast(start, vector.as_pointer())
 
-        def first(count: Any) -> Any:
-            """A mask of so many lanes."""
+        def first(count: IRValue) -> IRValue:
+            """The mask of the first lanes."""
             numbers = ir.Constant(ir.VectorType(i32, lanes), list(range(lanes)))
             limit = builder.insert_element(ir.Constant(numbers.type, ir.Undefined), builder.trunc(count, i32), i32(0))
             limits = builder.shuffle_vector(limit, limit, ir.Constant(numbers.type, [0] * lanes))
             return builder.icmp_signed("<", numbers, limits)
 
-        def there(row: int, count: Any, lanes_of_row: Any) -> Any:
-            """The mask of a row, no lane at all from the row `count` on."""
+        def mask_of(row: int, count: IRValue, lanes_of_row: IRValue) -> IRValue:
+            """The mask of a row; no lane from the row `count` on."""
             none = ir.Constant(mask, [0] * lanes)
             return builder.select(builder.icmp_signed("<", count.type(row), count), lanes_of_row, none)
 
-        def call(name: str, returned: Any, values: list[Any]) -> Any:
+        def call(name: str, returned: ir.Type, values: list[IRValue]) -> IRValue:
             """Call one of LLVM's masked intrinsics."""
             kind = ir.FunctionType(returned, [value.type for value in values])
             name = f"llvm.masked.{name}.v{lanes}f{8 * itemsize}.p0"
             return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
 
-        def load(row: int) -> Any:
+        def load(row: int) -> IRValue:
             p = address(block, block_row, row)
             if is_whole:
                 return builder.load(p, align=itemsize)
             nothing = ir.Constant(vector, None)
-            return call("load", vector, [p, i32(itemsize), there(row, extent[0], across), nothing])
+            return call("load", vector, [p, i32(itemsize), mask_of(row, extent[0], masks[1]), nothing])
 
         def store(row: int) -> None:
             p = address(to, to_row, row)
             if is_whole:
                 builder.store(rows[row], p, align=itemsize)
             else:
-                call("store", ir.VoidType(), [rows[row], p, i32(itemsize), there(row, extent[1], down)])
+                call("store", ir.VoidType(), [rows[row], p, i32(itemsize), mask_of(row, extent[1], masks[0])])
 
         def shuffle(i: int, j: int, lane_numbers: list[int]) -> Any:
             return builder.shuffle_vector(
                 rows[i], rows[j], ir.Constant(ir.VectorType(ir.IntType(32), lanes), lane_numbers)
             )
 
-        down, across = (None, None) if is_whole else map(first, extent)
+        masks = [first(count) for count in extent]
         rows = [load(row) for row in range(lanes)]
         bit = 1
         while bit < lanes:
-            # Exchange one bit of the number of the row with that of the lane; the second vector's lanes follow.
+            # Swap one bit of the row's number with that of the lane's; the second vector's lanes follow the first's.
             low = [lane + lanes - bit if lane & bit else lane for lane in range(lanes)]
             high = [lane + lanes if lane & bit else lane + bit for lane in range(lanes)]
             for row in range(lanes):
@@ -205,20 +205,23 @@ def _transposing(dst: Any, is_whole: bool) -> Any:
 
 
 @intrinsic
-def transpose_block(typingctx: Any, src: Any, src_row: Any, dst: Any, dst_row: Any) -> Any:
+def transpose_block(typingctx: Any, src: NumbaType, src_row: NumbaType, dst: types.CPointer, dst_row: NumbaType) -> Any:
     """dst[j,i] = src[i,j] for a square block as wide as a vector, half a panel."""
     return types.void(dst, types.int64, dst, types.int64), _transposing(dst, True)
 
 
 @intrinsic
-def transpose_edge(typingctx: Any, src: Any, src_row: Any, dst: Any, dst_row: Any, height: Any, width: Any) -> Any:
-    """The same for i < height, j < width, at most as many; nothing else is read or written."""
+def transpose_edge(
+    typingctx: Any, src: NumbaType, src_row: NumbaType, dst: types.CPointer, dst_row: NumbaType, height: NumbaType,
+    width: NumbaType,
+) -> Any:  # fmt: skip
+    """The same for i < height, j < width, at most a vector; nothing else is read or written."""
     return types.void(dst, types.int64, dst, types.int64, types.int64, types.int64), _transposing(dst, False)
 
 
 @linked(_transposition)
 def _transpose_by_blocks(n: int, src: Floats, src_panel: int, src_row: int, dst: Floats, k0: int, k1: int) -> None:
-    """Square blocks by shuffles, those at the edges by masks: a tenth of the time of element by element."""
+    """`transpose_pack` by square blocks, with masks at the edges: a tenth of the time of element by element."""
     panel = panel_width(dst)
     block = panel // 2
     i = k0

@@ -3,23 +3,12 @@
 Numba has no vector type, so the tiles are written in LLVM's language, one function for each height R and width V (in
 vectors), all from one text. Each element is one chain acc = fma(A[i,k], B[k,j], acc), k = 0, 1, 2, .. in order; the
 speed comes from R·V vectors of such chains side by side, so the bits depend neither on the tile nor on the machine.
-
-The tiles are compiled once for each dtype; a kernel finds them through a table of their addresses.
 """
 
-import ctypes
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-import llvmlite.binding as llvm
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.core.errors import TypingError
-
-from fnn.compiler.intrinsics import LINE, Floats
-from fnn.compiler.linking import Linked, reached_through
-from fnn.compiler.options import intrinsic
+from fnn.compiler.target import Machine
 
 ZERO: Final = 0  # a chain starts from 0,
 BIAS: Final = 1  # from bias[j],
@@ -28,88 +17,26 @@ KEEP: Final = 2  # or from C[i,j]: it continues the chain of an earlier call
 STORE: Final = 0  # C = acc
 DESCEND: Final = 1  # C = fma(-eta, acc, C): one step of gradient descent
 
-_WIDEST: Final = 8
-_LONG: Final = 32  # turns from which on it pays to fetch C while they last
-
-
-class Machine(NamedTuple):
-    """The register tile for one dtype on the CPU that Numba compiles for."""
-
-    element: str  # LLVM's name for the dtype
-    itemsize: int
-    lanes: int  # elements of a vector
-    rows: int  # most rows of a tile: 2·rows sums, 2 vectors of B and one of A fill the registers
-    masks: bool  # part of a vector costs no more than the whole, so whole ones need no tiles of their own
-
-
-def machine(context: Any, dtype: types.Float) -> Machine:
-    """Read the sizes off the CPU features that Numba compiles for (NUMBA_CPU_NAME and NUMBA_CPU_FEATURES count)."""
-    triple, _, features = context.codegen().magic_tuple()
-    enabled = features.split(",")
-    element, itemsize = ("float", 4) if dtype == types.float32 else ("double", 8)
-    if "+avx512f" in enabled:
-        return Machine(element, itemsize, 64 // itemsize, 12, True)
-    if "+avx" in enabled:
-        return Machine(element, itemsize, 32 // itemsize, 6, False)
-    rows = 8 if triple.startswith(("aarch64", "arm64")) else 4
-
-    return Machine(element, itemsize, 16 // itemsize, rows, False)
-
-
-def require_pointer(p: Any) -> None:
-    if not (isinstance(p, types.CPointer) and p.dtype in (types.float32, types.float64)):
-        raise TypingError(f"needs a pointer to float32 or float64, got {p}")
-
-
-@intrinsic
-def panel_width(typingctx: Any, p: Any) -> Any:
-    """Columns of a panel: two vectors of what p points to. A constant when compiled."""
-    require_pointer(p)
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return ir.Constant(ir.IntType(64), 2 * machine(context, p.dtype).lanes)
-
-    return types.int64(p), codegen
-
-
-@intrinsic
-def tile_rows(typingctx: Any, p: Any) -> Any:
-    """The most rows that `tile` takes. A constant when compiled."""
-    require_pointer(p)
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return ir.Constant(ir.IntType(64), machine(context, p.dtype).rows)
-
-    return types.int64(p), codegen
-
-
-@intrinsic
-def line_width(typingctx: Any, p: Any) -> Any:
-    """Elements of a cache line. A constant when compiled."""
-    require_pointer(p)
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return ir.Constant(ir.IntType(64), LINE // machine(context, p.dtype).itemsize)
-
-    return types.int64(p), codegen
+WIDEST: Final = 8
+_LONG: Final = 32  # iterations from which on it pays to prefetch C
 
 
 def widest(rows: int) -> int:
     """Vectors of the widest tile: the latency of an fma takes 8 chains to hide, so few rows need more columns."""
-    return {1: _WIDEST, 2: 4}.get(rows, 2)
+    return {1: WIDEST, 2: 4}.get(rows, 2)
 
 
-# What a tile takes, in order: how many blocks lie one below the other, and the arguments of `matmul`, columns for n.
+# A tile's arguments: how many blocks lie one below the other, those of `matmul` with columns for n, what to prefetch.
 _ARGUMENTS: Final = {
     "blocks": "i64", "k": "i64", "a": "ptr", "a_row": "i64", "a_col": "i64",
     "b": "ptr", "b_panel": "i64", "b_row": "i64", "c": "ptr", "c_panel": "i64", "c_row": "i64",
-    "start": "i64", "bias": "ptr", "finish": "i64", "eta": "element", "columns": "i64",
-    "soon": "ptr", "soon_step": "i64",
+    "init": "i64", "bias": "ptr", "epilogue": "i64", "eta": "element", "columns": "i64",
+    "prefetch": "ptr", "prefetch_step": "i64",
 }  # fmt: skip
 
 
 def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> Iterator[str]:
-    """The lines of one tile, from block to block; if masked, its last vector may have fewer than all its columns."""
+    """The lines of one tile, from block to block; if masked, its last vector may have fewer columns."""
     element, itemsize, lanes, _, _ = shape
     vector, suffix, bits = f"<{lanes} x {element}>", f"v{lanes}f{8 * itemsize}", f"<{lanes} x i1>"
     block = [(r, v) for r in range(rows) for v in range(vectors)]
@@ -149,8 +76,8 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield f"define internal void @{name}({arguments}) nounwind {{".replace("element", element)
     yield "entry:"
     # STORE and DESCEND run the same instructions: one row of constants stands in for C, and acc·1 + -0 is acc.
-    yield f"%keep = icmp eq i64 %start, {KEEP}"
-    yield f"%descend = icmp eq i64 %finish, {DESCEND}"
+    yield f"%keep = icmp eq i64 %init, {KEEP}"
+    yield f"%descend = icmp eq i64 %epilogue, {DESCEND}"
     for matrix, varies in (("first", "keep"), ("last", "descend")):
         yield f"%{matrix}_row = select i1 %{varies}, i64 %c_row, i64 0"
         yield f"%{matrix}_panel = select i1 %{varies}, i64 %c_panel, i64 {2 * lanes}"
@@ -173,11 +100,11 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield "%blocks.left = phi i64 [ %blocks, %entry ], [ %blocks.next, %next ]"
     yield "%a.block = phi ptr [ %a, %entry ], [ %a.next, %next ]"
     yield "%c.block = phi ptr [ %c, %entry ], [ %c.next, %next ]"
-    yield "%soon.block = phi ptr [ %soon, %entry ], [ %soon.next, %next ]"
+    yield "%prefetch.block = phi ptr [ %prefetch, %entry ], [ %prefetch.next, %next ]"
     yield "%first = select i1 %keep, ptr %c.block, ptr %bias"
-    # What to do is asked anew for each block, or LLVM would write the loop over blocks once for each answer.
-    yield '%start.now = call i64 asm sideeffect "", "=r,0"(i64 %start)'
-    yield f"%from_zero = icmp eq i64 %start.now, {ZERO}"
+    # The code is read anew for each block, or LLVM would write the loop over blocks once for each value.
+    yield '%init.now = call i64 asm sideeffect "", "=r,0"(i64 %init)'
+    yield f"%from_zero = icmp eq i64 %init.now, {ZERO}"
     yield "br i1 %from_zero, label %begin, label %read"
     yield "read:"
     yield from addresses("first", "%first_row", "%first_panel", rows)
@@ -186,7 +113,7 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield "br label %begin"
     yield "begin:"
     for r, v in block:
-        yield f"%start.{r}.{v} = phi {vector} [ zeroinitializer, %block ], [ %read.{r}.{v}, %read ]"
+        yield f"%init.{r}.{v} = phi {vector} [ zeroinitializer, %block ], [ %read.{r}.{v}, %read ]"
     yield "br i1 %is_long, label %fetch, label %loop"
     yield "fetch:"
     yield from addresses("c.block", "%c_row", "%c_panel", rows)
@@ -195,16 +122,16 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield "br label %loop"
 
     yield "loop:"
-    yield "%soon.k = phi ptr [ %soon.block, %begin ], [ %soon.block, %fetch ], [ %soon.next, %loop ]"
+    yield "%prefetch.k = phi ptr [ %prefetch.block, %begin ], [ %prefetch.block, %fetch ], [ %prefetch.next, %loop ]"
     yield "%left = phi i64 [ %k, %begin ], [ %k, %fetch ], [ %left.next, %loop ]"
     yield "%ak = phi ptr [ %a.block, %begin ], [ %a.block, %fetch ], [ %ak.next, %loop ]"
     yield "%bk = phi ptr [ %b, %begin ], [ %b, %fetch ], [ %bk.next, %loop ]"
     for r, v in block:
-        begun = f"%start.{r}.{v}"
+        begun = f"%init.{r}.{v}"
         yield f"%acc.{r}.{v} = phi {vector} [ {begun}, %begin ], [ {begun}, %fetch ], [ %sum.{r}.{v}, %loop ]"
-    # A line a turn: in a burst they would keep the processor waiting, because it waits for some twenty at a time.
-    yield "call void @llvm.prefetch.p0(ptr %soon.k, i32 0, i32 2, i32 1)"
-    yield "%soon.next = getelementptr i8, ptr %soon.k, i64 %soon_step"
+    # A line an iteration: in a burst they would stall the processor, which has some twenty in flight at most.
+    yield "call void @llvm.prefetch.p0(ptr %prefetch.k, i32 0, i32 2, i32 1)"
+    yield "%prefetch.next = getelementptr i8, ptr %prefetch.k, i64 %prefetch_step"
     yield from addresses("bk", "0", "%b_panel", 1)
     for v in range(vectors):
         yield load(f"%bk.0.{v}", v, f"%b.{v}")
@@ -223,7 +150,7 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield "br i1 %more, label %loop, label %done"
 
     yield "done:"
-    # As if it were another address, or LLVM would keep those of all rows in memory for as long as the sums take.
+    # Hidden from LLVM, or it would keep the addresses of all rows in memory while the sums take the registers.
     yield '%c.now = call ptr asm sideeffect "", "=r,0"(ptr %c.block)'
     yield "%last = select i1 %descend, ptr %c.now, ptr @minus_zeros"
     yield from addresses("c.now", "%c_row", "%c_panel", rows)
@@ -235,7 +162,7 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
         if v < vectors - 1 or not masked:
             yield store(f"%new.{r}.{v}", f"%c.now.{r}.{v}", v)
     if masked:
-        # What a masked store wrote can't be forwarded to a load that follows soon: 5 ns in a small network, each time.
+        # A masked store isn't forwarded to a load that follows soon: 5 ns in a small network, each time.
         yield '%columns.now = call i32 asm sideeffect "", "=r,0"(i32 %columns.last)'
         yield f"%full = icmp sge i32 %columns.now, {lanes}"
         yield "br i1 %full, label %whole, label %part"
@@ -260,7 +187,7 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield "}"
 
 
-def _module(table: str, shape: Machine) -> Iterator[str]:
+def tiles_module(table: str, shape: Machine) -> Iterator[str]:
     """The lines of all tiles, and of the table of their addresses by rows and vectors, and by masked if that varies."""
     element, itemsize, lanes, rows, masks = shape
     vector, suffix, bits = f"<{lanes} x {element}>", f"v{lanes}f{8 * itemsize}", f"<{lanes} x i1>"
@@ -268,86 +195,15 @@ def _module(table: str, shape: Machine) -> Iterator[str]:
     yield f"declare {vector} @llvm.masked.load.{suffix}.p0(ptr, i32, {bits}, {vector})"
     yield f"declare void @llvm.masked.store.{suffix}.p0({vector}, ptr, i32, {bits})"
     yield "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
-    length = _WIDEST * lanes
+    length = WIDEST * lanes
     values = ", ".join([f"{element} -0.0"] * length)
     yield f"@minus_zeros = internal constant [{length} x {element}] [{values}], align 64"
     addresses = []
     for masked in [True] if masks else [False, True]:
         for r in range(1, rows + 1):
-            for v in range(1, _WIDEST + 1):
+            for v in range(1, WIDEST + 1):
                 name = f"tile.{r}x{v}{'.masked' if masked else ''}"
                 addresses.append(f"ptr @{name}" if v <= widest(r) else "ptr null")
                 if v <= widest(r):
                     yield from _tile(name, shape, r, v, masked)
     yield f"@{table} = weak_odr constant [{len(addresses)} x ptr] [{', '.join(addresses)}]"
-
-
-@intrinsic
-def _table(typingctx: Any, p: Any) -> Any:
-    """The address of the table; the code of the tiles becomes part of the function that calls this."""
-    require_pointer(p)
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        shape = machine(context, p.dtype)
-        name = f"fnn.tiles.{shape.element}.{shape.lanes}"
-        context.active_code_library.add_llvm_module(llvm.parse_assembly("\n".join(_module(name, shape))))
-        table = cgutils.add_global_variable(builder.module, ir.IntType(8), name)
-
-        return builder.ptrtoint(table, ir.IntType(64))
-
-    return types.int64(p), codegen
-
-
-def _tiles(p: Floats) -> int:
-    return _table(p)
-
-
-class _Tiles(Linked):
-    """The tiles, reached as a `linked` function is, but with no call between a kernel and the tile that it chooses."""
-
-    def address(self, dtype: types.Float) -> int:
-        """Where the table is."""
-        table: int = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(super().address(dtype))(None)
-
-        return table
-
-
-_cells: Final = _Tiles(_tiles, lambda dtype: types.int64(types.CPointer(dtype)))
-
-
-@intrinsic
-def tile(
-    typingctx: Any, rows: Any, blocks: Any, k: Any, a: Any, a_row: Any, a_col: Any, b: Any, b_panel: Any, b_row: Any,
-    c: Any, c_panel: Any, c_row: Any, init: Any, bias: Any, epilogue: Any, eta: Any, columns: Any, prefetch: Any,
-    soon_step: Any,
-) -> Any:  # fmt: skip
-    """Blocks of C = A B, one below the other: rows ≤ tile_rows(c), columns ≤ widest(rows) vectors; see `matmul`.
-
-    Meanwhile blocks · k places from `soon` on, so many bytes apart, are fetched into the second-level cache: 64 for one
-    cache line after the other. With nothing to fetch, pass b and 0.
-    """
-    require_pointer(c)
-    i, p = types.int64, types.CPointer(c.dtype)
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        shape = machine(context, c.dtype)
-        rows, columns = arguments[0], arguments[-3]
-
-        def constant(n: int) -> Any:
-            return ir.Constant(ir.IntType(64), n)
-
-        vectors = builder.udiv(builder.add(columns, constant(shape.lanes - 1)), constant(shape.lanes))
-        index = builder.sub(builder.add(builder.mul(rows, constant(_WIDEST)), vectors), constant(_WIDEST + 1))
-        if not shape.masks:
-            partial = builder.icmp_signed("!=", columns, builder.mul(vectors, constant(shape.lanes)))
-            index = builder.add(index, builder.select(partial, constant(shape.rows * _WIDEST), constant(0)))
-        kind = ir.FunctionType(ir.VoidType(), [x.type for x in arguments[1:]]).as_pointer()
-        cell = cgutils.add_global_variable(builder.module, kind.as_pointer(), _cells.symbol(c.dtype))
-        builder.call(builder.load(builder.gep(builder.load(cell), [index])), arguments[1:])
-
-        return context.get_dummy_value()
-
-    return types.void(i, i, i, p, i, i, p, i, i, p, i, i, i, p, i, c.dtype, i, p, i), codegen
-
-
-reached_through(tile, _cells)

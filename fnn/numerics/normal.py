@@ -1,4 +1,4 @@
-"""Normal numbers from uniform ones, the same bits on every machine."""
+"""The quantiles of the normal distribution, the same bits on every machine."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ _LN2 = 0.6931471805599453
 
 
 def normal_quantile(u: Doubles) -> Doubles:
-    """The standard normal numbers whose distribution function is u, 0 < u < 1."""
+    """Φ⁻¹(u) of the standard normal distribution, 0 < u < 1."""
     q = u - 0.5
     near = np.minimum(u, 1 - u)
     r = np.sqrt(-_log(near))
@@ -40,6 +40,7 @@ def normal_quantile(u: Doubles) -> Doubles:
 
 
 def _ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], r: Doubles) -> Doubles:
+    """A rational function of r."""
     above, below = np.zeros_like(r), np.zeros_like(r)
     for p, q in zip(*coefficients, strict=True):
         above, below = above * r + p, below * r + q

@@ -13,25 +13,25 @@ _BLOCK = 4096
 def powers(base: float, exponents: NDArray[np.int64]) -> NDArray[np.float64]:
     """base^n for every n in a rising sequence, by products alone: the same bits wherever the sequence starts.
 
-    `np.power` may differ from processor to processor, and takes 20 ns a number where this takes 2.
+    `np.power` may differ from processor to processor, and takes 20 ns a number; this takes 2.
     """
     high, low = np.divmod(exponents, _BLOCK)
     starts = np.array([_power(base, _BLOCK * n) for n in range(high[0], high[-1] + 1)])
 
     with np.errstate(over="ignore"):
-        found: NDArray[np.float64] = starts[high - high[0]] * _first(base)[low]
+        result: NDArray[np.float64] = starts[high - high[0]] * _first(base)[low]
 
-    return found
+    return result
 
 
 @lru_cache(maxsize=16)
 def _first(base: float) -> NDArray[np.float64]:
-    """base⁰, base¹, .. of a block."""
+    """base⁰, base¹, .. base^(_BLOCK − 1)."""
     return np.array([_power(base, n) for n in range(_BLOCK)])
 
 
 def _power(base: float, exponent: int) -> float:
-    """By squaring."""
+    """base^exponent, by squaring."""
     result = 1.0
     while exponent:
         if exponent & 1:

@@ -1,12 +1,12 @@
-"""Random numbers that depend on nothing but the seed and their place, so that a run can start again anywhere.
+"""Random numbers that are functions of the seed and a position, so that a run can be resumed anywhere.
 
 SplitMix64: Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators".
 """
 
 import numpy as np
 
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Integers
-from fnn.compiler.options import inline
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -24,7 +24,7 @@ def mixed(x: np.uint64) -> np.uint64:
 
 @inline
 def shuffle(order: Integers, count: int, seed: int, epoch: int) -> None:
-    """Fill order with the permutation of 0 .. count − 1 that belongs to (seed, epoch): Fisher and Yates."""
+    """Fill `order` with the permutation of 0 .. count − 1 for (seed, epoch), by Fisher and Yates."""
     for i in range(count):
         order[i] = i
     state = mixed(mixed(np.uint64(seed) + GOLDEN) + np.uint64(epoch))

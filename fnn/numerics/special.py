@@ -1,7 +1,7 @@
 """More functions that LLVM vectorises inside a loop: eˣ − 1, the normal distribution, sine and cosine.
 
-They are made as those of `fnn.numerics.elementary` are, and within 1.6 units in the last place, Φ within 2.8. The
-polynomials interpolate at Chebyshev nodes, in 60-digit arithmetic.
+Like those of `fnn.numerics.elementary`, and within 1.6 units in the last place, Φ within 2.8. The polynomials interpolate
+at Chebyshev nodes, in 60-digit arithmetic.
 """
 
 from typing import Any, Final, NamedTuple
@@ -9,16 +9,16 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numba import typeof, types
 
+from fnn.compiler.inline import forced, inline, intrinsic
+from fnn.compiler.internals import IRBuilder, IRValue
 from fnn.compiler.intrinsics import fma
-from fnn.compiler.options import forced, inline, intrinsic
 from fnn.numerics.elementary import constants, polynomial, power_of_two, reduced, require_float
 
 
 class _Special(NamedTuple):
-    """What the formulas need to know of a float format, besides `fnn.numerics.elementary`'s table."""
+    """Constants of the formulas for a float format, beside those of `fnn.numerics.elementary`."""
 
     four: Any
-    quarter: Any
     expm1_low: Any  # below it eˣ − 1 is −1
     cdf_low: Any  # below it Φ is 0
     bell: Any  # beyond it e^−x² is 0
@@ -27,7 +27,7 @@ class _Special(NamedTuple):
     two_over_pi: Any
     half_pi: Any  # π/2 in three parts
     to_integer: Any  # x + to_integer rounds x to an integer
-    angle: Any  # greatest that is told from its neighbours
+    angle: Any  # beyond it sin and cos are constant
     sin: Any  # (sin r − r)/r³ in powers of r², for |r| ≤ ¼π
     cos: Any  # (cos r − 1 + ½r²)/r⁴
 
@@ -38,7 +38,7 @@ def _special_of(
 ) -> _Special:  # fmt: skip
     bits = int(np.finfo(dtype).nmant)
     return _Special(
-        four=dtype(4), quarter=dtype(0.25), expm1_low=dtype(-1.3 * bits), cdf_low=dtype(cdf_low),
+        four=dtype(4), expm1_low=dtype(-1.3 * bits), cdf_low=dtype(cdf_low),
         bell=dtype(-0.71 * cdf_low),
         cdf=tuple(map(dtype, cdf)), density=dtype(1 / np.sqrt(2 * np.pi)), two_over_pi=dtype(2 / np.pi),
         half_pi=tuple(map(dtype, half_pi)), to_integer=dtype(1.5 * 2.0**bits), angle=dtype(angle),
@@ -83,16 +83,16 @@ _SPECIAL = {
     ),
 }  # fmt: skip
 
-CDF: Final = _SPECIAL[types.float64].cdf  # for those who must do it in other words
+CDF: Final = _SPECIAL[types.float64].cdf  # for exported networks
 
 
 @intrinsic
-def _special(typingctx: Any, x: Any) -> Any:
+def _special(typingctx: Any, x: types.Float) -> Any:
     """The table for the type of x."""
     require_float(x)
     table = typeof(_SPECIAL[x])
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
         return context.get_constant_generic(builder, table, _SPECIAL[x])
 
     return table(x), codegen
@@ -100,7 +100,7 @@ def _special(typingctx: Any, x: Any) -> Any:
 
 @inline
 def clamped(x: float, low: float, high: float) -> float:
-    """X between the two; NaN stays NaN."""
+    """The value in [low, high] nearest to x; NaN stays NaN."""
     x = low if x < low else x
     return high if x > high else x
 
@@ -117,7 +117,7 @@ def expm1_of_negative(x: float) -> float:
 
 @forced
 def times_exp_of_square(q: float, x: float, factor: float) -> float:
-    """q e^(factor x²) for a factor −1 or −½, with the rounding error of x² made good; |x| bounded by the table."""
+    """q e^(factor x²) for a factor −1 or −½, corrected for the rounding error of x²; |x| is bounded by the table."""
     c = constants(x)
     square = x * x
     lost = factor * fma(x, x, -square)
@@ -130,8 +130,8 @@ def times_exp_of_square(q: float, x: float, factor: float) -> float:
 
 
 @inline
-def in_the_bell(x: float) -> float:
-    """X, or where e^−x² is 0 the bound beyond which it is."""
+def clamped_to_bell(x: float) -> float:
+    """The number nearest to x for which e^−x² isn't 0."""
     return clamped(x, -_special(x).bell, _special(x).bell)
 
 
@@ -174,7 +174,7 @@ def _sine_of_quarters(x: float, quarters: float) -> float:
     c, s = constants(x), _special(x)
     x = clamped(x, -s.angle, s.angle) + (x - x)  # NaN for infinity
     n = fma(x, s.two_over_pi, s.to_integer) - s.to_integer
-    # The first difference is exact; r is the rest, and what its rounding loses.
+    # The first difference is exact; r is the rest, `lost` its rounding error.
     first = fma(-n, s.half_pi[0], x)
     product = n * s.half_pi[1]
     difference = first - product
@@ -197,11 +197,11 @@ def _sine_of_quarters(x: float, quarters: float) -> float:
 
 @forced
 def sin(x: float) -> float:
-    """sin x; beyond ±2⁴⁸ (float32: ±2¹⁹), where neighbours are far apart, that of the bound; NaN for infinity."""
+    """sin x; constant beyond ±2⁴⁸ (float32: ±2¹⁹), where floats are far apart; NaN for infinity."""
     return _sine_of_quarters(x, constants(x).zero)
 
 
 @forced
 def cos(x: float) -> float:
-    """cos x, as `sin` is."""
+    """cos x, with the bounds of `sin`."""
     return _sine_of_quarters(x, constants(x).one)

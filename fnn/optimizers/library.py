@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from fnn.checks import positive, whole
 from fnn.compiler.numba_types import numba_type
+from fnn.compiler.target import float_type
 from fnn.data.conversion import cast_to
 from fnn.network.params import DT, Params, require_params, wrap
 from fnn.network.tree import require_same_structure
@@ -158,7 +159,7 @@ class Optimizer(Value):
         """What the kernels must know of it in itself; `stride` from one vector of state to the next."""
         descriptor = np.zeros(DESCRIPTOR_SIZE, np.int64)
         descriptor[MASK] = -1
-        descriptor[RULE] = self.rule.address(types.float32 if dtype == np.float32 else types.float64)
+        descriptor[RULE] = self.rule.address(float_type(dtype))
         descriptor[STRIDE] = stride
 
         return descriptor

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any, Final, Generic, NamedTuple
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
-from fnn.compiler.intrinsics import LINE
+from fnn.compiler.target import LINE, float_type, lanes_of
 from fnn.compiler.threads import run_in_threads
 from fnn.data.rows import CaseArrays, expect_no_order
 from fnn.equations.objective import Objective
 from fnn.network.kernels.narrow_plan import is_narrow
 from fnn.network.kernels.pack import pack_kernel, unpack_kernel
-from fnn.network.layout import Layout, cache_aligned, lanes_of
+from fnn.network.layout import Layout, cache_aligned
 from fnn.network.params import DT, Params, wrap
 from fnn.optimizers.kernels.abi import CASES_PHASE, DESCRIPTOR_SIZE, L1, L2, MASK, MASKED, MAX_STEPS, ROWS_PHASE
 from fnn.optimizers.library import Optimizer, OptimizerState, gradient_descent
@@ -101,7 +100,7 @@ class BatchStepper(Generic[DT]):
             return self.architecture.layout(self._dtype, self._capacity, packed=True)
         code = 0
         if self._loss.kernel is not None or params.activations[-1].is_rowwise:
-            code = OUTPUTS_BY_CASES.address(types.float32 if self._dtype == np.float32 else types.float64)
+            code = OUTPUTS_BY_CASES.address(float_type(self._dtype))
 
         return self.architecture.narrow_layout(self._dtype, self._batch_size, code)
 
@@ -111,7 +110,7 @@ class BatchStepper(Generic[DT]):
         self._gradient = np.zeros(LINE if plain and self._batch_size <= CAPACITY else stride, self._dtype)
         vectors = [v.flat.copy() for v in state.vectors] if state else list(optimizer.vectors(params))
         places = np.zeros(DESCRIPTOR_SIZE, np.int64) if plain else optimizer.descriptor(self._dtype, stride)
-        t = types.float32 if self._dtype == np.float32 else types.float64
+        t = float_type(self._dtype)
         if not plain:
             places[ROWS_PHASE] = (REGULARIZED_PHASE if self._modifies_weights else OPTIMIZER_PHASE).address(t)
         if self._modifies_weights:

@@ -57,7 +57,7 @@ BAD_X = [
     (None, TypeError, "x: needs real numbers, got dtype object"),
     ({1, 2, 3}, TypeError, "x: needs real numbers, got dtype object"),
     (np.zeros((4, 3), object), TypeError, "x: needs real numbers, got dtype object"),
-    (np.ma.masked_less(np.eye(4, 3), 0.5), TypeError, "x: some of it is masked"),
+    (np.ma.masked_less(np.eye(4, 3), 0.5), TypeError, "x: has masked elements"),
     (np.zeros((4, 3), complex), TypeError, "x: needs real numbers, got dtype complex128"),
     (np.zeros((4, 3), "m8[s]"), TypeError, r"x: needs real numbers, got dtype timedelta64\[s\]"),
     (with_value(X, (2, 1), NAN), ValueError, "x: NaN or infinity in row 2"),

@@ -22,11 +22,12 @@ from numba import njit, types
 from numba.core.errors import TypingError
 from numpy.typing import NDArray
 
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, fma, pointer, shift
 from fnn.compiler.linking import load_needed
-from fnn.compiler.options import inline
+from fnn.compiler.target import panel_width, tile_rows
 from fnn.numerics.matmul import Prefetch, matmul, transpose_pack
-from fnn.numerics.microkernel import BIAS, DESCEND, KEEP, STORE, ZERO, panel_width, tile_rows
+from fnn.numerics.microkernel import BIAS, DESCEND, KEEP, STORE, ZERO
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 Indices: TypeAlias = NDArray[np.int64]
@@ -363,7 +364,7 @@ def test_other_processors_compute_the_same_bits(
     if tile_shape(np.zeros(1)) < shape:
         pytest.skip("this processor lacks the instructions")
     target = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path)}
-    script = "import numpy, tests.kernels.test_matmul as t; print(*t.tile_shape(numpy.zeros(1)), t.digest())"
+    script = "import numpy, tests.numerics.test_matmul as t; print(*t.tile_shape(numpy.zeros(1)), t.digest())"
     child = subprocess.run(
         [sys.executable, "-c", script],
         env=os.environ | target,

@@ -11,13 +11,12 @@ R4 (see `fnn.equations.kernels.directional`).
 from collections.abc import Callable
 from typing import Any, Final
 
-from llvmlite import ir
 from numba import types
-from numba.core.compiler_lock import global_compiler_lock
 
+from fnn.compiler.addresses import NumbaSignature, address_of, emit_call_at
+from fnn.compiler.inline import intrinsic
+from fnn.compiler.internals import global_compiler_lock, ir
 from fnn.compiler.intrinsics import Floats
-from fnn.compiler.linking import NumbaSignature, address_of
-from fnn.compiler.options import intrinsic
 
 CODE, ACTIVATE, MULTIPLY, PARAMETER = range(4)  # the parameter: the bits of a float64
 DESCRIPTOR_SIZE: Final = 4
@@ -48,7 +47,7 @@ def _second_type(t: types.Float) -> Any:
 def _calling(signature: NumbaSignature, field: int, descriptor: Any, blocks: Any, sizes: Any) -> Any:
     """Typing and code of a call of the kernel whose address is in a field of the descriptor."""
     t = blocks[0].dtype
-    parameters = signature(t).args
+    called = signature(t)
 
     def codegen(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
         words, *rest = arguments
@@ -56,11 +55,8 @@ def _calling(signature: NumbaSignature, field: int, descriptor: Any, blocks: Any
         def word(i: int) -> Any:
             return builder.load(builder.gep(words, [ir.Constant(ir.IntType(64), i)]))
 
-        kind = ir.FunctionType(ir.VoidType(), [context.get_value_type(parameter) for parameter in parameters])
         parameter = context.cast(builder, builder.bitcast(word(PARAMETER), ir.DoubleType()), types.float64, t)
-        builder.call(builder.inttoptr(word(field), kind.as_pointer()), [*rest, parameter])
-
-        return context.get_dummy_value()
+        return emit_call_at(context, builder, called, word(field), [*rest, parameter])
 
     return types.void(descriptor, *blocks, *[types.int64] * len(sizes)), codegen
 

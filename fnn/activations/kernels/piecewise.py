@@ -7,8 +7,8 @@ vectorises the loops over them. NaN stays NaN.
 from typing import Final
 
 from fnn.activations.kernels.lift import elementwise, parametric
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import like
-from fnn.compiler.options import inline
 from fnn.numerics.special import clamped
 
 

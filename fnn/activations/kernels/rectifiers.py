@@ -8,8 +8,8 @@ or ∞ − ∞, to a bound beyond which the other factor is 0 or 1 in float64 an
 from typing import Final
 
 from fnn.activations.kernels.lift import elementwise, parametric
+from fnn.compiler.inline import forced, inline
 from fnn.compiler.intrinsics import fma, like
-from fnn.compiler.options import forced, inline
 from fnn.numerics.elementary import exp, log1p
 from fnn.numerics.special import clamped, expm1_of_negative, normal_cdf, normal_density
 

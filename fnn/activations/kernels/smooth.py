@@ -5,10 +5,10 @@ vectorises the loops over them. NaN stays NaN.
 """
 
 from fnn.activations.kernels.lift import elementwise
+from fnn.compiler.inline import forced, inline
 from fnn.compiler.intrinsics import fma, like
-from fnn.compiler.options import forced, inline
 from fnn.numerics.elementary import exp, sigmoid, tanh
-from fnn.numerics.special import cos, in_the_bell, sin, times_exp_of_square
+from fnn.numerics.special import clamped_to_bell, cos, sin, times_exp_of_square
 
 
 @inline
@@ -69,19 +69,19 @@ SIN = elementwise("sin", sin, sin_prime, sin_second)
 @forced
 def gaussian(z: float) -> float:
     """e^−z²."""
-    return times_exp_of_square(like(z, 1.0), in_the_bell(z), like(z, -1.0))
+    return times_exp_of_square(like(z, 1.0), clamped_to_bell(z), like(z, -1.0))
 
 
 @inline
 def gaussian_prime(z: float, a: float) -> float:
     """−2z e^−z²."""
-    return like(z, -2.0) * in_the_bell(z) * a
+    return like(z, -2.0) * clamped_to_bell(z) * a
 
 
 @inline
 def gaussian_second(z: float, a: float) -> float:
     """(4z² − 2) e^−z²."""
-    near = in_the_bell(z)
+    near = clamped_to_bell(z)
     return fma(like(z, 4.0) * near, near, like(z, -2.0)) * a
 
 

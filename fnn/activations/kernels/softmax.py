@@ -1,8 +1,8 @@
 """F2 and B1: softmax and log softmax, activations of whole rows, whose derivative is a Jacobian."""
 
 from fnn.activations.kernels.lift import rowwise
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, fma, like
-from fnn.compiler.options import inline
 from fnn.numerics.elementary import exp, log
 
 

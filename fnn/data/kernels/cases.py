@@ -7,6 +7,7 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.activations.kernels.dispatch import CODE_OF_SIGMOID
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import (
     Floats,
     Integers,
@@ -21,7 +22,6 @@ from fnn.compiler.intrinsics import (
 )
 from fnn.compiler.kernel import array, kernel
 from fnn.compiler.linking import linked
-from fnn.compiler.options import inline
 from fnn.data.kernels.fetch import DATA, LABELLED, NUMBER, ROW, WEIGHTED, WEIGHTS, X, Y, fetch_case
 from fnn.losses.kernels.dispatch import ANY, ENDS, PROBABILITIES, RULE, bounds
 from fnn.network.kernels import plan

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.core.compiler_lock import global_compiler_lock
 
+from fnn.compiler.addresses import address_of, calling
+from fnn.compiler.inline import inline, intrinsic
+from fnn.compiler.internals import global_compiler_lock, ir
 from fnn.compiler.intrinsics import Floats, Integers, doubles, like, shift, words_at
-from fnn.compiler.linking import address_of
-from fnn.compiler.options import inline, intrinsic
+from fnn.compiler.target import float_type, itemsize
 
 # The integers that stand for cases: how many there are, whether they have labels, and weights, and where those lie; the
 # length of a row of x in elements of the workspace, 0 unless its columns are neighbours; then x, and y or the labels.
@@ -40,20 +39,15 @@ def is_known(dtype: np.dtype[Any]) -> bool:
 
 
 @intrinsic
-def fetch(typingctx: Any, source: Any, case: Any, into: Any) -> Any:
-    """Bring a row of an array, the integers of which are `source`, to `into`."""
-    signature = types.void(source, types.int64, into)
+def _call(typingctx: Any, address: Any, data: Any, source: Any, case: Any, into: Any) -> Any:
+    """Call `fetch_row`, or `fetch_swapped_row`."""
+    return calling(types.void(types.int64, source, types.int64, into))
 
-    def codegen(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
-        words = arguments[0]
-        code, data = (builder.load(cgutils.gep(builder, words, n)) for n in (FETCH, DATA))
-        kinds = [ir.IntType(64), *(context.get_value_type(argument) for argument in signature.args)]
-        kind = ir.FunctionType(ir.VoidType(), kinds)
-        builder.call(builder.inttoptr(code, kind.as_pointer()), [data, *arguments])
 
-        return context.get_dummy_value()
-
-    return signature, codegen
+@inline
+def fetch(source: Integers, case: int, into: Floats) -> None:
+    """Copy a row of an array, which the integers at `source` describe, to `into`."""
+    _call(source[FETCH], source[DATA], source, case, into)
 
 
 @inline
@@ -67,17 +61,6 @@ def fetch_case(sources: int, case: int, x: Floats, y: Floats) -> None:
 def _bits(source: Any) -> int:
     """The size of a number."""
     return {types.boolean: 8, HALF: 16}.get(source) or source.bitwidth
-
-
-@intrinsic
-def bytes_of(typingctx: Any, p: Any) -> Any:
-    """The size of what p points to. A constant when compiled."""
-    size = _bits(p.dtype) // 8
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return ir.Constant(ir.IntType(64), size)
-
-    return types.int64(p), codegen
 
 
 def _loading(p: Any, into: Any, is_swapped: bool) -> Any:
@@ -138,7 +121,7 @@ def swapped_at(typingctx: Any, p: Any, offset: Any, into: Any) -> Any:
 
 def fetch_row(data: Any, source: Integers, case: int, into: Floats) -> None:
     """A row in this machine's byte order."""
-    start, step, columns, size = case * source[ROW], source[COLUMN], source[COLUMNS], bytes_of(data)
+    start, step, columns, size = case * source[ROW], source[COLUMN], source[COLUMNS], itemsize(data)
     scale = like(into, doubles(shift(source, SCALE))[0])
     if step == size:  # a constant step, so that the loop is vectorised
         for j in range(columns):
@@ -165,7 +148,7 @@ def address_for(source: np.dtype[Any], dtype: np.dtype[Any]) -> int:
     if known is not None:
         return known
     with global_compiler_lock:
-        t = types.float32 if dtype == np.float32 else types.float64
+        t = float_type(dtype)
         function: Callable[..., None] = fetch_row if source.isnative else fetch_swapped_row
         data, i = types.CPointer(_SOURCES[source.str[1:]]), types.int64
         found = address_of(function, types.void(data, types.CPointer(i), i, types.CPointer(t)), cached=True)

@@ -15,14 +15,15 @@ number is one chain of operations in one order, however the work is cut.
 from numba import types
 
 from fnn.activations.kernels.dispatch import CODE, activate, multiply_by_prime
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, like, shift
 from fnn.compiler.linking import linked
-from fnn.compiler.options import inline
+from fnn.compiler.target import panel_width
 from fnn.losses.kernels.dispatch import is_direct, output_error
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, block, entry, errors_of, function_of, net_type, rounded
 from fnn.numerics.matmul import Prefetch, matmul, prefetch_type, transpose_pack
-from fnn.numerics.microkernel import BIAS, DESCEND, STORE, ZERO, panel_width
+from fnn.numerics.microkernel import BIAS, DESCEND, STORE, ZERO
 
 ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how much of the way back is wanted
 

@@ -21,16 +21,17 @@ places, and its activations are those of R2 and R4 (see `fnn.activations.kernels
 from numba import types
 
 from fnn.activations.kernels.dispatch import CODE, add_second_derivative, multiply_by_prime, push
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, like, shift
 from fnn.compiler.linking import linked
-from fnn.compiler.options import inline
+from fnn.compiler.target import panel_width
 from fnn.equations.kernels.backprop import deltas, errors_before, no_prefetch
 from fnn.losses.kernels.dispatch import is_direct
 from fnn.losses.kernels.second_derivatives import output_second_derivative
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, block, entry, function_of, net_type, rounded
 from fnn.numerics.matmul import matmul
-from fnn.numerics.microkernel import BIAS, KEEP, STORE, ZERO, panel_width
+from fnn.numerics.microkernel import BIAS, KEEP, STORE, ZERO
 
 INPUTS, PARAMETERS = 1, 2  # what moves; their sum: both
 

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, fma, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
-from fnn.compiler.options import inline
 from fnn.data.kernels.cases import Reals, copy, first_not_finite
 from fnn.equations.kernels.backprop import forward
 from fnn.network.kernels import plan

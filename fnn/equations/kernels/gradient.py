@@ -7,10 +7,10 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.activations.kernels.dispatch import CODE
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, like, pointer
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
-from fnn.compiler.options import inline
 from fnn.data.kernels.cases import (
     FINE,
     CasePointers,

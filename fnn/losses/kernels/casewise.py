@@ -8,8 +8,8 @@ import numpy as np
 
 from fnn.activations.kernels.dispatch import CODE_OF_EXP, CODE_OF_LOG_SOFTMAX, CODE_OF_SIGMOID
 from fnn.activations.kernels.softmax import greatest, sum_of_exp
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, fma, like
-from fnn.compiler.options import inline
 from fnn.losses.kernels.dispatch import casewise
 from fnn.losses.kernels.second_derivatives import second_of
 from fnn.numerics.elementary import exp, log, log1p, sigmoid

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import numpy as np
 from numba import types
-from numba.core.compiler_lock import global_compiler_lock
 
+from fnn.compiler.addresses import NumbaSignature, calling, compiled, start_of
+from fnn.compiler.inline import inline, intrinsic
+from fnn.compiler.internals import global_compiler_lock
 from fnn.compiler.intrinsics import Floats, doubles, like, shift, words_at
-from fnn.compiler.linking import NumbaSignature, calling, compiled, start_of
-from fnn.compiler.options import inline, intrinsic
 
 # The words of a descriptor: integers, and float64 by their bits.
 KERNEL: Final = 0  # the address of the code; 0: squared error

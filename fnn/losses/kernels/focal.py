@@ -3,8 +3,8 @@
 import numpy as np
 
 from fnn.activations.kernels.dispatch import CODE_OF_SIGMOID
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, like
-from fnn.compiler.options import inline
 from fnn.losses.kernels.casewise import log_sum_of_exp
 from fnn.losses.kernels.dispatch import casewise
 from fnn.losses.kernels.second_derivatives import second_of

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from fnn.compiler.addresses import calling
+from fnn.compiler.inline import inline, intrinsic
 from fnn.compiler.intrinsics import Floats, doubles, like, shift, words_at
-from fnn.compiler.linking import calling
-from fnn.compiler.options import inline, intrinsic
 from fnn.losses.kernels.dispatch import PARAMETER, LossKernel, weighted
 
 

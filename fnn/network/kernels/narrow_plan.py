@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from fnn.activations.kernels.dispatch import CODE, CODE_OF_SIGMOID, DESCRIPTOR_SIZE
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, shift
-from fnn.compiler.options import inline
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import COLUMNS, Net, entry, rounded
 

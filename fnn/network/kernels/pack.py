@@ -4,13 +4,13 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, aligned, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
-from fnn.compiler.options import inline
+from fnn.compiler.target import panel_width
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import COLUMNS, Net, entry, net_type
-from fnn.numerics.microkernel import panel_width
 
 Table = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.floating]

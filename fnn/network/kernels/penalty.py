@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import fma, pointer
 from fnn.compiler.kernel import array, kernel, output
-from fnn.compiler.options import inline
 from fnn.numerics.elementary import sign
 
 Reals = npt.NDArray[np.floating]

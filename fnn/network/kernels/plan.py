@@ -18,8 +18,8 @@ from numba import types
 from numba.extending import register_jitable
 
 from fnn.activations.kernels.dispatch import DESCRIPTOR_SIZE
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, aligned, doubles, pointer, shift
-from fnn.compiler.options import inline
 
 # The columns of the table.
 UNITS: Final = 0  # n_l

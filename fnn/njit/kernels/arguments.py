@@ -8,14 +8,14 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from numba import types
 
 from fnn.activations.kernels.dispatch import CODE, DESCRIPTOR_SIZE
-from fnn.compiler.intrinsics import LINE, Floats, Integers, address, aligned, shift
-from fnn.compiler.memory import allocate, integers, is_null, release
-from fnn.compiler.options import inline
+from fnn.compiler.inline import inline
+from fnn.compiler.intrinsics import Floats, Integers, address, aligned, integers, shift
+from fnn.compiler.memory import allocate, is_null, release
+from fnn.compiler.target import LINE, panel_width
 from fnn.data.kernels import cases
 from fnn.data.kernels.cases import CasePointers
 from fnn.losses.kernels.dispatch import suits
 from fnn.network.kernels.plan import COLUMNS, Net, Sizes, fill, rounded
-from fnn.numerics.microkernel import panel_width
 
 T = TypeVar("T")
 

@@ -11,10 +11,11 @@ import numpy as np
 from numba import types
 
 from fnn.activations.kernels.dispatch import CODE, DESCRIPTOR_SIZE
-from fnn.compiler.intrinsics import LINE, Floats, Integers, address, aligned, like, shift
+from fnn.compiler.inline import inline
+from fnn.compiler.intrinsics import Floats, Integers, address, aligned, like, shift
 from fnn.compiler.linking import entry_point
 from fnn.compiler.memory import allocate, is_null, release
-from fnn.compiler.options import inline
+from fnn.compiler.target import LINE
 from fnn.data.kernels import cases
 from fnn.data.kernels.cases import CasePointers, copy, find_fault, is_finite
 from fnn.equations.kernels.backprop import EVERYTHING, transpose

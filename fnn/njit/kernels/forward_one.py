@@ -7,10 +7,11 @@ from numba import types
 from numba.core import cgutils
 
 from fnn.activations.kernels.dispatch import activate
-from fnn.compiler.intrinsics import LINE, Floats, Integers, aligned, like, shift
+from fnn.compiler.inline import inline, intrinsic
+from fnn.compiler.intrinsics import Floats, Integers, aligned, like, shift
 from fnn.compiler.linking import entry_point
 from fnn.compiler.memory import STACK, allocate, is_null, on_stack, release
-from fnn.compiler.options import inline, intrinsic
+from fnn.compiler.target import LINE, machine, panel_width, vector_width
 from fnn.data.kernels import cases
 from fnn.data.kernels.cases import copy, is_finite
 from fnn.network.kernels.plan import rounded
@@ -30,7 +31,8 @@ from fnn.njit.kernels.arguments import (
     overlap,
     size_of,
 )
-from fnn.numerics.microkernel import BIAS, STORE, machine, panel_width, tile
+from fnn.numerics.microkernel import BIAS, STORE
+from fnn.numerics.tile import tile
 
 
 @inline
@@ -40,16 +42,6 @@ def widest(spec: Integers) -> int:
     for layer in range(1, spec[0] + 1):
         most = max(most, size_of(spec, layer))
     return most
-
-
-@intrinsic
-def _lanes(typingctx: Any, p: Any) -> Any:
-    """Elements of a vector of what p points to. A constant when compiled."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return ir.Constant(ir.IntType(64), machine(context, p.dtype).lanes)
-
-    return types.int64(p), codegen
 
 
 @intrinsic
@@ -103,7 +95,7 @@ def _vector_of_z(
 @inline
 def weighted_inputs(inputs: int, units: int, a: Floats, w: Floats, z: Floats) -> None:
     """F1 for one case, with the parameters of a layer as they lie in `Params`."""
-    b, panel, lanes = shift(w, inputs * units), panel_width(z), _lanes(z)
+    b, panel, lanes = shift(w, inputs * units), panel_width(z), vector_width(z)
     if units <= panel:
         for j in range(0, units, lanes):
             _vector_of_z(inputs, a, shift(w, j), units, shift(b, j), shift(z, j), units - j)

@@ -4,16 +4,16 @@ Other than what is in `fnn.njit.kernels.entry_points`, these become part of the 
 need not wait for them.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from llvmlite import ir
 from numba import types
 
 from fnn.activations.kernels.dispatch import DESCRIPTOR_SIZE
-from fnn.compiler.intrinsics import LINE, Floats, Integers, aligned, doubles, like, shift
+from fnn.compiler.inline import inline
+from fnn.compiler.intrinsics import Floats, Integers, aligned, doubles, like, shift
 from fnn.compiler.linking import OnDemand
 from fnn.compiler.memory import allocate, is_null, release
-from fnn.compiler.options import inline, intrinsic
+from fnn.compiler.target import LINE, itemsize
 from fnn.data.kernels.cases import CasePointers, copy, is_finite
 from fnn.equations.kernels.backprop import transpose
 from fnn.network.kernels.pack import copy_rows, pack_weights, unpack_weights
@@ -62,20 +62,10 @@ def state_type(t: types.Float) -> types.Type:
     return types.NamedTuple([i, i, i, types.CPointer(i), types.CPointer(t)], State)
 
 
-@intrinsic
-def itemsize_of(typingctx: Any, p: Any) -> Any:
-    """The bytes of what p points to. A constant when compiled."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return ir.Constant(ir.IntType(64), p.dtype.bitwidth // 8)
-
-    return types.int64(p), codegen
-
-
 @inline
 def rule_of(words: Integers, w: Floats) -> int:
     """The address of the rule for what w points to."""
-    return words[RULE + itemsize_of(w) // 8]
+    return words[RULE + itemsize(w) // 8]
 
 
 @inline
@@ -111,7 +101,7 @@ def step_all(
         return STRUCTURE
     if state.vectors != words[STATES]:
         return OTHER_STATE
-    if state.vectors > 0 and (state.itemsize != itemsize_of(w) or not is_same(spec, state.spec)):
+    if state.vectors > 0 and (state.itemsize != itemsize(w) or not is_same(spec, state.spec)):
         return STATE_STRUCTURE
     coefficients = allocate(w, abi.COEFFICIENTS)
     if is_null(coefficients):

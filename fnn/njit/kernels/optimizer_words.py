@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, doubles, like, shift
-from fnn.compiler.options import inline
 from fnn.njit.kernels.arguments import BEYOND, FINE, RATE
 from fnn.optimizers.kernels import abi
 from fnn.optimizers.kernels.rules import MAX_RULE_COEFFICIENTS

@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from fnn.compiler.linking import calling
-from fnn.compiler.options import intrinsic
+from fnn.compiler.addresses import calling
+from fnn.compiler.inline import intrinsic
 from fnn.optimizers.kernels.rules import MAX_RULE_COEFFICIENTS, rule_type
 
 # The numbers of a step: η, for G1; what decoupled decay leaves of a weight, and whether of a bias, too (else 0); the

@@ -9,12 +9,12 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from llvmlite import ir
 from numba import types
 
+from fnn.compiler.inline import inline, intrinsic
+from fnn.compiler.internals import ir
 from fnn.compiler.intrinsics import Floats, fma, like, shift
 from fnn.compiler.linking import OnDemand
-from fnn.compiler.options import inline, intrinsic
 from fnn.numerics.elementary import sign
 
 MAX_RULE_COEFFICIENTS: Final = 8  # of a rule

@@ -8,11 +8,11 @@ that the system has put aside can catch up.
 import sys
 from typing import Any
 
-from llvmlite import ir
 from numba import types
 
+from fnn.compiler.inline import inline, intrinsic
+from fnn.compiler.internals import ir
 from fnn.compiler.intrinsics import Integers, shift
-from fnn.compiler.options import inline, intrinsic
 
 SIZE = 64  # int64s that a barrier takes
 _ARRIVED, _ROUND = 0, 32  # on cache lines of their own

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, aligned, like, pointer, shift, words_at
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
-from fnn.compiler.options import inline
 from fnn.data.kernels.cases import (
     CasePointers,
     Labels,

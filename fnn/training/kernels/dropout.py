@@ -7,9 +7,9 @@ place in the epoch and the unit, so threads change no bit.
 
 import numpy as np
 
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Integers, like, shift
 from fnn.compiler.linking import OnDemand
-from fnn.compiler.options import inline
 from fnn.data.kernels.cases import CasePointers, load
 from fnn.equations.kernels.backprop import activations, deltas, errors_before, output_errors, weighted_inputs
 from fnn.equations.kernels.forward import BLOCK

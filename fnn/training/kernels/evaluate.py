@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, aligned, like, pointer
 from fnn.compiler.kernel import array, kernel, output
-from fnn.compiler.options import inline
 from fnn.data.kernels.cases import Labels, Reals, Weights, cases_of
 from fnn.equations.kernels.backprop import ERROR_ONLY
 from fnn.equations.kernels.forward import BLOCK

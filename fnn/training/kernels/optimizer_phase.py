@@ -1,13 +1,14 @@
 """Phase 2 of a training step with an optimizer's rule, and the rule for whole vectors of parameters."""
 
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, like, shift
 from fnn.compiler.linking import OnDemand
-from fnn.compiler.options import inline
+from fnn.compiler.target import panel_width
 from fnn.data.kernels.cases import CasePointers
 from fnn.equations.kernels.backprop import gradient, partition, transpose_rows
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry, rounded
-from fnn.numerics.microkernel import STORE, panel_width
+from fnn.numerics.microkernel import STORE
 from fnn.optimizers.kernels.abi import KEEP, KEEP_BIASES, RULE, RULE_COEFFICIENTS, STRIDE, call_rule
 from fnn.training.kernels.barrier import wait_for_all
 from fnn.training.kernels.descend import LEAST_ROWS, next_batch_prefetch

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from fnn.compiler.addresses import calling
+from fnn.compiler.inline import inline, intrinsic
 from fnn.compiler.intrinsics import Floats, Integers, pointer
-from fnn.compiler.linking import calling
-from fnn.compiler.options import inline, intrinsic
 from fnn.data.kernels.cases import Reals, cases_type
 from fnn.network.kernels.plan import net_type
 from fnn.optimizers.kernels.abi import CASES_PHASE, COEFFICIENTS, ROWS_PHASE

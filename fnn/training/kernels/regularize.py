@@ -8,16 +8,15 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 
+from fnn.compiler.inline import inline, intrinsic
+from fnn.compiler.internals import cgutils, ir
 from fnn.compiler.intrinsics import Floats, like, shift
-from fnn.compiler.options import inline, intrinsic
+from fnn.compiler.target import machine, panel_width
 from fnn.network.kernels import plan
 from fnn.network.kernels.penalty import penalized
 from fnn.network.kernels.plan import Net, entry, rounded
-from fnn.numerics.microkernel import machine, panel_width
 
 
 @inline

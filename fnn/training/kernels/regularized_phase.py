@@ -8,14 +8,15 @@ from typing import Final
 import numpy as np
 from numba import types
 
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, doubles, like, shift
 from fnn.compiler.linking import OnDemand, linked
-from fnn.compiler.options import inline
+from fnn.compiler.target import panel_width
 from fnn.data.kernels.cases import CasePointers
 from fnn.equations.kernels.backprop import gradient, partition, transpose, transpose_rows
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry, net_type, rounded
-from fnn.numerics.microkernel import STORE, panel_width
+from fnn.numerics.microkernel import STORE
 from fnn.optimizers.kernels.abi import (
     GRADIENT_NORM,
     KEEP,

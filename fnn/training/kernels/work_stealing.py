@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 from numba import types
 
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Integers, shift
-from fnn.compiler.options import inline
 from fnn.equations.kernels.backprop import partition
 from fnn.training.kernels import barrier
 from fnn.training.kernels.barrier import fetch_and_add, load_acquired, store_released

@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from fnn.compiler.inline import forced
 from fnn.compiler.intrinsics import aligned, like, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
-from fnn.compiler.options import forced
 from fnn.data.kernels.cases import CasePointers, Labels, Reals, Weights, case_at, cases_of, weight_of
 from fnn.losses.kernels.dispatch import bounds
 from fnn.network.kernels import plan

@@ -14,15 +14,15 @@ from typing import Final
 
 from fnn.activations.kernels.dispatch import activate, multiply_by_prime
 from fnn.activations.kernels.smooth import sigmoid_prime
+from fnn.compiler.inline import forced
 from fnn.compiler.intrinsics import doubles, like, shift
-from fnn.compiler.options import forced
+from fnn.compiler.target import vector_width
 from fnn.equations.kernels.gradient import sum_in_order
 from fnn.network.kernels import plan
 from fnn.network.kernels.narrow_plan import BY_CALL, BY_CASES, ERRORS, IN_PLACE, KIND, ONES, OUTPUTS_CODE, PRIME, part
 from fnn.network.kernels.plan import Net, entry, function_of
 from fnn.numerics.elementary import sigmoid
 from fnn.numerics.matmul import transpose_block
-from fnn.numerics.simd import lanes_of
 from fnn.training.kernels.narrow.outputs import call_outputs
 from fnn.training.kernels.narrow.products import (
     descend_product,
@@ -84,7 +84,7 @@ def activations(net: Net, layer: int, rows: int) -> None:
 def transpose_by_cases(net: Net, layer: int, rows: int) -> None:
     """Aˡ with a row for each case, for B2."""
     units, stride, row = entry(net, layer, plan.UNITS), entry(net, 0, plan.STRIDE), entry(net, layer + 1, plan.W_ROW)
-    a, into, lanes = part(net, layer, plan.A), part(net, layer, BY_CASES), lanes_of(net.space)
+    a, into, lanes = part(net, layer, plan.A), part(net, layer, BY_CASES), vector_width(net.space)
     if units * rows <= _FEW:
         transpose_small(units, rows, a, stride, into, row)
         return

@@ -8,9 +8,10 @@ from typing import Any
 from numba import types
 
 from fnn.activations.kernels.dispatch import CODE, activate, multiply_by_prime
+from fnn.compiler.addresses import calling
+from fnn.compiler.inline import intrinsic
 from fnn.compiler.intrinsics import doubles
-from fnn.compiler.linking import OnDemand, calling
-from fnn.compiler.options import intrinsic
+from fnn.compiler.linking import OnDemand
 from fnn.losses.kernels.dispatch import is_direct, output_error
 from fnn.network.kernels import plan
 from fnn.network.kernels.narrow_plan import (

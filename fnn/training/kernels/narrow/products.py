@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from llvmlite import ir
 from numba import types
 
-from fnn.compiler.options import intrinsic
-from fnn.numerics.microkernel import require_pointer
-from fnn.numerics.simd import Vectors, number, on, repeat
+from fnn.compiler.inline import intrinsic
+from fnn.compiler.internals import ir
+from fnn.compiler.target import require_pointer
+from fnn.numerics.simd import Vectors, advanced, number, repeat
 
 _HEIGHT: Final = 2  # rows of a product that are computed together: 4 make 2-2-1 units 8 % slower, 16-16-16 5 % faster
 
@@ -45,7 +45,9 @@ class _Product:
         self._rows(1, most, self.builder.sub(self.m, most))
 
     def _rows(self, height: int, first: Any, count: Any) -> None:
-        moving = [(on(self.builder, p, step, first), self.builder.mul(step, number(height))) for p, step in self.moving]
+        moving = [
+            (advanced(self.builder, p, step, first), self.builder.mul(step, number(height))) for p, step in self.moving
+        ]
         with self.builder.if_then(self.builder.icmp_signed(">", count, number(0))):
             repeat(self.builder, count, height, partial(self._block, height), moving)
 
@@ -53,16 +55,17 @@ class _Product:
         """So many rows."""
         steps = [step for _, step in self.moving]
         rows = [
-            [on(self.builder, p, step, number(r)) for p, step in zip(places, steps, strict=True)] for r in range(height)
+            [advanced(self.builder, p, step, number(r)) for p, step in zip(places, steps, strict=True)]
+            for r in range(height)
         ]
         into, coefficients, beside = zip(*rows, strict=True)
         starts = [self.start(b) for b in beside]
 
         def place(_: Any, j: Any) -> Sequence[Any]:
-            v = on(self.builder, self.v, j)
+            v = advanced(self.builder, self.v, j)
             totals = self.vectors.chains(starts, self.k, v, self.v_row, coefficients, self.number_step)
             for total, c, b in zip(totals, into, beside, strict=True):
-                self.vectors.store(self.epilogue(total, on(self.builder, b, j)), on(self.builder, c, j))
+                self.vectors.store(self.epilogue(total, advanced(self.builder, b, j)), advanced(self.builder, c, j))
             return ()
 
         lanes = self.vectors.lanes

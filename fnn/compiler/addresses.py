@@ -1,0 +1,84 @@
+"""Code that is called through its address: how it is compiled, where it starts, and how a kernel calls it."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit, types
+
+from fnn.compiler.cache import give_cache
+from fnn.compiler.internals import IRBuilder, IRValue, cgutils, global_compiler_lock, ir
+from fnn.compiler.options import OPTIONS
+
+NumbaSignature = Callable[[types.Float], Any]
+
+# A fork waits until no thread compiles: the child would inherit Numba's lock without the thread that releases it.
+os.register_at_fork(
+    before=global_compiler_lock.acquire,
+    after_in_parent=global_compiler_lock.release,
+    after_in_child=global_compiler_lock.release,
+)
+
+_results: list[Any] = []  # compiled code is freed with the last reference to it
+
+
+def compiled(function: Callable[..., Any], signature: Any, *, cached: bool) -> Any:
+    """Compile a function, or read it from the cache on disk; Numba's compile result."""
+    dispatcher = njit(no_cpython_wrapper=True, **OPTIONS)(function)
+    if cached:
+        give_cache(dispatcher, function)
+    dispatcher.compile(signature)
+    result = dispatcher.overloads[signature.args]
+    _results.append(result)
+
+    return result
+
+
+def start_of(result: Any) -> int:
+    """The address of compiled code."""
+    address: int = result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)
+
+    return address
+
+
+def address_of(function: Callable[..., Any], signature: Any, *, cached: bool) -> int:
+    """Compile a function, or read it from the cache on disk; the address of its code."""
+    return start_of(compiled(function, signature, cached=cached))
+
+
+def function_type(context: Any, signature: Any) -> ir.FunctionType:
+    """LLVM's type of a function with this signature."""
+    returned = signature.return_type
+    result = ir.VoidType() if returned == types.void else context.get_value_type(returned)
+
+    return ir.FunctionType(result, [context.get_value_type(t) for t in signature.args])
+
+
+def embedded(context: Any, builder: IRBuilder, result: Any, kind: ir.FunctionType) -> ir.Function:
+    """Link compiled code of this type into the module that is being compiled."""
+    context.add_linking_libs([result.library])
+
+    return cgutils.get_or_insert_function(builder.module, kind, result.fndesc.llvm_cfunc_wrapper_name)
+
+
+def emit_call(context: Any, builder: IRBuilder, signature: Any, code: IRValue, values: Any) -> IRValue:
+    """Write a call of the code that a pointer leads to."""
+    value = builder.call(code, values)
+
+    return context.get_dummy_value() if signature.return_type == types.void else value
+
+
+def emit_call_at(context: Any, builder: IRBuilder, signature: Any, address: IRValue, values: Any) -> IRValue:
+    """Write a call of the code at an address."""
+    code = builder.inttoptr(address, function_type(context, signature).as_pointer())
+
+    return emit_call(context, builder, signature, code, values)
+
+
+def calling(signature: Any) -> Any:
+    """Typing and code of an intrinsic that calls the code at an address, its first argument, with the others."""
+
+    def codegen(context: Any, builder: IRBuilder, _: Any, arguments: Any) -> IRValue:
+        return emit_call_at(context, builder, signature, arguments[0], arguments[1:])
+
+    return signature.return_type(types.int64, *signature.args), codegen
