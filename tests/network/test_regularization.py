@@ -15,8 +15,12 @@ import fnn
 from tests.problems import Problem, problem, problems
 
 P = problem(3, (4, 5, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 12, labelled=True, weighted=True)
-MASK = {"W1": np.arange(20).reshape(4, 5) % 3 > 0, "b2": [1, 0, 1]}
+MASK: dict[str, Any] = {"W1": np.arange(20).reshape(4, 5) % 3 > 0, "b2": [1, 0, 1]}
 LOOKS: list[Callable[..., Any]] = [fnn.error, fnn.grad, fnn.value_and_grad]
+
+
+def train(params: fnn.Params[Any], cases: fnn.Cases, **options: Any) -> Any:
+    return fnn.train(params, cases, eta=0.1, epochs=1, **options)
 
 
 def masked(params: fnn.Params[Any]) -> fnn.Params[Any]:
@@ -117,7 +121,7 @@ def test_numbers_out_of_range(fields: dict[str, Any], error: type[Exception], me
     ],
 )  # fmt: skip
 def test_what_does_not_fit_the_network(regularization: Any, error: type[Exception], message: str) -> None:
-    for call in (*LOOKS, lambda *given, **named: fnn.train(*given, eta=0.1, epochs=1, **named)):
+    for call in (*LOOKS, train):
         with pytest.raises(error, match=f"^{message}"):
             call(P.params, P.cases, loss=P.loss, regularization=regularization)
 
