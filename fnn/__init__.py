@@ -96,8 +96,6 @@ from fnn.network.params import Params as Params
 from fnn.network.regularization import Regularization as Regularization
 from fnn.network.regularization import penalty as penalty
 from fnn.network.tree import tree_map as tree_map
-from fnn.optimizers.library import Optimizer as Optimizer
-from fnn.optimizers.library import OptimizerState as OptimizerState
 from fnn.optimizers.library import adadelta as adadelta
 from fnn.optimizers.library import adagrad as adagrad
 from fnn.optimizers.library import adam as adam
@@ -110,6 +108,8 @@ from fnn.optimizers.library import momentum as momentum
 from fnn.optimizers.library import nadam as nadam
 from fnn.optimizers.library import nesterov as nesterov
 from fnn.optimizers.library import rmsprop as rmsprop
+from fnn.optimizers.optimizer import Optimizer as Optimizer
+from fnn.optimizers.optimizer import OptimizerState as OptimizerState
 from fnn.optimizers.schedules import Schedule as Schedule
 from fnn.optimizers.schedules import cosine as cosine
 from fnn.optimizers.schedules import exponential as exponential

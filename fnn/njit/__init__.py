@@ -26,7 +26,7 @@ from fnn.njit import params as params
 from fnn.njit import training as training
 from fnn.njit.optimizer_words import words_of
 from fnn.njit.types import OPTIMIZER, STATE, LossType, OptimizerType, ParamsType
-from fnn.optimizers.library import Optimizer, OptimizerState
+from fnn.optimizers.optimizer import Optimizer, OptimizerState
 
 
 @cache

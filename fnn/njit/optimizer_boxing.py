@@ -16,11 +16,10 @@ from fnn.checks import whole
 from fnn.network.params import require_params, wrap
 from fnn.network.tree import require_same_structure
 from fnn.njit.boxing import architecture_of_spec
-from fnn.njit.kernels.optimizer_words import RULE
-from fnn.njit.optimizer_words import optimizer_words_of, words_of
+from fnn.njit.optimizer_words import code_of, optimizer_words_of, words_of
 from fnn.njit.structures import WORD
 from fnn.njit.types import SPEC, OptimizerType, StateType
-from fnn.optimizers.library import Optimizer, OptimizerState
+from fnn.optimizers.optimizer import Optimizer, OptimizerState
 
 _NO_SPEC = np.zeros(0, np.int64)
 _NO_SPEC.setflags(write=False)
@@ -41,9 +40,9 @@ def _unbox_optimizer(kind: OptimizerType, value: Any, c: Any) -> NativeValue:
     is_error = cgutils.alloca_once_value(c.builder, cgutils.true_bit)
     words = _call(c, optimizer_words_of, (value,))
     with c.builder.if_then(c.builder.not_(cgutils.is_null(c.builder, words)), likely=True):
-        words = c.unbox(SPEC, words)  # which takes a reference of its own
-        native.words = words.value
-        c.builder.store(words.is_error, is_error)
+        unboxed = c.unbox(SPEC, words)  # which takes a reference of its own
+        native.words = unboxed.value
+        c.builder.store(unboxed.is_error, is_error)
         c.pyapi.decref(words)
 
     return NativeValue(native._getvalue(), is_error=c.builder.load(is_error))
@@ -51,12 +50,13 @@ def _unbox_optimizer(kind: OptimizerType, value: Any, c: Any) -> NativeValue:
 
 @lower_constant(OptimizerType)
 def _constant_optimizer(context: Any, builder: Any, kind: OptimizerType, optimizer: Optimizer) -> Any:
-    """The words, and the code of the rule for both dtypes, as parts of the function that has the optimizer."""
+    """The words, and the optimizer's code for both dtypes, as parts of the function that has the optimizer."""
     words = [ir.Constant(WORD, int(word)) for word in words_of(optimizer)]
-    for i, dtype in enumerate((float32, float64)):
-        words[RULE + i] = optimizer.rule.embed(context, builder, dtype).ptrtoint(WORD)
+    for at, code in code_of(optimizer).items():
+        for i, dtype in enumerate((float32, float64)):
+            words[at + i] = code.embed(context, builder, dtype).ptrtoint(WORD)
     constant = ir.Constant(ir.ArrayType(WORD, len(words)), words)
-    data = builder.bitcast(cgutils.global_constant(builder, "fnn.recipe", constant), WORD.as_pointer())
+    data = builder.bitcast(cgutils.global_constant(builder, "fnn.optimizer_words", constant), WORD.as_pointer())
     array, size = make_array(SPEC)(context, builder), ir.Constant(WORD, 8)
     populate_array(
         array, data=data, shape=[ir.Constant(WORD, len(words))], strides=[size], itemsize=size, meminfo=None
@@ -67,8 +67,8 @@ def _constant_optimizer(context: Any, builder: Any, kind: OptimizerType, optimiz
     return native._getvalue()
 
 
-def _laid_open(state: OptimizerState[Any]) -> tuple[int, int, int, NDArray[np.int64], NDArray[np.uint8]]:
-    """The members of a state for jitted functions; ValueError or TypeError if it is none."""
+def _members(state: OptimizerState[Any]) -> tuple[int, int, int, NDArray[np.int64], NDArray[np.uint8]]:
+    """The members of a state as jitted functions have them; ValueError or TypeError if it isn't a valid state."""
     step, vectors = whole("state.step", state.step, at_least=0, at_most=2**62), state.vectors
     for i, vector in enumerate(vectors):
         require_params(f"state.vectors[{i}]", vector)
@@ -92,15 +92,15 @@ def _laid_open(state: OptimizerState[Any]) -> tuple[int, int, int, NDArray[np.in
 def _unbox_state(kind: StateType, value: Any, c: Any) -> NativeValue:
     native = cgutils.create_struct_proxy(kind)(c.context, c.builder)
     is_error = cgutils.alloca_once_value(c.builder, cgutils.true_bit)
-    members = _call(c, _laid_open, (value,))
+    members = _call(c, _members, (value,))
     with c.builder.if_then(c.builder.not_(cgutils.is_null(c.builder, members)), likely=True):
         kinds = (types.int64, types.int64, types.int64, SPEC, kind.vectors)
         parts = [c.unbox(t, c.pyapi.tuple_getitem(members, i)) for i, t in enumerate(kinds)]
         native.step, native.count, native.itemsize, native.spec, native.vectors = (part.value for part in parts)
-        found = cgutils.false_bit
+        has_error = cgutils.false_bit
         for part in parts:
-            found = c.builder.or_(found, part.is_error)
-        c.builder.store(found, is_error)
+            has_error = c.builder.or_(has_error, part.is_error)
+        c.builder.store(has_error, is_error)
         c.pyapi.decref(members)
 
     return NativeValue(native._getvalue(), is_error=c.builder.load(is_error))
@@ -109,7 +109,7 @@ def _unbox_state(kind: StateType, value: Any, c: Any) -> NativeValue:
 def _state_of(
     step: int, count: int, itemsize: int, spec: NDArray[np.int64], vectors: NDArray[np.uint8]
 ) -> OptimizerState[Any]:
-    """What a jitted function returned."""
+    """The state that a jitted function returned, from its members."""
     if count == 0:
         return OptimizerState(step, ())
     architecture, rows = architecture_of_spec(spec), vectors.view(f"f{itemsize}").reshape(count, -1)

@@ -7,26 +7,30 @@ import numpy as np
 from numba import float32, float64
 from numpy.typing import NDArray
 
+from fnn.compiler.linking import OnDemand
 from fnn.njit.kernels import optimizer_words as words
 from fnn.njit.kernels.optimizer_words import (
     BETA_1,
     BETA_2,
-    DECAY,
-    DECAY_BIASES,
     FORMULA,
+    MODIFIED,
     NEEDS_ALL,
-    NUMBERS,
+    PHASE,
     ROOT_AT,
+    ROW,
     RULE,
     SCHEDULE,
     START,
     STATES,
     WARM_UPS,
+    WEIGHT_DECAY,
 )
 from fnn.optimizers import library as optimizers
 from fnn.optimizers import schedules
-from fnn.optimizers.library import Optimizer
+from fnn.optimizers.kernels.apply import MODIFIED_STEP
+from fnn.optimizers.optimizer import Optimizer
 from fnn.optimizers.schedules import Rate
+from fnn.training.kernels.regularized_phase import REGULARIZED_PHASE
 
 _FORMULAS: Final[dict[type[Optimizer], int]] = {
     optimizers.gradient_descent: words.OF_RATE, optimizers.momentum: words.OF_RATE,
@@ -39,17 +43,26 @@ _FORMULAS: Final[dict[type[Optimizer], int]] = {
 
 @lru_cache(maxsize=1000)
 def optimizer_words_of(optimizer: Optimizer) -> NDArray[np.int64]:
-    """The words of an optimizer, the addresses of its rule included; compiles that if need be."""
+    """The words of an optimizer with the addresses of its code, which is compiled if need be."""
     words = words_of(optimizer).copy()
-    words[RULE : RULE + 2] = [optimizer.rule.address(dtype) for dtype in (float32, float64)]
+    for at, code in code_of(optimizer).items():
+        words[at : at + 2] = [code.address(dtype) for dtype in (float32, float64)]
     words.setflags(write=False)
 
     return words
 
 
+def code_of(optimizer: Optimizer) -> dict[int, OnDemand]:
+    """What an optimizer needs compiled, by the word where the addresses for both dtypes stand."""
+    if not optimizer.modifies_weights:
+        return {RULE: optimizer.rule}
+
+    return {RULE: optimizer.rule, MODIFIED: MODIFIED_STEP, PHASE: REGULARIZED_PHASE}
+
+
 @lru_cache(maxsize=1000)
 def words_of(optimizer: Optimizer) -> NDArray[np.int64]:
-    """The words of an optimizer but for the addresses of its rule. Numba asks for them at every call.
+    """The words of an optimizer but for the addresses of its code. Numba asks for them at every call.
 
     Raises
     ------
@@ -59,21 +72,20 @@ def words_of(optimizer: Optimizer) -> NDArray[np.int64]:
     """
     if type(optimizer) not in _FORMULAS:
         raise ValueError(f"optimizer: only those of fnn work inside @njit, got {optimizer!r}")
-    rule, rate, settings = optimizer.rule, optimizer.rate, vars(optimizer)
-    if callable(settings.get("alpha")):
-        raise ValueError(f"alpha: inside @njit it must be a number, got {settings['alpha']!r}")
+    rule, rate, fields = optimizer.rule, optimizer.rate, vars(optimizer)
+    if callable(fields.get("alpha")):
+        raise ValueError(f"alpha: inside @njit it must be a number, got {fields['alpha']!r}")
     schedule, warm_ups = ([], []) if rate is None else _unwound(rate)
     words = np.zeros(WARM_UPS + 1 + 2 * len(warm_ups), np.int64)
     value = words.view(np.float64)
     words[STATES], words[NEEDS_ALL], words[FORMULA] = rule.states, optimizer.needs_all_cases, _FORMULAS[type(optimizer)]
     words[ROOT_AT] = rule.coefficients.index("root") if "root" in rule.coefficients else 0
     for at, name in enumerate(optimizer.starts, start=START):
-        value[at] = settings[name] if name else 0.0
-    for at, name in ((DECAY, "decay"), (DECAY_BIASES, "decay_biases"), (BETA_1, "beta_1"), (BETA_2, "beta_2")):
-        value[at] = settings.get(name, 0.0)
-    example = (optimizer if rate is None else optimizer.with_rate(1.0)).coefficients(np.zeros(1, np.int64))
-    for at, name in enumerate(rule.coefficients, start=NUMBERS):  # those that change are written over
-        value[at] = np.ravel(example[name])[0]
+        value[at] = fields[name] if name else 0.0
+    for at, name in ((WEIGHT_DECAY, "weight_decay"), (BETA_1, "beta_1"), (BETA_2, "beta_2")):
+        value[at] = fields.get(name, 0.0)
+    for column, number in optimizer.columns(1.0, np.zeros(1, np.int64)).items():  # those that change are written over
+        value[ROW + column] = np.ravel(number)[0]
     try:
         for at, number in enumerate(schedule, start=SCHEDULE):
             (value if isinstance(number, float) else words)[at] = number
@@ -85,7 +97,7 @@ def words_of(optimizer: Optimizer) -> NDArray[np.int64]:
 
 
 def _unwound(rate: Rate) -> tuple[list[float], list[tuple[int, int]]]:
-    """A schedule without its warm-ups, and of each of those, from the innermost on, its steps and those around it."""
+    """A schedule without its warm-ups, and the steps of each of those and of all around it, from the innermost on."""
     warm_ups: list[tuple[int, int]] = []
     inner, before = rate, 0
     while isinstance(inner, schedules.warm_up):

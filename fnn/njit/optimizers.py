@@ -15,10 +15,10 @@ from fnn.njit.kernels.optimizer_words import STATES
 from fnn.njit.registration import Body, method_in_nopython
 from fnn.njit.structures import WORD
 from fnn.njit.types import STATE, OptimizerType, ParamsType, StateType
-from fnn.optimizers.library import Optimizer
+from fnn.optimizers.optimizer import Optimizer
 from fnn.training.kernels.optimizer_phase import OPTIMIZER_PHASE
 
-make_attribute_wrapper(OptimizerType, "recipe", "_recipe")
+make_attribute_wrapper(OptimizerType, "words", "_words")
 make_attribute_wrapper(StateType, "step", "step")
 make_attribute_wrapper(StateType, "vectors", "_vectors")
 
@@ -27,7 +27,7 @@ _init, _update = Optimizer.init, Optimizer.update
 
 @intrinsic
 def new_state(typingctx: Any, params: Any, step: Any, count: Any, vectors: Any) -> Any:
-    """The state after so many steps, of `count` vectors that are like params and that nobody writes to any more."""
+    """The state after `step` steps, with `count` vectors like params, which must not be written to afterwards."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         native = cgutils.create_struct_proxy(STATE)(context, builder)
@@ -40,8 +40,8 @@ def new_state(typingctx: Any, params: Any, step: Any, count: Any, vectors: Any) 
 
 
 @intrinsic
-def optimizer_phase_at(typingctx: Any, params: Any) -> Any:
-    """Where `optimizer_phase` starts, which becomes part of the function that calls this."""
+def phase_at(typingctx: Any, params: Any) -> Any:
+    """The address of `optimizer_phase`, which becomes part of the function that calls this."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return builder.ptrtoint(OPTIMIZER_PHASE.embed(context, builder, params.dtype), WORD)
@@ -51,7 +51,7 @@ def optimizer_phase_at(typingctx: Any, params: Any) -> Any:
 
 @register_jitable(inline="always")
 def refuse_step(status: int) -> None:
-    """Raise what `update` found; `refuse` would do for some of it, but takes longer to compile."""
+    """Raise what a status of a step stands for; `refuse` would do for some, but takes longer to compile."""
     if status == STRUCTURE:
         raise ValueError("grads: needs the sizes and activations of params")
     if status == OTHER_STATE:
@@ -62,19 +62,19 @@ def refuse_step(status: int) -> None:
         raise ValueError("eta: must be finite and at least 0 in every step")
     if status == BEYOND:
         raise ValueError(
-            "optimizer: its numbers in this step are beyond the dtype of params, or decay takes more than all"
+            "optimizer: its coefficients in this step don't fit the dtype of params, or weight_decay takes too much"
         )
     raise MemoryError("fnn: no memory for the workspace")
 
 
 @register_jitable(inline="always")
 def refuse_run(status: int) -> None:
-    """Raise what a status of a run with an optimizer stands for; the others are left to `refuse`."""
+    """Raise what a status of a run with an optimizer stands for, but for those that `refuse` knows."""
     if status == RATE:
         raise ValueError("eta: must be finite and at least 0 in every step")
     if status == BEYOND:
         raise ValueError(
-            "optimizer: its numbers in some step are beyond the dtype of params, or decay takes more than all"
+            "optimizer: its coefficients in some step don't fit the dtype of params, or weight_decay takes too much"
         )
     if status == NEEDS_ALL_CASES:
         raise ValueError("batch_size: the optimizer needs all cases in every step")

@@ -12,7 +12,7 @@ from fnn.njit.calls import loss_at, optimize_all, train_all, with_flat
 from fnn.njit.gradients import arrangements
 from fnn.njit.kernels.arguments import FINE
 from fnn.njit.kernels.optimizer_words import STATES
-from fnn.njit.optimizers import new_state, optimizer_phase_at, refuse_run
+from fnn.njit.optimizers import new_state, phase_at, refuse_run
 from fnn.njit.registration import OUTSIDE, UNSUITED, Body, in_nopython, refuse
 from fnn.njit.types import NativeHistory, NativeOptimizedRun, NativeRun, OptimizerType, ParamsType
 from fnn.training.train import train
@@ -99,7 +99,7 @@ def _train(
         count = optimizer._words[STATES]
         vectors = np.empty(count * into.size * itemsize, np.uint8)
         steps, status = optimize_all(
-            params, x, y, weights, loss_at(params, loss), mean, optimizer, optimizer_phase_at(params), size(batch_size),
+            params, x, y, weights, loss_at(params, loss), mean, optimizer, phase_at(params), size(batch_size),
             seed, epochs, history, into, vectors,
         )  # fmt: skip
         if status == OUTSIDE:

@@ -68,7 +68,7 @@ register_model(LossType)(models.OpaqueModel)
 
 
 class OptimizerType(types.Type):
-    """An optimizer, whichever it is: a recipe (see `fnn.njit.kernels.optimizer_words`)."""
+    """An optimizer, whichever it is: its words (see `fnn.njit.kernels.optimizer_words`)."""
 
     def __init__(self) -> None:
         super().__init__("fnn.Optimizer")
@@ -82,7 +82,7 @@ class OptimizerType(types.Type):
 @register_model(OptimizerType)
 class _OptimizerModel(models.StructModel):
     def __init__(self, manager: Any, kind: OptimizerType) -> None:
-        super().__init__(manager, kind, [("recipe", SPEC)])
+        super().__init__(manager, kind, [("words", SPEC)])
 
 
 class StateType(types.Type):

@@ -1,191 +1,19 @@
-"""Optimizers, as values: how a step uses the gradient. The rules themselves are in `fnn.optimizers.kernels.rules`.
-
-``optimizer.init(params)`` makes its state and ``optimizer.update(params, grads, state)`` takes a step; both are pure.
-``fnn.train(.., optimizer=optimizer)`` takes the same steps, to the bit, in its compiled loop.
+"""The optimizers. Their rules are in `fnn.optimizers.kernels.rules`, the fields that all have in `Optimizer`.
 
 In the formulas g is the gradient, t counts the steps from 1, all operations are elementwise, and state starts at 0.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Self, TypeAlias
+from dataclasses import KW_ONLY
 
 import numpy as np
-from numba import types
-from numpy.typing import NDArray
 
-from fnn.checks import positive, whole
-from fnn.compiler.numba_types import numba_type
-from fnn.compiler.target import float_type
-from fnn.data.conversion import cast_to
-from fnn.network.params import DT, Params, require_params, wrap
-from fnn.network.tree import require_same_structure
 from fnn.numerics.powers import powers
 from fnn.optimizers.kernels import rules
-from fnn.optimizers.kernels.abi import (
-    COEFFICIENTS,
-    DESCRIPTOR_SIZE,
-    ETA,
-    KEEP,
-    KEEP_BIASES,
-    MASK,
-    MOST,
-    RULE,
-    RULE_COEFFICIENTS,
-    SHRINK,
-    STRIDE,
-)
-from fnn.optimizers.kernels.apply import apply_kernel
-from fnn.optimizers.schedules import Etas, FractionOfStep, Rate, Steps, at_steps, etas
-from fnn.values import AtLeast0, AtLeast1, Flag, Fraction, Positive, Value
-
-Coefficients: TypeAlias = Mapping[str, Etas | float]
-
-
-@dataclass(frozen=True, slots=True)
-class OptimizerState(Generic[DT]):
-    """What an optimizer remembers: how many steps it has taken, and vectors that are like the parameters.
-
-    The vectors are those of the optimizer's formula, in its order. Immutable, and can be pickled.
-    """
-
-    step: int
-    vectors: tuple[Params[DT], ...]
-
-    @property
-    def _numba_type_(self) -> types.Type:
-        return numba_type(self)
-
-
-class Optimizer(Value):
-    """The base of all optimizers.
-
-    To add one: a rule in `fnn.optimizers.kernels.rules`, and here a class with its hyperparameters and the rule's numbers.
-    """
-
-    rule: ClassVar[rules.Rule]
-    starts: ClassVar[tuple[str, ...]] = ()  # for each vector of state, the hyperparameter that it starts from, or ""
-    needs_all_cases: ClassVar[bool] = False  # in every step
-    modifies_weights: ClassVar[bool] = False
-    weight_decay: ClassVar[float] = 0.0
-
-    @abstractmethod
-    def coefficients(self, steps: Steps) -> Coefficients:
-        """The rule's numbers in the steps that come after so many.
-
-        Besides, "keep" is what decay leaves of a weight, and "keep_biases" whether of a bias, too.
-        """
-
-    def init(self, params: Params[DT]) -> OptimizerState[DT]:
-        """The state before the first step.
-
-        Raises
-        ------
-        TypeError
-            params isn't `Params`.
-        """
-        require_params("params", params)
-
-        return OptimizerState(0, tuple(wrap(v, params._architecture) for v in self.vectors(params)))
-
-    def update(
-        self, params: Params[DT], grads: Params[Any], state: OptimizerState[DT]
-    ) -> tuple[Params[DT], OptimizerState[DT]]:
-        """One step: the new params, and the new state.
-
-        Raises
-        ------
-        ValueError
-            params, grads and the state's vectors differ in structure, or the state is another optimizer's.
-        TypeError
-            An argument of another type.
-        """
-        require_params("params", params)
-        require_params("grads", grads)
-        require_same_structure("grads", params, grads)
-        self.require_state(params, state)
-        dtype, architecture = params.dtype, params._architecture
-        descriptor, row = self.descriptor(dtype, params._flat.size), self.coefficient_table(state.step, 1, dtype)[0]
-        flat, slope = params._flat.copy(), cast_to(dtype, grads._flat, "grads")
-        vectors = np.array([old._flat for old in state.vectors], dtype).reshape(-1, flat.size)
-        for leaf, place, _ in architecture.slices():
-            keep = float(row[KEEP]) if leaf.startswith("W") or row[KEEP_BIASES] else 1.0
-            apply_kernel[dtype](descriptor, flat[place], slope[place], vectors.reshape(-1)[place.start :], row, keep)
-        after = OptimizerState(state.step + 1, tuple(wrap(vector, architecture) for vector in vectors))
-
-        return wrap(flat, architecture), after
-
-    @property
-    def _numba_type_(self) -> types.Type:
-        """One type for all, so that another optimizer compiles nothing; ValueError if @njit can't use it."""
-        return numba_type(self)
-
-    @property
-    def rate(self) -> Rate | None:
-        """Its learning rate, if it has one."""
-        found: Rate | None = getattr(self, "eta", None)
-
-        return found
-
-    def with_rate(self, eta: Rate) -> Self:
-        """The same with another learning rate."""
-        return self.__replace__(eta=eta)
-
-    def vectors(self, params: Params[DT]) -> NDArray[DT]:
-        """The vectors of state before the first step, a row each."""
-        made = np.zeros((self.rule.states, params._flat.size), params.dtype)
-        for vector, name in zip(made, self.starts, strict=False):
-            vector[:] = positive(name, getattr(self, name), params.dtype) if name else 0
-
-        return made
-
-    def require_state(self, params: Params[Any], state: OptimizerState[Any]) -> None:
-        """Raise TypeError or ValueError unless the state is one of this optimizer for such params."""
-        if not isinstance(state, OptimizerState):
-            raise TypeError(f"state: needs what init or update returned, got {type(state).__name__}")
-        whole("state.step", state.step, at_least=0)
-        if len(state.vectors) != self.rule.states:
-            raise ValueError(f"state: {self!r} needs {self.rule.states} vectors, got {len(state.vectors)}")
-        for i, vector in enumerate(state.vectors):
-            require_params(f"state.vectors[{i}]", vector)
-            require_same_structure(f"state.vectors[{i}]", params, vector)
-            if vector.dtype != params.dtype:
-                raise ValueError(f"state.vectors[{i}]: needs {params.dtype}, got {vector.dtype}")
-
-    def descriptor(self, dtype: np.dtype[Any], stride: int) -> NDArray[np.int64]:
-        """What the kernels must know of it in itself; `stride` from one vector of state to the next."""
-        descriptor = np.zeros(DESCRIPTOR_SIZE, np.int64)
-        descriptor[MASK] = -1
-        descriptor[RULE] = self.rule.address(float_type(dtype))
-        descriptor[STRIDE] = stride
-
-        return descriptor
-
-    def coefficient_table(self, first: int, count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
-        """The numbers of `count` steps after the first ones, as the kernels take them: a row each, or one for all."""
-        coefficients = self.coefficients(np.arange(first, first + count))
-        changes = any(isinstance(number, np.ndarray) for number in coefficients.values())
-        coefficient_table = np.zeros((count if changes else 1, COEFFICIENTS))
-        coefficient_table[:, ETA], coefficient_table[:, KEEP] = (
-            coefficients.get("eta", 0.0),
-            coefficients.get("keep", 1.0),
-        )
-        coefficient_table[:, KEEP_BIASES] = coefficients.get("keep_biases", 0.0)
-        coefficient_table[:, [SHRINK, MOST]] = 1.0, np.inf
-        if (coefficient_table[:, KEEP] < 0).any():
-            wrong = int(np.argmin(coefficient_table[:, KEEP] >= 0))
-            raise ValueError(f"decay: {self!r} takes away more than all of a weight at step {first + wrong}")
-        for column, name in enumerate(self.rule.coefficients, start=RULE_COEFFICIENTS):
-            coefficient_table[:, column] = coefficients[name]
-        with np.errstate(over="ignore"):
-            cast = coefficient_table.astype(dtype)
-        if not np.isfinite(cast[:, RULE_COEFFICIENTS:]).all() or not np.isfinite(cast[:, ETA]).all():
-            raise ValueError(f"{self!r}: its numbers are beyond {dtype} at step {first} or soon after")
-
-        return cast
+from fnn.optimizers.optimizer import Coefficients, Optimizer
+from fnn.optimizers.schedules import Etas, FractionOfStep, Rate, Steps, at_steps
+from fnn.values import AtLeast0, AtLeast1, Fraction, Positive
 
 
 class gradient_descent(Optimizer):
@@ -197,6 +25,8 @@ class gradient_descent(Optimizer):
     ----------
     eta
         The learning rate η: a number, or a schedule.
+    clip, clip_norm, weight_decay, shrink, decay_biases, max_norm
+        As for `Optimizer`, by name. All optimizers have them.
 
     Raises
     ------
@@ -216,9 +46,9 @@ class gradient_descent(Optimizer):
     eta: Rate
     rule = rules.gradient_descent
 
-    def coefficients(self, steps: Steps) -> Coefficients:
+    def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
         """η."""
-        return {"eta": etas(self.eta, steps)}
+        return {"eta": eta}
 
 
 class momentum(Optimizer):
@@ -234,16 +64,16 @@ class momentum(Optimizer):
     eta
         The learning rate η: a number, or a schedule.
     alpha
-        How much of the last change is made again, from 0 on and below 1: a number, or a function of the step.
+        Momentum coefficient α in [0, 1): a number, or a function of the step.
     """
 
     eta: Rate
     alpha: FractionOfStep = 0.9
     rule = rules.momentum
 
-    def coefficients(self, steps: Steps) -> Coefficients:
+    def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
         """η and α."""
-        return {"eta": etas(self.eta, steps), "alpha": at_steps("alpha", self.alpha, steps, below=1)}
+        return {"eta": eta, "alpha": at_steps("alpha", self.alpha, steps, below=1)}
 
 
 class nesterov(Optimizer):
@@ -259,16 +89,16 @@ class nesterov(Optimizer):
     eta
         The learning rate η: a number, or a schedule.
     alpha
-        How much of the last change is made again, from 0 on and below 1.
+        Momentum coefficient α in [0, 1).
     """
 
     eta: Rate
     alpha: Fraction = 0.9
     rule = rules.nesterov
 
-    def coefficients(self, steps: Steps) -> Coefficients:
+    def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
         """η and α."""
-        return {"eta": etas(self.eta, steps), "alpha": self.alpha}
+        return {"eta": eta, "alpha": self.alpha}
 
 
 class adam(Optimizer):
@@ -284,7 +114,7 @@ class adam(Optimizer):
     eta
         The learning rate η: a number, or a schedule.
     beta_1, beta_2
-        How slowly m and v follow, from 0 on and below 1.
+        Decay rates β₁, β₂ in [0, 1) of the moment estimates m and v.
     epsilon
         ε, at least 0.
     """
@@ -295,11 +125,19 @@ class adam(Optimizer):
     epsilon: AtLeast0 = 1e-8
     rule = rules.adam
 
-    def coefficients(self, steps: Steps) -> Coefficients:
-        """η / (1 − β₁ᵗ), both averages' weights, √(1 / (1 − β₂ᵗ)) and ε."""
+    def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
+        """η / (1 − β₁ᵗ), the weights of both averages, √(1 / (1 − β₂ᵗ)) and ε."""
+        return {**self._averages(steps), "eta": eta / (1 - powers(self.beta_1, steps + 1))}
+
+    def _averages(self, steps: Steps) -> Coefficients:
+        """What the kin of Adam share: the weights of m and v, the correction of v, and ε."""
         return {
-            **_averages(self.beta_1, self.beta_2, self.epsilon, steps),
-            "eta": etas(self.eta, steps) / (1 - powers(self.beta_1, steps + 1)),
+            "beta_1": self.beta_1,
+            "rest_1": 1 - self.beta_1,
+            "beta_2": self.beta_2,
+            "rest_2": 1 - self.beta_2,
+            "root": np.sqrt(1 / (1 - powers(self.beta_2, steps + 1))),
+            "epsilon": self.epsilon,
         }
 
 
@@ -309,25 +147,18 @@ class adamw(adam):
         w ← w − η λ w   for weights; then Adam's step
 
     The decay is multiplied by η, as in PyTorch and Optax; in the paper the two are scheduled together. There biases
-    decay as weights do, which here must be asked for.
+    decay as weights do, which here takes ``decay_biases=True``.
 
     Parameters
     ----------
     eta, beta_1, beta_2, epsilon
         As for `adam`.
-    decay
-        λ, at least 0; η λ must not be above 1.
-    decay_biases
-        Whether biases decay, too.
+    weight_decay
+        λ, at least 0; η λ must not exceed 1.
     """
 
-    decay: AtLeast0 = 1e-2
-    decay_biases: Flag = False
-
-    def coefficients(self, steps: Steps) -> Coefficients:
-        """Those of Adam, and 1 − η λ."""
-        keep = 1 - etas(self.eta, steps) * self.decay
-        return {**adam.coefficients(self, steps), "keep": keep, "keep_biases": self.decay_biases}
+    _: KW_ONLY
+    weight_decay: AtLeast0 = 1e-2
 
 
 class nadam(adam):
@@ -346,25 +177,23 @@ class nadam(adam):
 
     rule = rules.nadam
 
-    def coefficients(self, steps: Steps) -> Coefficients:
+    def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
         """η β₁ / (1 − β₁ᵗ⁺¹) of m, η (1 − β₁) / (1 − β₁ᵗ) of g, and those of Adam."""
-        eta, now = etas(self.eta, steps), 1 - powers(self.beta_1, steps + 1)
         return {
-            **_averages(self.beta_1, self.beta_2, self.epsilon, steps),
-            "eta": eta,
+            **self._averages(steps),
             "eta_m": eta * self.beta_1 / (1 - powers(self.beta_1, steps + 2)),
-            "eta_g": eta * (1 - self.beta_1) / now,
+            "eta_g": eta * (1 - self.beta_1) / (1 - powers(self.beta_1, steps + 1)),
         }
 
 
 class amsgrad(adam):
-    """AMSGrad (Reddi, Kale, Kumar 2018): Adam with the greatest v that there has been.
+    """AMSGrad (Reddi, Kale, Kumar 2018): Adam with the greatest v so far.
 
         m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²,   u ← max(u, v)
         w ← w − η m̂ / (√û + ε),   m̂ = m / (1 − β₁ᵗ),   û = u / (1 − β₂ᵗ)
 
-    The greatest is looked for before v is corrected, as in PyTorch; Optax looks among the corrected ones, and the paper
-    corrects neither m nor v.
+    u is the greatest v before correction, as in PyTorch; Optax takes the greatest corrected v, and the paper corrects
+    neither m nor v.
 
     Parameters
     ----------
@@ -387,7 +216,7 @@ class rmsprop(Optimizer):
     eta
         The learning rate η: a number, or a schedule.
     rho
-        How slowly v follows, from 0 on and below 1. PyTorch's default is 0.99.
+        Decay rate ρ in [0, 1) of the average v. PyTorch's default is 0.99.
     epsilon
         ε, at least 0.
     """
@@ -397,9 +226,9 @@ class rmsprop(Optimizer):
     epsilon: AtLeast0 = 1e-8
     rule = rules.rmsprop
 
-    def coefficients(self, steps: Steps) -> Coefficients:
-        """η, the average's weights and ε."""
-        return {"eta": etas(self.eta, steps), "rho": self.rho, "rest": 1 - self.rho, "epsilon": self.epsilon}
+    def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
+        """η, the weights of the average and ε."""
+        return {"eta": eta, "rho": self.rho, "rest": 1 - self.rho, "epsilon": self.epsilon}
 
 
 class adagrad(Optimizer):
@@ -421,9 +250,9 @@ class adagrad(Optimizer):
     epsilon: AtLeast0 = 1e-10
     rule = rules.adagrad
 
-    def coefficients(self, steps: Steps) -> Coefficients:
+    def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
         """η and ε."""
-        return {"eta": etas(self.eta, steps), "epsilon": self.epsilon}
+        return {"eta": eta, "epsilon": self.epsilon}
 
 
 class adadelta(Optimizer):
@@ -434,11 +263,11 @@ class adadelta(Optimizer):
     Parameters
     ----------
     eta
-        The learning rate η: a number, or a schedule. The paper has none, which is 1.
+        The learning rate η: a number, or a schedule. The paper has none, which is η = 1.
     rho
-        How slowly v and u follow, from 0 on and below 1.
+        Decay rate ρ in [0, 1) of the averages v and u.
     epsilon
-        ε, above 0, or nothing would ever start to move.
+        ε, above 0: with 0, no weight would ever change, as u starts at 0.
     """
 
     eta: Rate = 1.0
@@ -446,9 +275,9 @@ class adadelta(Optimizer):
     epsilon: Positive = 1e-6
     rule = rules.adadelta
 
-    def coefficients(self, steps: Steps) -> Coefficients:
-        """η, the averages' weights and ε."""
-        return {"eta": etas(self.eta, steps), "rho": self.rho, "rest": 1 - self.rho, "epsilon": self.epsilon}
+    def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
+        """η, the weights of the averages and ε."""
+        return {"eta": eta, "rho": self.rho, "rest": 1 - self.rho, "epsilon": self.epsilon}
 
 
 class lion(Optimizer):
@@ -461,27 +290,20 @@ class lion(Optimizer):
     eta
         The learning rate η: a number, or a schedule.
     beta_1, beta_2
-        How slowly the direction and m follow, from 0 on and below 1.
-    decay
-        λ, at least 0; η λ must not be above 1.
-    decay_biases
-        Whether biases decay as weights do.
+        Decay rates β₁, β₂ in [0, 1) of the direction and of m.
+    weight_decay
+        λ, at least 0; η λ must not exceed 1.
     """
 
     eta: Rate = 1e-4
     beta_1: Fraction = 0.9
     beta_2: Fraction = 0.99
-    decay: AtLeast0 = 0.0
-    decay_biases: Flag = False
     rule = rules.lion
 
-    def coefficients(self, steps: Steps) -> Coefficients:
-        """η, both averages' weights, and 1 − η λ."""
-        eta = etas(self.eta, steps)
+    def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
+        """η and the weights of both averages."""
         return {
             "eta": eta,
-            "keep": 1 - eta * self.decay,
-            "keep_biases": self.decay_biases,
             "beta_1": self.beta_1,
             "rest_1": 1 - self.beta_1,
             "beta_2": self.beta_2,
@@ -490,49 +312,42 @@ class lion(Optimizer):
 
 
 class irprop(Optimizer):
-    """iRPROP− (Igel, Hüsken 2000): only the signs of the gradient count, and every parameter has a step of its own.
+    """iRPROP− (Igel, Hüsken 2000): only the signs of the gradient count, and each parameter has its own step size.
 
         Δ ← min(η⁺ Δ, Δ_max) where g has the sign of the last one, max(η⁻ Δ, Δ_min) where it has the other, and there
         g ← 0;   w ← w − sign(g) Δ
 
-    It follows the gradient of all cases: `train` refuses it smaller batches.
+    It follows the gradient of all cases: `train` refuses smaller batches. It has no η, and so no `weight_decay`.
 
     Parameters
     ----------
     start
         The first Δ, above 0.
-    grow, shrink
-        η⁺, at least 1, and η⁻, from 0 on and below 1.
-    least, most
+    increase, decrease
+        η⁺, at least 1, and η⁻ in [0, 1).
+    smallest, largest
         Δ_min, at least 0, and Δ_max, above 0.
     """
 
     start: Positive = 0.01
-    grow: AtLeast1 = 1.2
-    shrink: Fraction = 0.5
-    least: AtLeast0 = 1e-6
-    most: Positive = 50.0
+    increase: AtLeast1 = 1.2
+    decrease: Fraction = 0.5
+    smallest: AtLeast0 = 1e-6
+    largest: Positive = 50.0
     rule = rules.irprop
     starts = ("", "start")
     needs_all_cases = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.least > self.most:
-            raise ValueError(f"least: must be at most `most`, {self.most}, got {self.least}")
+        if self.smallest > self.largest:
+            raise ValueError(f"smallest: must be at most `largest`, {self.largest}, got {self.smallest}")
 
-    def coefficients(self, steps: Steps) -> Coefficients:
+    def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
         """The same in all steps."""
-        return {"grow": self.grow, "shrink": self.shrink, "least": self.least, "most": self.most}
-
-
-def _averages(beta_1: float, beta_2: float, epsilon: float, steps: Steps) -> Coefficients:
-    """What the kin of Adam share: the weights of m and v, the correction of v, and ε."""
-    return {
-        "beta_1": beta_1,
-        "rest_1": 1 - beta_1,
-        "beta_2": beta_2,
-        "rest_2": 1 - beta_2,
-        "root": np.sqrt(1 / (1 - powers(beta_2, steps + 1))),
-        "epsilon": epsilon,
-    }
+        return {
+            "increase": self.increase,
+            "decrease": self.decrease,
+            "smallest": self.smallest,
+            "largest": self.largest,
+        }

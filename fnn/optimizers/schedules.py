@@ -1,7 +1,7 @@
-"""Learning rates that change from step to step, as values: pure functions of the step, which counts from 0.
+"""Schedules, as values: learning rates that are pure functions of the step, which counts from 0.
 
 A schedule stands wherever a learning rate does: ``fnn.train(.., eta=fnn.cosine(3.0, steps=1000))``,
-``fnn.adam(fnn.warm_up(1e-3, steps=100))``. Any function of the step does so, too.
+``fnn.adam(fnn.warm_up(1e-3, steps=100))``. So does any function of the step.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ Etas: TypeAlias = NDArray[np.float64]
 
 
 class Schedule(Value):
-    """A learning rate for each step, which is called with it: ``fnn.cosine(1.0, steps=10)(5)``."""
+    """A learning rate for each step, called with the step: ``fnn.cosine(1.0, steps=10)(5)``."""
 
     def __call__(self, step: SupportsIndex) -> float:
         """η of a step, which counts from 0."""
-        found = etas(self, np.array([whole("step", step, at_least=0)]))
+        eta = etas(self, np.array([whole("step", step, at_least=0)]))
 
-        return float(np.ravel(found)[0])
+        return float(np.ravel(eta)[0])
 
     @abstractmethod
     def at(self, steps: Steps) -> Etas:
-        """η of all these steps."""
+        """η of these steps."""
 
 
 OfStep: TypeAlias = SupportsFloat | Schedule | Callable[[int], SupportsFloat]
 
 
 def rate_of(name: str, value: OfStep) -> OfStep:
-    """The rate, a number as a float; an error if it can't be one."""
+    """A learning rate, checked: a number above 0 as a float, or a function of the step."""
     return function_of_step(name, value) if callable(value) else positive(name, value)
 
 
 def fraction_of(name: str, value: OfStep) -> OfStep:
-    """The same for what is at least 0 and below 1."""
+    """A number in [0, 1) as a float, or a function of the step, checked."""
     return function_of_step(name, value) if callable(value) else real(name, value, at_least=0, below=1)
 
 
@@ -55,7 +55,7 @@ FractionOfStep: TypeAlias = Annotated[OfStep, fraction_of]
 
 
 def function_of_step(name: str, f: Callable[[int], SupportsFloat]) -> Callable[[int], SupportsFloat]:
-    """The function; TypeError unless it can be called with a step alone."""
+    """The function itself; TypeError unless it can be called with a step alone."""
     try:
         signature(f).bind(0)
     except TypeError as error:
@@ -67,45 +67,45 @@ def function_of_step(name: str, f: Callable[[int], SupportsFloat]) -> Callable[[
 
 
 def etas(rate: OfStep, steps: Steps) -> Etas | float:
-    """η of all these steps, one number if it never changes; ValueError where one is negative or not finite."""
+    """η of these steps, a single number if it is constant; ValueError where one is negative or not finite."""
     return at_steps("eta", rate, steps)
 
 
 def at_steps(name: str, value: OfStep, steps: Steps, below: float = np.inf) -> Etas | float:
-    """The same of any number that may depend on the step."""
+    """A hyperparameter in these steps, a single number if it is constant; ValueError where it isn't in [0, below)."""
     if not callable(value):
         return float(value)
     if isinstance(value, Schedule):
-        found = value.at(steps)
+        values = value.at(steps)
     else:
-        found = np.array([number(f"{name} at step {step}", value(step)) for step in steps.tolist()])
-    good = (found >= 0) & (found < below)
-    if not good.all():
-        wrong = int(np.argmin(good))
+        values = np.array([number(f"{name} at step {step}", value(step)) for step in steps.tolist()])
+    is_valid = (values >= 0) & (values < below)
+    if not is_valid.all():
+        wrong = int(np.argmin(is_valid))
         limits = "finite and at least 0" if below == np.inf else f"at least 0 and below {below:g}"
-        raise ValueError(f"{name}: must be {limits}, is {found[wrong]} at step {steps[wrong]}")
+        raise ValueError(f"{name}: must be {limits}, is {values[wrong]} at step {steps[wrong]}")
 
-    return found
+    return values
 
 
 class step_decay(Schedule):
-    """Smaller at once, every so many steps.
+    """Step decay: the rate is multiplied by a factor every few steps, and constant in between.
 
         η(s) = η · factor^⌊s / every⌋
 
     Parameters
     ----------
     eta
-        The learning rate η at first, above 0.
+        The initial learning rate η, above 0.
     every
-        Steps with the same rate.
+        Steps with the same rate, at least 1.
     factor
         Above 0.
 
     Raises
     ------
     ValueError, TypeError
-        A number out of range, or none. So do all schedules.
+        A hyperparameter out of range, or of another type. So do all schedules.
 
     Examples
     --------
@@ -121,23 +121,23 @@ class step_decay(Schedule):
     factor: Positive
 
     def at(self, steps: Steps) -> Etas:
-        """η of all these steps."""
+        """η of these steps."""
         return self.eta * powers(self.factor, steps // self.every)
 
 
 class exponential(Schedule):
-    """Smaller by the same factor from step to step.
+    """Exponential decay: from each step to the next the rate changes by the same factor.
 
         η(s) = η · factor^(s / every)
 
     Parameters
     ----------
     eta
-        The learning rate η at first, above 0.
+        The initial learning rate η, above 0.
     factor
         Above 0.
     every
-        Steps in which the rate changes by the factor.
+        Steps in which the rate changes by the factor, at least 1.
 
     Examples
     --------
@@ -152,21 +152,21 @@ class exponential(Schedule):
     every: Count = 1
 
     def at(self, steps: Steps) -> Etas:
-        """η of all these steps."""
+        """η of these steps."""
         return self.eta * powers(self.factor ** (1 / self.every), steps)
 
 
 class inverse_time(Schedule):
-    """Half after so many steps, a third after twice as many.
+    """Inverse-time decay.
 
         η(s) = η / (1 + s / steps)
 
     Parameters
     ----------
     eta
-        The learning rate η at first, above 0.
+        The initial learning rate η, above 0.
     steps
-        Until the rate is half.
+        Steps until the rate is η / 2, at least 1.
 
     Examples
     --------
@@ -180,23 +180,23 @@ class inverse_time(Schedule):
     steps: Count
 
     def at(self, steps: Steps) -> Etas:
-        """η of all these steps."""
+        """η of these steps."""
         return self.eta / (1 + steps / self.steps)
 
 
 class cosine(Schedule):
-    """Half a wave down, and there it stays (Loshchilov, Hutter 2017, without restarts).
+    """Cosine decay to `end`, constant afterwards (Loshchilov, Hutter 2017, without restarts).
 
         η(s) = end + (η − end) · (1 + cos(π · min(s / steps, 1))) / 2
 
     Parameters
     ----------
     eta
-        The learning rate η at first, above 0.
+        The initial learning rate η, above 0.
     steps
-        From the first rate to the last.
+        Steps of the decay, at least 1.
     end
-        The last rate, at least 0.
+        The final rate, at least 0.
 
     Examples
     --------
@@ -212,21 +212,21 @@ class cosine(Schedule):
     end: AtLeast0 = 0.0
 
     def at(self, steps: Steps) -> Etas:
-        """η of all these steps."""
+        """η of these steps."""
         return _half_wave(self.eta, self.end, np.minimum(steps / self.steps, 1))
 
 
 class warm_up(Schedule):
-    """Up in a straight line, then another schedule from its beginning.
+    """Linear warm-up, then another schedule from its beginning.
 
         η(s) = rate(0) · (s + 1) / steps  for s < steps, then rate(s − steps)
 
     Parameters
     ----------
     rate
-        What follows: a number, or a schedule.
+        The schedule after the warm-up, or a number.
     steps
-        On the way up.
+        Steps of the warm-up, at least 1.
 
     Examples
     --------
@@ -241,12 +241,12 @@ class warm_up(Schedule):
     steps: Count
 
     def at(self, steps: Steps) -> Etas:
-        """η of all these steps."""
+        """η of these steps."""
         return etas(self.rate, np.maximum(steps - self.steps, 0)) * np.minimum((steps + 1) / self.steps, 1)
 
 
 class one_cycle(Schedule):
-    """Half a wave up, then half a wave down to nearly nothing (Smith, Topin 2019).
+    """One cycle: half a cosine wave up, then half a wave down to nearly 0 (Smith, Topin 2019).
 
     With the last step T = steps − 1 and the top at P = rise · steps − 1:
 
@@ -260,11 +260,11 @@ class one_cycle(Schedule):
     top
         The highest learning rate, above 0.
     steps
-        Of the whole cycle, at least 2.
+        Steps of the whole cycle, at least 2.
     rise
-        The part of them on the way up, from 0 on and below 1.
+        The fraction of the steps on the way up, in [0, 1).
     divisor, last_divisor
-        How far below the top it starts, and how far below the start it ends.
+        top / start and start / end, above 0.
 
     Examples
     --------
@@ -282,7 +282,7 @@ class one_cycle(Schedule):
     last_divisor: Positive = 1e4
 
     def at(self, steps: Steps) -> Etas:
-        """η of all these steps."""
+        """η of these steps."""
         last, top = self.steps - 1, max(self.rise * self.steps - 1, 0.0)
         start = self.top / self.divisor
         up = _half_wave(start, self.top, np.minimum(steps / top, 1) if top > 0 else np.ones(len(steps)))
@@ -292,13 +292,13 @@ class one_cycle(Schedule):
 
 
 def _half_wave(start: float, end: float, way: Etas) -> Etas:
-    """From start to end, as the way goes from 0 to 1: end + (start − end) · cos²(way · π/2).
+    """From start to end, as `way` goes from 0 to 1: end + (start − end) · cos²(way · π/2).
 
     The cosine is its Taylor series, by products and sums alone: `np.cos` may differ from processor to processor.
     """
     square = (np.pi / 2 * way) ** 2
     wave = np.ones_like(way)
-    for n in range(24, 0, -2):  # the first term that is left out is below 1e-21
+    for n in range(24, 0, -2):  # the first term left out is below 1e-21
         wave = 1 - square / (n * (n - 1)) * wave
 
     return end + (start - end) * wave**2
@@ -363,11 +363,11 @@ class plateau(Schedule):
 
 
 class Scaled(Schedule):
-    """Another schedule times a number."""
+    """A schedule times a number."""
 
     rate: Rate
     scale: float
 
     def at(self, steps: Steps) -> Etas:
-        """η of all these steps."""
+        """η of these steps."""
         return self.scale * np.broadcast_to(etas(self.rate, steps), len(steps))

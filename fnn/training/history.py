@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.network.params import DT, Params
-from fnn.optimizers.library import OptimizerState
+from fnn.optimizers.optimizer import OptimizerState
 
 Ending: TypeAlias = Literal["epochs", "callback", "patience", "target_error", "seconds", "interrupted"]
 

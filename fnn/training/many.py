@@ -16,7 +16,7 @@ from fnn.losses.loss import Loss
 from fnn.network.architecture import Architecture
 from fnn.network.params import DT, Params, require_params, wrap
 from fnn.network.regularization import Regularization
-from fnn.optimizers.library import Optimizer, OptimizerState
+from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedules import Rate
 from fnn.training.callbacks import Callback, progress
 from fnn.training.history import Run, TrainingDiverged

@@ -17,7 +17,8 @@ from fnn.equations.objective import Reduction, objective_of
 from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params, require_params
 from fnn.network.regularization import Regularization
-from fnn.optimizers.library import Optimizer, OptimizerState, gradient_descent
+from fnn.optimizers.library import gradient_descent
+from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedules import Rate
 from fnn.training.call_tuner import CallTuner, tuner_for
 from fnn.training.callbacks import Callback, Callbacks

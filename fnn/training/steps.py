@@ -16,7 +16,8 @@ from fnn.network.kernels.pack import pack_kernel, unpack_kernel
 from fnn.network.layout import Layout, cache_aligned
 from fnn.network.params import DT, Params, wrap
 from fnn.optimizers.kernels.abi import CASES_PHASE, DESCRIPTOR_SIZE, L1, L2, MASK, MASKED, MAX_STEPS, ROWS_PHASE
-from fnn.optimizers.library import Optimizer, OptimizerState, gradient_descent
+from fnn.optimizers.library import gradient_descent
+from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedules import Plateau, Scaled, etas, plateau
 from fnn.training.evaluator import Evaluator
 from fnn.training.interrupt import Interrupt

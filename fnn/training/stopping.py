@@ -13,7 +13,7 @@ from fnn.checks import number, positive, whole
 from fnn.io.archive import require_arrays
 from fnn.network.architecture import Architecture
 from fnn.network.params import DT, wrap
-from fnn.optimizers.library import OptimizerState
+from fnn.optimizers.optimizer import OptimizerState
 from fnn.training.steps import BatchStepper
 from fnn.values import AtLeast0, Value
 

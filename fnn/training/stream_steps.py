@@ -18,7 +18,7 @@ from fnn.equations.objective import Objective
 from fnn.io.archive import require_arrays
 from fnn.network.layout import cache_aligned_copy
 from fnn.network.params import DT, Params
-from fnn.optimizers.library import Optimizer, OptimizerState
+from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedules import Scaled, Schedule, plateau
 from fnn.training.call_tuner import CallTuner, tuner_for
 from fnn.training.interrupt import Interrupt

@@ -11,7 +11,7 @@ from fnn.data.batch_stream import BatchStream
 from fnn.data.rows import CaseArrays
 from fnn.equations.objective import Objective
 from fnn.network.params import DT, Params
-from fnn.optimizers.library import Optimizer, OptimizerState
+from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.training.callbacks import Callbacks
 from fnn.training.checkpoint import Checkpoint
 from fnn.training.stopping import Stopper

@@ -16,7 +16,7 @@ from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params
 from fnn.network.regularization import Regularization
-from fnn.optimizers.library import Optimizer, OptimizerState
+from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedules import Rate
 from fnn.training.callbacks import Callback
 from fnn.training.checkpoint import Checkpoint

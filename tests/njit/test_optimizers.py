@@ -18,7 +18,7 @@ import fnn
 from fnn.compiler.linking import needed_by
 from fnn.njit.kernels import entry_points as native
 from fnn.njit.kernels import optimize
-from fnn.optimizers.library import Optimizer
+from fnn.optimizers.optimizer import Optimizer
 from fnn.training.kernels.optimizer_phase import optimizer_phase
 from tests.njit import optimizing
 from tests.optimizers import formulas

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 import fnn
-from fnn.optimizers.library import Optimizer
+from fnn.optimizers.optimizer import Optimizer
 from tests import reference
 from tests.optimizers import formulas
 from tests.paces import train_by_exactly

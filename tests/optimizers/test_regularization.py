@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 import fnn
-from fnn.optimizers.library import Optimizer
+from fnn.optimizers.optimizer import Optimizer
 from tests import reference
 from tests.paces import train_by_exactly
 from tests.problems import Problem, problem, problems, trained

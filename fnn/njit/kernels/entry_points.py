@@ -12,22 +12,20 @@ from numba import types
 
 from fnn.activations.kernels.dispatch import CODE, DESCRIPTOR_SIZE
 from fnn.compiler.inline import inline
-from fnn.compiler.intrinsics import Floats, Integers, address, aligned, like, shift
+from fnn.compiler.intrinsics import Floats, Integers, address, like, shift
 from fnn.compiler.linking import entry_point
 from fnn.compiler.memory import allocate, is_null, release
 from fnn.compiler.target import LINE
 from fnn.data.kernels import cases
 from fnn.data.kernels.cases import CasePointers, copy, find_fault, is_finite
-from fnn.equations.kernels.backprop import EVERYTHING, transpose
+from fnn.equations.kernels.backprop import EVERYTHING
 from fnn.equations.kernels.forward import BLOCK, descend_flat, outputs
 from fnn.equations.kernels.gradient import PIECE, differentiate
 from fnn.network.kernels import plan
-from fnn.network.kernels.pack import pack_weights, unpack_weights
 from fnn.network.kernels.plan import COLUMNS, Net, block, entry
 from fnn.njit.kernels.arguments import (
     BAD_PARAMS,
     BATCH,
-    DIVERGED,
     EPOCHS,
     ETA,
     FINE,
@@ -55,10 +53,9 @@ from fnn.njit.kernels.arguments import (
     size_of,
     unfit,
 )
+from fnn.njit.kernels.run import begin_run, end_run, take_steps
 from fnn.optimizers.kernels import abi
-from fnn.training.kernels.barrier import SIZE
-from fnn.training.kernels.descend import CAPACITY, CURSOR_SIZE, STOPPED, descend
-from fnn.training.kernels.phases import UpdateRule
+from fnn.training.kernels.descend import CAPACITY
 
 
 @entry_point(lambda t: types.int64(network_type(t), types.int64))
@@ -187,10 +184,17 @@ def train_all(
     if not is_rate(problem.network.flat, eta):
         return ETA
     ready = prepared(problem, batch, seed, epochs, into)
-    status = ready.status
+    every, status = ready.every, ready.status
     if status == FINE:
-        status = run(problem, ready.every, ready.table, eta, batch, seed, epochs, history.at, into)
-    release(ready.every.order)
+        batch = min(batch, every.number)
+        run = begin_run(problem, ready.table, batch, batch > CAPACITY, 0, 1, history.at)
+        status = run.status
+        if status == FINE:
+            run.coefficients[abi.ETA] = like(run.coefficients, eta)
+            steps = (every.number + batch - 1) // batch * epochs
+            status = take_steps(run, problem, every, 0, 0, batch, seed, steps, history.at)
+        status = end_run(run, status, into)
+    release(every.order)
     release(ready.table)
     return status
 
@@ -223,44 +227,3 @@ def prepared(problem: Problem, batch: int, seed: int, epochs: int, into: Matrix[
             every, size_of(spec, 0), size_of(spec, spec[0]), activation_of(spec, spec[0])[CODE], problem.loss
         )
     return Prepared(status, every, table)
-
-
-@inline
-def run(
-    problem: Problem, every: CasePointers, table: Integers, eta: float, batch: int, seed: int, epochs: int, history: Floats,
-    into: Matrix[Floats],
-) -> int:  # fmt: skip
-    """Pack, descend, unpack."""
-    batch = min(batch, every.number)
-    flat, capacity = problem.network.flat, min(batch, CAPACITY)
-    sizes = laid_out(problem.network, capacity, True, table)
-    weights, space = allocate(flat, sizes.weights + LINE), allocate(flat, sizes.whole + LINE)
-    gradient_buffer = allocate(flat, (sizes.weights if batch > CAPACITY else 0) + LINE)
-    cursor, sums, coefficients = (
-        allocate(table, CURSOR_SIZE + SIZE),
-        allocate(history, 2),
-        allocate(flat, abi.COEFFICIENTS),
-    )
-    status = MEMORY
-    have_buffers = not (is_null(weights) or is_null(space) or is_null(gradient_buffer))
-    if have_buffers and not (is_null(cursor) or is_null(sums) or is_null(coefficients)):
-        net = Net(problem.network.spec[0], table, aligned(weights), aligned(space))
-        pack_weights(net, flat)
-        net.space[plan.ONE] = like(flat, 1.0)
-        transpose(net, 2, 0, 1)
-        steps = (every.number + batch - 1) // batch * epochs
-        coefficients[abi.ETA] = like(flat, eta)
-        descent = UpdateRule(0, 0, table, flat, coefficients, 0)
-        descend(
-            0, 1, shift(cursor, CURSOR_SIZE), net, capacity, aligned(gradient_buffer), every, problem.loss, problem.mean, descent,
-            batch, seed, steps, cursor, sums, history, cursor, False,
-        )  # fmt: skip
-        unpack_weights(net, into.at)
-        status = DIVERGED if cursor[STOPPED] != 0 or not is_finite(into.at, into.columns) else FINE
-    release(weights)
-    release(space)
-    release(gradient_buffer)
-    release(cursor)
-    release(sums)
-    release(coefficients)
-    return status

@@ -1,25 +1,23 @@
-"""Optimizers for jitted functions of others: a step, and a whole run.
+"""Optimizers for jitted functions of a user: a step, and a whole run.
 
-Other than what is in `fnn.njit.kernels.entry_points`, these become part of the functions that call them: who uses no optimizer
-need not wait for them.
+Other than what is in `fnn.njit.kernels.entry_points`, these become part of the functions that call them, so that other
+functions don't wait for their compilation.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from numba import types
 
 from fnn.activations.kernels.dispatch import DESCRIPTOR_SIZE
 from fnn.compiler.inline import inline
-from fnn.compiler.intrinsics import Floats, Integers, aligned, doubles, like, shift
+from fnn.compiler.intrinsics import Floats, Integers, doubles, like, shift
 from fnn.compiler.linking import OnDemand
 from fnn.compiler.memory import allocate, is_null, release
-from fnn.compiler.target import LINE, itemsize
-from fnn.data.kernels.cases import CasePointers, copy, is_finite
-from fnn.equations.kernels.backprop import transpose
-from fnn.network.kernels.pack import copy_rows, pack_weights, unpack_weights
-from fnn.network.kernels.plan import ONE, Net, rounded
+from fnn.compiler.target import itemsize
+from fnn.data.kernels.cases import CasePointers, copy
+from fnn.network.kernels.pack import copy_rows
+from fnn.network.kernels.plan import Net
 from fnn.njit.kernels.arguments import (
-    DIVERGED,
     FINE,
     MEMORY,
     NEEDS_ALL_CASES,
@@ -29,20 +27,17 @@ from fnn.njit.kernels.arguments import (
     Matrix,
     Network,
     Problem,
-    laid_out,
     matrix_type,
     network_type,
     problem_type,
-    size_of,
 )
 from fnn.njit.kernels.entry_points import prepared
-from fnn.njit.kernels.optimizer_words import NEEDS_ALL, RULE, START, STATES, fill_coefficients
+from fnn.njit.kernels.optimizer_words import MODIFIED, NEEDS_ALL, PHASE, RULE, START, STATES, fill_coefficients
+from fnn.njit.kernels.run import Run, begin_run, end_run, take_steps
 from fnn.optimizers.kernels import abi
-from fnn.training.kernels.barrier import SIZE
-from fnn.training.kernels.descend import CAPACITY, CURSOR_SIZE, STOPPED, descend
-from fnn.training.kernels.phases import UpdateRule
+from fnn.optimizers.kernels.apply import call_step, plain_step
 
-_STEPS = 256  # whose numbers are worked out at a time
+_STEPS: Final = 256  # whose coefficients are computed at a time
 
 
 class State(NamedTuple):
@@ -63,9 +58,9 @@ def state_type(t: types.Float) -> types.Type:
 
 
 @inline
-def rule_of(words: Integers, w: Floats) -> int:
-    """The address of the rule for what w points to."""
-    return words[RULE + itemsize(w) // 8]
+def code_at(words: Integers, at: int, w: Floats) -> int:
+    """The address for what w points to, of the two at a word."""
+    return words[at + itemsize(w) // 8]
 
 
 @inline
@@ -87,7 +82,7 @@ def begin(words: Integers, vectors: Floats, size: int) -> None:
 
 
 def begin_all(network: Network, words: Integers, vectors: Matrix[Floats], size: int) -> int:
-    """The first state of a network with so many parameters."""
+    """The first state of a network with `size` parameters."""
     begin(words, vectors.at, size)
     return FINE
 
@@ -96,7 +91,7 @@ def step_all(
     network: Network, grads: Network, words: Integers, state: State, into: Matrix[Floats], vectors: Matrix[Floats]
 ) -> int:
     """One step of whole networks; the new vectors of state into `vectors`."""
-    w, spec = network.flat, network.spec
+    w, spec, count = network.flat, network.spec, into.columns
     if not is_same(spec, grads.spec):
         return STRUCTURE
     if state.vectors != words[STATES]:
@@ -104,116 +99,91 @@ def step_all(
     if state.vectors > 0 and (state.itemsize != itemsize(w) or not is_same(spec, state.spec)):
         return STATE_STRUCTURE
     coefficients = allocate(w, abi.COEFFICIENTS)
-    if is_null(coefficients):
-        return MEMORY
-    status = fill_coefficients(words, state.taken, coefficients)
+    status = MEMORY if is_null(coefficients) else fill_coefficients(words, state.taken, coefficients)
     if status == FINE:
-        copy(w, into.at, into.columns)
-        copy(state.flat, vectors.at, state.vectors * into.columns)
-        use(network, grads, rule_of(words, w), coefficients, into, vectors.at)
+        copy(w, into.at, count)
+        copy(state.flat, vectors.at, state.vectors * count)
+        status = take_step(network, grads.flat, words, coefficients, into, vectors.at)
     release(coefficients)
     return status
 
 
 @inline
-def use(
-    network: Network, grads: Network, rule: int, coefficients: Floats, into: Matrix[Floats], vectors: Floats
-) -> None:  # fmt: skip
-    """The rule for each W and each b."""
-    spec, keep, of_rule, at = network.spec, coefficients[abi.KEEP], shift(coefficients, abi.RULE_COEFFICIENTS), 0
-    keep_b = keep if coefficients[abi.KEEP_BIASES] != 0 else like(keep, 1.0)
-    for leaf in range(2 * spec[0]):
-        inputs, units, is_weight = size_of(spec, leaf // 2), size_of(spec, leaf // 2 + 1), leaf % 2 == 0
-        count, kept = (inputs * units, keep) if is_weight else (units, keep_b)
-        w, g, state = shift(into.at, at), shift(grads.flat, at), shift(vectors, at)
-        abi.call_rule(rule, w, g, state, into.columns, of_rule, kept, count)
-        at += count
+def take_step(
+    network: Network, dE_dw: Floats, words: Integers, coefficients: Floats, into: Matrix[Floats], vectors: Floats
+) -> int:
+    """`Optimizer.update` of compact parameters, in place."""
+    layers, sizes, w, count = network.spec[0], shift(network.spec, 1), into.at, into.columns
+    rule, step = code_at(words, RULE, w), code_at(words, MODIFIED, w)
+    if step == 0:
+        plain_step(sizes, layers, rule, coefficients, w, dE_dw, vectors, count)
+        return FINE
+    g, squares = allocate(w, count), allocate(doubles(w), count)
+    has_memory = not (is_null(g) or is_null(squares))
+    if has_memory:
+        copy(dE_dw, g, count)
+        call_step(step, sizes, layers, rule, coefficients, w, g, vectors, count, squares)
+    release(g)
+    release(squares)
+    return FINE if has_memory else MEMORY
 
 
 def optimize_all(
     problem: Problem, words: Integers, phase: int, batch: int, seed: int, epochs: int, history: Matrix[Floats],
     into: Matrix[Floats], vectors: Matrix[Floats],
 ) -> tuple[int, int]:  # fmt: skip
-    """The whole of a training run with an optimizer, by one thread: how many steps it was, and its status.
+    """A whole training run with an optimizer: the number of steps, and its status.
 
-    `phase` is where `optimizer_phase` starts.
+    `phase` is the address of `optimizer_phase`, for optimizers that do no more than their rule.
     """
     ready = prepared(problem, batch, seed, epochs, into)
-    status, steps = ready.status, 0
-    if status == FINE and words[NEEDS_ALL] and batch < ready.every.number:
+    every, status, steps = ready.every, ready.status, 0
+    if status == FINE and words[NEEDS_ALL] and batch < every.number:
         status = NEEDS_ALL_CASES
     if status == FINE:
-        batch = min(batch, ready.every.number)
-        steps = (ready.every.number + batch - 1) // batch * epochs
+        batch = min(batch, every.number)
+        steps = (every.number + batch - 1) // batch * epochs
         begin(words, vectors.at, into.columns)
-        status = run(problem, ready.every, ready.table, words, phase, batch, seed, steps, history.at, into, vectors.at)
-    release(ready.every.order)
+        modified = code_at(words, PHASE, into.at)  # which sums squares behind the state
+        run = begin_run(problem, ready.table, batch, True, words[STATES] + (modified != 0), _STEPS, history.at)
+        status = run.status
+        if status == FINE:
+            copy_state(run, words[STATES], vectors.at, into.columns, True)
+            phase = modified if modified != 0 else phase
+            status = take_all_steps(run, problem, every, words, phase, batch, seed, steps, history.at)
+            copy_state(run, words[STATES], vectors.at, into.columns, False)
+        status = end_run(run, status, into)
+    release(every.order)
     release(ready.table)
     return steps, status
 
 
 @inline
-def run(
-    problem: Problem, every: CasePointers, table: Integers, words: Integers, phase: int, batch: int, seed: int, steps: int,
-    history: Floats, into: Matrix[Floats], vectors: Floats,
+def take_all_steps(
+    run: Run, problem: Problem, every: CasePointers, words: Integers, phase: int, batch: int, seed: int, steps: int,
+    history: Floats,
 ) -> int:  # fmt: skip
-    """Pack, take steps, unpack."""
-    flat, capacity = problem.network.flat, min(batch, CAPACITY)
-    sizes = laid_out(problem.network, capacity, True, table)
-    stride = rounded(sizes.weights, LINE)
-    # One behind the other: the weights, a gradient, the vectors of state, and the workspace.
-    memory = allocate(flat, (2 + words[STATES]) * stride + sizes.whole + LINE)
-    cursor, sums, descriptor = (
-        allocate(table, CURSOR_SIZE + SIZE),
-        allocate(history, 2),
-        allocate(table, abi.DESCRIPTOR_SIZE),
-    )
-    coefficients = allocate(flat, _STEPS * abi.COEFFICIENTS)
-    status = MEMORY
-    if not (is_null(memory) or is_null(cursor) or is_null(sums) or is_null(descriptor) or is_null(coefficients)):
-        weights = aligned(memory)
-        gradient_buffer, state = shift(weights, stride), shift(weights, 2 * stride)
-        net = Net(problem.network.spec[0], table, weights, shift(state, words[STATES] * stride))
-        descriptor[abi.RULE], descriptor[abi.STRIDE], descriptor[abi.MASK] = rule_of(words, flat), stride, -1
-        descriptor[abi.ROWS_PHASE] = phase
-        pack_weights(net, flat)
-        copy_state(net, words[STATES], state, stride, vectors, into.columns, True)
-        net.space[ONE] = like(flat, 1.0)
-        transpose(net, 2, 0, 1)
-        descent = UpdateRule(0, phase, descriptor, state, coefficients, abi.COEFFICIENTS)
-        taken, status = 0, FINE
-        while taken < steps and status == FINE:
-            count = min(steps - taken, _STEPS)
-            for i in range(count):
-                if status == FINE:
-                    status = fill_coefficients(words, taken + i, shift(coefficients, i * abi.COEFFICIENTS))
+    """Compute the coefficients of some steps and take them, until all steps are done."""
+    run.descriptor[abi.RULE], run.descriptor[abi.STRIDE] = code_at(words, RULE, run.gradient), run.stride
+    run.descriptor[abi.MASK] = words[STATES] - 1  # there is no mask: the sums of squares lie behind the state
+    taken, status = 0, FINE
+    while taken < steps and status == FINE:
+        count = min(steps - taken, _STEPS)
+        for i in range(count):
             if status == FINE:
-                descend(
-                    0, 1, shift(cursor, CURSOR_SIZE), net, capacity, gradient_buffer, every, problem.loss, problem.mean, descent, batch,
-                    seed, count, cursor, sums, history, cursor, False,
-                )  # fmt: skip
-                status = DIVERGED if cursor[STOPPED] != 0 else FINE
-            taken += count
-        unpack_weights(net, into.at)
-        copy_state(net, words[STATES], state, stride, vectors, into.columns, False)
-        if status == FINE and not is_finite(into.at, into.columns):
-            status = DIVERGED
-    release(memory)
-    release(cursor)
-    release(sums)
-    release(descriptor)
-    release(coefficients)
+                status = fill_coefficients(words, taken + i, shift(run.coefficients, i * abi.COEFFICIENTS))
+        if status == FINE:
+            status = take_steps(run, problem, every, phase, abi.COEFFICIENTS, batch, seed, count, history)
+        taken += count
     return status
 
 
 @inline
-def copy_state(
-    net: Net, count: int, packed: Floats, stride: int, compact: Floats, size: int, packing: bool
-) -> None:  # fmt: skip
-    """Pack or unpack the vectors of state."""
+def copy_state(run: Run, count: int, vectors: Floats, size: int, packing: bool) -> None:
+    """Pack or unpack `count` vectors of state."""
     for number in range(count):
-        as_weights = Net(net.layers, net.table, shift(packed, number * stride), net.space)
-        copy_rows(as_weights, shift(compact, number * size), packing)
+        as_weights = Net(run.net.layers, run.net.table, shift(run.vectors, number * run.stride), run.net.space)
+        copy_rows(as_weights, shift(vectors, number * size), packing)
 
 
 _I, _WORDS = types.int64, types.CPointer(types.int64)

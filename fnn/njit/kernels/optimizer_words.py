@@ -1,7 +1,8 @@
-"""The numbers of a step, for jitted functions of others, which can't ask Python for them.
+"""The coefficients of a step, for jitted functions of a user, which can't ask Python for them.
 
-A recipe is an optimizer as 64-bit words, floats by their bits; `fnn.njit.optimizer_words` writes it. The arithmetic is that
-of `fnn.optimizers.library`, `fnn.optimizers.schedules` and `fnn.numerics.powers`, operation by operation, so the bits are the same.
+An optimizer is an array of 64-bit words, floats by their bits; `fnn.njit.optimizer_words` writes it. The arithmetic is
+that of `fnn.optimizers.library`, `fnn.optimizers.schedules` and `fnn.numerics.powers`, operation by operation, so that
+the bits are the same.
 """
 
 import math
@@ -13,14 +14,15 @@ from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, doubles, like, shift
 from fnn.njit.kernels.arguments import BEYOND, FINE, RATE
 from fnn.optimizers.kernels import abi
-from fnn.optimizers.kernels.rules import MAX_RULE_COEFFICIENTS
 
-# The words: the addresses of the rule for float32 and for float64; how many vectors of state; whether every step needs
-# all cases; how the rule's numbers follow from η; what each vector of state starts from; and so on.
-RULE, STATES, NEEDS_ALL, FORMULA, ROOT_AT = 0, 2, 3, 4, 5
-START, DECAY, DECAY_BIASES, BETA_1, BETA_2, NUMBERS = 6, 9, 10, 11, 12, 13
-SCHEDULE: Final = NUMBERS + MAX_RULE_COEFFICIENTS  # its code, and five words of its own
-WARM_UPS: Final = SCHEDULE + 6  # how many; of each, from the innermost on, its steps and those of all around it
+# The words: the addresses, for float32 and for float64, of the rule, of `modified_step` and of `regularized_phase`, the
+# last two 0 where an optimizer does no more than its rule; the number of vectors of state; whether every step needs all
+# cases; which coefficients of the rule follow from η, and which is Adam's root; the first value of each vector of
+# state; the coefficients of a step, but for those that change; and the schedule.
+RULE, MODIFIED, PHASE, STATES, NEEDS_ALL, FORMULA, ROOT_AT, START = 0, 2, 4, 6, 7, 8, 9, 10
+WEIGHT_DECAY, BETA_1, BETA_2, ROW = 13, 14, 15, 16
+SCHEDULE: Final = ROW + abi.COEFFICIENTS  # its code, and five words of its own
+WARM_UPS: Final = SCHEDULE + 6  # their number; of each, from the innermost on, its steps and those of all around it
 
 FIXED, OF_RATE, OF_ADAM, OF_NADAM = range(4)  # formulas
 CONSTANT, STEP_DECAY, EXPONENTIAL, INVERSE_TIME, COSINE, ONE_CYCLE = range(6)  # schedules
@@ -92,16 +94,15 @@ def rate(words: Integers, step: int) -> float:
 
 @inline
 def fill_coefficients(words: Integers, step: int, into: Floats) -> int:
-    """The numbers of a step, as `Optimizer.table` has them; returns what is wrong with them, or FINE."""
+    """The coefficients of a step, as in `Optimizer.coefficient_table`; what is wrong with them, or FINE."""
     value, formula = doubles(words), words[FORMULA]
     eta = rate(words, step)
     if not (eta >= 0 and eta < np.inf):
         return RATE
-    into[abi.ETA], into[abi.KEEP] = like(into, eta), like(into, 1 - eta * value[DECAY])
-    into[abi.KEEP_BIASES] = like(into, value[DECAY_BIASES])
+    for i in range(abi.COEFFICIENTS):
+        into[i] = like(into, value[ROW + i])
+    into[abi.ETA], into[abi.KEEP] = like(into, eta), like(into, 1 - eta * value[WEIGHT_DECAY])
     of_rule = shift(into, abi.RULE_COEFFICIENTS)
-    for i in range(MAX_RULE_COEFFICIENTS):
-        of_rule[i] = like(into, value[NUMBERS + i])
     if formula == OF_RATE:
         of_rule[0] = like(into, eta)
     elif formula != FIXED:
@@ -112,7 +113,18 @@ def fill_coefficients(words: Integers, step: int, into: Floats) -> int:
         else:
             of_rule[0] = like(into, eta * beta_1 / (1 - power(beta_1, step + 2)))
             of_rule[1] = like(into, eta * (1 - beta_1) / now)
-    is_within = np.isfinite(into[abi.ETA]) and into[abi.KEEP] >= 0
-    for i in range(MAX_RULE_COEFFICIENTS):
-        is_within = is_within and np.isfinite(of_rule[i])
-    return FINE if is_within else BEYOND
+    return FINE if are_within(shift(value, ROW), into) else BEYOND
+
+
+@inline
+def are_within(row: Floats, coefficients: Floats) -> bool:
+    """Whether the dtype has all coefficients, limits that are neither 0 nor infinite there unless there are none."""
+    within = coefficients[abi.KEEP] >= 0 and coefficients[abi.CLIP] > 0
+    for i in range(abi.COEFFICIENTS):
+        if i == abi.CLIP:
+            within = within and (coefficients[i] < np.inf) == (row[i] < np.inf)
+        else:
+            within = within and np.isfinite(coefficients[i])
+        if i == abi.GRADIENT_NORM or i == abi.UNIT_NORM:
+            within = within and (coefficients[i] > 0) == (row[i] > 0)
+    return within

@@ -1,4 +1,4 @@
-"""What kernels know of an optimizer: the numbers of a step, the integers that describe it, and how its rule is called."""
+"""What kernels know of an optimizer: the coefficients of a step, its descriptor, and how its rule is called."""
 
 from typing import Any, Final
 
@@ -6,15 +6,15 @@ from fnn.compiler.addresses import calling
 from fnn.compiler.inline import intrinsic
 from fnn.optimizers.kernels.rules import MAX_RULE_COEFFICIENTS, rule_type
 
-# The numbers of a step: η, for G1; what decoupled decay leaves of a weight, and whether of a bias, too (else 0); the
-# restraints (see `fnn.optimizers.regularization`), their decay likewise; MOST, the clipping, is infinite, and the norms are 0,
-# where there is none; and the numbers of the rule.
-ETA, KEEP, KEEP_BIASES, L2, L1, SHRINK, SHRINK_BIASES, MOST, GRADIENT_NORM, UNIT_NORM, RULE_COEFFICIENTS = range(11)
+# The coefficients of a step: η, for G1; 1 − ηλ of decoupled decay, and 1 − d of shrinking; 1 if both apply to biases,
+# else 0; λ₂ and λ₁ of the penalty; the limits of the gradient's elements (infinity for none), of its norm, and of the
+# norm of the weights into a unit (0 for none); and those of the rule.
+ETA, KEEP, SHRINK, DECAY_BIASES, L2, L1, CLIP, GRADIENT_NORM, UNIT_NORM, RULE_COEFFICIENTS = range(10)
 COEFFICIENTS: Final = RULE_COEFFICIENTS + MAX_RULE_COEFFICIENTS
-MAX_STEPS: Final = 4096  # of a call of the kernel: their numbers are worked out before it
+MAX_STEPS: Final = 4096  # of a call of a kernel: the coefficients of all are computed before it
 
-# In the integers that stand for a method; behind them, for each layer but the last, how often of 2⁵³ times a unit is
-# dropped.
+# The descriptor. In training the chances of dropout follow: for each layer but the last, how many of 2⁵³ random numbers
+# drop a unit.
 CASES_PHASE, ROWS_PHASE, RULE, STRIDE, MASK, MASKED, DESCRIPTOR_SIZE = range(7)
 
 

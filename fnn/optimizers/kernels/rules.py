@@ -1,8 +1,8 @@
-"""The optimizers' rules: what becomes of a parameter w and its state, given the gradient g and the numbers of the step.
+"""The optimizers' rules: the new parameter w and its new state, given the gradient g and the coefficients of the step.
 
-To add one: a scalar function here, and its numbers in `fnn.optimizers.library`. It takes w, g, as many numbers of state as
-`states` says, and then the numbers of the step, whose names are those that `fnn.optimizers.library` gives them; it returns the
-new w, and the new state. It is compiled for a dtype when somebody first uses it, and reached through its address.
+To add one: a scalar function here, and its coefficients in `fnn.optimizers.library`. It takes w, g, `states` numbers of
+state, and then the coefficients, by the names that they have there; it returns the new w and the new state. It is
+compiled for a dtype on first use, and reached through its address.
 """
 
 import math
@@ -21,7 +21,7 @@ MAX_RULE_COEFFICIENTS: Final = 8  # of a rule
 
 
 def rule_type(t: types.Float) -> Any:
-    """What a compiled rule takes: w, g, state, its stride, the numbers, what of w is kept, how many parameters."""
+    """The signature of a compiled rule: w, g, state, its stride, the coefficients, keep, the number of parameters."""
     p, i = types.CPointer(t), types.int64
 
     return types.void(p, p, p, i, p, t, i)
@@ -40,18 +40,18 @@ class Rule(OnDemand):
 
 
 def rule(states: int) -> Callable[[Callable[..., Any]], Rule]:
-    """Make a rule of a scalar function that has so many numbers of state."""
+    """Make a rule of a scalar function that has `states` numbers of state."""
     return lambda scalar: Rule(scalar, states)
 
 
 def _first(count: int) -> Any:
-    """A function that loads so many numbers: once, before the loop, or LLVM would not vectorise it."""
+    """A function that loads `count` coefficients: once, before the loop, or LLVM would not vectorise it."""
 
     @intrinsic
     def load(typingctx: Any, p: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            descriptor = [builder.gep(arguments[0], [ir.Constant(ir.IntType(64), i)]) for i in range(count)]
-            return context.make_tuple(builder, signature.return_type, [builder.load(place) for place in descriptor])
+            places = [builder.gep(arguments[0], [ir.Constant(ir.IntType(64), i)]) for i in range(count)]
+            return context.make_tuple(builder, signature.return_type, [builder.load(place) for place in places])
 
         return types.UniTuple(p.dtype, count)(p), codegen
 
@@ -61,7 +61,7 @@ def _first(count: int) -> Any:
 def _lifted(scalar: Callable[..., Any], states: int, count: int) -> Callable[..., None]:
     """The rule for `count` parameters in a row; the vectors of state lie `stride` apart.
 
-    Decoupled decay is the same whatever the rule: it sees keep · w, which is w where keep is 1.
+    Decoupled decay is the same for all rules: they take keep · w, which is w where keep is 1.
     """
     f, load = inline(scalar), _first(count)
 
@@ -182,17 +182,17 @@ def lion(
 
 @rule(states=2)
 def irprop(
-    w: float, g: float, last: float, size: float, grow: float, shrink: float, least: float, most: float
+    w: float, g: float, last: float, size: float, increase: float, decrease: float, smallest: float, largest: float
 ) -> tuple[float, float, float]:
-    """Size ← size · grow or shrink, as g has the last one's sign or the other;  w ← w − sign(g) size.
+    """Size ← size · increase or decrease, as g has the last one's sign or the other;  w ← w − sign(g) size.
 
     Where the sign has changed, g counts as 0, in this step and as the last one of the next.
     """
     agreement = sign(g) * sign(last)  # the product of the two might underflow
     zero = like(g, 0.0)
-    larger, smaller = size * grow, size * shrink
-    larger = larger if larger < most else most
-    smaller = smaller if smaller > least else least
+    larger, smaller = size * increase, size * decrease
+    larger = larger if larger < largest else largest
+    smaller = smaller if smaller > smallest else smallest
     size = larger if agreement > zero else smaller if agreement < zero else size
     g = zero if agreement < zero else g
     return fma(-sign(g), size, w), g, size

@@ -9,7 +9,7 @@ from fnn.equations.kernels.backprop import gradient, partition, transpose_rows
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry, rounded
 from fnn.numerics.microkernel import STORE
-from fnn.optimizers.kernels.abi import KEEP, KEEP_BIASES, RULE, RULE_COEFFICIENTS, STRIDE, call_rule
+from fnn.optimizers.kernels.abi import DECAY_BIASES, KEEP, RULE, RULE_COEFFICIENTS, STRIDE, call_rule
 from fnn.training.kernels.barrier import wait_for_all
 from fnn.training.kernels.descend import LEAST_ROWS, next_batch_prefetch
 from fnn.training.kernels.phases import UpdateRule, rows_phase_type
@@ -37,7 +37,7 @@ def optimizer_phase(
 def use(net: Net, dE_dw: Floats, update_rule: UpdateRule, coefficients: Floats, part: int, parts: int) -> None:
     """The rule for the part's rows of each W, and the last part's for each b."""
     panel, keep = panel_width(dE_dw), coefficients[KEEP]
-    keep_b = keep if coefficients[KEEP_BIASES] != 0 else like(dE_dw, 1.0)
+    keep_b = keep if coefficients[DECAY_BIASES] != 0 else like(dE_dw, 1.0)
     for layer in range(1, net.layers + 1):
         inputs, width = entry(net, layer - 1, plan.UNITS), rounded(entry(net, layer, plan.UNITS), panel)
         w = entry(net, layer, plan.W)

@@ -15,16 +15,8 @@ from fnn.compiler.internals import cgutils, ir
 from fnn.compiler.intrinsics import Floats, like, shift
 from fnn.compiler.target import machine, panel_width
 from fnn.network.kernels import plan
-from fnn.network.kernels.penalty import penalized
 from fnn.network.kernels.plan import Net, entry, rounded
-
-
-@inline
-def regularize_gradient(w: Floats, g: Floats, l2: float, l1: float, most: float, count: int) -> None:
-    """g ← g + λ₂ w + λ₁ sign w, then not beyond ± most."""
-    for i in range(count):
-        x = penalized(w[i], g[i], l2, l1)
-        g[i] = most if x > most else -most if x < -most else x
+from fnn.optimizers.kernels.apply import clear
 
 
 @inline
@@ -33,12 +25,6 @@ def remove(values: Floats, mask: Floats, count: int) -> None:
     zero = like(values, 0.0)
     for i in range(count):
         values[i] = values[i] if mask[i] != zero else zero
-
-
-@inline
-def multiply(values: Floats, factor: float, count: int) -> None:
-    for i in range(count):
-        values[i] *= factor
 
 
 def _by_rows(context: Any, builder: Any, p: Any, x: Any, rows: Any, step: Callable[[Any, Any], None]) -> None:
@@ -115,12 +101,6 @@ def squares_of_gradient(net: Net, dE_dw: Floats, squares: Floats, part: int, par
                 add_squares(shift(dE_dw, entry(net, layer, plan.B) + j), 1, sums)
             index += 1
         place += rounded(units, panel)
-
-
-@inline
-def clear(sums: Floats, count: int) -> None:
-    for i in range(count):
-        sums[i] = 0.0
 
 
 @inline

@@ -5,46 +5,21 @@ Apart from `fnn.training.kernels.optimizer_phase`, so that optimizers alone need
 
 from typing import Final
 
-import numpy as np
-from numba import types
-
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, doubles, like, shift
-from fnn.compiler.linking import OnDemand, linked
+from fnn.compiler.linking import OnDemand
 from fnn.compiler.target import panel_width
 from fnn.data.kernels.cases import CasePointers
 from fnn.equations.kernels.backprop import gradient, partition, transpose, transpose_rows
 from fnn.network.kernels import plan
-from fnn.network.kernels.plan import Net, entry, net_type, rounded
+from fnn.network.kernels.plan import Net, entry, rounded
 from fnn.numerics.microkernel import STORE
-from fnn.optimizers.kernels.abi import (
-    GRADIENT_NORM,
-    KEEP,
-    KEEP_BIASES,
-    L1,
-    L2,
-    MASK,
-    MASKED,
-    MOST,
-    RULE,
-    RULE_COEFFICIENTS,
-    SHRINK,
-    SHRINK_BIASES,
-    STRIDE,
-    UNIT_NORM,
-    call_rule,
-)
+from fnn.optimizers.kernels.abi import GRADIENT_NORM, MASK, MASKED, RULE, STRIDE, UNIT_NORM
+from fnn.optimizers.kernels.apply import clipping_factor, regularize_gradient, update_weights
 from fnn.training.kernels.barrier import wait_for_all
 from fnn.training.kernels.descend import LEAST_ROWS, next_batch_prefetch
-from fnn.training.kernels.phases import UpdateRule, rows_phase_type, update_rule_type
-from fnn.training.kernels.regularize import (
-    limit_units,
-    multiply,
-    norm,
-    regularize_gradient,
-    remove,
-    squares_of_gradient,
-)
+from fnn.training.kernels.phases import UpdateRule, rows_phase_type
+from fnn.training.kernels.regularize import limit_units, norm, remove, squares_of_gradient
 from fnn.training.kernels.work_stealing import ROWS, Worker, even_chunks, next_chunk
 
 _BEFORE, _AFTER = 1, 2  # what is done to the gradient, then the rule and what is done to the weights
@@ -83,17 +58,12 @@ def use_clipped(worker: Worker, net: Net, dE_dw: Floats, update_rule: UpdateRule
     squares = squares_of(update_rule)
     squares_of_gradient(net, dE_dw, squares, worker.part, worker.parts)
     wait_for_all(worker.barrier, worker.parts)
-    length = norm(net, squares)
-    factor = min(coefficients[GRADIENT_NORM] / length, 1.0) if length > 0 else 1.0
+    factor = clipping_factor(coefficients[GRADIENT_NORM], norm(net, squares))
     use(net, dE_dw, update_rule, coefficients, _AFTER, like(dE_dw, factor), worker.part, worker.parts)
     wait_for_all(worker.barrier, worker.parts)
 
 
-@linked(
-    lambda t: types.void(
-        net_type(t), types.CPointer(t), update_rule_type(t), types.CPointer(t), types.int64, t, types.int64, types.int64
-    )
-)
+@inline
 def use(
     net: Net,
     dE_dw: Floats,
@@ -124,33 +94,23 @@ def use(
 
 @inline
 def apply(
-    net: Net, dE_dw: Floats, update_rule: UpdateRule, coefficients: Floats, work: int, factor: float, weights: bool, first: int,
-    count: int,
+    net: Net, dE_dw: Floats, update_rule: UpdateRule, coefficients: Floats, work: int, factor: float, is_weight: bool,
+    first: int, count: int,
 ) -> None:  # fmt: skip
-    """The rule and the restraints for `count` weights, or biases, from the first on."""
-    zero, one, descriptor = like(dE_dw, 0.0), like(dE_dw, 1.0), update_rule.descriptor
-    keep = coefficients[KEEP] if weights or coefficients[KEEP_BIASES] != zero else one
-    shrink = coefficients[SHRINK] if weights or coefficients[SHRINK_BIASES] != zero else one
-    l2, l1 = (coefficients[L2], coefficients[L1]) if weights else (zero, zero)
-    is_changed = (l2 != zero) | (l1 != zero) | (coefficients[MOST] < np.inf)
+    """What is done to the gradient, then the rule and what is done to the weights, for `count` of them."""
+    descriptor = update_rule.descriptor
+    rule, stride, is_masked = descriptor[RULE], descriptor[STRIDE], descriptor[MASKED]
     for start in range(first, first + count, _NEAR):
         size = min(_NEAR, first + count - start)
         w, g, state = shift(net.weights, start), shift(dE_dw, start), shift(update_rule.state, start)
-        mask = shift(state, descriptor[MASK] * descriptor[STRIDE])
+        mask = shift(state, descriptor[MASK] * stride)
         if work & _BEFORE:
-            if is_changed:
-                regularize_gradient(w, g, l2, l1, coefficients[MOST], size)
-            if descriptor[MASKED]:
+            regularize_gradient(w, g, coefficients, is_weight, size)
+            if is_masked:
                 remove(g, mask, size)
         if work & _AFTER:
-            if factor != one:
-                multiply(g, factor, size)
-            call_rule(
-                descriptor[RULE], w, g, state, descriptor[STRIDE], shift(coefficients, RULE_COEFFICIENTS), keep, size
-            )
-            if shrink != one:
-                multiply(w, shrink, size)
-            if descriptor[MASKED]:
+            update_weights(rule, w, g, state, stride, coefficients, factor, is_weight, size)
+            if is_masked:
                 remove(w, mask, size)
 
 

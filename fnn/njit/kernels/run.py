@@ -1,0 +1,86 @@
+"""The memory of a training run in a jitted function: parameters packed at its beginning, unpacked at its end."""
+
+from typing import NamedTuple
+
+from fnn.compiler.inline import inline
+from fnn.compiler.intrinsics import Floats, Integers, aligned, like, shift
+from fnn.compiler.memory import allocate, is_null, release
+from fnn.compiler.target import LINE
+from fnn.data.kernels.cases import CasePointers, is_finite
+from fnn.equations.kernels.backprop import transpose
+from fnn.network.kernels.pack import pack_weights, unpack_weights
+from fnn.network.kernels.plan import ONE, Net, rounded
+from fnn.njit.kernels.arguments import DIVERGED, FINE, MEMORY, Matrix, Problem, laid_out
+from fnn.optimizers.kernels import abi
+from fnn.training.kernels.barrier import SIZE
+from fnn.training.kernels.descend import CAPACITY, CURSOR_SIZE, STOPPED, descend
+from fnn.training.kernels.phases import UpdateRule
+
+
+class Run(NamedTuple):
+    """A run in one thread, unless the status says why not; `end_run` afterwards."""
+
+    status: int
+    net: Net
+    capacity: int
+    stride: int  # from one packed vector to the next
+    gradient: Floats
+    vectors: Floats  # packed
+    coefficients: Floats
+    sums: Floats
+    cursor: Integers
+    descriptor: Integers
+    memory: Floats
+
+
+@inline
+def begin_run(
+    problem: Problem, table: Integers, batch: int, has_gradient: bool, vectors: int, rows: int, history: Floats
+) -> Run:
+    """Allocate a run with `vectors` packed vectors and `rows` rows of coefficients, and pack its weights."""
+    flat, capacity = problem.network.flat, min(batch, CAPACITY)
+    sizes = laid_out(problem.network, capacity, True, table)
+    stride, of_rows = rounded(sizes.weights, LINE), rounded(rows * abi.COEFFICIENTS, LINE)
+    # One behind the other: the weights, the gradient, the vectors, the coefficients, and the workspace.
+    before = (1 + has_gradient + vectors) * stride
+    memory, sums = allocate(flat, LINE + before + of_rows + sizes.whole), allocate(history, 2)
+    cursor = allocate(table, CURSOR_SIZE + SIZE + abi.DESCRIPTOR_SIZE)
+    status = MEMORY if is_null(memory) or is_null(sums) or is_null(cursor) else FINE
+    weights = aligned(memory)
+    gradient, coefficients = shift(weights, stride), shift(weights, before)
+    net = Net(problem.network.spec[0], table, weights, shift(coefficients, of_rows))
+    if status == FINE:
+        pack_weights(net, flat)
+        net.space[ONE] = like(flat, 1.0)
+        transpose(net, 2, 0, 1)
+    return Run(
+        status, net, capacity, stride, gradient, shift(gradient, has_gradient * stride), coefficients, sums, cursor,
+        shift(cursor, CURSOR_SIZE + SIZE), memory,
+    )  # fmt: skip
+
+
+@inline
+def take_steps(
+    run: Run, problem: Problem, every: CasePointers, phase: int, coefficient_stride: int, batch: int, seed: int,
+    steps: int, history: Floats,
+) -> int:  # fmt: skip
+    """Take steps by the phase at an address or, if it is 0, by gradient descent."""
+    rule = UpdateRule(0, phase, run.descriptor, run.vectors, run.coefficients, coefficient_stride)
+    descend(
+        0, 1, shift(run.cursor, CURSOR_SIZE), run.net, run.capacity, run.gradient, every, problem.loss, problem.mean,
+        rule, batch, seed, steps, run.cursor, run.sums, history, run.cursor, False,
+    )  # fmt: skip
+    return DIVERGED if run.cursor[STOPPED] != 0 else FINE
+
+
+@inline
+def end_run(run: Run, status: int, into: Matrix[Floats]) -> int:
+    """Unpack the weights and release the memory; the status, or DIVERGED if a weight isn't finite."""
+    if run.status == FINE:
+        unpack_weights(run.net, into.at)
+    if status == FINE and not is_finite(into.at, into.columns):
+        status = DIVERGED
+    release(run.memory)
+    release(run.sums)
+    release(run.cursor)
+    return status

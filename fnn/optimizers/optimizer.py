@@ -1,0 +1,243 @@
+"""The base of all optimizers: their common fields, a step, the state, and what the kernels know of them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import Any, ClassVar, Generic, Self, TypeAlias
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from fnn.checks import positive, whole
+from fnn.compiler.numba_types import numba_type
+from fnn.compiler.target import float_type
+from fnn.data.conversion import cast_to
+from fnn.network.params import DT, Params, require_params, wrap
+from fnn.network.tree import require_same_structure
+from fnn.optimizers.kernels import abi
+from fnn.optimizers.kernels.apply import MODIFIED_STEP, modified_kernel, plain_kernel
+from fnn.optimizers.kernels.rules import Rule
+from fnn.optimizers.schedules import Etas, Rate, Steps, etas
+from fnn.values import AtLeast0, Flag, Fraction, OptionalPositive, Value
+
+Coefficients: TypeAlias = Mapping[str, Etas | float]
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerState(Generic[DT]):
+    """What an optimizer remembers: how many steps it has taken, and vectors that are like the parameters.
+
+    The vectors are those of the optimizer's formula, in its order. Immutable, and can be pickled.
+    """
+
+    step: int
+    vectors: tuple[Params[DT], ...]
+
+    @property
+    def _numba_type_(self) -> types.Type:
+        return numba_type(self)
+
+
+class Optimizer(Value):
+    """The base of all optimizers, and the fields that all of them have.
+
+        g ← min(max(g, −clip), clip)                elementwise
+        g ← g · min(1, clip_norm / ‖g‖)             ‖g‖ of all W and b together
+        W ← W − η λ W                               λ is weight_decay
+        the formula of the optimizer
+        W ← (1 − d) W                               d is shrink
+        Wⱼ ← Wⱼ · min(1, max_norm / ‖Wⱼ‖)           Wⱼ, a column, has the weights into unit j
+
+    `update` and `fnn.train` take the same steps, to the bit; in `train`, g includes the penalty of a `Regularization`.
+
+    To add an optimizer: a rule in `fnn.optimizers.kernels.rules`, and a subclass with its hyperparameters and
+    coefficients in `fnn.optimizers.library`.
+
+    Parameters
+    ----------
+    clip
+        Largest absolute value of an element of the gradient, above 0. None: no limit.
+    clip_norm
+        Largest norm of the gradient, above 0. None: no limit.
+    weight_decay
+        λ of decoupled weight decay (Loshchilov, Hutter 2019), at least 0; η λ must not exceed 1.
+    shrink
+        d in [0, 1), the fraction of each weight that is taken away in every step, whatever η is.
+    decay_biases
+        Whether `weight_decay` and `shrink` apply to biases, too.
+    max_norm
+        Largest norm of the weights into a unit, above 0 (Srivastava et al. 2014). None: no limit.
+    """
+
+    rule: ClassVar[Rule]
+    starts: ClassVar[tuple[str, ...]] = ()  # for each vector of state, the hyperparameter that it starts from, or ""
+    needs_all_cases: ClassVar[bool] = False  # in every step
+
+    _: KW_ONLY
+    clip: OptionalPositive = None
+    clip_norm: OptionalPositive = None
+    weight_decay: AtLeast0 = 0.0
+    shrink: Fraction = 0.0
+    decay_biases: Flag = False
+    max_norm: OptionalPositive = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.weight_decay and self.rate is None:
+            raise ValueError(
+                f"weight_decay: fnn.{type(self).__name__} has no eta to multiply it by; use shrink, "
+                f"got {self.weight_decay}"
+            )
+
+    @abstractmethod
+    def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
+        """The rule's coefficients in these steps, which count from 0; η is that of each step, or of all."""
+
+    def init(self, params: Params[DT]) -> OptimizerState[DT]:
+        """The state before the first step.
+
+        Raises
+        ------
+        TypeError
+            params isn't `Params`.
+        """
+        require_params("params", params)
+
+        return OptimizerState(0, tuple(wrap(v, params._architecture) for v in self.vectors(params)))
+
+    def update(
+        self, params: Params[DT], grads: Params[Any], state: OptimizerState[DT]
+    ) -> tuple[Params[DT], OptimizerState[DT]]:
+        """One step: the new params, and the new state.
+
+        Raises
+        ------
+        ValueError
+            params, grads and the state's vectors differ in structure, the state is another optimizer's, or a
+            coefficient of this step is beyond the dtype of params.
+        TypeError
+            An argument of another type.
+        """
+        require_params("params", params)
+        require_params("grads", grads)
+        require_same_structure("grads", params, grads)
+        self.require_state(params, state)
+        dtype, architecture = params.dtype, params._architecture
+        flat, g = params._flat.copy(), cast_to(dtype, grads._flat, "grads")
+        vectors = np.array([old._flat for old in state.vectors], dtype).reshape(-1, flat.size)
+        sizes, row = np.array(params.sizes), self.coefficient_table(state.step, 1, dtype)[0]
+        descriptor = self.descriptor(dtype, flat.size)
+        if self.modifies_weights:
+            step, squares = MODIFIED_STEP.address(float_type(dtype)), np.empty(max(params.sizes))
+            modified_kernel[dtype](step, sizes, descriptor, row, flat, g.copy(), vectors.ravel(), squares)
+        else:
+            plain_kernel[dtype](sizes, descriptor, row, flat, g, vectors.ravel())
+        after = OptimizerState(state.step + 1, tuple(wrap(vector, architecture) for vector in vectors))
+
+        return wrap(flat, architecture), after
+
+    @property
+    def _numba_type_(self) -> types.Type:
+        """One type for all, so that another optimizer compiles nothing; ValueError if @njit can't use it."""
+        return numba_type(self)
+
+    def __repr__(self) -> str:
+        values, of_all = vars(self), [field for field in fields(self) if field.kw_only]
+        shown = [*self.__match_args__, *(field.name for field in of_all if values[field.name] != field.default)]
+
+        return f"fnn.{type(self).__name__}({', '.join(f'{name}={values[name]!r}' for name in shown)})"
+
+    @property
+    def rate(self) -> Rate | None:
+        """Its learning rate, if it has one."""
+        rate: Rate | None = getattr(self, "eta", None)
+
+        return rate
+
+    def with_rate(self, eta: Rate) -> Self:
+        """The same with another learning rate."""
+        return self.__replace__(eta=eta)
+
+    @property
+    def modifies_weights(self) -> bool:
+        """Whether a step is more than the rule, decoupled decay included."""
+        return bool(self.shrink) or (self.clip, self.clip_norm, self.max_norm) != (None, None, None)
+
+    def vectors(self, params: Params[DT]) -> NDArray[DT]:
+        """The vectors of state before the first step, a row each."""
+        rows = np.zeros((self.rule.states, params._flat.size), params.dtype)
+        for row, name in zip(rows, self.starts, strict=False):
+            row[:] = positive(name, getattr(self, name), params.dtype) if name else 0
+
+        return rows
+
+    def require_state(self, params: Params[Any], state: OptimizerState[Any]) -> None:
+        """Raise TypeError or ValueError unless the state is one of this optimizer for such params."""
+        if not isinstance(state, OptimizerState):
+            raise TypeError(f"state: needs what init or update returned, got {type(state).__name__}")
+        whole("state.step", state.step, at_least=0)
+        if len(state.vectors) != self.rule.states:
+            raise ValueError(f"state: {self!r} needs {self.rule.states} vectors, got {len(state.vectors)}")
+        for i, vector in enumerate(state.vectors):
+            require_params(f"state.vectors[{i}]", vector)
+            require_same_structure(f"state.vectors[{i}]", params, vector)
+            if vector.dtype != params.dtype:
+                raise ValueError(f"state.vectors[{i}]: needs {params.dtype}, got {vector.dtype}")
+
+    def descriptor(self, dtype: np.dtype[Any], stride: int) -> NDArray[np.int64]:
+        """What the kernels must know of it in itself; `stride` from one vector of state to the next."""
+        descriptor = np.zeros(abi.DESCRIPTOR_SIZE, np.int64)
+        descriptor[abi.MASK] = -1
+        descriptor[abi.RULE] = self.rule.address(float_type(dtype))
+        descriptor[abi.STRIDE] = stride
+
+        return descriptor
+
+    def columns(self, eta: Etas | float, steps: Steps) -> dict[int, Etas | float]:
+        """The columns of the coefficient table that aren't 0, by their number."""
+        coefficients = self.coefficients(eta, steps)
+        rule = {abi.RULE_COEFFICIENTS + i: coefficients[name] for i, name in enumerate(self.rule.coefficients)}
+
+        return {
+            abi.ETA: coefficients.get("eta", 0.0),
+            abi.KEEP: 1 - eta * self.weight_decay,
+            abi.SHRINK: 1 - self.shrink,
+            abi.DECAY_BIASES: float(self.decay_biases),
+            abi.CLIP: np.inf if self.clip is None else self.clip,
+            abi.GRADIENT_NORM: self.clip_norm or 0.0,
+            abi.UNIT_NORM: self.max_norm or 0.0,
+            **rule,
+        }
+
+    def coefficient_table(self, first: int, count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
+        """The coefficients of `count` steps after the first ones, as kernels take them: a row each, or one for all.
+
+        Raises
+        ------
+        ValueError
+            A coefficient or a limit is beyond the dtype, or weight decay takes more than all of a weight.
+        """
+        steps = np.arange(first, first + count)
+        columns = self.columns(0.0 if self.rate is None else etas(self.rate, steps), steps)
+        is_constant = not any(isinstance(column, np.ndarray) for column in columns.values())
+        table = np.zeros((1 if is_constant else count, abi.COEFFICIENTS))
+        for number, column in columns.items():
+            table[:, number] = column
+        too_much = table[:, abi.KEEP] < 0
+        if too_much.any():
+            step = first + int(np.argmax(too_much))
+            raise ValueError(f"weight_decay: {self!r} takes away more than all of a weight at step {step}")
+        for name in ("clip", "clip_norm", "max_norm"):
+            if getattr(self, name) is not None:
+                positive(name, getattr(self, name), dtype)
+        with np.errstate(over="ignore"):
+            cast = table.astype(dtype)
+        is_finite = np.isfinite(cast)
+        is_finite[:, abi.CLIP] = True  # infinity: no limit
+        if not is_finite.all():
+            raise ValueError(f"{self!r}: its coefficients are beyond {dtype} at step {first} or soon after")
+
+        return cast
