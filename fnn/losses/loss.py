@@ -110,14 +110,9 @@ class Loss:
         self.set_fields(name, _user_kernels.setdefault((name, *scalars), kernel), scalars=scalars)
 
     def set_fields(
-        self,
-        name: str,
-        kernel: LossKernel | None,
-        outputs: tuple[Activation, ...] = (),
-        targets: Targets = ANYTHING,
-        parameter: float = 0.0,
-        scalars: tuple[Scalar, ...] = (),
-    ) -> None:
+        self, name: str, kernel: LossKernel | None, outputs: tuple[Activation, ...] = (), targets: Targets = ANYTHING,
+        parameter: float = 0.0, scalars: tuple[Scalar, ...] = (),
+    ) -> None:  # fmt: skip
         """Initialize an instance, which is frozen from then on."""
         values: tuple[Any, ...] = name, parameter, scalars, outputs, targets, kernel, {}
         for key, value in zip(Loss.__slots__, values, strict=True):

@@ -12,14 +12,9 @@ LossT = TypeVar("LossT", bound=Loss)
 
 
 def built_in(
-    kind: type[LossT],
-    name: str,
-    kernel: LossKernel | None,
-    *,
-    outputs: tuple[Activation, ...] = (),
-    targets: Targets = ANYTHING,
-    parameter: float = 0.0,
-) -> LossT:
+    kind: type[LossT], name: str, kernel: LossKernel | None, *, outputs: tuple[Activation, ...] = (),
+    targets: Targets = ANYTHING, parameter: float = 0.0,
+) -> LossT:  # fmt: skip
     """Register a built-in loss, with the default of its parameter."""
     loss = object.__new__(kind)
     loss.set_fields(name, kernel, outputs, targets, parameter)

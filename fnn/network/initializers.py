@@ -94,14 +94,9 @@ def init(
     initializer: Initializer = ..., dtype: type[DT],
 ) -> Params[DT]: ...  # fmt: skip
 def init(
-    sizes: Sequence[int],
-    *,
-    seed: int,
-    hidden: Activation | Sequence[Activation] = sigmoid,
-    output: Activation = sigmoid,
-    initializer: Initializer = glorot_uniform,
-    dtype: type[Any] = np.float64,
-) -> Params[Any]:
+    sizes: Sequence[int], *, seed: int, hidden: Activation | Sequence[Activation] = sigmoid,
+    output: Activation = sigmoid, initializer: Initializer = glorot_uniform, dtype: type[Any] = np.float64,
+) -> Params[Any]:  # fmt: skip
     """Draw the initial parameters of a network.
 
     Parameters

@@ -101,7 +101,7 @@ class ActivationKernels:
         f: Callable[[Floats, Floats, int, int, int, float], None],
         prime: Callable[[Floats, Floats, Floats, Floats, int, int, int, float], None],
         second_derivative: Callable[[Floats, Floats, Floats, Floats, Floats, Floats, int, int, int, float], None]
-        | None = None,
+        | None,
         *,
         push: Callable[[Floats, Floats, Floats, Floats, int, int, int, float], None] | None = None,
         second: Callable[..., float] | None = None,

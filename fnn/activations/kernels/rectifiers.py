@@ -47,9 +47,8 @@ def below_zero(z: float) -> float:
 @forced
 def sigmoids(z: float) -> tuple[float, float]:
     """σ(z) and σ(−z), which is 1 − σ(z) without its cancellation."""
-    one = like(z, 1.0)
     e = exp(-abs(z))
-    near = one / (one + e)
+    near = like(z, 1.0) / (like(z, 1.0) + e)
     far = e * near
     return (near, far) if z >= 0 else (far, near)
 

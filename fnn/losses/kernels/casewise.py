@@ -61,16 +61,9 @@ def divergence_slopes(
 
 @inline
 def sigmoid_cross_entropy(
-    z: Floats,
-    a: Floats,
-    y: Floats,
-    keep: float,
-    spread: float,
-    case_weight: float,
-    dE_da: Floats,
-    delta: Floats,
+    z: Floats, a: Floats, y: Floats, keep: float, spread: float, case_weight: float, dE_da: Floats, delta: Floats,
     units: int,
-) -> float:
+) -> float:  # fmt: skip
     """E = −Σ_d [y_d log a_d + (1 − y_d) log(1 − a_d)] = Σ_d [max(z_d, 0) − y_d z_d + log(1 + e^(−|z_d|))],
     ∂E/∂a_d = (a_d − y_d) / (a_d (1 − a_d)),  δ_d = a_d − y_d.
     """

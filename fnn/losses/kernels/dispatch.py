@@ -52,19 +52,9 @@ def _call(
 
 @inline
 def output_error(
-    loss: int,
-    code: int,
-    z: Floats,
-    a: Floats,
-    y: Floats,
-    case_weights: Floats,
-    dE_da: Floats,
-    delta: Floats,
-    errors: Floats,
-    rows: int,
-    units: int,
-    stride: int,
-) -> None:
+    loss: int, code: int, z: Floats, a: Floats, y: Floats, case_weights: Floats, dE_da: Floats, delta: Floats,
+    errors: Floats, rows: int, units: int, stride: int,
+) -> None:  # fmt: skip
     """E1 and E2 for a block of cases; where the loss and the activation cancel, Δ as well (see `is_direct`)."""
     words = words_at(loss)
     if words[KERNEL] == 0:
@@ -118,14 +108,9 @@ class LossKernel:
     """The code of a loss or of its second derivative, compiled for a dtype on first use."""
 
     def __init__(
-        self,
-        name: str,
-        function: Callable[..., None],
-        *,
-        direct: bool,
-        cached: bool = True,
+        self, name: str, function: Callable[..., None], *, direct: bool, cached: bool = True,
         signature: NumbaSignature = loss_type,
-    ) -> None:
+    ) -> None:  # fmt: skip
         function.__qualname__ = function.__name__ = name  # identifies it in the cache on disk
         self.name, self.is_direct = name, direct
         self.second_derivative: LossKernel | None = None  # R3, see `fnn.losses.kernels.second_derivatives`

@@ -35,20 +35,9 @@ def _call(
 
 @inline
 def output_second_derivative(
-    loss: int,
-    second_derivative: int,
-    code: int,
-    z: Floats,
-    a: Floats,
-    y: Floats,
-    case_weights: Floats,
-    r_z: Floats,
-    r_a: Floats,
-    into: Floats,
-    rows: int,
-    units: int,
-    stride: int,
-) -> None:
+    loss: int, second_derivative: int, code: int, z: Floats, a: Floats, y: Floats, case_weights: Floats, r_z: Floats,
+    r_a: Floats, into: Floats, rows: int, units: int, stride: int,
+) -> None:  # fmt: skip
     """R3 for a block of cases: R{∂E/∂A} or, if the loss is direct, R{Δ}, by the code at `second_derivative`."""
     p = doubles(shift(words_at(loss), PARAMETER))
     _call(second_derivative, p, code, z, a, y, case_weights, r_z, r_a, into, rows, units, stride)
