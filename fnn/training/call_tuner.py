@@ -1,134 +1,167 @@
-"""How many steps of training to take in one call of the kernel, and with how many threads."""
+"""How many steps of training to take in one call, and with how many threads."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
-from typing import Final
+from enum import Enum
+from typing import Final, Protocol
 
 from fnn.compiler.threads import available
 
-CALL: Final = 0.03  # seconds that a call should last: long beside a look around, short beside a person's patience
-LONGER: Final = 4  # times as long may it last with several threads: they take 2 ms to start, and end when asked
-PROBE: Final = 0.005  # that the first calls should last, and the one before a trial, which is spared
-HOPELESS: Final = 1.8  # if a step takes so many times as long
-EARNED: Final = 3e-6  # seconds of a step below which two barriers and three threads can't gain anything
-LARGE: Final = 1e-4  # from which on all threads are tried first
-FLOPS: Final = 1e11  # of one core, in float32, for a first guess
-SLOW: Final = 10.0  # times the first guess that a step may well take
-GAIN: Final = 0.95  # of the present time for a step: what a number of threads must stay below to be preferred
-SLOWER: Final = 1.5  # times the best time seen with the present number: something has changed
-FIRST: Final = 3  # calls with one thread, of which all but the last are short: code and data come from afar
+CALL: Final = 0.03  # seconds of a call: long beside what is done between two calls, short for who presses Ctrl-C
+LONGEST: Final = 4  # times CALL, with several threads: they take 2 ms to start, and can be interrupted
+PROBE: Final = 0.005  # seconds of a call whose number of threads may turn out to be slow
+ENOUGH: Final = 3  # calls on which a measurement rests, or a verdict against several threads
 FEWEST: Final = 2  # calls from one trial to the next,
-RARER: Final = 3  # times as many after a trial that didn't pay,
-MOST: Final = 64  # at most,
-SETTLING: Final = 6  # and to the first one where all threads run: a virtual machine spreads them within 0.3 s
-PATIENCE: Final = 3  # calls in turn that may be slower than one thread was
-REFRESHED: Final = 2.0  # seconds after which it is measured again what one thread takes,
-COSTLY: Final = 100  # and at least so many steps of one
+RARER: Final = 3  # times as many after each trial that didn't pay,
+MOST: Final = 64  # at most
+GAIN: Final = 0.95  # of the present time of a step, below which another number of threads is better
+MUCH: Final = 1.6  # times the present time of a step: a trial is hopeless, or the machine has changed
+REFRESH: Final = 400  # times as long as it takes to measure one thread: the age at which it is measured again
+FLOPS: Final = 1e11  # a second, of one core, in float32: a first guess
+SMALL: Final = 3e5  # operations of a step below which barriers take longer than several threads can gain
+LARGE: Final = 1e7  # operations of a step above which all threads are tried first
+
+
+class Tuner(Protocol):
+    """Chooses the length of calls and the number of threads, which change no bit of the result."""
+
+    def suggest(self) -> tuple[int, int]:
+        """Steps and threads for the next call."""
+
+    def seconds(self, steps: int) -> float:
+        """The expected duration of the next call, if it takes so many steps."""
+
+    def observe(self, steps: int, threads: int, seconds: float) -> None:
+        """Learn how long a call took."""
+
+
+class State(Enum):
+    """What a `CallTuner` does with the next call."""
+
+    MEASURING, SETTLED, TRYING = range(3)
 
 
 class CallTuner:
-    """Measures how fast calls go, and climbs to the number of threads that is fastest: from one, or from all down.
+    """Measures calls, and climbs to the number of threads that is fastest: from one, or from all of them down.
 
-    Threads that wait for each other are slow when another process has one of the processors, many times slower than one
-    alone in the worst case. So the number that is best is a matter of the moment, and the neighbours of the present one
-    are tried, each for the time of a call, ever more seldom if it doesn't pay. It changes no bit of the result.
+    Threads that wait for each other are slow when another process has one of the processors, in the worst case many
+    times slower than one alone. So the best number changes, and its neighbours are tried now and then.
+
+    =========  ==============================  =================================================================
+    state      next call                       then
+    =========  ==============================  =================================================================
+    MEASURING  one thread, short               SETTLED after three calls at the start, after one later
+    SETTLED    the present number of threads,  with one thread after three calls in turn slower than one thread;
+               ever longer, up to 120 ms       MEASURING if the time of one thread is old; TRYING after `wait`
+                                               calls, unless the neighbours can't be faster
+    TRYING     a neighbour: a short call, then  SETTLED: with the neighbour if it was faster; else as before, and
+               one of 30 ms                    `wait` is three times as long
+    =========  ==============================  =================================================================
 
     Parameters
     ----------
     work
         Floating-point operations of a step.
     most
-        Threads, at most.
+        The most threads.
     """
 
     def __init__(self, work: float, most: int) -> None:
-        guess = work / FLOPS
-        halvings = {most >> n for n in range(most.bit_length())}
-        self._choices = [1] if guess < EARNED else sorted({*halvings, max(most - 1, 1)})
-        self._seconds = max(guess, 1e-7)  # of a step, at present
-        self._alone = float("inf")  # of a step with one thread, as far as is known,
-        self._known_for = 0.0  # seconds
-        self._slower = 0  # calls in turn with more, which took longer
-        self._best = float("inf")  # of a step with the present number of threads
-        is_large = guess > LARGE
-        self._at = len(self._choices) - 1 if is_large else 0  # the present choice
-        self._towards = -1 if is_large else 1  # the next trial: one choice up, or down
-        self._wait = SETTLING if is_large else FEWEST  # calls from one trial to the next
-        self._calls = -FIRST  # since the last trial; the first ones only measure, with one thread
-        self._trying = self._probed = self._refreshing = False
-        self._candidate = 0  # the choice that is tried
+        halves = {most >> n for n in range(most.bit_length())}
+        self._choices = [1] if work < SMALL else sorted({*halves, max(most - 1, 1)})  # of numbers of threads
+        self._state, self._left = State.MEASURING, ENOUGH  # calls until that state ends
+        self._at = len(self._choices) - 1 if work > LARGE else 0  # the present choice
+        self._candidate = self._at  # the choice that is tried
+        self._direction = -1 if work > LARGE else 1  # of the next trial
+        self._wait = RARER * FEWEST if work > LARGE else FEWEST  # calls from one trial to the next
+        self._calls = 0  # since the last trial
+        self._slower = 0  # of those in turn, that were slower than one thread
+        self._seconds = max(work / FLOPS, 1e-7)  # of a step with the present choice
+        self._best = float("inf")  # the least of these
+        self._alone, self._age = float("inf"), 0.0  # seconds of a step with one thread, and since that was measured
 
     def suggest(self) -> tuple[int, int]:
         """Steps and threads for the next call."""
-        self._refreshing = self._at > 0 and self._known_for > max(REFRESHED, COSTLY * self._alone) and not self._probed
-        if not self._probed:
-            self._candidate = self._open()
-        self._trying = self._calls >= self._wait and self._candidate != self._at and not self._refreshing
-        choice = 0 if self._calls < 0 or self._refreshing else self._candidate if self._trying else self._at
+        choice = self._at if self._state is State.SETTLED else self._candidate if self._state is State.TRYING else 0
 
-        return max(1, round(self._length(choice) / self._each())), self._choices[choice]
-
-    def _each(self) -> float:
-        """Seconds that a step of the next call will take, as far as can be told."""
-        return self._alone if self._refreshing else self._seconds
-
-    def _length(self, choice: int) -> float:
-        """Seconds that the next call should last: ever longer while nothing new is seen."""
-        is_new = self._calls == 0 and self._best == float("inf")
-        if self._calls < -1 or is_new or self._refreshing or (self._trying and not self._probed):
-            return PROBE
-        if self._trying or choice == 0:
-            return CALL
-        return CALL * min(self._calls + 1, LONGER)
+        return max(1, round(self._length(choice) / self.seconds(1))), self._choices[choice]
 
     def seconds(self, steps: int) -> float:
-        """How long so many steps will take, as far as can be told; before the first call, how long they might."""
-        return steps * self._each() * (1 if self._calls > -FIRST else SLOW)
+        """The expected duration of the next call, if it takes so many steps."""
+        is_known = self._state is State.MEASURING and self._alone < float("inf")
+
+        return steps * (self._alone if is_known else self._seconds)
+
+    def _length(self, choice: int) -> float:
+        """Seconds that the next call should take."""
+        is_new = self._best == float("inf")
+        if self._state is State.MEASURING:
+            return CALL if is_new and self._left == 1 else PROBE
+        if self._state is State.TRYING:
+            return PROBE if self._left == 2 else CALL
+        if is_new:
+            return PROBE
+
+        return CALL * (min(self._calls + 1, LONGEST) if choice > 0 else 1)
 
     def observe(self, steps: int, threads: int, seconds: float) -> None:
-        """Learn how long a call took."""
+        """Learn how long a call took, and choose the next state."""
         each = seconds / steps
-        self._known_for += seconds
+        self._age += seconds
         if threads == 1:
-            self._alone, self._known_for = each, 0.0
-        if self._refreshing:
-            return
-        if not self._trying:
-            self._note(each)
-            return
-        if not self._probed and each < HOPELESS * self._seconds:
-            self._probed = True
-            return
-        up = 1 if self._candidate > self._at else -1
-        self._calls, self._probed = 0, False
-        if each < GAIN * self._seconds:
-            self._at, self._seconds, self._best = self._candidate, each, each
-            self._towards, self._wait = up, FEWEST
-        else:
-            self._towards, self._wait = -up, min(RARER * self._wait, MOST)
+            self._alone, self._age = each, 0.0
+        self._left -= 1
+        if self._state is State.MEASURING:
+            self._seconds = each if self._best == float("inf") else self._seconds
+        elif self._state is State.SETTLED:
+            self._end_call(each)
+        elif self._left == 0 or each >= MUCH * self._seconds:
+            self._end_trial(each)
+        if self._left <= 0:
+            self._choose_state()
 
-    def _note(self, each: float) -> None:
-        """Learn how long a step takes with the present number of threads."""
-        self._calls += 1
-        self._seconds = each
-        if self._calls <= 0:
-            return
+    def _end_call(self, each: float) -> None:
+        """Learn the seconds of a step with the present number of threads."""
+        self._calls, self._left, self._seconds = self._calls + 1, 0, each
         self._slower = self._slower + 1 if each > self._alone else 0
-        self._best = min(self._best, each)
-        if self._slower == PATIENCE:
-            self._at, self._slower, self._seconds, self._best = 0, 0, self._alone, self._alone
-            self._towards, self._wait = 1, FEWEST
-        elif each > SLOWER * self._best:
+        if self._slower == ENOUGH:
+            self._move(0, self._alone, 1)
+        elif each > MUCH * self._best:
             self._best, self._wait = each, FEWEST
+        self._best = min(self._best, each)
 
-    def _open(self) -> int:
-        """The choice to try: the neighbour on that side, else on the other; the present one if neither can be faster.
+    def _end_trial(self, each: float) -> None:
+        """Learn the seconds of a step with the candidate."""
+        direction = 1 if self._candidate > self._at else -1
+        self._calls = self._left = 0
+        if each < GAIN * self._seconds:
+            self._move(self._candidate, each, direction)
+        else:
+            self._direction, self._wait = -direction, min(RARER * self._wait, MOST)
 
-        It can't be where threads would be too slow even if each were as fast as one alone. But that may have been
-        measured at a bad moment, so everything is tried in the end.
+    def _move(self, choice: int, each: float, direction: int) -> None:
+        """Make a choice the present one."""
+        self._at, self._seconds, self._best, self._slower = choice, each, each, 0
+        self._direction, self._wait = direction, FEWEST
+
+    def _choose_state(self) -> None:
+        self._state = State.SETTLED
+        if self._at > 0 and self._age > REFRESH * max(PROBE, self._alone):
+            self._state, self._left = State.MEASURING, 1
+        elif self._calls >= self._wait:
+            self._candidate = self._next_candidate()
+            if self._candidate != self._at:
+                self._state, self._left = State.TRYING, 2
+
+    def _next_candidate(self) -> int:
+        """The neighbour in the direction of the next trial, else the other; the present choice if none can be faster.
+
+        A neighbour can't if it would be too slow even with threads as fast as one alone. But that may have been
+        measured at a bad moment, so in the end it is tried.
         """
-        for at in (self._at + self._towards, self._at - self._towards):
+        for at in (self._at + self._direction, self._at - self._direction):
             if 0 <= at < len(self._choices):
                 least = self._alone / self._choices[at]
                 if least < GAIN * self._seconds or self._calls >= MOST:
@@ -137,21 +170,52 @@ class CallTuner:
         return self._at
 
 
-_known: Final[dict[tuple[float, int], CallTuner]] = {}  # what the last run with as much work a step has learned
+_known: Final[dict[tuple[float, int], CallTuner]] = {}  # by work and most threads: that of the last run
 
 
 def tuner_for(work: float, threads: int | None) -> CallTuner:
-    """A pace that starts from what runs with as much work a step have learned, for whoever trains an epoch a call.
+    """A tuner that starts from what earlier runs with as much work a step have measured.
 
     Parameters
     ----------
     work
         Floating-point operations of a step.
     threads
-        At most so many, or None: as many as there are processors.
+        The most threads; None: as many as there are processors.
     """
     most = available() if threads is None else min(threads, available())
     known = _known.get((work, most))
     tuner = _known[work, most] = copy(known) if known else CallTuner(work, most)  # a copy: runs may go on side by side
 
     return tuner
+
+
+class StreamTuner:
+    """A tuner for batches whose size, and so the work of a step, is known when the first one has come.
+
+    Parameters
+    ----------
+    work
+        Returns the floating-point operations of the last step.
+    threads
+        As for `tuner_for`.
+    """
+
+    def __init__(self, work: Callable[[], float], threads: int | None) -> None:
+        self._work, self._threads = work, threads
+        self._tuner: CallTuner | None = None
+
+    def suggest(self) -> tuple[int, int]:
+        """Steps and threads for the next call."""
+        return (1, 1) if self._tuner is None else self._tuner.suggest()
+
+    def seconds(self, steps: int) -> float:
+        """The expected duration of the next call, if it takes so many steps."""
+        return 0.0 if self._tuner is None else self._tuner.seconds(steps)
+
+    def observe(self, steps: int, threads: int, seconds: float) -> None:
+        """Learn how long a call took."""
+        if self._tuner is None:
+            self._tuner = tuner_for(self._work(), self._threads)
+        else:
+            self._tuner.observe(steps, threads, seconds)

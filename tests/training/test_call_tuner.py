@@ -1,11 +1,21 @@
-"""How many steps and threads the next call gets."""
+"""How many steps and threads the next call gets: simulated calls, whose time is a function of their threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fnn.training import call_tuner as pace
-from fnn.training.call_tuner import CallTuner, tuner_for
+from fnn.training.call_tuner import CALL, LONGEST, PROBE, CallTuner, StreamTuner, Tuner, tuner_for
+
+
+class Call(NamedTuple):
+    steps: int
+    threads: int
+    seconds: float
 
 
 @pytest.fixture(autouse=True)
@@ -13,173 +23,185 @@ def four_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fnn.training.call_tuner.available", lambda: 4)
 
 
-def run(p: CallTuner, seconds: dict[int, float], calls: int) -> list[tuple[int, int]]:
-    """What it chooses if a step takes so long with so many threads."""
-    chosen = []
-    for _ in range(calls):
-        steps, threads = p.suggest()
-        chosen.append((steps, threads))
-        p.observe(steps, threads, steps * seconds[threads])
+def run(tuner: Tuner, each: Mapping[int, float], calls: int = 10**6, seconds: float = float("inf")) -> list[Call]:
+    """Calls, if a step takes ``each[threads]`` seconds: at most so many, and until so much time is over."""
+    made: list[Call] = []
+    while len(made) < calls and sum(call.seconds for call in made[-1:]) < seconds:
+        steps, threads = tuner.suggest()
+        call = Call(steps, threads, steps * each[threads])
+        tuner.observe(*call)
+        made.append(call)
+        seconds -= call.seconds
 
-    return chosen
+    return made
 
 
-def test_a_wish_is_a_limit() -> None:
-    seconds = {1: 3.0, 2: 2.0, 3: 1.0, 4: 0.5}
+def speed(calls: list[Call]) -> float:
+    """Seconds of a step, on average."""
+    return sum(call.seconds for call in calls) / sum(call.steps for call in calls)
 
-    assert max(threads for _, threads in run(tuner_for(1e12, 3), seconds, 50)) == 3
-    assert {threads for _, threads in run(tuner_for(1e12, 1), seconds, 50)} == {1}
-    assert max(threads for _, threads in run(tuner_for(1e12, 99), seconds, 50)) == 4
-    assert max(threads for _, threads in run(tuner_for(1e12, None), seconds, 50)) == 4
+
+TIMES = st.lists(st.floats(0.05, 20.0), min_size=3, max_size=3)  # of 2, 3 and 4 threads, relative to one
+
+
+def times(alone: float, relative: list[float]) -> dict[int, float]:
+    return {1: alone} | {threads: alone * times for threads, times in zip((2, 3, 4), relative, strict=True)}
+
+
+# The number of threads.
+
+
+@pytest.mark.parametrize("threads, most", [(3, 3), (1, 1), (2, 2), (99, 4), (None, 4)])
+def test_threads_is_an_upper_bound(threads: int | None, most: int) -> None:
+    calls = run(tuner_for(1e12, threads), {1: 3.0, 2: 2.0, 3: 1.0, 4: 0.5}, 50)
+
+    assert max(call.threads for call in calls) == most
+
+
+@given(TIMES, st.sampled_from([1e6, 1e7, 1e8, 1e9]), st.floats(0.1, 10.0), st.sampled_from([1.0, 5.0, 25.0]))
+@settings(deadline=None, max_examples=300)
+def test_it_is_hardly_ever_slower_than_one_thread(relative: list[float], work: float, luck: float, T: float) -> None:
+    each = times(work / 1e11 * luck, relative)
+    calls = run(CallTuner(work, 4), each, seconds=T)
+    lost = sum(call.seconds - call.steps * each[1] for call in calls)
+    trial = max(each.values()) + PROBE * max(relative)  # seconds of one that doesn't pay: a step, or a short call
+
+    assert lost < 0.03 * T + (5 + T / 1.8) * trial  # five at first, and one in two seconds
+
+
+@pytest.mark.parametrize("work", [5e6, 1e8])
+@pytest.mark.parametrize("best", [1, 2, 3, 4])
+def test_the_fastest_is_found_and_kept(best: int, work: float) -> None:
+    each = {threads: 1e-4 * 1.5 ** abs(threads - best) for threads in (1, 2, 3, 4)}
+    tuner = CallTuner(work, 4)
+    run(tuner, each, seconds=1.0)
+
+    assert speed(run(tuner, each, seconds=5.0)) < 1.05 * each[best]
+
+
+@pytest.mark.parametrize("work", [5e6, 1e8])
+@pytest.mark.parametrize("best", [1, 2, 3, 4])
+def test_it_notices_that_another_number_is_faster_now(best: int, work: float) -> None:
+    tuner = CallTuner(work, 4)
+    run(tuner, {1: 4e-4, 2: 2e-4, 3: 1.5e-4, 4: 1e-4}, seconds=5.0)
+    each = {threads: 4e-4 * 1.5 ** abs(threads - best) for threads in (1, 2, 3, 4)}
+    run(tuner, each, seconds=15.0)
+
+    assert speed(run(tuner, each, seconds=5.0)) < 1.05 * each[best]
+
+
+@pytest.mark.parametrize("slow", [1, 2, 3])
+def test_it_recovers_from_slow_measurements_of_one_thread(slow: int) -> None:
+    # At first one thread is three times slower than usual; then it is faster than all others.
+    tuner, each = CallTuner(1e8, 4), {1: 1e-3, 2: 1.5e-3, 3: 2e-3, 4: 2.5e-3}
+    run(tuner, {1: 3e-3}, slow)
+    run(tuner, each, seconds=3.0)
+
+    assert speed(run(tuner, each, seconds=3.0)) < 1.1 * each[1]
+
+
+def test_it_recovers_from_one_slow_call() -> None:
+    tuner, each = CallTuner(1e8, 4), {1: 4e-3, 2: 2e-3, 3: 1.5e-3, 4: 1e-3}
+    run(tuner, each, seconds=2.0)
+    steps, threads = tuner.suggest()
+    tuner.observe(steps, threads, steps * 20e-3)
+
+    assert speed(run(tuner, each, seconds=2.0)) < 1.2 * each[4]
+
+
+def test_several_threads_that_are_slow_are_given_up_at_once() -> None:
+    # Threads that wait for each other are a hundred times slower than one, if others have the processors.
+    calls = run(CallTuner(1e9, 4), {1: 2e-3, 2: 0.2, 3: 0.2, 4: 0.2}, 30)
+
+    assert sum(call.seconds for call in calls if call.threads > 1) < 2.0
+    assert {call.threads for call in calls[10:20]} <= {1, 2}
+
+
+def test_small_steps_are_for_one_thread() -> None:
+    calls = run(CallTuner(100.0, 4), {1: 1e-7}, 50)
+
+    assert {call.threads for call in calls} == {1}
+
+
+def test_what_could_not_be_faster_is_tried_seldom() -> None:
+    each = {1: 4e-3, 2: 2e-3, 3: 1.35e-3, 4: 1.1e-3}  # three threads can't take less than 4/3 ms
+    calls = run(CallTuner(1e9, 4), each, seconds=20.0)
+
+    assert 0 < sum(call.seconds for call in calls if call.threads == 3) < 0.01 * 20
+
+
+@pytest.mark.parametrize("scale", [1.0, 250.0])  # with the second a call is one step
+def test_the_time_of_one_thread_is_measured_again_and_again(scale: float) -> None:
+    each = {threads: scale * seconds for threads, seconds in {1: 4e-3, 2: 2e-3, 3: 1.35e-3, 4: 1.1e-3}.items()}
+    tuner = CallTuner(scale * 1e9, 4)
+    run(tuner, each, seconds=100.0 * scale)
+    calls = run(tuner, each, seconds=100.0 * scale)
+    alone = sum(call.seconds for call in calls if call.threads == 1)
+
+    assert 0 < alone < 0.01 * sum(call.seconds for call in calls)
+
+
+# The length of calls.
+
+
+@given(TIMES, st.sampled_from([1e3, 1e6, 1e7, 1e9]), st.floats(0.3, 3.0))
+@settings(deadline=None)
+def test_calls_are_short_but_not_too_short(relative: list[float], work: float, luck: float) -> None:
+    each = times(work / 1e11 * luck, relative)
+    calls = run(CallTuner(work, 4), each, seconds=3.0)
+
+    for before, call in zip(calls[3:], calls[4:], strict=False):
+        jump = max(1.0, each[call.threads] / each[before.threads])  # not known before it is tried
+        assert call.seconds <= max(1.01 * LONGEST * CALL * jump, each[call.threads])
+    settled = [call.seconds for call in calls[10:]]
+    assert sum(settled) / len(settled) > 0.5 * CALL
+
+
+def test_a_call_is_never_of_no_steps() -> None:
+    assert all(call.steps >= 1 for call in run(CallTuner(1e15, 4), dict.fromkeys(range(1, 5), 100.0), 40))
+
+
+def test_how_long_a_call_will_take_is_known() -> None:
+    each, tuner = {1: 4e-3, 2: 2e-3, 3: 1.35e-3, 4: 1.1e-3}, CallTuner(1e9, 4)
+    run(tuner, each, seconds=1.0)
+    wrong = total = 0.0
+    for _ in range(200):
+        expected = tuner.seconds(tuner.suggest()[0])
+        ((_, _, seconds),) = run(tuner, each, 1)
+        wrong, total = wrong + abs(expected - seconds), total + seconds
+
+    assert wrong < 0.02 * total
+
+
+# What runs learn from each other.
 
 
 def test_short_runs_learn_from_each_other() -> None:
-    seconds = {1: 4e-4, 2: 2e-4, 3: 1.5e-4, 4: 1e-4}
-    chosen = [run(tuner_for(1.25e8, None), seconds, 1)[0][1] for _ in range(40)]
+    each = {1: 4e-4, 2: 2e-4, 3: 1.5e-4, 4: 1e-4}
+    chosen = [run(tuner_for(1.25e8, None), each, 1)[0].threads for _ in range(40)]
 
     assert chosen[0] == 1
     assert chosen[-10:].count(4) >= 8
 
 
-def test_large_steps_begin_with_all_threads() -> None:
-    seconds = {1: 4e-3, 2: 2e-3, 3: 1.5e-3, 4: 1e-3}
-    chosen = [threads for _, threads in run(CallTuner(1e9, 4), seconds, pace.FIRST + pace.SETTLING)]
-
-    assert chosen == [1] * pace.FIRST + [4] * pace.SETTLING
-    assert {threads for _, threads in run(CallTuner(1e9, 1), seconds, 50)} == {1}
-
-
-def test_what_could_not_be_faster_is_tried_seldom() -> None:
-    seconds = {1: 4e-3, 2: 2e-3, 3: 1.35e-3, 4: 1.1e-3}  # three can't be below 4/3 ms
-    chosen = [threads for _, threads in run(CallTuner(1e9, 4), seconds, pace.FIRST + 2 * pace.MOST)]
-    later = chosen[pace.FIRST :]
-
-    assert {3} & set(later[: pace.MOST]) == set()
-    assert later.count(3) == 2  # one trial, in two calls: what was known may be wrong now
-    assert set(later) == {1, 3, 4}
-
-
-def test_what_one_thread_takes_is_measured_again() -> None:
-    seconds = {1: 4e-3, 2: 2e-3, 3: 1.35e-3, 4: 1.1e-3}
-    calls = run(CallTuner(1e9, 4), seconds, pace.FIRST + 3 * pace.MOST)[pace.FIRST :]
-    spent = sum(steps * seconds[threads] for steps, threads in calls)
-    alone = [steps * seconds[1] for steps, threads in calls if threads == 1]
-
-    assert 0.8 * spent < len(alone) * pace.REFRESHED < spent
-    assert sum(alone) < 0.01 * spent
-    huge = run(CallTuner(1e12, 4), {1: 1.0, 2: 0.5, 3: 0.4, 4: 0.3}, 1000)[pace.FIRST :]  # a call is a step
-    assert 0 < sum(threads == 1 for _, threads in huge) < 5
-
-
-def test_how_long_a_call_will_take_is_known_whoever_makes_it() -> None:
-    seconds, p, alone = {1: 4e-3, 2: 2e-3, 3: 1.35e-3, 4: 1.1e-3}, CallTuner(1e9, 4), 0
-    run(p, seconds, pace.FIRST + 1)
-    for _ in range(pace.MOST - 1):
-        steps, threads = p.suggest()
-        alone += threads == 1
-        assert p.seconds(steps) == pytest.approx(steps * seconds[threads])
-        p.observe(steps, threads, steps * seconds[threads])
-
-    assert alone > 0
-
-
-def test_a_bad_moment_at_the_start_does_no_harm_for_long() -> None:
-    # One thread is three times slower while it is measured first, and then faster than all others.
-    p, now = CallTuner(1e8, 4), 0.0
-    run(p, {1: 3e-3}, pace.FIRST)
-    calls = run(p, {1: 1e-3, 2: 1.5e-3, 3: 2e-3, 4: 2.5e-3}, 60)
-    while calls and now < 3.0:
-        steps, threads = calls.pop(0)
-        now += steps * {1: 1e-3, 2: 1.5e-3, 3: 2e-3, 4: 2.5e-3}[threads]
-
-    assert now >= 3.0
-    assert [threads for _, threads in calls].count(1) > 0.8 * len(calls) > 0
-
-
-def test_a_trial_is_told_by_what_was_tried() -> None:
-    # Two threads are best; one, tried now and then, is measured as fast as it is, which must not send it to four.
-    p = CallTuner(5e6, 4)
-    chosen = [threads for _, threads in run(p, {1: 1.9e-4, 2: 1e-4, 4: 1.2e-4, 3: 1.1e-4}, 300)]
-
-    assert chosen[-200:].count(2) > 180
-
-
-def test_calls_of_several_threads_grow_longer_while_nothing_is_new() -> None:
-    seconds = {1: 4e-3, 2: 2e-3, 3: 1.35e-3, 4: 1e-3}
-    lasting = [steps * seconds[threads] for steps, threads in run(CallTuner(1e9, 4), seconds, pace.FIRST + 15)]
-
-    assert lasting[pace.FIRST + 1 :] == pytest.approx([0.06, 0.09] + 12 * [0.12])
-    alone = [steps * 1e-5 for steps, _ in run(CallTuner(1e6, 1), {1: 1e-5}, pace.FIRST + 20)]
-    assert alone[pace.FIRST + 1 :] == pytest.approx(19 * [0.03])
-
-
-def test_the_first_call_with_all_threads_is_short() -> None:
-    # They may be a hundred times slower than one, if others have the processors.
-    chosen = run(CallTuner(1e9, 4), {1: 2e-3, 4: 0.2}, pace.FIRST + pace.PATIENCE)
-
-    assert chosen[pace.FIRST :] == [(round(pace.PROBE / 2e-3), 4), (1, 4), (1, 4)]
-
-
-def test_all_threads_are_given_up_at_once_if_one_is_faster() -> None:
-    seconds = {1: 1e-3, 2: 1.5e-3, 3: 2e-3, 4: 2.5e-3}
-    chosen = [threads for _, threads in run(CallTuner(1e9, 4), seconds, 60)]
-
-    given_up = pace.FIRST + pace.PATIENCE
-    assert chosen[:given_up] == [1] * pace.FIRST + [4] * pace.PATIENCE
-    assert set(chosen[given_up:]) == {1, 2}
-
-
 def test_runs_side_by_side_do_not_share_their_state() -> None:
-    one = tuner_for(1.5e8, None)
-    run(one, {1: 1e-3, 2: 2e-3, 3: 1.0, 4: 1.0}, 2)
-    other = tuner_for(1.5e8, None)
+    one, other = tuner_for(1.5e8, None), tuner_for(1.5e8, None)
     while one.suggest()[1] == 1:
         one.observe(1, 1, 1e-3)
 
     assert other.suggest()[1] == 1
 
 
-def test_small_steps_are_for_one_thread() -> None:
-    chosen = run(CallTuner(100.0, 4), {1: 1e-7}, 50)
+def test_the_work_of_a_stream_is_known_after_its_first_step() -> None:
+    asked: list[int] = []
 
-    assert {threads for _, threads in chosen} == {1}
-    assert chosen[-1][0] == round(pace.CALL / 1e-7)
+    def work() -> float:
+        asked.append(1)
+        return 1e9
 
+    tuner, each = StreamTuner(work, 3), {1: 4e-3, 2: 2e-3, 3: 1.4e-3}
+    assert (tuner.suggest(), tuner.seconds(5), asked) == ((1, 1), 0.0, [])
+    calls = run(tuner, each, seconds=2.0)
 
-@pytest.mark.parametrize("work", [5e6, 1e8])
-@pytest.mark.parametrize("best", [1, 2, 3, 4])
-def test_the_fastest_is_found_and_kept(best: int, work: float) -> None:
-    seconds = {threads: 1e-4 * 1.5 ** abs(threads - best) for threads in (1, 2, 3, 4)}
-    chosen = [threads for _, threads in run(CallTuner(work, 4), seconds, 200)]
-
-    assert chosen[0] == 1
-    assert chosen.count(best) > 150
-
-
-@pytest.mark.parametrize("work", [5e6, 1e8])
-@pytest.mark.parametrize("best", [1, 2, 3, 4])
-def test_it_notices_that_another_is_faster_now(best: int, work: float) -> None:
-    p = CallTuner(work, 4)
-    run(p, {1: 4e-4, 2: 2e-4, 3: 1.5e-4, 4: 1e-4}, 50)
-    seconds = {threads: 4e-4 * 1.5 ** abs(threads - best) for threads in (1, 2, 3, 4)}
-    chosen = [threads for _, threads in run(p, seconds, 300)]
-
-    assert chosen[-100:].count(best) > 90
-
-
-@given(slowdown=st.lists(st.floats(1.0, 20.0), min_size=3, max_size=3))
-@settings(deadline=None)
-def test_threads_that_do_not_pay_cost_little(slowdown: list[float]) -> None:
-    seconds = {1: 1e-4} | {threads: 1e-4 * times for threads, times in zip((2, 3, 4), slowdown, strict=True)}
-    p = CallTuner(1e7, 4)
-    spent = steps = 0.0
-    while spent < 2.0:
-        ((count, threads),) = run(p, seconds, 1)
-        spent += count * seconds[threads]
-        steps += count
-
-    assert spent / steps < 1.3e-4
-
-
-def test_a_call_is_never_of_no_steps() -> None:
-    assert all(steps >= 1 for steps, _ in run(CallTuner(1e15, 4), dict.fromkeys(range(1, 5), 100.0), 40))
+    assert asked == [1]
+    assert calls[-1].threads == 3
