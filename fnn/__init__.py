@@ -115,7 +115,6 @@ from fnn.optimizers.schedules import cosine as cosine
 from fnn.optimizers.schedules import exponential as exponential
 from fnn.optimizers.schedules import inverse_time as inverse_time
 from fnn.optimizers.schedules import one_cycle as one_cycle
-from fnn.optimizers.schedules import plateau as plateau
 from fnn.optimizers.schedules import step_decay as step_decay
 from fnn.optimizers.schedules import warm_up as warm_up
 from fnn.training.callbacks import Callback as Callback
@@ -129,6 +128,7 @@ from fnn.training.history import Record as Record
 from fnn.training.history import Run as Run
 from fnn.training.history import TrainingDiverged as TrainingDiverged
 from fnn.training.history import TrainingInterrupted as TrainingInterrupted
+from fnn.training.plateau import plateau as plateau
 from fnn.training.stopping import Stopping as Stopping
 from fnn.training.train import train as train
 

@@ -31,6 +31,7 @@ from fnn.optimizers.kernels.apply import MODIFIED_STEP
 from fnn.optimizers.optimizer import Optimizer
 from fnn.optimizers.schedules import Rate
 from fnn.training.kernels.regularized_phase import REGULARIZED_PHASE
+from fnn.training.plateau import plateau
 
 _FORMULAS: Final[dict[type[Optimizer], int]] = {
     optimizers.gradient_descent: words.OF_RATE, optimizers.momentum: words.OF_RATE,
@@ -123,7 +124,7 @@ def _numbers(rate: Rate) -> list[float]:
     if type(rate) is schedules.one_cycle:
         start, top = rate.top / rate.divisor, max(rate.rise * rate.steps - 1, 0.0)
         return [words.ONE_CYCLE, rate.top, start, start / rate.last_divisor, top, rate.steps - 1 - top]
-    hint = "fnn.plateau works in fnn.train from Python" if isinstance(rate, schedules.plateau) else f"got {rate!r}"
+    hint = "fnn.plateau works in fnn.train from Python" if isinstance(rate, plateau) else f"got {rate!r}"
     raise ValueError(
         f"eta: inside @njit it must be a number or one of fnn's schedules, such as fnn.cosine; {hint}. For a rate "
         "of your own there is fnn.update"

@@ -10,14 +10,14 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import KW_ONLY
 from inspect import signature
-from typing import Annotated, NamedTuple, SupportsFloat, SupportsIndex, TypeAlias
+from typing import Annotated, SupportsFloat, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fnn.checks import number, positive, real, whole
 from fnn.numerics.powers import powers
-from fnn.values import AtLeast0, Count, CountFrom0, CountFrom2, Fraction, Positive, Value
+from fnn.values import AtLeast0, Count, CountFrom2, Fraction, Positive, Value
 
 Steps: TypeAlias = NDArray[np.int64]
 Etas: TypeAlias = NDArray[np.float64]
@@ -302,72 +302,3 @@ def _half_wave(start: float, end: float, way: Etas) -> Etas:
         wave = 1 - square / (n * (n - 1)) * wave
 
     return end + (start - end) * wave**2
-
-
-class Plateau(NamedTuple):
-    """What `plateau` has seen of the errors."""
-
-    best: float = np.inf
-    since: int = 0  # epochs
-    scale: float = 1.0
-
-
-class plateau(Schedule):
-    """Smaller whenever the error has stopped to fall; in `train` only.
-
-    After each epoch: if its error is below the best so far by more than the threshold times that, it is the new best.
-    If this has not happened for more than `patience` epochs, the rate is multiplied by the factor, and they are counted
-    anew. The error is that of the validation set, if there is one, or else the epoch's.
-
-    Parameters
-    ----------
-    rate
-        What is made smaller: a number, or a schedule.
-    factor
-        From 0 on and below 1.
-    patience
-        Epochs without a new best that are put up with.
-    threshold
-        By which part the error must fall, from 0 on and below 1.
-    least
-        The scale below which it never goes, from 0 on and below 1.
-
-    Examples
-    --------
-    >>> import fnn
-    >>> x, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]]
-    >>> optimizer = fnn.adam(fnn.plateau(0.1, patience=5))
-    >>> run = fnn.train(fnn.init((2, 2, 1), seed=2), x, y, optimizer=optimizer, epochs=200)
-    """
-
-    rate: Rate
-    _: KW_ONLY
-    factor: Fraction = 0.1
-    patience: CountFrom0 = 10
-    threshold: Fraction = 1e-4
-    least: Fraction = 0.0
-
-    def at(self, steps: Steps) -> Etas:
-        """Nothing: a ValueError, as there are no errors to look at."""
-        raise ValueError("eta: fnn.plateau needs the errors of epochs, so it works in fnn.train only, outermost")
-
-    def after(self, seen: Plateau, error: float) -> Plateau:
-        """What has been seen after one more epoch."""
-        part = self.threshold if seen.best > 0 else -self.threshold  # a loss of one's own may be negative
-        if error < seen.best * (1 - part):
-            return Plateau(error, 0, seen.scale)
-        if seen.since < self.patience:
-            return Plateau(seen.best, seen.since + 1, seen.scale)
-
-        return Plateau(seen.best, 0, max(seen.scale * self.factor, self.least))
-
-
-class Scaled(Schedule):
-    """A schedule times a number."""
-
-    rate: Rate
-    scale: float
-
-    def at(self, steps: Steps) -> Etas:
-        """η of these steps."""
-        return self.scale * np.broadcast_to(etas(self.rate, steps), len(steps))

@@ -1,4 +1,4 @@
-"""What training tells: a record an epoch, the history of them all, and the error of a run that went wrong."""
+"""What a run returns or raises: a record of each epoch, their history, and errors that hand over what was trained."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Ending: TypeAlias = Literal["epochs", "callback", "patience", "target_error", "s
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is known at the end of an epoch.
+    """The measures of an epoch, at its end.
 
-    `error` is that of the whole epoch, summed over the cases or their weighted mean, as `reduction` says; each case was
-    measured when its batch came, before that batch's update. The validation error is that after the epoch.
+    `error` is summed over the cases of the epoch, or their weighted mean, as `reduction` says; each case was measured
+    before the update of its batch. The validation measures are those after the epoch; None without a validation set.
     """
 
     error: float
@@ -31,8 +31,8 @@ class Record:
 class History:
     """The records of all epochs as arrays of shape (epochs,); what wasn't measured is None.
 
-    `eta` is the learning rate of an epoch's first step. `seconds` is how long the run had lasted when the epoch was
-    seen to be over; short epochs in which nobody takes an interest are seen several at a time.
+    `eta` is the learning rate of an epoch's first step. `seconds` is the duration of the run at the end of the epoch;
+    short epochs without observers are timed in groups.
     """
 
     error: NDArray[np.float64]
@@ -52,7 +52,7 @@ class History:
         return None if np.isnan(errors).all() else int(np.nanargmin(errors)) + 1
 
     def as_dict(self) -> dict[str, NDArray[Any]]:
-        """What was measured by name, and first the epochs, counted from 1: ``pandas.DataFrame(history.as_dict())``."""
+        """The columns that were measured, first the epochs, counted from 1: ``pandas.DataFrame(history.as_dict())``."""
         columns = {"epoch": np.arange(1, len(self) + 1), **{name: getattr(self, name) for name in self.__slots__}}
 
         return {name: column for name, column in columns.items() if column is not None}
@@ -62,9 +62,9 @@ class History:
 class Run(Generic[DT]):
     """What `train` returns.
 
-    `state` is the optimizer's, with which its `update` goes on. `stop_reason` says why there was no further epoch: there
-    were to be no more ("epochs"), a callback returned True ("callback"), or a rule of `stopping` was met
-    ("patience", "target_error", "seconds"), or it was "interrupted" by an error that has this run.
+    `state` is the optimizer's, with which its `update` goes on. `stop_reason` is "epochs", after the last one;
+    "callback", one returned True; a rule of `stopping`: "patience", "target_error" or "seconds"; or "interrupted", by
+    the `BatchError` that carries this run.
     """
 
     params: Params[DT]
@@ -79,9 +79,9 @@ class BatchError(ValueError):
     Attributes
     ----------
     epoch, batch
-        Where, both counted from 1; batch 0 if there was none.
+        The place, both counted from 1; batch 0 if the epoch had none.
     run
-        What there was by the batches before: parameters, the history of whole epochs, the optimizer's state.
+        The run until the batch before: parameters, the history of whole epochs, the optimizer's state.
     """
 
     def __init__(self, message: str, epoch: int, batch: int, run: Run[Any]) -> None:
@@ -93,16 +93,16 @@ class BatchError(ValueError):
 
 
 class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C ended a run, after a whole step.
+    """Ctrl-C ended a run between two steps.
 
     Attributes
     ----------
     params
-        The parameters after that step.
+        The parameters after the last step.
     history
-        Of the epochs that had ended.
+        The history of the epochs that had ended.
     state
-        The optimizer's, after that step.
+        The optimizer's state after the last step.
     """
 
     def __init__(self, params: Params[Any], history: History, state: OptimizerState[Any]) -> None:
@@ -126,7 +126,7 @@ class TrainingDiverged(ArithmeticError):
     params
         The parameters after the last good epoch: they are finite, and so is the error with them.
     history
-        Of the epochs up to those parameters.
+        The history of the epochs up to those parameters.
     """
 
     def __init__(self, epoch: int, params: Params[Any], history: History) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C during a run: noted at once, heeded between two steps."""
+"""Ctrl-C during a run: a flag at once, an exception between two steps."""
 
 from __future__ import annotations
 
@@ -12,36 +12,41 @@ R = TypeVar("R")
 
 
 class Interrupt:
-    """Ctrl-C, between entering and leaving: whether it was pressed, instead of an exception anywhere.
+    """A context in which Ctrl-C sets a flag instead of raising KeyboardInterrupt wherever the program is.
 
-    Only in the main thread, where Python runs signal handlers, and only where Python's own handler is in place, which
-    raises KeyboardInterrupt: another one is left alone. A second Ctrl-C raises as ever.
+    Only in the main thread, where Python runs signal handlers, and only in the place of Python's own handler: another
+    one stays. A second Ctrl-C raises KeyboardInterrupt.
 
     Parameters
     ----------
-    tell
-        Called when it is pressed.
+    notify
+        Called when the flag is set, in a signal handler.
     """
 
-    def __init__(self, tell: Callable[[], object]) -> None:
-        self._tell = tell
-        self._is_ours = self._raises = False
+    def __init__(self, notify: Callable[[], object]) -> None:
+        self._notify = notify
+        self._is_installed = self._raises = False
         self.interrupted = False
 
     def __enter__(self) -> Self:
         is_main = threading.current_thread() is threading.main_thread()
         if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            self._is_ours = True
-            signal.signal(signal.SIGINT, self._heed)
+            self._is_installed = True
+            signal.signal(signal.SIGINT, self._handle)
 
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._is_ours and signal.getsignal(signal.SIGINT) == self._heed:
+        if self._is_installed and signal.getsignal(signal.SIGINT) == self._handle:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
+    def interrupt(self) -> None:
+        """Set the flag, as Ctrl-C does."""
+        self.interrupted = True
+        self._notify()
+
     def call(self, function: Callable[[], R]) -> R | None:
-        """Call what isn't ours, in which Ctrl-C raises KeyboardInterrupt as ever; None if that has come out of it."""
+        """Call code of the user, in which Ctrl-C raises KeyboardInterrupt; if that comes out, set the flag: None."""
         try:
             try:
                 self._raises = True
@@ -53,8 +58,7 @@ class Interrupt:
 
             return None
 
-    def _heed(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.interrupted or self._raises:
             signal.default_int_handler(number, frame)
-        self.interrupted = True
-        self._tell()
+        self.interrupt()

@@ -1,56 +1,42 @@
-"""The loop of `train` around the compiled one: who looks on, and when."""
+"""The Python loop around the compiled one: callbacks, validation, stopping, checkpoints, Ctrl-C."""
 
 from __future__ import annotations
 
-import time
 from typing import Generic, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fnn.network.params import DT, Params, wrap
-from fnn.training.call_tuner import CallTuner
+from fnn.network.params import DT, Params
+from fnn.training.call_tuner import Tuner
 from fnn.training.callbacks import Callbacks
 from fnn.training.checkpoint import Checkpointer, Position
-from fnn.training.evaluator import Measures
+from fnn.training.divergence import last_good
 from fnn.training.history import Ending, Run, TrainingDiverged, TrainingInterrupted
 from fnn.training.interrupt import Interrupt
 from fnn.training.progress import Progress
 from fnn.training.recorder import Recorder
-from fnn.training.steps import BatchStepper, Snapshot
+from fnn.training.stepper import Snapshot, Stepper
 from fnn.training.stopping import Stopper
 
 
 class Loop(Generic[DT]):
-    """Calls of the kernel, most of 30 to 120 ms, and what happens between them and at the ends of epochs."""
+    """A run: calls of `Stepper.run`, most of 30 to 120 ms, and what is due between them and at the ends of epochs."""
 
     def __init__(
-        self,
-        stepper: BatchStepper[DT],
-        epochs: int,
-        recorder: Recorder[DT],
-        stopper: Stopper[DT],
-        tuner: CallTuner,
-        progress: Progress,
-        callbacks: Callbacks[DT],
-        checkpointer: Checkpointer[DT] | None = None,
-    ) -> None:
-        self._stepper, self._epochs = stepper, epochs
-        self._recorder, self._stopper, self._tuner, self._progress, self._callbacks = (
-            recorder,
-            stopper,
-            tuner,
-            progress,
-            callbacks,
-        )
-        self._checkpointer, self._interrupt = checkpointer, Interrupt(stepper.interrupt)
-        self._beginning = stepper.beginning
-        self._trail = [self._beginning, self._beginning]  # at the last two ends of epochs where somebody looked
-        self._called = self._told = 0  # the epoch and the step after which the caller's functions were called last
+        self, stepper: Stepper[DT], epochs: int, recorder: Recorder[DT], stopper: Stopper[DT], tuner: Tuner,
+        progress: Progress, callbacks: Callbacks[DT], checkpointer: Checkpointer[DT] | None = None,
+    ) -> None:  # fmt: skip
+        self._stepper, self._epochs, self._tuner = stepper, epochs, tuner
+        self._recorder, self._stopper, self._progress = recorder, stopper, progress
+        self._callbacks, self._checkpointer = callbacks, checkpointer
+        self._interrupt = Interrupt(stepper.interrupt)
+        self._beginning = stepper.snapshot()
+        self._snapshots = self._beginning, self._beginning  # of the last two ends of epochs that were processed
+        self._callback_epoch = self._callback_step = 0  # after which callbacks were called last
         self._stop_reason: Ending | None = None
 
     def run(self) -> Run[DT]:
-        """Train to the end, from where the checkpoint is if there is one."""
+        """Train to the end, from the checkpoint if there is one."""
         stepper = self._stepper
         self._resume()
         self._recorder.begin()
@@ -58,190 +44,156 @@ class Loop(Generic[DT]):
         try:
             with self._interrupt:
                 if stepper.steps:
-                    self.after_call()  # the run may have been interrupted before it had
+                    self._after_call()  # a resumed run may not have done what was due
                 while stepper.epoch < self._epochs and self._stop_reason is None:
                     self._advance()
-                    self.after_call()
+                    self._after_call()
                 run = self.result()
                 self._save()
-            self.check_interrupt()  # if it came after the last look; from here on it raises as ever
+            self._check_interrupt()  # Ctrl-C may have come after the last check; from here on it raises
         finally:
             self._progress.close()
 
         return run
 
+    def interrupt(self) -> None:
+        """End the run soon, as Ctrl-C does; any thread may call it."""
+        self._interrupt.interrupt()
+
+    def result(self) -> Run[DT]:
+        """The run so far, with its best parameters if those are to be restored."""
+        stepper, best = self._stepper, self._stopper.best
+        if best is None:
+            self._good_params()
+        at = stepper.snapshot() if best is None else best
+        history = self._recorder.history(stepper, stepper.epoch)
+        ending: Ending = "epochs" if stepper.epoch >= self._epochs else "interrupted"
+
+        return Run(at.params, history, at.state, self._stop_reason or ending)
+
     def _resume(self) -> None:
         """Go on from the checkpoint, if there is one."""
         if self._checkpointer is not None:
-            seen, self._called, self._told, self._stop_reason = self._checkpointer.resume(self._beginning, self._epochs)
-            self._trail = [seen, seen]
+            position = self._checkpointer.resume(self._beginning, self._epochs)
+            last, self._callback_epoch, self._callback_step, self._stop_reason = position
+            self._snapshots = last, last
 
     def _save(self) -> None:
         if self._checkpointer is not None:
-            self._checkpointer.write(Position(self._trail[1], self._called, self._told, self._stop_reason))
-
-    def result(self) -> Run[DT]:
-        """What there is so far, or what was best."""
-        stepper, best = self._stepper, self._stopper.best
-        flat, state = (self._good_flat(), stepper.state()) if best is None else (best.flat, best.state)
-        history = self._recorder.history(stepper, stepper.epoch)
-
-        whole_way: Ending = "epochs" if stepper.epoch >= self._epochs else "interrupted"
-
-        return Run(self._params(flat), history, state, self._stop_reason or whole_way)
+            position = Position(self._snapshots[1], self._callback_epoch, self._callback_step, self._stop_reason)
+            self._checkpointer.write(position)
 
     def _advance(self) -> None:
-        """One call of the kernel: part of an epoch, or whole epochs to their end."""
+        """One call: part of an epoch, or whole epochs to their end."""
         stepper = self._stepper
         steps, threads = self._tuner.suggest()
         steps = min(steps, self._callbacks.until_due(stepper.steps) or steps)
         is_cut = False
         if self._stopper.limit is not None:
-            in_time = max(self._stopper.limit - self._recorder.seconds, 0.0)
-            lasting = self._tuner.seconds(steps)
-            is_cut = lasting > in_time
+            left, seconds = max(self._stopper.limit - self._recorder.seconds, 0.0), self._tuner.seconds(steps)
+            is_cut = seconds > left
             if is_cut:
-                steps = max(1, int(steps * in_time / lasting))
-        left = stepper.steps_an_epoch - stepper.step
-        if steps >= left:
-            more = min((steps - left) // stepper.steps_an_epoch, self._until() - stepper.epoch - 1)
-            steps = left + more * stepper.steps_an_epoch
-        began = time.perf_counter()
-        stepper.run(steps, threads, seconds=self._tuner.seconds(steps), interrupt=self._interrupt)
-        if not (is_cut or stepper.stopped or self._interrupt.interrupted):  # else it was too short to say much
-            self._tuner.observe(steps, threads, time.perf_counter() - began)
+                steps = max(1, int(steps * left / seconds))
+        to_end = stepper.steps_per_epoch - stepper.step
+        if steps >= to_end:
+            more = min((steps - to_end) // stepper.steps_per_epoch, self._next_observed() - stepper.epoch - 1)
+            steps = to_end + more * stepper.steps_per_epoch
+        expected = self._tuner.seconds(steps)
+        taken, seconds = stepper.run(steps, threads, seconds=expected, interrupt=self._interrupt)
+        if taken and not (is_cut or stepper.diverged or self._interrupt.interrupted):  # else too short to tell much
+            self._tuner.observe(taken, threads, seconds)
 
-    def _until(self) -> int:
-        """The epoch at whose end somebody wants to look."""
-        is_seen = (
-            self._callbacks.observe_epochs
-            or self._recorder.has_validation
-            or self._stopper.listens
-            or self._stepper.listens
-        )
+    def _next_observed(self) -> int:
+        """The epoch at whose end something is due."""
+        observed = (
+            self._callbacks.observe_epochs or self._recorder.has_validation or self._stopper.observes_errors
+            or self._stepper.observes_errors
+        )  # fmt: skip
 
-        return min(self._stepper.epoch + 1, self._epochs) if is_seen else self._epochs
+        return min(self._stepper.epoch + 1, self._epochs) if observed else self._epochs
 
-    def after_call(self) -> None:
-        """Do what is due between two calls of the kernel."""
+    def _after_call(self) -> None:
+        """Do what is due between two calls."""
         stepper = self._stepper
         self._recorder.mark_time(stepper.epoch)  # before it may be saved
-        self.check_interrupt()
-        if stepper.steps > self._told and self._callbacks.is_due(stepper.steps):
-            self._end_step()
-        if stepper.stopped or (stepper.step == 0 and stepper.epoch > self._trail[1].epoch):
+        self._check_interrupt()
+        if stepper.steps > self._callback_step and self._callbacks.is_due(stepper.steps):
+            self._call_after_steps()
+        if stepper.diverged or (stepper.step == 0 and stepper.epoch > self._snapshots[1].epoch):
             self._end_epoch()
-        if self._trail[1].epoch > self._called:
-            self._call_back()
+        if self._snapshots[1].epoch > self._callback_epoch:
+            self._call_after_epoch()
         if self._stop_reason is None and stepper.epoch < self._epochs and self._stopper.is_late(self._recorder.seconds):
             self._stop_reason = "seconds"
-        self._progress.show(stepper.epoch + stepper.step / stepper.steps_an_epoch)
+        self._progress.show(stepper.epoch + stepper.step / stepper.steps_per_epoch)
         if self._checkpointer is not None and self._checkpointer.is_due:
             self._save()
-        self.check_interrupt()
+        self._check_interrupt()
 
-    def check_interrupt(self) -> None:
-        """Save the run and raise what hands it over, if somebody has interrupted it."""
-        if not self._interrupt.interrupted:
-            return
-        stepper, seen = self._stepper, self._trail[1].epoch
-        if stepper.stopped or not np.isfinite(stepper.flat()).all():
-            stepper.start(self._trail[1])
-        else:
-            self._save()
-        epochs = seen if self._recorder.has_validation else stepper.epoch
-        raise TrainingInterrupted(
-            self._params(stepper.flat()), self._recorder.history(stepper, epochs), stepper.state()
-        )
-
-    def _end_step(self) -> None:
-        """Call who wants to be called after so many steps."""
-        stepper = self._stepper
-        params = self._params(self._good_flat())
+    def _call_after_steps(self) -> None:
+        """Call the callbacks that are due after this number of steps."""
+        stepper, params = self._stepper, self._good_params()
         if self._interrupt.call(lambda: self._callbacks.after_steps(stepper.steps, params, stepper.error)):
             self._stop_reason = "callback"
-        self.check_interrupt()
-        self._told = stepper.steps
+        self._check_interrupt()
+        self._callback_step = stepper.steps
 
     def _end_epoch(self) -> None:
-        """Look at what an epoch has brought, or several in which nobody wanted to."""
-        stepper, recorder = self._stepper, self._recorder
-        recorder.append(self._measures(self._good_flat()))
-        self._trail = [self._trail[1], stepper.snapshot()]
-        error = recorder.error(stepper)
+        """Process the end of one epoch, or of several that needed no processing."""
+        stepper, recorder, params = self._stepper, self._recorder, self._good_params()
+        measures = recorder.measure(params, lambda: self._interrupt.interrupted)
+        self._check_interrupt()
+        recorder.append(measures)
+        self._snapshots = self._snapshots[1], stepper.snapshot()
+        record = recorder.record(stepper)
+        error = record.error if record.validation_error is None else record.validation_error
         stepper.observe(error)
-        self._stop_reason = self._stopper.observe(error, stepper) or self._stop_reason
-        self._progress.tell(recorder.record(stepper))
+        self._stop_reason = self._stopper.observe(error, self._snapshots[1]) or self._stop_reason
+        self._progress.tell(record)
 
-    def _measures(self, flat: NDArray[DT]) -> Measures | None:
-        """The measures of parameters on the validation set, if there is one."""
-        measures = self._recorder.measure(flat, lambda: self._interrupt.interrupted)
-        self.check_interrupt()
-
-        return measures
-
-    def _call_back(self) -> None:
-        """Call who wants to be called after every epoch."""
+    def _call_after_epoch(self) -> None:
+        """Call the callbacks that are due after every epoch."""
         stepper = self._stepper
         if self._callbacks.observe_epochs:
-            params, record = self._params(stepper.flat()), self._recorder.record(stepper)
+            params, record = stepper.params(), self._recorder.record(stepper)
             if self._interrupt.call(lambda: self._callbacks.after_epoch(stepper.epoch, params, record)):
                 self._stop_reason = "callback"
-            self.check_interrupt()
-        self._called = stepper.epoch
+            self._check_interrupt()
+        self._callback_epoch = stepper.epoch
 
-    def _good_flat(self) -> NDArray[DT]:
-        """The parameters as they are now, or the error that says that they, or the error with them, aren't finite."""
-        stepper, flat = self._stepper, self._stepper.flat()
-        if stepper.stopped or not np.isfinite(flat).all():
-            self._diverged()
+    def _is_good(self) -> bool:
+        """Whether the error of every step was finite, and the parameters are."""
+        return not self._stepper.diverged and bool(np.isfinite(self._stepper.params()._flat).all())
 
-        return flat
+    def _good_params(self) -> Params[DT]:
+        """The parameters as they are now, or `TrainingDiverged`."""
+        if not self._is_good():
+            self._raise_diverged()
 
-    def _diverged(self) -> NoReturn:
+        return self._stepper.params()
+
+    def _raise_diverged(self) -> NoReturn:
         """Look for the last good parameters, which may take a while."""
-        stepper = self._stepper
-        found = self._interrupt.call(lambda: last_good(stepper, self._tuner, self._beginning, self._trail[0]))
-        if found is None:
-            stepper.start(self._trail[1])
-        self.check_interrupt()
-        assert found is not None
-        wrong, good, epochs = found
-        raise TrainingDiverged(wrong, self._params(good), self._recorder.history(stepper, epochs))
+        stepper, (last_but_one, last) = self._stepper, self._snapshots
+        self._check_interrupt()
+        good = self._interrupt.call(
+            lambda: last_good(stepper, self._tuner, self._interrupt, self._beginning, last_but_one)
+        )
+        if good is None:
+            self._raise_interrupted(last, last.epoch)
+        raise TrainingDiverged(good.epoch, good.params, self._recorder.history(stepper, good.epochs))
 
-    def _params(self, flat: NDArray[DT]) -> Params[DT]:
-        return wrap(flat, self._stepper.architecture)
+    def _check_interrupt(self) -> None:
+        """If the run is interrupted, save it and raise `TrainingInterrupted`."""
+        if not self._interrupt.interrupted:
+            return
+        last = self._snapshots[1]
+        if not self._is_good():
+            self._raise_interrupted(last, last.epoch)
+        self._save()
+        now = self._stepper.snapshot()
+        self._raise_interrupted(now, last.epoch if self._recorder.has_validation else now.epoch)
 
-
-def last_good(
-    stepper: BatchStepper[DT], tuner: CallTuner, beginning: Snapshot, at: Snapshot
-) -> tuple[int, NDArray[DT], int]:
-    """Go over a run that went wrong again, from a snapshot before it did, an epoch at a time.
-
-    Returns the epoch, from 1, in which it went wrong, the last parameters with which all is finite, and after how many
-    epochs they were. If there are none from the snapshot on, the run is gone over from its beginning.
-    """
-    known = stepper.last_good()
-    if known is not None:
-        return known
-    good = (at.flat, at.epoch) if stepper.is_fine(at.flat) else None
-    if good is None and at.epoch > 0:
-        return last_good(stepper, tuner, beginning, beginning)
-    stepper.start(at)
-    while True:
-        run_epoch(stepper, tuner)
-        flat = stepper.flat()
-        if stepper.stopped or not np.isfinite(flat).all():
-            return stepper.epoch + stepper.stopped, *(good or (beginning.flat, 0))
-        if stepper.is_fine(flat):
-            good = flat, stepper.epoch
-
-
-def run_epoch(stepper: BatchStepper[DT], tuner: CallTuner) -> None:
-    """Take the steps of an epoch by one thread, in calls about as short as those of the run."""
-    left = stepper.steps_an_epoch
-    while left > 0 and not stepper.stopped:
-        together, threads = tuner.suggest()
-        steps = min(max(1, together // threads), left)
-        stepper.run(steps, 1, seconds=tuner.seconds(steps))
-        left -= steps
+    def _raise_interrupted(self, at: Snapshot[DT], epochs: int) -> NoReturn:
+        """Raise what hands over the run as it was at a snapshot, with the history of some epochs."""
+        raise TrainingInterrupted(at.params, self._recorder.history(self._stepper, epochs), at.state)

@@ -20,28 +20,30 @@ from fnn.network.regularization import Regularization
 from fnn.optimizers.library import gradient_descent
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedules import Rate
-from fnn.training.call_tuner import CallTuner, tuner_for
+from fnn.training.call_tuner import StreamTuner, Tuner, tuner_for
 from fnn.training.callbacks import Callback, Callbacks
 from fnn.training.checkpoint import Checkpoint, Checkpointer
 from fnn.training.loop import Loop
 from fnn.training.progress import Progress
 from fnn.training.recorder import Recorder
 from fnn.training.run_identity import run_identity
+from fnn.training.stepper import Stepper
 from fnn.training.steps import BatchStepper
 from fnn.training.stopping import Stopper, Stopping
-from fnn.training.stream_steps import StreamStepper, StreamTuner
+from fnn.training.stream_steps import StreamStepper
 from fnn.training.task import Task
 from fnn.training.validation import evaluator_for, held_out_cases, split
 
 
-def begin(task: Task[DT], tuner: CallTuner | None = None) -> Loop[DT]:
+def begin(task: Task[DT], tuner: Tuner | None = None) -> Loop[DT]:
     """Make what a run needs; without a tuner, one that starts from what runs with as much work a step found."""
-    stepper: BatchStepper[DT]
+    stepper: Stepper[DT]
     if isinstance(task.cases, BatchStream):
         stepper = streamed = StreamStepper(
-            task.params, task.cases, task.objective, task.optimizer, task.seed, task.epochs, task.state
-        )
-        tuner = tuner or StreamTuner(streamed, task.work, task.threads)
+            task.params, task.cases, task.objective, task.optimizer, task.seed, task.epochs, task.state,
+            keeps_digest=task.checkpoint is not None,
+        )  # fmt: skip
+        tuner = tuner or StreamTuner(lambda: task.work(streamed.batch_size), task.threads)
     else:
         stepper = BatchStepper(
             task.params, task.cases, task.objective, task.optimizer, task.batch_size, task.seed, task.epochs, task.state

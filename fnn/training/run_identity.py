@@ -8,7 +8,7 @@ from fnn.data.batch_stream import BatchStream
 from fnn.data.fingerprint import fingerprint, fingerprints
 from fnn.losses.loss import Loss
 from fnn.network.regularization import OF_ALL
-from fnn.training.checkpoint import Settings
+from fnn.training.checkpoint_format import Settings
 from fnn.training.task import Task
 from fnn.values import Value
 

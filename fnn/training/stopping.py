@@ -1,21 +1,20 @@
-"""When a run ends before its last epoch, as a value; and what a run has seen of that."""
+"""`Stopping`, when a run ends before its last epoch; `Stopper`, which applies it in a run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, Final, Generic, Literal, NamedTuple, SupportsFloat, SupportsIndex, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fnn.checks import number, positive, whole
 from fnn.io.archive import require_arrays
 from fnn.network.architecture import Architecture
-from fnn.network.params import DT, wrap
+from fnn.network.params import DT, Params
 from fnn.optimizers.optimizer import OptimizerState
-from fnn.training.steps import BatchStepper
-from fnn.values import AtLeast0, Value
+from fnn.training.checkpoint_format import Arrays, ArraySpecs, state_arrays, state_from, state_specs
+from fnn.training.stepper import Snapshot, Stepper
+from fnn.values import AtLeast0, Flag, Value
 
 Rule: TypeAlias = Literal["patience", "target_error"]
 
@@ -29,22 +28,15 @@ def _duration(name: str, value: SupportsFloat | None) -> float | None:
 
 
 def _finite(name: str, value: SupportsFloat | None) -> float | None:
-    found = None if value is None else number(name, value)
-    if found is not None and not np.isfinite(found):
-        raise ValueError(f"{name}: must be finite, got {found}")
+    bound = None if value is None else number(name, value)
+    if bound is not None and not np.isfinite(bound):
+        raise ValueError(f"{name}: must be finite, got {bound}")
 
-    return found
-
-
-def _truth(name: str, value: bool) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name}: must be True or False, got {value!r}")
-
-    return bool(value)
+    return bound
 
 
 class Stopping(Value):
-    """When `train` ends before its last epoch; what isn't given doesn't matter.
+    """When `train` ends before its last epoch: by the first of these rules that is met.
 
     The error is that of the validation set, if there is one, or else the epoch's. NaN is never an improvement, and
     never reaches a target.
@@ -52,22 +44,22 @@ class Stopping(Value):
     Parameters
     ----------
     patience
-        It ends after so many epochs in a row, at least 1, without an improvement.
+        Epochs in a row without an improvement after which the run ends, at least 1.
     min_improvement
-        An epoch is one if its error is below that of the last one by more than this, at least 0.
+        An epoch is an improvement if its error is below that of the last one by more than this, at least 0.
     target_error
-        It ends after an epoch whose error is at most this, which is finite.
+        The run ends after an epoch whose error is at most this, which is finite.
     seconds
-        It ends when it has lasted so long, above 0, with all that happens in it: within an epoch if need be, after a
-        whole step, and then the result depends on how fast the machine is.
+        The duration, above 0, after which the run ends, with all that happens in it: within an epoch if need be, after
+        a whole step, and then the result depends on how fast the machine is.
     restore_best
         Whether the run returns the params after the epoch whose error was least (the first of several), and the
-        optimizer's state after it, instead of the last ones. So it does, too, if it wasn't ended early.
+        optimizer's state after it, instead of the last ones, also if it ends with the last epoch.
 
     Raises
     ------
     ValueError, TypeError
-        A number out of range, or none; a min_improvement without patience.
+        A number out of range or of another type; a min_improvement without patience.
 
     Examples
     --------
@@ -84,7 +76,7 @@ class Stopping(Value):
     min_improvement: AtLeast0 = 0.0
     target_error: Annotated[float | None, _finite] = None
     seconds: Annotated[float | None, _duration] = None
-    restore_best: Annotated[bool, _truth] = False
+    restore_best: Flag = False
 
     def __post_init__(self) -> None:
         """Check the fields."""
@@ -100,12 +92,12 @@ class Best(NamedTuple, Generic[DT]):
     """A run after the epoch whose error was least."""
 
     error: float
-    flat: NDArray[DT]
+    params: Params[DT]
     state: OptimizerState[DT]
 
 
 class Stopper(Generic[DT]):
-    """What a run has seen that matters to its `stopping`."""
+    """Applies the rules of a `Stopping` to the epochs of a run."""
 
     def __init__(self, rules: Stopping | None, architecture: Architecture) -> None:
         if not (rules is None or isinstance(rules, Stopping)):
@@ -113,25 +105,34 @@ class Stopper(Generic[DT]):
         self._rules = _NEVER if rules is None else rules
         self._architecture = architecture
         self._improved, self._since = np.inf, 0  # the error of the last improvement, and the epochs since
-        self.best: Best[DT] | None = None  # if it is wanted
+        self.best: Best[DT] | None = None  # if it is to be restored
 
     @property
-    def listens(self) -> bool:
-        """Whether it must be told the error of every epoch."""
+    def observes_errors(self) -> bool:
+        """Whether `observe` must be called after every epoch."""
         rules = self._rules
 
         return rules.patience is not None or rules.target_error is not None or rules.restore_best
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The rules in terms of JSON."""
+        """The rules by name."""
         return dict(vars(self._rules))
 
-    def observe(self, error: float, stepper: BatchStepper[DT]) -> Rule | None:
-        """Learn the error after an epoch; returns why the run should end, if it should."""
+    @property
+    def limit(self) -> float | None:
+        """The seconds that the run may last."""
+        return self._rules.seconds
+
+    def is_late(self, seconds: float) -> bool:
+        """Whether a run that has lasted so long should end."""
+        return self.limit is not None and seconds >= self.limit
+
+    def observe(self, error: float, at: Snapshot[DT]) -> Rule | None:
+        """Learn the error after an epoch; return the rule that ends the run, if one does."""
         rules = self._rules
         if rules.restore_best and error < (np.inf if self.best is None else self.best.error):
-            self.best = Best(error, stepper.flat(), stepper.state())
+            self.best = Best(error, at.params, at.state)
         if error < self._improved - rules.min_improvement:
             self._improved, self._since = error, 0
         else:
@@ -141,39 +142,26 @@ class Stopper(Generic[DT]):
 
         return "patience" if rules.patience is not None and self._since >= rules.patience else None
 
-    def is_late(self, seconds: float) -> bool:
-        """Whether a run that has lasted so long should end."""
-        return self.limit is not None and seconds >= self.limit
-
-    @property
-    def limit(self) -> float | None:
-        """How many seconds a run may last."""
-        return self._rules.seconds
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """All that must survive until the run is resumed."""
-        found: dict[str, NDArray[Any]] = {"improved": np.array(self._improved), "since": np.array(self._since)}
+    def arrays(self) -> Arrays:
+        """What a checkpoint must hold."""
+        arrays: Arrays = {"improved": np.array(self._improved), "since": np.array(self._since)}
         if self.best is not None:
-            error, flat, state = self.best
-            vectors = np.array([vector.flat for vector in state.vectors], flat.dtype).reshape(-1, flat.size)
-            found |= {"best_error": np.array(error), "best_params": flat}
-            found |= {"best_step": np.array(state.step), "best_state": vectors}
+            error, params, state = self.best
+            arrays |= {"best_error": np.array(error)} | state_arrays("best_", params, state)
 
-        return found
+        return arrays
 
-    def restore(self, arrays: Mapping[str, NDArray[Any]], stepper: BatchStepper[DT], seen: int) -> None:
-        """Go on from what `arrays` returned; ValueError if it can't have been that, after so many epochs were seen."""
-        specs: dict[str, tuple[type[Any], tuple[int, ...]]] = {"improved": (np.float64, ()), "since": (np.int64, ())}
-        if "best_error" in arrays:
-            count, dtype = self._architecture.count, stepper.flat().dtype.type
-            specs |= {"best_error": (np.float64, ()), "best_params": (dtype, (count,))}
-            specs |= {"best_step": (np.int64, ()), "best_state": (dtype, (stepper.states, count))}
-        has_best = "best_error" in arrays
+    def restore(self, arrays: Arrays, stepper: Stepper[DT], epochs: int) -> None:
+        """Go on from what `arrays` returned after processing some epochs; ValueError if it can't have been that."""
+        specs: ArraySpecs = {"improved": (np.float64, ()), "since": (np.int64, ())}
+        now, has_best = stepper.snapshot(), "best_error" in arrays
+        if has_best:
+            specs |= {"best_error": (np.float64, ())} | state_specs("best_", now.params, now.state)
         require_arrays(arrays, specs, finite=["best_error", "best_params"] if has_best else [])
-        if not 0 <= arrays["since"] <= seen or (has_best and not (self._rules.restore_best and seen > 0)):
-            raise ValueError(f"since: {arrays['since']} of {seen} epochs, or a best one that nobody wants")
+        if not 0 <= arrays["since"] <= epochs:
+            raise ValueError(f"since: {arrays['since']} of {epochs} epochs")
+        if has_best and not (self._rules.restore_best and epochs > 0):
+            raise ValueError("best_error: there is a best epoch although restore_best is off, or no epoch has ended")
         self._improved, self._since = float(arrays["improved"]), int(arrays["since"])
-        if "best_error" in arrays:
-            vectors = tuple(wrap(vector, self._architecture) for vector in arrays["best_state"])
-            state = OptimizerState(int(arrays["best_step"]), vectors)
-            self.best = Best(float(arrays["best_error"]), arrays["best_params"], state)
+        if has_best:
+            self.best = Best(float(arrays["best_error"]), *state_from("best_", arrays, now.params))

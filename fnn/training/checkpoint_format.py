@@ -1,0 +1,165 @@
+"""The format of checkpoints, and the checks of a file that may be damaged or hostile.
+
+A checkpoint is an archive (see `fnn.io.archive`). Its description has these keys, in this order:
+
+- ``fnn``: "checkpoint"; ``format``: 2
+- ``settings``: what the result follows from, in words (see `fnn.training.run_identity`)
+- ``place``: a `Place`
+- ``arrays``: name, dtype and shape of each array
+
+Its arrays are
+
+- ``params``, and ``step`` and ``vectors`` of the optimizer's state, in the order of `Params.flat`
+- ``sums``: the error and the weight of the current epoch's cases
+- ``history``: the error of each epoch that has ended
+- ``snapshot_params``, ``.._step``, ``.._vectors``: those after ``snapshot_epoch``, if that is neither 0 nor the place
+- ``recorder_..``: validation measures and times (`Recorder.arrays`)
+- ``stopper_..``: what patience counts, and the best parameters (`Stopper.arrays`)
+- ``stepper_..``: the place in an iterable of batches (`StreamStepper.arrays`)
+
+The order of the cases and what dropout drops are functions of the seed and the place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.io.archive import Archive, Description, Spec, little_endian
+from fnn.network.params import DT, Params, wrap
+from fnn.optimizers.optimizer import OptimizerState
+from fnn.training.history import Ending
+
+Arrays: TypeAlias = dict[str, NDArray[Any]]
+ArraySpecs: TypeAlias = dict[str, tuple[type[Any], tuple[int, ...]]]  # dtype and shape
+Settings: TypeAlias = Mapping[str, str]
+
+_FORMAT: Final = 2
+_KEYS: Final = ["fnn", "format", "settings", "place", "arrays"]
+_MAX_LENGTH: Final = 2**48  # of an axis
+_DTYPES: Final = {kind: np.dtype(kind) for kind in ("float32", "float64", "int64")}
+_STOP_REASONS: Final = {None, *get_args(Ending)} - {"epochs", "interrupted"}
+
+
+class Place(NamedTuple):
+    """Where a run stands."""
+
+    epoch: int  # epochs that have ended
+    cases: int  # of the current epoch that are done
+    snapshot_epoch: int  # the last one whose end was processed
+    callback_epoch: int  # after which callbacks of epochs were called last
+    callback_step: int  # after which callbacks of steps were called last
+    stop_reason: Ending | None
+
+
+class Header(NamedTuple):
+    """The description of a checkpoint, checked."""
+
+    settings: Settings
+    place: Place
+    specs: list[Spec]
+
+
+def describe(settings: Settings, place: Place, arrays: Arrays) -> Description:
+    """The description of a checkpoint."""
+    specs = [[name, array.dtype.name, list(array.shape)] for name, array in arrays.items()]
+
+    return dict(zip(_KEYS, ("checkpoint", _FORMAT, dict(settings), place._asdict(), specs), strict=True))
+
+
+def parse(archive: Archive) -> Header:
+    """The checked description of an archive; ValueError, which names the file, if it isn't that of a checkpoint."""
+    path, description = archive.path, archive.description
+    if description.get("fnn") != "checkpoint":
+        raise ValueError(f"checkpoint: {path} holds no checkpoint of fnn")
+    if (version := description.get("format")) != _FORMAT:
+        raise ValueError(f"checkpoint: {path} has format {version!r:.40}, but this version of fnn knows only {_FORMAT}")
+    settings, place, arrays = (description.get(key) for key in _KEYS[2:])
+    if list(description) == _KEYS and isinstance(settings, dict) and isinstance(arrays, list) and _is_text(settings):
+        return Header(settings, _place_of(path, place), _specs_of(path, arrays))
+    raise ValueError(f"checkpoint: {path} is damaged: its description isn't that of a checkpoint")
+
+
+def _is_text(settings: dict[str, object]) -> bool:
+    return all(isinstance(text, str) for text in settings.values())
+
+
+def _place_of(path: str, place: object) -> Place:
+    if isinstance(place, dict) and list(place) == list(Place._fields):
+        *numbers, stop_reason = place.values()
+        is_text = stop_reason is None or isinstance(stop_reason, str)
+        if all(type(n) is int and 0 <= n < 2**63 for n in numbers) and is_text and stop_reason in _STOP_REASONS:
+            return Place(**place)
+    raise ValueError(f"checkpoint: {path} is damaged: it describes no place in a run, but {place!r:.100}")
+
+
+def _specs_of(path: str, arrays: list[Any]) -> list[Spec]:
+    """Names, shapes and dtypes; ValueError if one of them isn't what a checkpoint may hold."""
+    specs: list[Spec] = []
+    for array in arrays:
+        if not _is_spec(array):
+            raise ValueError(f"checkpoint: {path} is damaged: it describes an array as {array!r:.100}")
+        name, dtype, shape = array
+        specs.append((name, tuple(shape), _DTYPES[dtype]))
+    if len({name for name, _, _ in specs}) < len(specs):
+        raise ValueError(f"checkpoint: {path} is damaged: it describes two arrays of one name")
+
+    return specs
+
+
+def _is_spec(array: object) -> bool:
+    if not isinstance(array, list) or len(array) != 3:
+        return False
+    name, dtype, shape = array
+    if not (isinstance(name, str) and re.fullmatch("[a-z_]{1,40}", name)) or not isinstance(shape, list):
+        return False
+    is_shape = len(shape) <= 2 and all(type(n) is int and 0 <= n < _MAX_LENGTH for n in shape)
+
+    return is_shape and isinstance(dtype, str) and dtype in _DTYPES
+
+
+def read_arrays(archive: Archive, specs: list[Spec]) -> Arrays:
+    """All arrays of the file, in no more memory than the file is long."""
+    archive.expect(specs)
+    arrays = {name: np.empty(shape, little_endian(dtype)) for name, shape, dtype in specs}
+    archive.fill(arrays.items())
+
+    return {name: array.astype(array.dtype.newbyteorder("="), copy=False) for name, array in arrays.items()}
+
+
+def require_same(path: str, theirs: Settings, ours: Settings) -> None:
+    """Raise ValueError, which names the first difference, unless a file is of a run with the same settings."""
+    for (their_name, there), (name, here) in zip(theirs.items(), ours.items(), strict=False):
+        if (their_name, there) != (name, here):
+            own = here if their_name == name else f"{name} {here}"
+            raise ValueError(f"checkpoint: {path} is of a run with {their_name} {there}, this one has {own}")
+    if len(theirs) != len(ours):
+        raise ValueError(f"checkpoint: {path} is of a run with {len(theirs)} settings, this one has {len(ours)}")
+
+
+def state_arrays(prefix: str, params: Params[DT], state: OptimizerState[DT]) -> Arrays:
+    """Parameters and the optimizer's state as arrays."""
+    count = params._flat.size
+    vectors = np.array([vector._flat for vector in state.vectors], params.dtype).reshape(-1, count)
+
+    return {f"{prefix}params": params._flat, f"{prefix}step": np.array(state.step), f"{prefix}vectors": vectors}
+
+
+def state_specs(prefix: str, params: Params[DT], state: OptimizerState[DT]) -> ArraySpecs:
+    """The dtypes and shapes of such arrays."""
+    dtype, count = params.dtype.type, params._flat.size
+    vectors = dtype, (len(state.vectors), count)
+
+    return {f"{prefix}params": (dtype, (count,)), f"{prefix}step": (np.int64, ()), f"{prefix}vectors": vectors}
+
+
+def state_from(prefix: str, arrays: Arrays, like: Params[DT]) -> tuple[Params[DT], OptimizerState[DT]]:
+    """The parameters and the state that `state_arrays` was called with."""
+    architecture = like._architecture
+    vectors = tuple(wrap(vector, architecture) for vector in arrays[f"{prefix}vectors"])
+
+    return wrap(arrays[f"{prefix}params"], architecture), OptimizerState(int(arrays[f"{prefix}step"]), vectors)

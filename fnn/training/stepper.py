@@ -1,0 +1,113 @@
+"""`Stepper`: what changes parameters step by step. `Loop` does everything else.
+
+To add an engine (L-BFGS, data parallelism): a file with a class that has these members, which `fnn.training.run.begin`
+chooses by the optimizer or the cases. Validation, stopping, callbacks, checkpoints and Ctrl-C then work with it.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.network.params import DT, Params
+from fnn.optimizers.optimizer import OptimizerState
+from fnn.training.checkpoint_format import Arrays
+from fnn.training.interrupt import Interrupt
+
+
+class Snapshot(NamedTuple, Generic[DT]):
+    """A run between two steps."""
+
+    epoch: int  # epochs that have ended
+    params: Params[DT]
+    state: OptimizerState[DT]  # its step counts those of earlier runs, too
+    cases: int = 0  # of the current epoch that are done
+    sums: tuple[float, float] = (0.0, 0.0)  # the error of those cases, and their weight
+
+
+class Stepper(Protocol[DT]):
+    """Changes parameters step by step, always with the same bits, however the steps are divided into calls."""
+
+    history: NDArray[np.float64]  # the error of each epoch, written as it ends
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that have ended."""
+
+    @property
+    def step(self) -> int:
+        """Steps of the current epoch."""
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch, or a number that is never reached where it is unknown."""
+
+    @property
+    def error(self) -> float:
+        """The error of the current epoch's steps or, at its end, of all of them, each measured before its update."""
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the error of a step was NaN or infinite; no further step is then taken."""
+
+    @property
+    def observes_errors(self) -> bool:
+        """Whether `observe` must be called after every epoch, before the next step."""
+
+    def observe(self, error: float) -> None:
+        """Learn the error after an epoch: that of the validation set, if there is one."""
+
+    def etas(self, epochs: int) -> NDArray[np.float64] | None:
+        """The learning rate of the first step of each of the first epochs; None if there is none."""
+
+    def run(
+        self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None
+    ) -> tuple[int, float]:
+        """Take steps, fewer if the run diverges or is interrupted. Errors are observed between epochs only.
+
+        Parameters
+        ----------
+        steps, threads
+            How many, at least 1.
+        seconds
+            The expected duration. A long call must leave the main thread free to handle signals.
+        interrupt
+            Code of the user, such as an iterable of batches, is called by its `call`.
+
+        Returns
+        -------
+        The steps taken, and their seconds, without those spent in code of the user.
+        """
+
+    def interrupt(self) -> None:
+        """End the running call of `run`, or else the next, after a step or before its update; for signal handlers."""
+
+    def params(self) -> Params[DT]:
+        """The parameters as they are now; until the next step the same object."""
+
+    def snapshot(self) -> Snapshot[DT]:
+        """The run as it is now."""
+
+    def restore(self, at: Snapshot[DT]) -> None:
+        """Go on from a snapshot of this run."""
+
+    def is_finite(self, params: Params[DT]) -> bool:
+        """Whether parameters are finite, and so is the error of all cases with them."""
+
+    def last_good(self) -> Params[DT] | None:
+        """Finite parameters shortly before the run diverged; None if it can be repeated to find them."""
+
+    def arrays(self) -> Arrays:
+        """What a checkpoint must hold beside a snapshot and the history."""
+
+    def resume(self, at: Snapshot[DT], errors: NDArray[np.float64], arrays: Arrays) -> None:
+        """Go on from a checkpoint, with the history and what `arrays` returned; ValueError if that can't have been."""
+
+    def catch_up(self) -> bool:
+        """After `resume`, find the next case to train on; whether those before it are the ones that were trained on."""
