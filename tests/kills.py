@@ -1,8 +1,8 @@
 """Runs that are killed: ``python -m tests.kills --count 100``. Exits with 1 unless all end as if left alone.
 
 A run is a process that trains with a checkpoint. It is killed by SIGKILL at a random instant, the file that it leaves
-is read, and another process goes on from there, until one comes to the end. What it then has, to the bit, is compared
-with what a run has that nobody kept or killed.
+is read, and another process goes on from there, until one comes to the end. Its bits are compared with those of a run
+without a checkpoint.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ def kinds() -> dict[str, Kind]:
     return {
         "adam": (p.params, p.x, p.y, {
             "optimizer": fnn.adam(fnn.cosine(1e-2, steps=900)), "loss": p.loss, "epochs": 11, "batch_size": 20,
-            "dropout": (0.1, 0.3), "validation": 0.2, "threads": 2, "seed": 7,
+            "regularization": fnn.Regularization(dropout=(0.1, 0.3)), "validation": 0.2, "threads": 2, "seed": 7,
         }),
         "plateau": (q.params, q.x, q.y, {
-            "optimizer": fnn.momentum(fnn.plateau(1e-4, patience=1)), "epochs": 12, "batch_size": 16, "l2": 1e-3,
-            "max_norm": 2.0, "mask": hidden, "validation": (q.x[:50], q.y[:50]), "reduction": "mean",
-            "stopping": fnn.Stopping(patience=10, restore_best=True),
+            "optimizer": fnn.momentum(fnn.plateau(1e-4, patience=1)), "epochs": 12, "batch_size": 16,
+            "regularization": fnn.Regularization(l2=1e-3, mask=hidden), "validation": (q.x[:50], q.y[:50]),
+            "reduction": "mean", "stopping": fnn.Stopping(patience=10, restore_best=True),
         }),
-        "batch": (r.params, r.x, r.y, {
-            "optimizer": fnn.irprop(), "loss": r.loss, "epochs": 150, "weights": r.weights, "threads": 3,
+        "batch": (r.params, fnn.Cases(r.x, r.y, weights=r.weights), None, {
+            "optimizer": fnn.irprop(), "loss": r.loss, "epochs": 150, "threads": 3,
         }),
         "plain": (q.params, q.x, q.y, {"eta": 1e-3, "epochs": 2, "batch_size": 1}),
     }  # fmt: skip

@@ -1,10 +1,10 @@
-"""Training by a given number of threads: `train` gives small work, such as a test's, to one, whatever is wished for."""
+"""Training by a given number of threads: `train` gives small work, such as a test's, to one, whatever `threads` is."""
 
 import pytest
 
 
 class Exactly:
-    """In the place of `fnn.training.call_tuner.tuner_for`: as many threads as are wished for, in calls of a few steps."""
+    """In the place of `fnn.training.call_tuner.tuner_for`: the most threads, in calls of seven steps."""
 
     def __init__(self, work: float, threads: int | None) -> None:
         self._threads = threads or 1
@@ -14,11 +14,11 @@ class Exactly:
         return 7, self._threads
 
     def seconds(self, steps: int) -> float:
-        """No time at all."""
+        """The expected duration of the next call: none."""
         return 0.0
 
     def observe(self, steps: int, threads: int, seconds: float) -> None:
-        """It doesn't matter."""
+        """Learn nothing."""
 
 
 def train_by_exactly(patch: pytest.MonkeyPatch) -> None:

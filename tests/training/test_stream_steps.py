@@ -45,12 +45,12 @@ def in_order(
     stepper = BatchStepper(p.params, arrays, objective, optimizer, min(size, len(p.x)), 3, epochs)
     stepper._order = stepper._order[:0]
     for _ in range(epochs):
-        stepper.run(stepper.steps_an_epoch, 1)
-        if stepper.stopped:
+        stepper.run(stepper.steps_per_epoch, 1)
+        if stepper.diverged:
             return b"", b"", b""
-    state = b"".join(vector.flat.tobytes() for vector in stepper.state().vectors)
+    state = b"".join(vector.flat.tobytes() for vector in stepper.snapshot().state.vectors)
 
-    return stepper.flat().tobytes(), stepper.history.tobytes(), state
+    return stepper.params().flat.tobytes(), stepper.history.tobytes(), state
 
 
 def bits(run: fnn.Run[Any]) -> tuple[bytes, bytes, bytes]:
@@ -99,7 +99,7 @@ def test_steps_are_those_of_grad_and_update_and_the_error_is_their_sum() -> None
 def test_the_bits_do_not_depend_on_the_number_of_threads(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     p = problem(2, (20, 30, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 900, labelled=True)
     wanted = fnn.train(p.params, batches(p, 250), eta=1e-3, epochs=2, **of_loss(p))
-    monkeypatch.setattr("fnn.training.stream_steps.tuner_for", lambda work, most: Threads(threads))
+    monkeypatch.setattr("fnn.training.call_tuner.tuner_for", lambda work, most: Threads(threads))
     run = fnn.train(p.params, batches(p, 250), eta=1e-3, epochs=2, **of_loss(p))
 
     assert bits(run) == bits(wanted)
@@ -339,7 +339,7 @@ def test_every_call_teaches_how_fast_steps_are(monkeypatch: pytest.MonkeyPatch) 
         def observe(self, steps: int, threads: int, seconds: float) -> None:
             seen.append(steps)
 
-    monkeypatch.setattr("fnn.training.stream_steps.tuner_for", Noting)
+    monkeypatch.setattr("fnn.training.call_tuner.tuner_for", Noting)
     r = np.random.default_rng(0)
     batches = [(r.normal(size=(5, 3)), r.normal(size=(5, 2))) for _ in range(3)]
     run = fnn.train(fnn.init((3, 4, 2), seed=0), batches, eta=0.01, epochs=10)

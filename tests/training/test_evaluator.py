@@ -1,0 +1,32 @@
+"""Measuring in chunks, between which a run may be interrupted; the numbers are tested in `test_validation`."""
+
+import numpy as np
+import pytest
+
+import fnn
+from fnn.training.evaluator import Evaluator
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_no_chunk_is_measured_after_an_interrupt(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fnn.training.evaluator.CHUNK_WORK", 1)
+    monkeypatch.setattr("fnn.training.evaluator.WORTH_THREADS", 1)
+    params, (x, y) = fnn.init((3, 5, 2), seed=0), np.random.default_rng(0).normal(size=(2, 1000, 3))
+    arrays = fnn.Cases(x, y[:, :2]).arrays(params, fnn.squared_error)
+    evaluator = Evaluator(params._architecture, params.dtype, arrays, fnn.squared_error, False, threads)
+    asked: list[bool] = []
+
+    def after_three() -> bool:
+        asked.append(len(asked) >= 3)
+
+        return asked[-1]
+
+    error, accuracy = evaluator.measure(params.flat, after_three)
+
+    assert np.isnan(error)
+    assert accuracy is None
+    assert len(asked) == 3 + threads
+    assert evaluator.measure(params.flat)[0] == fnn.error(params, x, y[:, :2])
+    asked.clear()
+    evaluator.measure(params.flat, lambda: bool(asked.append(False)))
+    assert len(asked) == 16  # chunks of 64
