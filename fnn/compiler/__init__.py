@@ -1,1 +1,35 @@
-"""Numba, tamed: its options, what is compiled once and linked, the cache on disk, threads for kernels."""
+"""Numba, tamed: its options, what is compiled once and linked, the cache on disk, threads for kernels.
+
+A function is compiled in one of five ways: `kernel` for Python to call, `linked` for kernels to call through a pointer,
+`inline` and `forced` to become part of kernels, `OnDemand` to be called through an address that is only then known.
+
+All that fnn uses of Numba's and llvmlite's insides, none of it documented, stands in this package and in `fnn.njit`.
+The list names modules of ``numba.core``, and what breaks if a version of Numba changes them;
+``tests/oldest_and_newest.py`` tries the oldest and the newest one.
+
+Everything that is compiled:
+
+- ``cgutils``, ``compiler_lock.global_compiler_lock``, llvmlite's typed pointers (`.internals`): every intrinsic.
+- An object with ``_numba_type_`` passes for one of that type (`.inline`, all values of fnn): every kernel, every call
+  of a jitted function with fnn's values.
+- ``typing.templates.make_intrinsic_template`` (`.inline`): every intrinsic.
+- A dispatcher's ``get_call_template``, ``targetctx``, ``_compiler._customize_flags``, ``add_overload``, the flag
+  ``no_compile``, and the fields ``entry_point``, ``fndesc``, ``library`` of a compile result (`.inline`): inlined
+  functions, of which every kernel is made. Without them plain `njit` would do, and take longer.
+- The options ``no_cpython_wrapper``, ``no_cfunc_wrapper``, ``forceinline``, ``no_rewrites`` of `njit` (`.options`).
+- ``library.get_pointer_to_function``, ``fndesc.llvm_cfunc_wrapper_name`` and that a function without Python objects has
+  a C wrapper of the plain C convention (`.addresses`): linked functions, activations, losses, optimizers.
+- ``llvmlite.binding.add_symbol`` resolves a name in cached code (`.linking`): every kernel after the first process.
+- ``context.codegen().magic_tuple()`` and ``registry.cpu_target`` (`.target`, `.cache`): vector widths, the cache's key.
+- ``context.active_code_library.add_llvm_module``, ``add_linking_libs`` (`fnn.numerics.tile`, `.addresses`): matrix
+  products; losses and activations within a user's jitted functions.
+- ``caching.FunctionCache`` and ``IndexDataCacheFile``, a dispatcher's ``_cache`` (`.cache`): kernels on disk.
+- ``dispatcher.Dispatcher`` (`.user_functions`): activations and losses of the user.
+
+Only jitted functions of the user that use fnn (`fnn.njit`):
+
+- ``imputils.lower_constant``, ``impl_ret_borrowed``, ``impl_ret_new_ref``, ``cgutils.create_struct_proxy``, ``c.pyapi``
+  (`boxing`, `optimizer_boxing`, `calls`, `structures`): values that enter, leave or are globals.
+- ``np.arrayobj.make_array``, ``populate_array``, ``context.nrt`` (`calls`, `structures`): arrays made without Python.
+- ``overload(.., inline="always")`` and ``targetconfig.ConfigStack`` (`registration`): errors without leaks, `parallel`.
+"""

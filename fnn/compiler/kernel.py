@@ -1,8 +1,6 @@
-"""Kernels that the typed layer calls."""
+"""Kernels that Python calls."""
 
-import os
 from collections.abc import Callable
-from threading import Lock
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
@@ -10,6 +8,7 @@ from numba import njit, types
 
 from fnn.compiler.addresses import NumbaSignature
 from fnn.compiler.cache import give_cache
+from fnn.compiler.internals import NumbaType, global_compiler_lock
 from fnn.compiler.linking import load_needed
 from fnn.compiler.options import OPTIONS
 from fnn.compiler.target import float_type
@@ -17,22 +16,12 @@ from fnn.compiler.target import float_type
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_compiling = Lock()  # two threads that need a kernel first would compile it twice
-
-
-def _forget_lock() -> None:
-    global _compiling
-    _compiling = Lock()  # whoever held it at the fork is not here to let it go
-
-
-os.register_at_fork(after_in_child=_forget_lock)
-
 
 class Kernel(Generic[P, R]):
     """A compiled function for each dtype: ``kernel[np.dtype("float32")](..)``.
 
-    The signature is explicit and its input arrays are read-only, because a lazy dispatcher would compile again, for
-    seconds, for a read-only array where it had met a writable one; a read-only signature takes both.
+    The signature is explicit, with read-only inputs, which takes writable arrays too: a lazy dispatcher compiles for
+    each of the two, for seconds.
     """
 
     def __init__(self, function: Callable[P, R], signature: NumbaSignature) -> None:
@@ -44,7 +33,7 @@ class Kernel(Generic[P, R]):
         try:
             return self._compiled[dtype]
         except KeyError:
-            with _compiling:
+            with global_compiler_lock:  # else two threads could compile it at the same time
                 if dtype not in self._compiled:
                     self._compiled[dtype] = self._compile(float_type(dtype))
             return self._compiled[dtype]
@@ -63,11 +52,11 @@ def kernel(signature: NumbaSignature) -> Callable[[Callable[P, R]], Kernel[P, R]
     return lambda function: Kernel(function, signature)
 
 
-def array(dtype: types.Type, ndim: int = 1) -> types.Type:
+def array(dtype: NumbaType, ndim: int = 1) -> NumbaType:
     """The type of an input: C-contiguous and read-only, which a writable array satisfies too."""
     return types.Array(dtype, ndim, "C", readonly=True)
 
 
-def output(dtype: types.Type, ndim: int = 1) -> types.Type:
-    """The type of an array that a kernel writes."""
+def output(dtype: NumbaType, ndim: int = 1) -> NumbaType:
+    """The type of an array that a kernel writes to."""
     return types.Array(dtype, ndim, "C")

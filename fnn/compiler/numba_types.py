@@ -1,8 +1,8 @@
 """How Numba learns the types of fnn's values, without a lower package importing a higher one.
 
-`fnn.njit` has the types and the bodies of the public functions in nopython mode. It stands above all other packages
-and is imported when Numba meets the first value of fnn's: `fnn` says how (`provide`), `fnn.njit` then tells which class
-has which type (`register`), and a value asks for its own (`numba_type`).
+`fnn.njit`, above all other packages, defines the types, and the bodies of the public functions in nopython mode. It is
+imported when Numba first asks a value of fnn for its type (`numba_type`): `fnn` names the function that imports it
+(`provide`), and `fnn.njit` names the type of each class (`register`).
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from typing import Any, Final, TypeVar
 from numba import types
 from numba.extending import overload
 
-from fnn.compiler.internals import TypingError
+from fnn.compiler.internals import NumbaType, TypingError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_types: Final[dict[type, Callable[[Any], types.Type]]] = {}
+_types: Final[dict[type, Callable[[Any], NumbaType]]] = {}
 _load: Final[list[Callable[[], object]]] = []
 
 
 class NetworkType(types.Type):
-    """The base of the Numba type of `Params`, by which the lower packages know it."""
+    """The base of the Numba type of `Params`, for the packages below `fnn.njit`."""
 
 
 def provide(load: Callable[[], object]) -> None:
-    """Name the function that makes all types known; it is called when the first is asked for."""
+    """Set a function that registers all types; it is called when the first type is asked for."""
     _load.append(load)
 
 
-def register(types_of: Mapping[type, Callable[[Any], types.Type]]) -> None:
-    """Make known the Numba types of all classes at once: for each a function of the instance."""
+def register(types_of: Mapping[type, Callable[[Any], NumbaType]]) -> None:
+    """Set the Numba types of all classes: for each class a function of the instance."""
     _types.update(types_of)
 
 
-def numba_type(value: object) -> types.Type:
-    """The Numba type of a value, by its class or the nearest base of that."""
+def numba_type(value: object) -> NumbaType:
+    """The Numba type of a value, by its class or the nearest registered base class."""
     if not _types:
         for load in _load:
             load()
@@ -45,16 +45,16 @@ def numba_type(value: object) -> types.Type:
 
 
 def jittable(function: F) -> F:
-    """Register what refuses a call with anything but `Params`; the bodies come later, beside it.
+    """Register an overload that refuses anything but `Params`; `fnn.njit` adds the bodies.
 
-    If Numba never meets a `Params`, because another value stands where params belong, it would otherwise know no
-    function ``fnn.forward`` at all.
+    `fnn.njit` isn't imported before Numba meets a `Params`: where another value is passed as params, Numba would say
+    that it knows no function ``fnn.forward``.
     """
 
     @overload(function)
     def refuse(*args: Any, **kwargs: Any) -> None:
-        given = args[0] if args else kwargs.get("params", "none")
-        if not isinstance(given, NetworkType):
-            raise TypingError(f"params: needs fnn.Params, got {given}")
+        params = args[0] if args else kwargs.get("params", "none")
+        if not isinstance(params, NetworkType):
+            raise TypingError(f"params: needs fnn.Params, got {params}")
 
     return function

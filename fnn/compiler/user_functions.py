@@ -1,4 +1,4 @@
-"""Scalar functions that a user has jitted."""
+"""Scalar functions of the user under ``@njit``: activations and losses."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ Stored: TypeAlias = Scalar | tuple[str, str]
 
 
 def require_jitted(name: str, function: Scalar, parameters: str) -> None:
-    """Raise TypeError unless it was made by ``@njit`` and takes as many arguments as are named."""
+    """Raise TypeError unless it is under ``@njit`` and takes as many arguments as `parameters` names."""
     if not isinstance(function, Dispatcher):
         hint = "; put @numba.njit above it" if callable(function) else ""
         raise TypeError(f"{name}: needs a function under @numba.njit, got {function!r}{hint}")
-    taken = inspect.signature(function.py_func).parameters.values()
-    wanted = parameters.split(", ")
-    if len(taken) != len(wanted) or any(p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in taken):
-        got = ", ".join(map(str, taken))
-        raise TypeError(f"{name}: needs to take {len(wanted)} ({parameters}), got {function.__name__}({got})")
+    own, count = inspect.signature(function.py_func).parameters.values(), len(parameters.split(", "))
+    if len(own) != count or any(p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in own):
+        got = ", ".join(map(str, own))
+        raise TypeError(f"{name}: needs to take {count} ({parameters}), got {function.__name__}({got})")
 
 
 def stored(function: Scalar) -> Stored:
-    """What to pickle for it: where it can be imported from or, if it can't, the function itself."""
+    """What to pickle for a function: its module and name or, if it can't be imported, the function itself."""
     python = getattr(function, "py_func", function)
     module, name = python.__module__, python.__qualname__
     if module != "__main__" and module in sys.modules:
@@ -41,11 +40,11 @@ def stored(function: Scalar) -> Stored:
     return function
 
 
-def restored(what: Stored) -> Scalar:
-    """The function that was stored."""
-    if isinstance(what, tuple):
-        module, name = what
-        found: Scalar = attrgetter(name)(import_module(module))
-        return found
+def restored(reference: Stored) -> Scalar:
+    """The function of a reference that `stored` returned."""
+    if isinstance(reference, tuple):
+        module, name = reference
+        function: Scalar = attrgetter(name)(import_module(module))
+        return function
 
-    return what
+    return reference

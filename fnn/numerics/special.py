@@ -1,7 +1,7 @@
 """More functions that LLVM vectorises inside a loop: eˣ − 1, the normal distribution, sine and cosine.
 
-Like those of `fnn.numerics.elementary`, and within 1.6 units in the last place, Φ within 2.8. The polynomials interpolate
-at Chebyshev nodes, in 60-digit arithmetic.
+Like those of `fnn.numerics.elementary`, and within 1.6 units in the last place, Φ within 2.8. The polynomials
+interpolate at Chebyshev nodes, in 60-digit arithmetic.
 """
 
 from typing import Any, Final, NamedTuple
