@@ -1,6 +1,7 @@
 """The library used from several threads at once, and in a forked child."""
 
 import os
+import subprocess
 import sys
 import threading
 import traceback
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 import fnn
+from fnn.compiler import threads as threads_module
 from fnn.compiler.threads import available, pin_apart, run_in_threads
+from fnn.training import evaluator
 from tests.problems import problem
 
 pytestmark = pytest.mark.usefixtures("exact_threads")
@@ -23,7 +26,7 @@ PROBLEMS = [
 
 
 def work(i: int, threads: int | None) -> bytes:
-    """All kinds of calls, and the bits that came out."""
+    """The bits that all kinds of calls return."""
     p = PROBLEMS[i % len(PROBLEMS)]
     run = fnn.train(p.params, p.x, p.y, eta=1e-3, epochs=3, batch_size=32, seed=i, threads=threads)
     t = fnn.backprop(p.params, p.x, p.y)
@@ -33,14 +36,13 @@ def work(i: int, threads: int | None) -> bytes:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_several_callers_at_once(threads: int) -> None:
-    wanted = [work(i, 1) for i in range(40)]
+def test_concurrent_callers_get_the_same_bits(threads: int) -> None:
+    expected = [work(i, 1) for i in range(40)]
     with ThreadPoolExecutor(6) as pool:
-        assert list(pool.map(lambda i: work(i, threads), range(40))) == wanted
+        assert list(pool.map(lambda i: work(i, threads), range(40))) == expected
 
 
-def test_the_first_calls_of_a_process_may_be_made_at_once() -> None:
-    # Kernels are loaded on first use: by one of the callers, for all.
+def test_concurrent_first_calls_compile_each_kernel_once() -> None:
     code = (
         "from tests.compiler.test_threads import *\n"
         "with ThreadPoolExecutor(8) as pool:\n"
@@ -53,8 +55,6 @@ def test_the_first_calls_of_a_process_may_be_made_at_once() -> None:
 
 
 def run_python(code: str) -> None:
-    import subprocess
-
     root = os.path.dirname(os.path.dirname(fnn.__file__))
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=300)
@@ -64,14 +64,14 @@ def run_python(code: str) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_forked_child(threads: int) -> None:
-    wanted = [work(i, 1) for i in range(4)]
+    expected = [work(i, 1) for i in range(4)]
     work(3, threads)  # the parent has had threads of its own, which are gone by now
     assert threading.active_count() == 1
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            status = 0 if [work(i, threads) for i in range(4)] == wanted else 2
+            status = 0 if [work(i, threads) for i in range(4)] == expected else 2
         except BaseException:
             traceback.print_exc()
         finally:
@@ -81,25 +81,25 @@ def test_a_forked_child(threads: int) -> None:
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 8])
-def test_every_part_is_run_once_and_all_at_once(parts: int) -> None:
+def test_all_parts_run_at_once_in_threads_of_their_own(parts: int) -> None:
     together = threading.Barrier(parts)
-    seen: list[tuple[int, int, str]] = []
+    calls: list[tuple[int, int, str]] = []
 
     def part(number: int, of: int) -> None:
         together.wait(30)
-        seen.append((number, of, threading.current_thread().name))
+        calls.append((number, of, threading.current_thread().name))
 
     run_in_threads(part, parts)
 
-    assert sorted(number for number, _, _ in seen) == list(range(parts))
-    assert {of for _, of, _ in seen} == {parts}
-    assert len({name for _, _, name in seen}) == parts
-    assert (threading.current_thread().name in {name for _, _, name in seen}) == (parts == 1)
+    assert sorted(number for number, _, _ in calls) == list(range(parts))
+    assert {of for _, of, _ in calls} == {parts}
+    assert len({name for _, _, name in calls}) == parts
+    assert (threading.current_thread().name in {name for _, _, name in calls}) == (parts == 1)
     assert threading.active_count() == 1
 
 
 @pytest.mark.parametrize("refused", [1, 2, 3])
-def test_the_work_is_done_by_one_if_threads_are_refused(monkeypatch: pytest.MonkeyPatch, refused: int) -> None:
+def test_one_part_does_the_work_if_a_thread_is_refused(monkeypatch: pytest.MonkeyPatch, refused: int) -> None:
     start, started = threading.Thread.start, []
 
     def refusing(thread: threading.Thread) -> None:
@@ -109,82 +109,81 @@ def test_the_work_is_done_by_one_if_threads_are_refused(monkeypatch: pytest.Monk
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", refusing)
-    seen: list[tuple[int, int]] = []
-    run_in_threads(lambda number, parts: seen.append((number, parts)), 4)
+    calls: list[tuple[int, int]] = []
+    run_in_threads(lambda number, parts: calls.append((number, parts)), 4)
 
-    assert seen == [(0, 1)]
+    assert calls == [(0, 1)]
     assert threading.active_count() == 1
 
 
-def test_training_where_threads_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = work(2, 1)
+def test_training_if_threads_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = work(2, 1)
 
     def refusing(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refusing)
-    assert work(2, 4) == wanted
+    assert work(2, 4) == expected
 
 
-@pytest.mark.parametrize("wish, most", [(1, 1), (2, 2), (None, 3), (9, 3)])
-def test_a_validation_set_takes_no_more_threads_than_the_rest(
-    monkeypatch: pytest.MonkeyPatch, wish: int | None, most: int
+@pytest.mark.parametrize("threads, most", [(1, 1), (2, 2), (None, 3), (9, 3)])
+def test_validation_takes_no_more_threads_than_allowed(
+    monkeypatch: pytest.MonkeyPatch, threads: int | None, most: int
 ) -> None:
-    taken: list[int] = []
+    calls: list[int] = []
 
-    def noting(part: Callable[[int, int], None], parts: int) -> None:
-        taken.append(parts)
+    def counting(part: Callable[[int, int], None], parts: int) -> None:
+        calls.append(parts)
         run_in_threads(part, parts)
 
-    monkeypatch.setattr("fnn.training.evaluator.available", lambda: 3)
-    monkeypatch.setattr("fnn.training.evaluator.WORTH_THREADS", 1)
-    monkeypatch.setattr("fnn.training.evaluator.run_in_threads", noting)
+    for name, value in (("available", lambda: 3), ("WORTH_THREADS", 1), ("run_in_threads", counting)):
+        monkeypatch.setattr(evaluator, name, value)
     p = problem(8, (5, 20, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 300, labelled=True)
-    run = fnn.train(p.params, p.x, p.y, eta=1e-3, epochs=2, loss=p.loss, validation=(p.x, p.y), threads=wish)
+    run = fnn.train(p.params, p.x, p.y, eta=1e-3, epochs=2, loss=p.loss, validation=(p.x, p.y), threads=threads)
 
-    assert taken == [most] * 2  # after each epoch
+    assert calls == [most] * 2  # after each epoch
     assert run.history.validation_accuracy is not None
     assert run.history.validation_accuracy[-1] == fnn.accuracy(run.params, p.x, p.y)
 
 
-@pytest.mark.parametrize("wish, taken", [(None, [3]), (1, [1]), (2, [2]), (np.int8(9), [9])])
-def test_forward_takes_no_more_threads_than_it_may(
-    monkeypatch: pytest.MonkeyPatch, wish: int | None, taken: list[int]
+@pytest.mark.parametrize("threads, expected", [(None, [3]), (1, [1]), (2, [2]), (np.int8(9), [9])])
+def test_forward_takes_no_more_threads_than_allowed(
+    monkeypatch: pytest.MonkeyPatch, threads: int | None, expected: list[int]
 ) -> None:
-    found: list[int] = []
+    calls: list[int] = []
 
-    def noting(part: Callable[[int, int], None], parts: int) -> None:
-        found.append(parts)
+    def counting(part: Callable[[int, int], None], parts: int) -> None:
+        calls.append(parts)
         run_in_threads(part, parts)
 
     module = sys.modules[fnn.forward.__module__]
     p = problem(8, (5, 20, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 600)
-    wanted = fnn.forward(p.params, p.x)
-    for name, value in (("available", lambda: 3), ("WORTH_THREADS", 1), ("run_in_threads", noting)):
+    a = fnn.forward(p.params, p.x)
+    for name, value in (("available", lambda: 3), ("WORTH_THREADS", 1), ("run_in_threads", counting)):
         monkeypatch.setattr(module, name, value)
 
-    np.testing.assert_array_equal(fnn.forward(p.params, p.x, threads=wish), wanted)
-    assert found == taken
+    np.testing.assert_array_equal(fnn.forward(p.params, p.x, threads=threads), a)
+    assert calls == expected
 
 
-def test_available_counts_what_this_process_may_use() -> None:
+def test_available_counts_the_processors_of_this_process() -> None:
     assert 1 <= available() <= (os.cpu_count() or 1)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs os.sched_setaffinity")
 def test_more_threads_than_processors() -> None:
-    # Parts that wait for each other on one processor: slow, but neither a deadlock nor another result.
-    wanted = work(1, 1)
+    # Parts wait for each other on one processor: slow, but neither a deadlock nor another result.
+    expected = work(1, 1)
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(allowed)})
     try:
         assert available() == 1
-        assert work(1, 8) == wanted
+        assert work(1, 8) == expected
     finally:
         os.sched_setaffinity(0, allowed)
 
 
-def test_the_interpreter_is_free_while_a_kernel_runs() -> None:
+def test_a_kernel_releases_the_interpreters_lock() -> None:
     p = problem(9, (50, 200, 50), (fnn.tanh,), fnn.identity, fnn.squared_error, 500)
     ticks = 0
     done = threading.Event()
@@ -205,7 +204,7 @@ def test_the_interpreter_is_free_while_a_kernel_runs() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs os.sched_setaffinity")
-def test_a_thread_leaves_a_processor_that_is_taken_and_may_go_anywhere_then() -> None:
+def test_a_thread_moves_away_from_a_taken_processor_and_may_return() -> None:
     allowed = os.sched_getaffinity(0)
     for left in allowed:
         taken = allowed - {left}
@@ -217,7 +216,7 @@ def test_a_thread_leaves_a_processor_that_is_taken_and_may_go_anywhere_then() ->
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs os.sched_setaffinity")
 @pytest.mark.parametrize("refused", [False, True])
-def test_threads_on_one_processor_are_sent_to_one_each(monkeypatch: pytest.MonkeyPatch, refused: bool) -> None:
+def test_threads_on_one_processor_are_moved_apart(monkeypatch: pytest.MonkeyPatch, refused: bool) -> None:
     moves: list[set[int]] = []
     taken: set[int] = set()
 
@@ -227,7 +226,7 @@ def test_threads_on_one_processor_are_sent_to_one_each(monkeypatch: pytest.Monke
         if refused:
             raise OSError
 
-    monkeypatch.setattr("fnn.compiler.threads._processor", lambda: 2)
+    monkeypatch.setattr(threads_module, "_processor", lambda: 2)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2, 3})
     monkeypatch.setattr(os, "sched_setaffinity", move)
     for _ in range(4):
@@ -237,7 +236,7 @@ def test_threads_on_one_processor_are_sent_to_one_each(monkeypatch: pytest.Monke
     assert moves == ([{0}, {3}] if refused else [{0}, {0, 2, 3}, {3}, {0, 2, 3}])
 
 
-def test_a_failure_in_a_part_comes_out() -> None:
+def test_the_error_of_a_part_is_raised() -> None:
     def part(number: int, parts: int) -> None:
         if number == 1:
             raise MemoryError("no room")
