@@ -37,37 +37,38 @@ MODES = [(ZERO, STORE), (BIAS, STORE), (KEEP, STORE), (ZERO, DESCEND)]
 WIDER: dict[Float, type[np.floating[Any]]] = {np.float32: np.float64, np.float64: np.longdouble}
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-modes = pytest.mark.parametrize("start, finish", MODES)
+modes = pytest.mark.parametrize("init, epilogue", MODES)
 
 
 @njit
 def call(
     m: int, n: int, k: int, a: Array, a_row: int, a_col: int, b: Array, b_panel: int, b_row: int,
-    c: Array, c_panel: int, c_row: int, start: int, bias: Array, finish: int, eta: Any, order: Indices,
+    c: Array, c_panel: int, c_row: int, init: int, bias: Array, epilogue: int, eta: Any, order: Indices,
 ) -> None:  # fmt: skip
     matmul(
         m, n, k, pointer(a), a_row, a_col, pointer(b), b_panel, b_row,
-        pointer(c), c_panel, c_row, start, pointer(bias), finish, eta, Prefetch(pointer(a), pointer(order), k, order.size),
+        pointer(c), c_panel, c_row, init, pointer(bias), epilogue, eta,
+        Prefetch(pointer(a), pointer(order), k, order.size),
     )  # fmt: skip
 
 
 @njit
-def one_by_one(a: Array, b: Array, c: Array, start: int, bias: Array, finish: int, eta: Any) -> None:
+def one_by_one(a: Array, b: Array, c: Array, init: int, bias: Array, epilogue: int, eta: Any) -> None:
     for i in range(a.shape[0]):
         for j in range(b.shape[1]):
             acc = bias[j] - bias[j]
-            if start == BIAS:
+            if init == BIAS:
                 acc = bias[j]
-            elif start == KEEP:
+            elif init == KEEP:
                 acc = c[i, j]
             for k in range(a.shape[1]):
                 acc = fma(a[i, k], b[k, j], acc)
-            c[i, j] = acc if finish == STORE else fma(-eta, acc, c[i, j])
+            c[i, j] = acc if epilogue == STORE else fma(-eta, acc, c[i, j])
 
 
 @inline
 def pack(k: int, n: int, src: Floats, src_row: int, dst: Floats) -> None:
-    """Copy a row-major matrix k × n to packed panels; what is behind its columns stays as it is."""
+    """Copy a row-major matrix k × n to packed panels; padding columns stay as they are."""
     panel = panel_width(dst)
     for j in range(0, n, panel):
         for i in range(k):
@@ -102,7 +103,7 @@ def call_transpose(k: int, n: int, src: Array, panel: int, row: int, dst: Array,
     transpose_pack(k, n, pointer(src), panel, row, pointer(dst), k0, k1)
 
 
-# Kernels are loaded by the library's own calls; these are not among them.
+# The library's calls load the kernels that they need; these functions are none of them.
 for function in (call, call_transpose):
     for dtype in (types.float32, types.float64):
         load_needed(function.py_func, dtype)
@@ -166,7 +167,14 @@ def operands(m: int, n: int, k: int, dtype: Float, seed: int = 0) -> Operands:
 
 
 def multiply(
-    x: Operands, start: int, finish: int, *, packed: bool = True, gap: int = 0, transposed: bool = False, soon: int = 0
+    x: Operands,
+    init: int,
+    epilogue: int,
+    *,
+    packed: bool = True,
+    gap: int = 0,
+    transposed: bool = False,
+    prefetch: int = 0,
 ) -> Array:
     """The product by the kernel, with NaN around all operands."""
     (m, k), n = x.a.shape, x.b.shape[1]
@@ -177,16 +185,16 @@ def multiply(
     a[i * a_row + j * a_col] = x.a
     call(
         m, n, k, a, a_row, a_col, b.buffer, b.panel, b.row, c.buffer, c.panel, c.row,
-        start, x.bias, finish, x.eta, np.zeros(soon, np.int64),
+        init, x.bias, epilogue, x.eta, np.zeros(prefetch, np.int64),
     )  # fmt: skip
     assert c.intact()
 
     return c.values
 
 
-def expected(x: Operands, start: int, finish: int) -> Array:
+def expected(x: Operands, init: int, epilogue: int) -> Array:
     c = x.c.copy()
-    one_by_one(x.a, x.b, c, start, x.bias, finish, x.eta)
+    one_by_one(x.a, x.b, c, init, x.bias, epilogue, x.eta)
 
     return c
 
@@ -203,14 +211,14 @@ def rounded(x: Fraction, dtype: Float) -> np.floating[Any]:
     return min(floats, key=lambda f: (abs(Fraction(float(f)) - x), int(f.view(f"i{f.itemsize}")) & 1))
 
 
-def exact(x: Operands, start: int, finish: int) -> Array:
+def exact(x: Operands, init: int, epilogue: int) -> Array:
     c = x.c.copy()
     dtype = type(x.eta)
     for i, j in np.ndindex(c.shape):
-        acc = {ZERO: dtype(0), BIAS: x.bias[j], KEEP: c[i, j]}[start]
+        acc = {ZERO: dtype(0), BIAS: x.bias[j], KEEP: c[i, j]}[init]
         for k in range(x.a.shape[1]):
             acc = rounded(Fraction(float(x.a[i, k])) * Fraction(float(x.b[k, j])) + Fraction(float(acc)), dtype)
-        if finish == DESCEND:
+        if epilogue == DESCEND:
             acc = rounded(Fraction(float(c[i, j])) - Fraction(float(x.eta)) * Fraction(float(acc)), dtype)
         c[i, j] = acc
 
@@ -222,28 +230,28 @@ def digest() -> str:
     total = hashlib.sha256()
     for dtype in (np.float32, np.float64):
         for m, n, k in [(1, 1, 1), (1, 150, 30), (2, 70, 9), (4, 2, 2), (7, 31, 12), (13, 33, 5), (30, 47, 64)]:
-            for start, finish in MODES:
-                total.update(multiply(operands(m, n, k, dtype), start, finish, packed=m % 2 == 0).tobytes())
+            for init, epilogue in MODES:
+                total.update(multiply(operands(m, n, k, dtype), init, epilogue, packed=m % 2 == 0).tobytes())
 
     return total.hexdigest()
 
 
 @dtypes
 @modes
-def test_each_step_is_rounded_once(dtype: Float, start: int, finish: int) -> None:
+def test_each_step_is_rounded_once(dtype: Float, init: int, epilogue: int) -> None:
     x = operands(3, 5, 9, dtype)
-    assert same_bits(multiply(x, start, finish), exact(x, start, finish))
+    assert same_bits(multiply(x, init, epilogue), exact(x, init, epilogue))
 
 
 @dtypes
 @modes
 @pytest.mark.parametrize("packed, gap, transposed", [(True, 0, False), (False, 0, True), (False, 3, False)])
-def test_every_shape(dtype: Float, start: int, finish: int, packed: bool, gap: int, transposed: bool) -> None:
+def test_every_shape(dtype: Float, init: int, epilogue: int, packed: bool, gap: int, transposed: bool) -> None:
     for m in range(1, 41):
         for n in range(1, 41):
             x = operands(m, n, 1 + (3 * m + n) % 4, dtype)
-            c = multiply(x, start, finish, packed=packed, gap=gap, transposed=transposed)
-            assert same_bits(c, expected(x, start, finish)), (m, n)
+            c = multiply(x, init, epilogue, packed=packed, gap=gap, transposed=transposed)
+            assert same_bits(c, expected(x, init, epilogue)), (m, n)
 
 
 @given(
@@ -255,21 +263,21 @@ def test_every_shape(dtype: Float, start: int, finish: int, packed: bool, gap: i
     packed=st.booleans(),
     gap=st.integers(0, 5),
     transposed=st.booleans(),
-    soon=st.integers(0, 60),
+    prefetch=st.integers(0, 60),
     seed=st.integers(0, 9),
 )
 @settings(max_examples=400, deadline=None)
 def test_any_product(
     m: int, n: int, k: int, dtype: Float, mode: tuple[int, int],
-    packed: bool, gap: int, transposed: bool, soon: int, seed: int,
+    packed: bool, gap: int, transposed: bool, prefetch: int, seed: int,
 ) -> None:  # fmt: skip
     x = operands(m, n, k, dtype, seed)
-    c = multiply(x, *mode, packed=packed, gap=gap, transposed=transposed, soon=soon)
+    c = multiply(x, *mode, packed=packed, gap=gap, transposed=transposed, prefetch=prefetch)
     assert same_bits(c, expected(x, *mode))
 
 
 @dtypes
-def test_it_is_the_product(dtype: Float) -> None:
+def test_against_numpy(dtype: Float) -> None:
     x = operands(37, 53, 200, dtype)
     a, b, c = (y.astype(WIDER[dtype]) for y in (x.a, x.b, x.c))
     sums = 200 * np.finfo(dtype).eps * (np.abs(a) @ np.abs(b) + 5)
@@ -282,10 +290,10 @@ def test_it_is_the_product(dtype: Float) -> None:
 @dtypes
 @modes
 @pytest.mark.parametrize("cut", [1, 5, 12, 20])
-def test_rows_may_be_computed_apart(dtype: Float, start: int, finish: int, cut: int) -> None:
+def test_rows_may_be_computed_apart(dtype: Float, init: int, epilogue: int, cut: int) -> None:
     x = operands(29, 50, 7, dtype)
     parts = [x._replace(a=x.a[s], c=x.c[s]) for s in (slice(cut), slice(cut, None))]
-    assert same_bits(np.vstack([multiply(p, start, finish) for p in parts]), multiply(x, start, finish))
+    assert same_bits(np.vstack([multiply(p, init, epilogue) for p in parts]), multiply(x, init, epilogue))
 
 
 @dtypes
@@ -307,7 +315,7 @@ def test_the_sign_of_zero_is_kept(dtype: Float) -> None:
 
 
 @dtypes
-def test_what_is_not_finite_stays_in_its_row_and_column(dtype: Float) -> None:
+def test_infinity_and_nan_stay_in_their_row_and_column(dtype: Float) -> None:
     x = operands(14, 40, 6, dtype)
     x.a[3, 2], x.b[4, 35] = np.inf, np.nan
     c = multiply(x, ZERO, STORE)
@@ -358,9 +366,7 @@ def test_transpose(k: int, n: int, cuts: list[int], dtype: Float, packed: bool) 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="names of x86 processors")
 @pytest.mark.parametrize("cpu, features, shape", [("haswell", "+avx,+avx2,+fma", (6, 8)), ("generic", "", (4, 4))])
-def test_other_processors_compute_the_same_bits(
-    cpu: str, features: str, shape: tuple[int, int], tmp_path: Path
-) -> None:
+def test_other_processors_return_the_same_bits(cpu: str, features: str, shape: tuple[int, int], tmp_path: Path) -> None:
     if tile_shape(np.zeros(1)) < shape:
         pytest.skip("this processor lacks the instructions")
     target = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path)}

@@ -14,7 +14,7 @@ HALF_STEP = 2.0**-54  # the least number that `init` can draw
 
 
 def everywhere() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Close to 0, in between, close to 1, and beside the places where the formula changes."""
+    """Numbers close to 0, in between, close to 1, and beside those at which the formula changes."""
     tails = 10.0 ** np.linspace(np.log10(HALF_STEP), -1, 4000)
     changes = np.array([0.075, 0.925, np.exp(-25.0), 0.5])
     beside = np.concatenate([np.nextafter(changes, 0), changes, np.nextafter(changes, 1)])
@@ -30,9 +30,9 @@ def test_against_scipy() -> None:
 
 def test_against_the_standard_library() -> None:
     u = everywhere()[::7]
-    wanted = [NormalDist().inv_cdf(p) for p in u.tolist()]
+    expected = [NormalDist().inv_cdf(p) for p in u.tolist()]
 
-    assert_allclose(normal_quantile(u), wanted, rtol=1e-13, atol=1e-15)
+    assert_allclose(normal_quantile(u), expected, rtol=1e-13, atol=1e-15)
 
 
 def test_it_is_odd_and_increases() -> None:
@@ -45,7 +45,7 @@ def test_it_is_odd_and_increases() -> None:
 
 
 def test_the_extremes_are_finite() -> None:
-    # 53 bits and a half: the least u is 2⁻⁵⁴, the greatest 1 − 2⁻⁵⁴, which is rounded to 1 − 2⁻⁵³ or 1.
+    # u is an odd multiple of 2⁻⁵⁴: the least is 2⁻⁵⁴, the greatest 1 − 2⁻⁵⁴, which is rounded to 1 − 2⁻⁵³ or 1.
     z = normal_quantile(np.array([HALF_STEP, 1 - 2.0**-53]))
 
     assert_allclose(z, ndtri([HALF_STEP, 1 - 2.0**-53]), rtol=1e-14)

@@ -1,4 +1,4 @@
-"""The order of the cases against SplitMix64 in Python's integers, and as a random order should be."""
+"""The order of the cases against SplitMix64 in Python's integers, and its distribution."""
 
 from collections import Counter
 from itertools import islice
@@ -56,7 +56,7 @@ def test_it_is_a_permutation(count: int) -> None:
     assert sorted(permutation(count, 3, 4)) == list(range(count))
 
 
-def test_what_was_in_the_array_does_not_matter() -> None:
+def test_the_former_contents_of_the_array_do_not_matter() -> None:
     order = np.arange(20)[::-1].copy()
     shuffled(order, 1, 2)
 
@@ -83,6 +83,6 @@ def test_all_orders_are_equally_likely_over_the_seeds() -> None:
 
 def test_epochs_of_one_seed_are_not_those_of_another() -> None:
     # seed + 1 must not be the same sequence an epoch later.
-    seen = {tuple(permutation(50, seed, epoch)) for seed in range(30) for epoch in range(30)}
+    orders = {tuple(permutation(50, seed, epoch)) for seed in range(30) for epoch in range(30)}
 
-    assert len(seen) == 900
+    assert len(orders) == 900

@@ -57,7 +57,7 @@ def points(name: str, dtype: type[Any]) -> Any:
     if name == "normal_density":
         return np.clip(small, -12, 12).astype(dtype)
     far = 18 if dtype == np.float32 else 47
-    quarters = np.arange(1, 2000) * np.pi / 2  # the results near 0, whose digits are the first to go
+    quarters = np.arange(1, 2000) * np.pi / 2  # whose results near 0 lose digits first
     large = 2.0 ** random.uniform(0, far, 20000)
 
     return np.concatenate([small, quarters, large]).astype(dtype)
@@ -67,14 +67,14 @@ def points(name: str, dtype: type[Any]) -> Any:
 @pytest.mark.parametrize("name", LIMIT)
 def test_accuracy(name: str, dtype: type[Any]) -> None:
     x = points(name, dtype)
-    y, wanted = apply(name, x), exact(name, x)
-    assert (np.abs(y - wanted) <= LIMIT[name] * np.spacing(np.abs(wanted.astype(dtype)))).all()
+    y, expected = apply(name, x), exact(name, x)
+    assert (np.abs(y - expected) <= LIMIT[name] * np.spacing(np.abs(expected.astype(dtype)))).all()
 
 
 def cdf(x: float) -> Decimal:
     """Φ(x) = ½ + φ(x)(x + x³/3 + x⁵/(3·5) + ..)."""
     with localcontext() as context:
-        context.prec = 90  # of which the tails take 40
+        context.prec = 90  # the tails cancel 40 of them
         z = Decimal(x)
         term = total = z
         k = 1
@@ -85,7 +85,6 @@ def cdf(x: float) -> Decimal:
         pi = Decimal(
             "3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534211"
         )
-        # Beyond 95 digits of π it is the tail's own size that counts: Φ(x) = 1 − Φ(−x), with the constant exact.
         return Decimal("0.5") + total * (-z * z / 2).exp() / (2 * pi).sqrt()
 
 
@@ -93,10 +92,10 @@ def cdf(x: float) -> Decimal:
 def test_the_normal_distribution(dtype: type[Any]) -> None:
     random = np.random.default_rng(0)
     x = np.concatenate([random.uniform(-13, 5, 150), random.uniform(-1, 1, 50)]).astype(dtype)
-    y = apply("normal_cdf", x)
-    for value, found in zip(x.tolist(), y, strict=True):
-        wanted = cdf(value)
-        assert abs(Decimal(float(found)) - wanted) <= Decimal("2.8") * Decimal(float(np.spacing(dtype(wanted))))
+    values = apply("normal_cdf", x)
+    for value, y in zip(x.tolist(), values, strict=True):
+        expected = cdf(value)
+        assert abs(Decimal(float(y)) - expected) <= Decimal("2.8") * Decimal(float(np.spacing(dtype(expected))))
 
 
 @pytest.mark.parametrize(
@@ -112,8 +111,8 @@ def test_the_normal_distribution(dtype: type[Any]) -> None:
     ],
 )
 def test_far_tails_of_the_normal_distribution(x: float, tail: float) -> None:
-    found = apply("normal_cdf", np.array([x]))[0]
-    assert abs(found - tail) <= 3 * np.spacing(tail)
+    y = apply("normal_cdf", np.array([x]))[0]
+    assert abs(y - tail) <= 3 * np.spacing(tail)
 
 
 @dtypes
