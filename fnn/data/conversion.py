@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NoReturn, SupportsFloat
+from typing import Any, NoReturn, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.checks import positive, real_array
 from fnn.data.class_weights import weights_by_class
-from fnn.data.kernels import cases
+from fnn.data.faults import FAULTS
+from fnn.data.kernels import faults
 from fnn.data.kernels.cases import fault_kernel
 from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays, RowSources, as_labels, cast, is_to_fetch, sources_of
 from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params
-
-# Of several faults the one of the lowest rank is told.
-_RANKS: Final = {
-    fault: rank
-    for rank, faults in enumerate([
-        [cases.BAD_X], [cases.BAD_Y, cases.BAD_LABEL], [cases.OUTSIDE, cases.NOT_A_DISTRIBUTION],
-        [cases.BAD_WEIGHT, cases.NO_WEIGHT],
-    ])
-    for fault in faults
-}  # fmt: skip
 
 
 def convert(
@@ -183,13 +174,13 @@ def require_no_fault(params: Params[DT], batch: CaseArrays[DT], loss: Loss) -> N
     for top, piece in [(0, batch)] if batch.sources is None else batch.chunks():
         weights = piece.weights if batch.sources is None else NO_WEIGHTS
         fault, row = find(piece.x, piece.y, piece.labels, weights, params.sizes[-1], code, words)
-        if fault != cases.FINE:
-            found.append((_RANKS[fault], top + row, fault))
+        if fault != faults.FINE:
+            found.append((FAULTS[fault].rank, top + row, fault))
     if batch.sources is not None:  # the weights as a whole, because of their sum
         none = np.empty((len(batch.x), 0), params.dtype)
         fault, row = find(none, none, NO_LABELS, batch.weights, 0, 0, squared_error.descriptor_address(params.dtype))
-        if fault != cases.FINE:
-            found.append((_RANKS[fault], row, fault))
+        if fault != faults.FINE:
+            found.append((FAULTS[fault].rank, row, fault))
     if found:
         _, row, fault = min(found)
         raise_fault(params, batch, loss, fault, row)
@@ -203,33 +194,25 @@ def require_weight(params: Params[DT], batch: CaseArrays[DT]) -> None:
         fault, row = fault_kernel[params.dtype](
             none, none, NO_LABELS, part, 0, 0, squared_error.descriptor_address(params.dtype)
         )
-        if fault != cases.FINE:
+        if fault != faults.FINE:
             raise_fault(params, batch, None, fault, row)
 
 
 def raise_fault(params: Params[DT], batch: CaseArrays[DT], loss: Loss | None, fault: int, row: int) -> NoReturn:
-    """The error for what `find_fault` found."""
-    place = "" if batch.single else f" in row {row}"
-    output, outputs, limit = (
-        params.activations[-1],
-        params.sizes[-1],
-        "" if params.dtype == np.float64 else f" or a value beyond {params.dtype}",
+    """Raise the error of `FAULTS` for what `find_fault` found, with the row, the value and the limits."""
+    details = "" if batch.single or fault == faults.NO_WEIGHT else f" in row {row}"
+    if fault in (faults.BAD_X, faults.BAD_Y) and params.dtype != np.float64:
+        details = f" or a value beyond {params.dtype}{details}"
+    values: dict[int, NDArray[Any]] = {
+        faults.BAD_LABEL: batch.labels, faults.BAD_WEIGHT: batch.weights, faults.OUTSIDE: batch.y,
+        faults.NOT_A_DISTRIBUTION: batch.y,
+    }  # fmt: skip
+    if fault in values:
+        array = values[fault]
+        details = f", got {array[row] if row < len(array) else None}{details}"
+    message = FAULTS[fault].message.format(
+        greatest=max(params.sizes[-1] - 1, 1),
+        loss=f"{loss!r} with {params.activations[-1]!r}",
+        targets=loss and loss.needs_targets,
     )
-    greatest, targets = max(outputs - 1, 1), loss.needs_targets if loss else ""
-    raise ValueError(
-        {
-            cases.BAD_X: f"x: NaN or infinity{limit}{place}",
-            cases.BAD_Y: f"y: NaN or infinity{limit}{place}",
-            cases.BAD_LABEL: f"y: labels must be 0 to {greatest}, got {_at(batch.labels, row)}{place}",
-            cases.BAD_WEIGHT: f"weights: must be finite and at least 0, got {_at(batch.weights, row)}{place}",
-            cases.NO_WEIGHT: "weights: their sum must be above 0, and it and its inverse finite",
-            cases.OUTSIDE: f"{targets}, got {_at(batch.y, row)}{place}",
-            cases.NOT_A_DISTRIBUTION: (
-                f"y: {loss!r} with {output!r} needs values that sum to 1, got {_at(batch.y, row)}{place}"
-            ),
-        }[fault]
-    )
-
-
-def _at(array: NDArray[Any], row: int) -> object:
-    return array[row] if row < len(array) else None
+    raise FAULTS[fault].error(message + details)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from fnn.compiler.numba_types import jittable
 from fnn.data.cases import Cases, arrays_of
 from fnn.data.conversion import raise_fault
-from fnn.data.kernels import cases
+from fnn.data.kernels import faults
 from fnn.equations.jacobians import direction_of
 from fnn.equations.kernels.derivatives import hvp_kernel, input_gradient_kernel
 from fnn.equations.kernels.forward import BLOCK
@@ -61,7 +61,7 @@ def input_grad(
     fault, row = input_gradient_kernel[dtype](
         layout.table, params._flat, space, *batch[:4], loss.descriptor_address(dtype), mean, into
     )
-    if fault != cases.FINE:
+    if fault != faults.FINE:
         raise_fault(params, batch, loss, fault, row)
 
     return into[0] if batch.single else into
@@ -122,7 +122,7 @@ def hvp(
         layout.table, params._flat, space, r.table, flat, r_space, capacity, *batch[:4], loss.descriptor_address(dtype),
         loss.second_derivative_address(dtype), mean, into,
     )  # fmt: skip
-    if fault != cases.FINE:
+    if fault != faults.FINE:
         raise_fault(params, batch, loss, fault, row)
 
     return wrap(into, architecture)

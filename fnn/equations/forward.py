@@ -11,7 +11,7 @@ from fnn.checks import require_apart, require_output, whole
 from fnn.compiler.numba_types import jittable
 from fnn.compiler.threads import available, run_in_threads
 from fnn.data.conversion import plain_rows, raise_fault, rows_of, scale_of
-from fnn.data.kernels import cases
+from fnn.data.kernels import faults
 from fnn.data.rows import CAST, NO_LABELS, NO_WEIGHTS, CaseArrays, cast
 from fnn.equations.kernels.forward import BLOCK, forward_kernel
 from fnn.equations.workspace import space_for
@@ -106,7 +106,7 @@ def forward(
     else:
         bad = forward_by_threads(params, rows, a, most or available(), factor if is_source else None)
     if bad >= 0:
-        raise_fault(params, CaseArrays(rows, a, NO_LABELS, NO_WEIGHTS, single), None, cases.BAD_X, bad)
+        raise_fault(params, CaseArrays(rows, a, NO_LABELS, NO_WEIGHTS, single), None, faults.BAD_X, bad)
 
     if out is not None:
         return out

@@ -19,7 +19,7 @@ from fnn.checks import positive
 from fnn.compiler.numba_types import jittable
 from fnn.data.cases import Cases, arrays_of
 from fnn.data.conversion import cast_to, raise_fault
-from fnn.data.kernels import cases
+from fnn.data.kernels import faults
 from fnn.data.rows import CaseArrays
 from fnn.equations.kernels.backprop import ERROR_ONLY, EVERYTHING, GRADIENT
 from fnn.equations.kernels.forward import update_kernel
@@ -288,7 +288,7 @@ def evaluate(
         layout.table, flat, space, capacity, x, y, labels, weights, sources, loss.descriptor_address(dtype), mean,
         wanted, gradient,
     )  # fmt: skip
-    if fault != cases.FINE:
+    if fault != faults.FINE:
         raise_fault(params, arrays, loss, fault, row)
 
     return value, wrap(gradient, architecture), space

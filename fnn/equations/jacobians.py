@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fnn.compiler.numba_types import jittable
 from fnn.data.conversion import cast_to, inputs_of, raise_fault
-from fnn.data.kernels import cases
+from fnn.data.kernels import faults
 from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays
 from fnn.equations.kernels.derivatives import jacobian_kernel, jvp_kernel, vjp_kernel
 from fnn.equations.kernels.directional import INPUTS, PARAMETERS
@@ -193,4 +193,4 @@ def _directions(params: Params[DT], name: str, value: ArrayLike, count: int, uni
 def _require_finite_inputs(params: Params[DT], rows: NDArray[DT], single: bool, bad: int) -> None:
     """Raise ValueError if a kernel has found a case with NaN or infinity."""
     if bad >= 0:
-        raise_fault(params, CaseArrays(rows, rows, NO_LABELS, NO_WEIGHTS, single), None, cases.BAD_X, bad)
+        raise_fault(params, CaseArrays(rows, rows, NO_LABELS, NO_WEIGHTS, single), None, faults.BAD_X, bad)

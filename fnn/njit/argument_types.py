@@ -48,11 +48,6 @@ class Measure(NamedTuple):
     mean: bool
     ready: bool
 
-    @property
-    def constants(self) -> tuple[bool, str, str]:
-        """What a body needs of it: whether to take the mean, and what the loss says of unfit outputs and targets."""
-        return self.mean, self.loss.needs_output, self.loss.needs_targets
-
 
 def measure(params: ParamsType, x: Any, y: Any, loss: Any, reduction: Any, weights: Any) -> Measure:
     """Check the types of a call's arguments."""

@@ -9,13 +9,14 @@ from numba import types
 from numba.core.errors import TypingError
 from numba.extending import make_attribute_wrapper, overload, register_jitable
 
+from fnn.data.kernels.faults import FINE
 from fnn.equations.gradients import backprop
 from fnn.losses.library import squared_error
 from fnn.njit.argument_types import measure
 from fnn.njit.calls import backpropagate_all, from_first_layer, from_input, loss_at, with_flat
+from fnn.njit.faults import NO_MEMORY, refuse
 from fnn.njit.gradients import arrangements
-from fnn.njit.kernels.arguments import FINE
-from fnn.njit.registration import OUTSIDE, UNSUITED, Body, in_nopython, refuse
+from fnn.njit.registration import Body, in_nopython
 from fnn.njit.types import ByLayerType, NativeBackprop, ParamsType
 
 for _member in ("values", "spec", "cases"):
@@ -42,7 +43,7 @@ def _backprop(
     if not isinstance(params, ParamsType):
         return None
     known = measure(params, x, y, loss, reduction, weights)
-    mean, needs_output, needs_targets = known.constants
+    mean = known.mean
     arrange_y, arrange_weights = arrangements(y, weights)
 
     def body(
@@ -51,12 +52,9 @@ def _backprop(
         cases = _rows(x)
         into, found = np.empty(params.flat.size, x.dtype), np.empty((4, cases * _sum(params.sizes)), x.dtype)
         value, status = backpropagate_all(params, x, y, weights, loss_at(params, loss), mean, into, found, None)
-        if status == OUTSIDE:
-            raise ValueError(needs_targets)
-        if status == UNSUITED:
-            raise ValueError(needs_output)
         if status != FINE:
-            refuse(status)
+            refuse(status, loss)
+            raise MemoryError(NO_MEMORY)
         return NativeBackprop(
             from_first_layer(params, x, found[0], cases),
             from_input(params, x, found[1], cases),

@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 
+from fnn.data.kernels.faults import FINE
 from fnn.equations.forward import forward
 from fnn.equations.workspace import workspace
 from fnn.njit.argument_types import require_floats, require_whole, require_written, unwrapped
 from fnn.njit.calls import forward_many, forward_one, new_output, outputs_of, workspace_size
-from fnn.njit.kernels.arguments import FINE
-from fnn.njit.registration import Body, in_nopython, refuse_inputs
+from fnn.njit.faults import NO_MEMORY, refuse
+from fnn.njit.registration import Body, in_nopython
 from fnn.njit.types import ParamsType
 
 
@@ -42,21 +43,24 @@ def _forward(params: Any, x: Any, out: Any = None, workspace: Any = None) -> Bod
     def into(params: Any, x: Any, out: Any = None, workspace: Any = None) -> Any:
         status = call(params, x, out, workspace)
         if status != FINE:
-            refuse_inputs(status)
+            refuse(status, None)
+            raise MemoryError(NO_MEMORY)
         return out
 
     def one(params: Any, x: Any, out: Any = None, workspace: Any = None) -> Any:
         result = new_output(params)
         status = call(params, x, result, workspace)
         if status != FINE:
-            refuse_inputs(status)
+            refuse(status, None)
+            raise MemoryError(NO_MEMORY)
         return result
 
     def many(params: Any, x: Any, out: Any = None, workspace: Any = None) -> Any:
         result = np.empty((x.shape[0], outputs_of(params)), x.dtype)
         status = call(params, x, result, workspace)
         if status != FINE:
-            refuse_inputs(status)
+            refuse(status, None)
+            raise MemoryError(NO_MEMORY)
         return result
 
     if x.layout != "C":

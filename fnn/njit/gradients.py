@@ -7,13 +7,14 @@ from numba import types
 from numba.core.errors import TypingError
 from numba.extending import register_jitable
 
+from fnn.data.kernels.faults import FINE
 from fnn.equations.gradients import error, grad, update, value_and_grad
 from fnn.equations.kernels.backprop import ERROR_ONLY, GRADIENT
 from fnn.losses.library import squared_error
 from fnn.njit.argument_types import measure, require_number, require_written, unwrapped
 from fnn.njit.calls import differentiate_all, loss_at, update_all, with_flat
-from fnn.njit.kernels.arguments import FINE
-from fnn.njit.registration import OUTSIDE, UNSUITED, Body, in_nopython, refuse
+from fnn.njit.faults import NO_MEMORY, refuse
+from fnn.njit.registration import Body, in_nopython
 from fnn.njit.types import ParamsType
 
 
@@ -72,19 +73,16 @@ def _error(
         return None
     require_written("workspace", params, workspace, 1)
     known = measure(params, x, y, loss, reduction, weights)
-    mean, needs_output, needs_targets = known.constants
+    mean = known.mean
 
     def body(
         params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None,
         workspace: Any = None,
     ) -> Any:  # fmt: skip
         value, status = differentiate_all(params, x, y, weights, loss_at(params, loss), mean, ERROR_ONLY, x, workspace)
-        if status == OUTSIDE:
-            raise ValueError(needs_targets)
-        if status == UNSUITED:
-            raise ValueError(needs_output)
         if status != FINE:
-            refuse(status)
+            refuse(status, loss)
+            raise MemoryError(NO_MEMORY)
         return value
 
     return body if known.ready else _rearranged(error, y, weights)
@@ -99,7 +97,7 @@ def _value_and_grad(
         return None
     require_written("workspace", params, workspace, 1)
     known = measure(params, x, y, loss, reduction, weights)
-    mean, needs_output, needs_targets = known.constants
+    mean = known.mean
 
     def body(
         params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None,
@@ -107,12 +105,9 @@ def _value_and_grad(
     ) -> Any:  # fmt: skip
         into = np.empty(params.flat.size, x.dtype)
         value, status = differentiate_all(params, x, y, weights, loss_at(params, loss), mean, GRADIENT, into, workspace)
-        if status == OUTSIDE:
-            raise ValueError(needs_targets)
-        if status == UNSUITED:
-            raise ValueError(needs_output)
         if status != FINE:
-            refuse(status)
+            refuse(status, loss)
+            raise MemoryError(NO_MEMORY)
         return value, with_flat(params, into)
 
     return body if known.ready else _rearranged(value_and_grad, y, weights)
@@ -127,7 +122,7 @@ def _grad(
         return None
     require_written("workspace", params, workspace, 1)
     known = measure(params, x, y, loss, reduction, weights)
-    mean, needs_output, needs_targets = known.constants
+    mean = known.mean
 
     def body(
         params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None,
@@ -135,12 +130,9 @@ def _grad(
     ) -> Any:  # fmt: skip
         into = np.empty(params.flat.size, x.dtype)
         _, status = differentiate_all(params, x, y, weights, loss_at(params, loss), mean, GRADIENT, into, workspace)
-        if status == OUTSIDE:
-            raise ValueError(needs_targets)
-        if status == UNSUITED:
-            raise ValueError(needs_output)
         if status != FINE:
-            refuse(status)
+            refuse(status, loss)
+            raise MemoryError(NO_MEMORY)
         return with_flat(params, into)
 
     return body if known.ready else _rearranged(grad, y, weights)
@@ -158,7 +150,8 @@ def _update(params: Any, grads: Any, eta: Any) -> Body | None:
         into = np.empty(params.flat.size, params.flat.dtype)
         status = update_all(params, grads, eta, into)
         if status != FINE:
-            refuse(status)
+            refuse(status, None)
+            raise MemoryError(NO_MEMORY)
         return with_flat(params, into)
 
     return body

@@ -7,10 +7,11 @@ from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.core.imputils import impl_ret_borrowed
-from numba.extending import intrinsic, make_attribute_wrapper, register_jitable
+from numba.extending import intrinsic, make_attribute_wrapper
 
+from fnn.data.kernels.faults import FINE
 from fnn.njit.calls import begin_state, step_all, with_flat
-from fnn.njit.kernels.arguments import BEYOND, FINE, NEEDS_ALL_CASES, OTHER_STATE, RATE, STATE_STRUCTURE, STRUCTURE
+from fnn.njit.faults import NO_MEMORY, refuse
 from fnn.njit.kernels.optimizer_words import STATES
 from fnn.njit.registration import Body, method_in_nopython
 from fnn.njit.structures import WORD
@@ -49,37 +50,6 @@ def phase_at(typingctx: Any, params: Any) -> Any:
     return types.int64(params), codegen
 
 
-@register_jitable(inline="always")
-def refuse_step(status: int) -> None:
-    """Raise what a status of a step stands for; `refuse` would do for some, but takes longer to compile."""
-    if status == STRUCTURE:
-        raise ValueError("grads: needs the sizes and activations of params")
-    if status == OTHER_STATE:
-        raise ValueError("state: is that of another optimizer, with another number of vectors")
-    if status == STATE_STRUCTURE:
-        raise ValueError("state: its vectors need the dtype, sizes and activations of params")
-    if status == RATE:
-        raise ValueError("eta: must be finite and at least 0 in every step")
-    if status == BEYOND:
-        raise ValueError(
-            "optimizer: its coefficients in this step don't fit the dtype of params, or weight_decay takes too much"
-        )
-    raise MemoryError("fnn: no memory for the workspace")
-
-
-@register_jitable(inline="always")
-def refuse_run(status: int) -> None:
-    """Raise what a status of a run with an optimizer stands for, but for those that `refuse` knows."""
-    if status == RATE:
-        raise ValueError("eta: must be finite and at least 0 in every step")
-    if status == BEYOND:
-        raise ValueError(
-            "optimizer: its coefficients in some step don't fit the dtype of params, or weight_decay takes too much"
-        )
-    if status == NEEDS_ALL_CASES:
-        raise ValueError("batch_size: the optimizer needs all cases in every step")
-
-
 def _call_init(optimizer: Any, params: Any) -> Any:
     return _init(optimizer, params)
 
@@ -114,7 +84,8 @@ def _update_in_nopython(optimizer: Any, params: Any, grads: Any, state: Any) -> 
         into, vectors = np.empty(params.flat.size, params.flat.dtype), np.empty(state._vectors.size, np.uint8)
         status = step_all(params, grads, optimizer, state, into, vectors)
         if status != FINE:
-            refuse_step(status)
+            refuse(status, None)
+            raise MemoryError(NO_MEMORY)
         return with_flat(params, into), new_state(params, state.step + 1, optimizer._words[STATES], vectors)
 
     return body

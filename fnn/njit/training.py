@@ -6,14 +6,15 @@ import numpy as np
 from numba.core.errors import TypingError
 from numba.extending import register_jitable
 
+from fnn.data.kernels.faults import FINE
 from fnn.losses.library import squared_error
 from fnn.njit.argument_types import measure, require_number, require_whole, unwrapped
 from fnn.njit.calls import loss_at, optimize_all, train_all, with_flat
+from fnn.njit.faults import NO_MEMORY, refuse
 from fnn.njit.gradients import arrangements
-from fnn.njit.kernels.arguments import FINE
 from fnn.njit.kernels.optimizer_words import STATES
-from fnn.njit.optimizers import new_state, phase_at, refuse_run
-from fnn.njit.registration import OUTSIDE, UNSUITED, Body, in_nopython, refuse
+from fnn.njit.optimizers import new_state, phase_at
+from fnn.njit.registration import Body, in_nopython
 from fnn.njit.types import NativeHistory, NativeOptimizedRun, NativeRun, OptimizerType, ParamsType
 from fnn.training.train import train
 
@@ -49,7 +50,7 @@ def _train(
     if not isinstance(params, ParamsType):
         return None
     known = measure(params, x, y, loss, reduction, weights)
-    mean, needs_output, needs_targets = known.constants
+    mean = known.mean
     has_optimizer = _has_optimizer(eta, optimizer)
     for name, value in (("epochs", epochs), ("seed", seed)):
         require_whole(name, value)
@@ -80,12 +81,9 @@ def _train(
         status = train_all(
             params, x, y, weights, loss_at(params, loss), mean, eta, size(batch_size), seed, epochs, history, into
         )
-        if status == OUTSIDE:
-            raise ValueError(needs_targets)
-        if status == UNSUITED:
-            raise ValueError(needs_output)
         if status != FINE:
-            refuse(status)
+            refuse(status, loss)
+            raise MemoryError(NO_MEMORY)
         return NativeRun(with_flat(params, into), NativeHistory(history))
 
     def optimizing(
@@ -102,13 +100,9 @@ def _train(
             params, x, y, weights, loss_at(params, loss), mean, optimizer, phase_at(params), size(batch_size),
             seed, epochs, history, into, vectors,
         )  # fmt: skip
-        if status == OUTSIDE:
-            raise ValueError(needs_targets)
-        if status == UNSUITED:
-            raise ValueError(needs_output)
         if status != FINE:
-            refuse_run(status)
-            refuse(status)
+            refuse(status, loss)
+            raise MemoryError(NO_MEMORY)
         return NativeOptimizedRun(
             with_flat(params, into), NativeHistory(history), new_state(params, steps, count, vectors)
         )

@@ -68,7 +68,7 @@ def test_what_was_in_it_does_not_matter(dtype: Any, sizes: tuple[int, ...], coun
 def test_too_small(sizes: tuple[int, ...], cases: int) -> None:
     params = fnn.init(sizes, seed=0)
     x = np.ones((cases, sizes[0]))
-    text = r"workspace: is too small; fnn.workspace makes one for so many cases"
+    text = r"workspace: is too small; fnn.workspace makes one for a number of cases"
     for length in (0, 1, 64, 500):
         with pytest.raises(ValueError, match=text):
             all_calls(params, x, np.ones((cases, sizes[-1])), np.empty(length))

@@ -22,13 +22,21 @@ from fnn.compiler.intrinsics import (
 )
 from fnn.compiler.kernel import array, kernel
 from fnn.compiler.linking import linked
+from fnn.data.kernels.faults import (
+    BAD_LABEL,
+    BAD_WEIGHT,
+    BAD_X,
+    BAD_Y,
+    FINE,
+    NO_WEIGHT,
+    NOT_A_DISTRIBUTION,
+    OUTSIDE,
+)
 from fnn.data.kernels.fetch import DATA, LABELLED, NUMBER, ROW, WEIGHTED, WEIGHTS, X, Y, fetch_case
 from fnn.losses.kernels.dispatch import ANY, ENDS, PROBABILITIES, RULE, bounds
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, block, entry, net_type
 
-# What `find_fault` finds.
-FINE, BAD_X, BAD_Y, BAD_LABEL, BAD_WEIGHT, NO_WEIGHT, OUTSIDE, NOT_A_DISTRIBUTION = range(8)
 SUM_TOLERANCE: Final = 1e-5  # probabilities that were rounded to float32 sum to 1 within this
 
 Reals = npt.NDArray[np.floating]

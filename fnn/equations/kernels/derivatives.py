@@ -10,7 +10,6 @@ from fnn.compiler.intrinsics import Floats, like, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
 from fnn.data.kernels.cases import (
-    FINE,
     CasePointers,
     Labels,
     Reals,
@@ -21,6 +20,7 @@ from fnn.data.kernels.cases import (
     first_not_finite,
     load,
 )
+from fnn.data.kernels.faults import FINE
 from fnn.equations.kernels.backprop import EVERYTHING, GRADIENT, backward, forward, gradient, no_prefetch, transpose
 from fnn.equations.kernels.directional import INPUTS, PARAMETERS, pull_back, push_forward, r_backward, r_gradient
 from fnn.equations.kernels.forward import BLOCK

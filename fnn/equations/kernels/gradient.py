@@ -12,7 +12,6 @@ from fnn.compiler.intrinsics import Floats, like, pointer
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
 from fnn.data.kernels.cases import (
-    FINE,
     CasePointers,
     Labels,
     Reals,
@@ -23,6 +22,7 @@ from fnn.data.kernels.cases import (
     load,
     total_weight,
 )
+from fnn.data.kernels.faults import FINE
 from fnn.equations.kernels.backprop import ERROR_ONLY, EVERYTHING, backward, forward, gradient, no_prefetch, transpose
 from fnn.equations.kernels.forward import BLOCK
 from fnn.network.kernels import plan

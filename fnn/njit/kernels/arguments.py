@@ -3,7 +3,7 @@
 An array comes as a pointer, its rows and its columns; a vector is one row, a number one by one, and nothing has no row.
 """
 
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from numba import types
 
@@ -12,18 +12,12 @@ from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, address, aligned, integers, shift
 from fnn.compiler.memory import allocate, is_null, release
 from fnn.compiler.target import LINE, panel_width
-from fnn.data.kernels import cases
 from fnn.data.kernels.cases import CasePointers
+from fnn.data.kernels.faults import FINE, MEMORY, NO_CASES, UNSUITED, WEIGHTS_SHAPE, WORKSPACE, X_COLUMNS, Y_SHAPE
 from fnn.losses.kernels.dispatch import suits
 from fnn.network.kernels.plan import COLUMNS, Net, Sizes, fill, rounded
 
 T = TypeVar("T")
-
-# Statuses: those of `fnn.data.kernels.cases`, and
-X_COLUMNS, NO_CASES, Y_SHAPE, WEIGHTS_SHAPE, OUT_SHAPE, UNSUITED, STRUCTURE = range(20, 27)
-ETA, EPOCHS, BATCH, SEED, DIVERGED, MEMORY, WORKSPACE, OUT_OVERLAPS, WORKSPACE_OVERLAPS, BAD_PARAMS = range(30, 40)
-RATE, BEYOND, OTHER_STATE, STATE_STRUCTURE, NEEDS_ALL_CASES, U_SHAPE, BAD_U = range(40, 47)
-FINE: Final = cases.FINE
 
 
 class Network(NamedTuple):

@@ -4,16 +4,12 @@ from numba import types
 
 from fnn.compiler.intrinsics import Floats
 from fnn.compiler.linking import OnDemand
-from fnn.data.kernels.cases import BAD_X, is_finite
+from fnn.data.kernels.cases import is_finite
+from fnn.data.kernels.faults import BAD_U, BAD_X, FINE, NO_CASES, U_SHAPE, X_COLUMNS
 from fnn.equations.kernels.derivatives import input_gradient, vector_times_jacobian
 from fnn.equations.kernels.forward import BLOCK
 from fnn.equations.kernels.gradient import PIECE
 from fnn.njit.kernels.arguments import (
-    BAD_U,
-    FINE,
-    NO_CASES,
-    U_SHAPE,
-    X_COLUMNS,
     Matrix,
     Network,
     Problem,

@@ -16,16 +16,11 @@ from fnn.compiler.intrinsics import Floats, Integers, address, like, shift
 from fnn.compiler.linking import entry_point
 from fnn.compiler.memory import allocate, is_null, release
 from fnn.compiler.target import LINE
-from fnn.data.kernels import cases
 from fnn.data.kernels.cases import CasePointers, copy, find_fault, is_finite
-from fnn.equations.kernels.backprop import EVERYTHING
-from fnn.equations.kernels.forward import BLOCK, descend_flat, outputs
-from fnn.equations.kernels.gradient import PIECE, differentiate
-from fnn.network.kernels import plan
-from fnn.network.kernels.plan import COLUMNS, Net, block, entry
-from fnn.njit.kernels.arguments import (
+from fnn.data.kernels.faults import (
     BAD_PARAMS,
-    BATCH,
+    BAD_X,
+    BATCH_SIZE,
     EPOCHS,
     ETA,
     FINE,
@@ -37,6 +32,13 @@ from fnn.njit.kernels.arguments import (
     STRUCTURE,
     WORKSPACE_OVERLAPS,
     X_COLUMNS,
+)
+from fnn.equations.kernels.backprop import EVERYTHING
+from fnn.equations.kernels.forward import BLOCK, descend_flat, outputs
+from fnn.equations.kernels.gradient import PIECE, differentiate
+from fnn.network.kernels import plan
+from fnn.network.kernels.plan import COLUMNS, Net, block, entry
+from fnn.njit.kernels.arguments import (
     Matrix,
     Network,
     Problem,
@@ -88,7 +90,7 @@ def forward_many(network: Network, x: Matrix[Floats], into: Matrix[Floats], work
     work = claim(network, min(x.rows, BLOCK), True, workspace)
     status = work.status
     if status == FINE and outputs(work.net, x.at, x.rows, into.at) >= 0:
-        status = cases.BAD_X
+        status = BAD_X
     discard(work, workspace)
     return status
 
@@ -219,7 +221,7 @@ def prepared(problem: Problem, batch: int, seed: int, epochs: int, into: Matrix[
     elif status == FINE and not is_finite(problem.network.flat, into.columns):
         status = BAD_PARAMS
     elif status == FINE and (epochs < 0 or batch < 1 or seed < 0):
-        status = EPOCHS if epochs < 0 else BATCH if batch < 1 else SEED
+        status = EPOCHS if epochs < 0 else BATCH_SIZE if batch < 1 else SEED
     elif status == FINE:
         for row in range(rows):
             order[row] = row

@@ -12,10 +12,9 @@ from fnn.compiler.intrinsics import Floats, Integers, aligned, like, shift
 from fnn.compiler.linking import entry_point
 from fnn.compiler.memory import STACK, allocate, is_null, on_stack, release
 from fnn.compiler.target import LINE, machine, panel_width, vector_width
-from fnn.data.kernels import cases
 from fnn.data.kernels.cases import copy, is_finite
-from fnn.network.kernels.plan import rounded
-from fnn.njit.kernels.arguments import (
+from fnn.data.kernels.faults import (
+    BAD_X,
     FINE,
     MEMORY,
     OUT_OVERLAPS,
@@ -23,14 +22,9 @@ from fnn.njit.kernels.arguments import (
     WORKSPACE,
     WORKSPACE_OVERLAPS,
     X_COLUMNS,
-    Matrix,
-    Network,
-    activation_of,
-    matrix_type,
-    network_type,
-    overlap,
-    size_of,
 )
+from fnn.network.kernels.plan import rounded
+from fnn.njit.kernels.arguments import Matrix, Network, activation_of, matrix_type, network_type, overlap, size_of
 from fnn.numerics.microkernel import BIAS, STORE
 from fnn.numerics.tile import tile
 
@@ -118,7 +112,7 @@ def forward_one(network: Network, x: Matrix[Floats], into: Matrix[Floats], works
     if into.columns != size_of(spec, spec[0]):
         return OUT_SHAPE
     if not is_finite(x.at, x.columns):
-        return cases.BAD_X
+        return BAD_X
     stride = rounded(widest(spec), panel_width(x.at))
     if 3 * stride <= STACK:
         through_layers(network, x, into, on_stack(x.at), stride)

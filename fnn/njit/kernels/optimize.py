@@ -15,15 +15,10 @@ from fnn.compiler.linking import OnDemand
 from fnn.compiler.memory import allocate, is_null, release
 from fnn.compiler.target import itemsize
 from fnn.data.kernels.cases import CasePointers, copy
+from fnn.data.kernels.faults import FINE, MEMORY, NEEDS_ALL_CASES, OTHER_STATE, STATE_STRUCTURE, STRUCTURE
 from fnn.network.kernels.pack import copy_rows
 from fnn.network.kernels.plan import Net
 from fnn.njit.kernels.arguments import (
-    FINE,
-    MEMORY,
-    NEEDS_ALL_CASES,
-    OTHER_STATE,
-    STATE_STRUCTURE,
-    STRUCTURE,
     Matrix,
     Network,
     Problem,

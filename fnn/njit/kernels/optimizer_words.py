@@ -12,7 +12,7 @@ import numpy as np
 
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, doubles, like, shift
-from fnn.njit.kernels.arguments import BEYOND, FINE, RATE
+from fnn.data.kernels.faults import BEYOND, FINE, RATE
 from fnn.optimizers.kernels import abi
 
 # The words: the addresses, for float32 and for float64, of the rule, of `modified_step` and of `regularized_phase`, the

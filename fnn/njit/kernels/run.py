@@ -7,10 +7,11 @@ from fnn.compiler.intrinsics import Floats, Integers, aligned, like, shift
 from fnn.compiler.memory import allocate, is_null, release
 from fnn.compiler.target import LINE
 from fnn.data.kernels.cases import CasePointers, is_finite
+from fnn.data.kernels.faults import DIVERGED, FINE, MEMORY
 from fnn.equations.kernels.backprop import transpose
 from fnn.network.kernels.pack import pack_weights, unpack_weights
 from fnn.network.kernels.plan import ONE, Net, rounded
-from fnn.njit.kernels.arguments import DIVERGED, FINE, MEMORY, Matrix, Problem, laid_out
+from fnn.njit.kernels.arguments import Matrix, Problem, laid_out
 from fnn.optimizers.kernels import abi
 from fnn.training.kernels.barrier import SIZE
 from fnn.training.kernels.descend import CAPACITY, CURSOR_SIZE, STOPPED, descend
