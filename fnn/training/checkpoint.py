@@ -9,11 +9,10 @@ import os
 import time
 import warnings
 from dataclasses import KW_ONLY
-from typing import Annotated, Final, Generic, NamedTuple, SupportsFloat
+from typing import Annotated, Final, Generic, NamedTuple
 
 import numpy as np
 
-from fnn.checks import real
 from fnn.io.archive import Description, open_archive, require_arrays, text_of, write_archive
 from fnn.io.atomic import remove_leftovers, replacing
 from fnn.network.params import DT
@@ -33,7 +32,7 @@ from fnn.training.history import Ending
 from fnn.training.recorder import Recorder
 from fnn.training.stepper import Snapshot, Stepper
 from fnn.training.stopping import Stopper
-from fnn.values import Value
+from fnn.values import OptionalAtLeast0, Value
 
 _INTERVAL: Final = 10.0  # seconds from one writing to the next, by default, or longer if they would
 _PART: Final = 0.01  # take more than this part of the time
@@ -44,10 +43,6 @@ def _path(name: str, value: str | os.PathLike[str]) -> str:
         raise TypeError(f"{name}: needs a path, got {value!r}")
 
     return os.fspath(value)
-
-
-def _interval(name: str, value: SupportsFloat | None) -> float | None:
-    return None if value is None else real(name, value, at_least=0)
 
 
 class Checkpoint(Value):
@@ -68,7 +63,7 @@ class Checkpoint(Value):
 
     path: Annotated[str | os.PathLike[str], _path]
     _: KW_ONLY
-    seconds: Annotated[float | None, _interval] = None
+    seconds: OptionalAtLeast0 = None
 
 
 class Position(NamedTuple, Generic[DT]):

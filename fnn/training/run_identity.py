@@ -36,7 +36,7 @@ def run_identity(task: Task[Any]) -> Settings:
         "scale": repr(task.scale),
         "l2": repr(regularization.l2),
         "l1": repr(regularization.l1),
-        "dropout": str([round(n / OF_ALL, 15) for n in regularization.dropped]),
+        "dropout": str([round(n / OF_ALL, 15) for n in regularization.dropped if any(regularization.dropped)]),
         "mask": "None" if regularization.mask is None else fingerprint(regularization.mask),
         **{f"stopping: {name}": describe(value) for name, value in task.stopper.settings.items() if name != "seconds"},
         "params": fingerprint(params.flat),

@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, Final, Generic, Literal, NamedTuple, SupportsFloat, SupportsIndex, TypeAlias
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from fnn.checks import number, positive, whole
 from fnn.io.archive import require_arrays
 from fnn.network.architecture import Architecture
 from fnn.network.params import DT, Params
 from fnn.optimizers.optimizer import OptimizerState
 from fnn.training.checkpoint_format import Arrays, ArraySpecs, state_arrays, state_from, state_specs
 from fnn.training.stepper import Snapshot, Stepper
-from fnn.values import AtLeast0, Flag, Value
+from fnn.values import AtLeast0, Flag, OptionalCount, OptionalFinite, OptionalPositive, Value
 
 Rule: TypeAlias = Literal["patience", "target_error"]
-
-
-def _count(name: str, value: SupportsIndex | None) -> int | None:
-    return None if value is None else whole(name, value, at_least=1)
-
-
-def _duration(name: str, value: SupportsFloat | None) -> float | None:
-    return None if value is None else positive(name, value)
-
-
-def _finite(name: str, value: SupportsFloat | None) -> float | None:
-    bound = None if value is None else number(name, value)
-    if bound is not None and not np.isfinite(bound):
-        raise ValueError(f"{name}: must be finite, got {bound}")
-
-    return bound
 
 
 class Stopping(Value):
@@ -72,10 +55,10 @@ class Stopping(Value):
     """
 
     _: KW_ONLY
-    patience: Annotated[int | None, _count] = None
+    patience: OptionalCount = None
     min_improvement: AtLeast0 = 0.0
-    target_error: Annotated[float | None, _finite] = None
-    seconds: Annotated[float | None, _duration] = None
+    target_error: OptionalFinite = None
+    seconds: OptionalPositive = None
     restore_best: Flag = False
 
     def __post_init__(self) -> None:

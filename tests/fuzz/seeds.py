@@ -227,9 +227,9 @@ def checkpoints() -> tuple[list[bytes], list[bytes]]:
         arrays = {name: np.load(io.BytesIO(file.read(f"{name}.npy"))) for name, _, _ in description["arrays"]}
     place, specs = description["place"], description["arrays"]
     changes: list[dict[str, object]] = [
-        {"fnn": "params"}, {"format": 2}, {"settings": {}}, {"settings": {"dtype": 3}}, {"arrays": []}, {"place": []},
+        {"fnn": "params"}, {"format": 3}, {"settings": {}}, {"settings": {"dtype": 3}}, {"arrays": []}, {"place": []},
         {"place": place | {"epoch": -1}}, {"place": place | {"epoch": 10**9}}, {"place": place | {"cases": 1}},
-        {"place": place | {"seen": 2**62}}, {"place": place | {"stop_reason": "eval"}}, {"arrays": [[[], [], []]]},
+        {"place": place | {"snapshot_epoch": 2**62}}, {"place": place | {"stop_reason": "eval"}}, {"arrays": [[[], [], []]]},
         {"arrays": [["params", "float64", [10**12]], *specs[1:]]}, {"arrays": [["params", "object", [9]], *specs[1:]]},
         {"arrays": [["../../x", "float64", [9]], *specs[1:]]}, {"arrays": [specs[0], *specs]},
         {"arrays": [["params", "float64", [0, 2**47]], *specs[1:]]},

@@ -16,8 +16,6 @@ from numpy.testing import assert_allclose
 
 import fnn
 from fnn.numerics.powers import powers
-from fnn.optimizers.schedules import Plateau
-from tests.problems import problem
 
 FORMULAS: list[tuple[fnn.Schedule, Callable[[int], float]]] = [
     (fnn.step_decay(3.0, every=7, factor=0.3), lambda s: 3 * 0.3 ** (s // 7)),
@@ -120,76 +118,6 @@ def test_what_a_step_gets() -> None:
     run = fnn.train(params, np.zeros((6, 1)), np.ones((6, 1)), eta=eta, epochs=2, batch_size=2, reduction="mean")
     assert_allclose(1 - run.params["b1"], [math.prod(1 - 0.5 / (1 + step) for step in range(6))], rtol=1e-14)
     assert asked == [*range(6), 0, 3]  # and the beginnings of epochs again, for the history
-
-
-def plateau_by_hand(errors: list[float], factor: float, patience: int, threshold: float, least: float) -> list[float]:
-    """The scale after each epoch, as PyTorch's ReduceLROnPlateau would have it."""
-    best, bad, scale, found = math.inf, 0, 1.0, []
-    for error in errors:
-        if error < best * (1 - threshold):
-            best, bad = error, 0
-        else:
-            bad += 1
-        if bad > patience:
-            scale, bad = max(scale * factor, least), 0
-        found.append(scale)
-
-    return found
-
-
-@given(
-    st.lists(st.floats(0, 2), max_size=60), st.floats(0, 0.99), st.integers(0, 4), st.floats(0, 0.5), st.floats(0, 0.5)
-)
-def test_plateau(errors: list[float], factor: float, patience: int, threshold: float, least: float) -> None:
-    schedule = fnn.plateau(1.0, factor=factor, patience=patience, threshold=threshold, least=least)
-    seen, found = Plateau(), []
-    for error in errors:
-        seen = schedule.after(seen, error)
-        found.append(seen.scale)
-
-    assert found == plateau_by_hand(errors, factor, patience, threshold, least)
-
-
-def test_plateau_of_errors_below_0() -> None:
-    schedule, seen, scales = fnn.plateau(1.0, factor=0.5, patience=0, threshold=0.1), Plateau(), []
-    for error in (-1.0, -1.05, -1.2, -1.3, -1.35):  # a loss of one's own may have them; −1.05 and −1.3 are too little
-        seen = schedule.after(seen, error)
-        scales.append(seen.scale)
-
-    assert scales == [1, 0.5, 0.5, 0.25, 0.25]
-
-
-@pytest.mark.parametrize("validated", [False, True])
-@pytest.mark.parametrize("inner", [0.9, fnn.inverse_time(0.9, steps=20)], ids=named)
-def test_plateau_in_training(inner: Any, validated: bool) -> None:
-    p = problem(1, (2, 3, 1), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 12)
-    q = problem(2, (2, 3, 1), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 5)
-    options: dict[str, Any] = {"batch_size": 5, "validation": (q.x, q.y) if validated else None}
-    rate = fnn.plateau(inner, factor=0.5, patience=1, threshold=0.02)
-    run = fnn.train(p.params, p.x, p.y, optimizer=fnn.momentum(rate), epochs=40, **options)
-    errors = run.history.validation_error if validated else run.history.error
-    assert errors is not None
-    scales = [1.0, *plateau_by_hand(errors.tolist(), 0.5, 1, 0.02, 0.0)]
-    assert len(set(scales)) > 2
-
-    def eta(step: int) -> float:  # three steps an epoch
-        return scales[step // 3] * float(inner(step) if callable(inner) else inner)
-
-    same = fnn.train(p.params, p.x, p.y, optimizer=fnn.momentum(eta), epochs=40, **options)
-    assert same.params == run.params
-
-
-def test_plateau_when_training_diverges() -> None:
-    # Step 20 overflows; what is gone over again then are epochs whose rates have all been different.
-    params = fnn.Params({"W1": [[0.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
-    rate = fnn.plateau(lambda step: 0.01 if step < 20 else 1e308, factor=0.9, patience=0, threshold=0.5)
-    with pytest.raises(fnn.TrainingDiverged) as info:
-        fnn.train(params, [[0.0]], [[1000.0]], eta=rate, epochs=100)
-    good = len(info.value.history)
-
-    assert (info.value.epoch, good) == (21, 20)
-    assert info.value.params == fnn.train(params, [[0.0]], [[1000.0]], eta=rate, epochs=good).params
-    assert np.isfinite(info.value.history.error).all()
 
 
 @each

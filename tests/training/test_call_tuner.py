@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
@@ -66,7 +67,7 @@ def test_it_is_hardly_ever_slower_than_one_thread(relative: list[float], work: f
     lost = sum(call.seconds - call.steps * each[1] for call in calls)
     trial = max(each.values()) + PROBE * max(relative)  # seconds of one that doesn't pay: a step, or a short call
 
-    assert lost < 0.03 * T + (5 + T / 1.8) * trial  # five at first, and one in two seconds
+    assert lost < 0.1 + 0.03 * T + (5 + T / 1.8) * trial  # five trials at first, then one in two seconds
 
 
 @pytest.mark.parametrize("work", [5e6, 1e8])
@@ -150,9 +151,9 @@ def test_calls_are_short_but_not_too_short(relative: list[float], work: float, l
     each = times(work / 1e11 * luck, relative)
     calls = run(CallTuner(work, 4), each, seconds=3.0)
 
-    for before, call in zip(calls[3:], calls[4:], strict=False):
+    for before, call in pairwise(calls[3:]):
         jump = max(1.0, each[call.threads] / each[before.threads])  # not known before it is tried
-        assert call.seconds <= max(1.01 * LONGEST * CALL * jump, each[call.threads])
+        assert call.seconds <= LONGEST * CALL * jump + each[call.threads]
     settled = [call.seconds for call in calls[10:]]
     assert sum(settled) / len(settled) > 0.5 * CALL
 

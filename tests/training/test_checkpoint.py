@@ -1,4 +1,4 @@
-"""Runs that are kept: they go on to the bit, other runs are refused, and a damaged file stays as it is."""
+"""Runs with a checkpoint: they go on to the bit, other runs are refused, and a damaged file stays as it is."""
 
 from __future__ import annotations
 
@@ -26,12 +26,23 @@ class Stop(Exception):
     """What ends a run somewhere."""
 
 
+def stop_at(last: int) -> Any:
+    """A callback that raises `Stop` after that step."""
+
+    def fail(step: int, params: object, error: float) -> None:
+        if step >= last:
+            raise Stop
+
+    return fnn.each_steps(1, fail)
+
+
 def run(path: object, **changes: Any) -> fnn.Run[Any]:
-    """The run of this file, kept, with other options."""
+    """A run with a checkpoint, with other options."""
     p = changes.pop("problem", PROBLEM)
+    cases = fnn.Cases(p.x, p.y, **changes.pop("cases", {}))
     rules = fnn.Checkpoint(str(path), seconds=0)
 
-    return fnn.train(p.params, p.x, p.y, checkpoint=rules, **{**OPTIONS, **changes})
+    return fnn.train(p.params, cases, checkpoint=rules, **{**OPTIONS, **changes})
 
 
 @pytest.mark.parametrize("kind", kinds())
@@ -47,7 +58,7 @@ def test_a_run_that_failed_anywhere_goes_on_to_the_bit(kind: str, tmp_path: Path
                 raise Stop
 
         with pytest.raises(Stop):
-            fnn.train(params, x, y, checkpoint=rules, callbacks=[fnn.each_steps(1, fail)], **options)
+            fnn.train(params, x, y, checkpoint=rules, callbacks=[stop_at(last)], **options)
 
     assert train(kinds()[kind], checkpoint=rules) == train(kinds()[kind])
 
@@ -80,25 +91,24 @@ def test_what_ended_a_run_ends_it_again(tmp_path: Path) -> None:
         called.append(epoch)
         return epoch == 3
 
-    assert run(tmp_path / "run", callback=until_3).stop_reason == "callback"
-    assert (run(tmp_path / "run", callback=until_3).stop_reason, called) == ("callback", [1, 2, 3])
+    assert run(tmp_path / "run", callbacks=[fnn.each_epoch(until_3)]).stop_reason == "callback"
+    assert (run(tmp_path / "run", callbacks=[fnn.each_epoch(until_3)]).stop_reason, called) == ("callback", [1, 2, 3])
 
 
 OTHERS: list[tuple[dict[str, Any], str]] = [
-    ({"eta": 0.3}, "with eta 0.1, this one has 0.3"),
-    ({"eta": None, "optimizer": fnn.adam(0.1)}, r"with eta 0.1, this one has optimizer fnn\.adam\(eta=0.1"),
+    ({"eta": 0.3}, r"with optimizer fnn\.gradient_descent\(eta=0\.1.*, this one has fnn\.gradient_descent\(eta=0\.3"),
+    ({"eta": None, "optimizer": fnn.adam(0.1)}, r"with optimizer fnn\.gradient.*, this one has fnn\.adam\(eta=0\.1"),
     ({"loss": fnn.huber}, r"with loss fnn.squared_error, this one has fnn.huber"),
     ({"reduction": "mean"}, "with reduction sum, this one has mean"),
     ({"batch_size": 9}, "with batch_size 8, this one has 9"),
     ({"seed": 2}, "with seed 1, this one has 2"),
-    ({"scale": 0.5}, r"with scale 1.0, this one has 0.5"),
-    ({"l2": 0.1}, r"with l2 0.0, this one has 0.1"),
-    ({"dropout": 0.25}, r"with dropout \[0.0, 0.0\], this one has \[0.0, 0.25\]"),
-    ({"mask": {"b1": np.zeros(6)}}, r"with mask None, this one has bool \(44,\)"),
+    ({"cases": {"scale": 0.5}}, r"with scale 1.0, this one has 0.5"),
+    ({"regularization": fnn.Regularization(l2=0.1)}, r"with l2 0.0, this one has 0.1"),
+    ({"regularization": fnn.Regularization(dropout=0.25)}, r"with dropout \[\], this one has \[0.0, 0.25\]"),
+    ({"regularization": fnn.Regularization(mask={"b1": np.zeros(6)})}, r"with mask None, this one has bool \(44,\)"),
     ({"stopping": fnn.Stopping(patience=3)}, "with stopping: patience None, this one has 3"),
-    ({"weights": np.ones(50)}, r"with weights None, this one has float64 \(50,\)"),
+    ({"cases": {"weights": np.ones(50)}}, r"with weights None, this one has float64 \(50,\)"),
     ({"validation": 0.2}, "with validation None, this one has 10 of all cases"),
-    ({"decay_biases": True}, "with decay_biases False, this one has True"),
     ({"validation": (PROBLEM.x, PROBLEM.y)}, r"with validation None, this one has float64 \(50, 4\)"),
     ({"problem": problem(4, (4, 6, 2), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 50)}, "with params float64"),
     (
@@ -157,13 +167,10 @@ def test_a_diverging_run_still_hands_over_what_was_good(tmp_path: Path) -> None:
     with pytest.raises(fnn.TrainingDiverged) as left_alone:
         fnn.train(p.params, p.x, p.y, **options)
 
-    def fail(step: int, params: object, error: float) -> None:
-        if step >= 6 * left_alone.value.epoch - 9:
-            raise Stop
-
+    last = 6 * left_alone.value.epoch - 9
     rules = fnn.Checkpoint(tmp_path / "run", seconds=0)
     with pytest.raises(Stop):
-        fnn.train(p.params, p.x, p.y, checkpoint=rules, callbacks=[fnn.each_steps(1, fail)], **options)
+        fnn.train(p.params, p.x, p.y, checkpoint=rules, callbacks=[stop_at(last)], **options)
     for _ in range(2):  # the file stays as it was before
         with pytest.raises(fnn.TrainingDiverged) as found:
             fnn.train(p.params, p.x, p.y, checkpoint=tmp_path / "run", **options)
@@ -209,14 +216,14 @@ def test_a_full_disk_later_is_a_warning(tmp_path: Path) -> None:
             folder.rmdir()
 
     with pytest.warns(RuntimeWarning, match="wasn't written"):
-        kept = run(folder / "run", callback=remove)
+        kept = run(folder / "run", callbacks=[fnn.each_epoch(remove)])
     assert kept.params == fnn.train(PROBLEM.params, PROBLEM.x, PROBLEM.y, **OPTIONS).params
 
 
 def test_leftovers_are_removed_but_not_what_is_being_written(tmp_path: Path) -> None:
     path = tmp_path / "run"
     (tmp_path / f".run.{'0' * 16}.tmp").write_bytes(b"left by a process that was killed")
-    (tmp_path / f".run2.{'0' * 16}.tmp").write_bytes(b"somebody else's")
+    (tmp_path / f".run2.{'0' * 16}.tmp").write_bytes(b"of another path")
     with replacing(path) as file:
         file.write(b"all of it")
         remove_leftovers(path)
@@ -252,8 +259,16 @@ class Batches:
 
 STREAMED: list[dict[str, Any]] = [
     {"eta": 0.1},
-    {"optimizer": fnn.adam(fnn.cosine(0.1, steps=20)), "dropout": 0.2, "validation": (PROBLEM.x, PROBLEM.y)},
-    {"optimizer": fnn.momentum(fnn.plateau(0.1, patience=1)), "l2": 0.1, "reduction": "mean"},
+    {
+        "optimizer": fnn.adam(fnn.cosine(0.1, steps=20)),
+        "regularization": fnn.Regularization(dropout=0.2),
+        "validation": (PROBLEM.x, PROBLEM.y),
+    },
+    {
+        "optimizer": fnn.momentum(fnn.plateau(0.1, patience=1)),
+        "regularization": fnn.Regularization(l2=0.1),
+        "reduction": "mean",
+    },
 ]
 
 
@@ -262,12 +277,8 @@ STREAMED: list[dict[str, Any]] = [
 def test_a_stream_goes_on_to_the_bit(options: dict[str, Any], last: int, tmp_path: Path) -> None:
     rules = fnn.Checkpoint(tmp_path / "run", seconds=0)
 
-    def fail(step: int, params: object, error: float) -> None:
-        if step >= last:
-            raise Stop
-
     with pytest.raises(Stop):
-        fnn.train(PROBLEM.params, Batches(), epochs=5, checkpoint=rules, callbacks=[fnn.each_steps(1, fail)], **options)
+        fnn.train(PROBLEM.params, Batches(), epochs=5, checkpoint=rules, callbacks=[stop_at(last)], **options)
     resumed = fnn.train(PROBLEM.params, Batches(), epochs=5, checkpoint=rules, **options)
     alone = fnn.train(PROBLEM.params, Batches(), epochs=5, **options)
 
@@ -279,15 +290,9 @@ def test_a_stream_goes_on_to_the_bit(options: dict[str, Any], last: int, tmp_pat
 def test_other_batches_are_noticed(tmp_path: Path) -> None:
     rules = fnn.Checkpoint(tmp_path / "run", seconds=0)
 
-    def fail(step: int, params: object, error: float) -> None:
-        if step == 6:
-            raise Stop
-
     with pytest.raises(Stop):
-        fnn.train(PROBLEM.params, Batches(), eta=0.1, epochs=5, checkpoint=rules, callbacks=[fnn.each_steps(1, fail)])
+        fnn.train(PROBLEM.params, Batches(), eta=0.1, epochs=5, checkpoint=rules, callbacks=[stop_at(6)])
     with pytest.raises(ValueError, match="is of a run whose batches in epoch 2 were others"):
         fnn.train(PROBLEM.params, Batches(2.0), eta=0.1, epochs=5, checkpoint=rules)
-    with pytest.raises(ValueError, match=r"is of a run with scale 1\.0, this one has 2\.0"):
-        fnn.train(PROBLEM.params, Batches(), eta=0.1, epochs=5, checkpoint=rules, scale=2)
     with pytest.raises(ValueError, match="is of a run with batch_size None, this one has 50"):
         fnn.train(PROBLEM.params, PROBLEM.x, PROBLEM.y, eta=0.1, epochs=5, checkpoint=rules)

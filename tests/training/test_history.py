@@ -3,16 +3,17 @@
 import math
 import pickle
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fnn
-from fnn.data.cases import batch_of
+from fnn.equations.objective import objective_of
 from fnn.training.evaluator import Evaluator
 from fnn.training.recorder import Recorder
+from fnn.training.steps import BatchStepper
 from tests.paces import train_by_exactly
 from tests.problems import problem
 
@@ -79,10 +80,10 @@ def test_the_rate_of_an_optimizer_that_follows_the_error() -> None:
 
 
 def test_seconds_of_epochs_that_are_seen_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = iter(range(1000))
+    looks = iter(range(1000))  # at the clock
     monkeypatch.setattr("fnn.training.recorder.time", SimpleNamespace(perf_counter=lambda: next(looks) ** 2))
     train_by_exactly(monkeypatch)
-    history = train(epochs=3, callback=lambda *_: None).history  # 5 steps an epoch: a call each
+    history = train(epochs=3, callbacks=[fnn.each_epoch(lambda *_: None)]).history  # 5 steps an epoch: a call each
 
     began = 1  # the second look at the clock; then one when an epoch has ended, and one whether it is late
     assert history.seconds.tolist() == [2**2 - began, 4**2 - began, 6**2 - began]
@@ -110,40 +111,37 @@ def test_the_best_epoch() -> None:
 
 
 @pytest.mark.parametrize("loss, targets", [(fnn.cross_entropy, P.y), (fnn.squared_error, np.full((30, 3), 0.3))])
-def test_a_watch_goes_on_from_its_arrays(loss: fnn.Loss, targets: Any) -> None:
-    def watch() -> Recorder[Any]:
-        batch = batch_of(P.params, P.x, targets, None, loss)
-        return Recorder(Evaluator(P.params._architecture, P.params.dtype, batch, loss, True, 1))
+def test_a_recorder_goes_on_from_its_arrays(loss: fnn.Loss, targets: Any) -> None:
+    arrays = fnn.Cases(P.x, targets).arrays(P.params, loss)
+    objective = objective_of(P.params, loss, "mean", None)
+    stepper = BatchStepper(P.params, arrays, objective, fnn.momentum(0.1), 7, 0, 4)
 
-    class BatchStepper:
-        history, epoch = np.arange(4.0), 4
+    def recorder() -> Recorder[Any]:
+        return Recorder(Evaluator(P.params._architecture, P.params.dtype, arrays, loss, True, 1))
 
-        def etas(self, epochs: int) -> None:
-            return None
+    def record(recorders: list[Recorder[Any]], epochs: int) -> None:
+        for recorder in recorders:
+            recorder.begin()
+        for _ in range(epochs):
+            stepper.run(stepper.steps_per_epoch, 1)
+            for recorder in recorders:
+                recorder.mark_time(stepper.epoch)
+                recorder.append(recorder.measure(stepper.params()))
 
-    flats = [P.params.flat * scale for scale in (1.0, 0.5, 2.0, 0.1)]
-    whole, first, second = watch(), watch(), watch()
-    whole.begin()
-    for epoch, flat in enumerate(flats, start=1):
-        whole.mark_time(epoch)
-        whole.append(whole.measure(flat))
-    for epoch, flat in enumerate(flats[:2], start=1):
-        first.mark_time(epoch)
-        first.append(first.measure(flat))
-    arrays = pickle.loads(pickle.dumps(first.arrays()))
-    second.restore(arrays, cast(Any, SimpleNamespace(epoch=2)), 2)
-    second.begin()
-    for epoch, flat in enumerate(flats[2:], start=3):
-        second.mark_time(epoch)
-        second.append(second.measure(flat))
-    wanted, found = (w.history(BatchStepper(), 4) for w in (whole, second))  # type: ignore[arg-type]  # as far as it looks
+    whole, first, second = recorder(), recorder(), recorder()
+    record([whole, first], 2)
+    kept = pickle.loads(pickle.dumps(first.arrays()))
+    second.restore(kept, stepper, 2)
+    record([whole, second], 2)
+    wanted, history = (r.history(stepper, 4) for r in (whole, second))
 
-    assert found.validation_error is not None
+    assert history.validation_error is not None
     assert wanted.validation_error is not None
-    assert found.validation_error.tobytes() == wanted.validation_error.tobytes()
-    assert (found.validation_accuracy is None) == (loss is fnn.squared_error)
+    assert history.validation_error.tobytes() == wanted.validation_error.tobytes()
+    assert (history.validation_accuracy is None) == (loss is fnn.squared_error)
     if wanted.validation_accuracy is not None:
-        assert_array_equal(found.validation_accuracy, wanted.validation_accuracy)
-    assert (np.diff(found.seconds) >= 0).all()
-    assert found.seconds[2] >= arrays["spent"]
-    assert second.record(BatchStepper()) == whole.record(BatchStepper())  # type: ignore[arg-type]  # as far as it looks
+        assert_array_equal(history.validation_accuracy, wanted.validation_accuracy)
+    assert (np.diff(history.seconds) >= 0).all()
+    assert history.seconds[2] >= kept["spent"]
+    assert second.record(stepper) == whole.record(stepper)
+    assert second.errors(stepper, 4) == history.validation_error.tolist()

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 import fnn
+from fnn.equations.objective import objective_of
+from fnn.training.stepper import Snapshot
 from fnn.training.steps import BatchStepper
 from fnn.training.stopping import Stopper
 from tests.paces import Exactly, train_by_exactly
@@ -40,33 +41,23 @@ def by_hand(errors: list[float], patience: int, least: float) -> int | None:
     return None
 
 
-class Told:
-    """In the place of a `BatchStepper`: parameters that are the number of the epoch."""
-
-    states = 1
-
-    def __init__(self, params: fnn.Params[np.float64]) -> None:
-        self.epoch, self._params = 0, params
-
-    def flat(self) -> NDArray[np.float64]:
-        return np.full(self._params.flat.size, float(self.epoch))
-
-    def state(self) -> fnn.OptimizerState[np.float64]:
-        vector = self._params.replace({key: np.full_like(leaf, self.epoch) for key, leaf in self._params.items()})
-
-        return fnn.OptimizerState(self.epoch, (vector,))
-
-
 P = fnn.init((2, 1), seed=0)
 
 
-def told(errors: list[float], rules: fnn.Stopping, stopper: Stopper[Any] | None = None) -> tuple[Any, Stopper[Any]]:
-    """The epoch after which a stopper ends a run with such errors and why, if it does; and the stopper."""
-    stopper, run = stopper or Stopper(rules, P._architecture), Told(P)
-    for run.epoch, error in enumerate(errors, start=1):
-        why = stopper.observe(error, run)  # type: ignore[arg-type]  # as far as it looks, this is a BatchStepper
-        if why is not None:
-            return (run.epoch, why), stopper
+def after(epoch: int) -> Snapshot[np.float64]:
+    """A run after an epoch, with parameters that are its number."""
+    params = P.with_flat(np.full(P.flat.size, float(epoch)))
+
+    return Snapshot(epoch, params, fnn.OptimizerState(epoch, (params,)))
+
+
+def observed(errors: list[float], rules: fnn.Stopping, stopper: Stopper[Any] | None = None) -> tuple[Any, Stopper[Any]]:
+    """The epoch after which a stopper ends a run with such errors and the rule, if it does; and the stopper."""
+    stopper = stopper or Stopper(rules, P._architecture)
+    for epoch, error in enumerate(errors, start=1):
+        rule = stopper.observe(error, after(epoch))
+        if rule is not None:
+            return (epoch, rule), stopper
 
     return None, stopper
 
@@ -74,7 +65,7 @@ def told(errors: list[float], rules: fnn.Stopping, stopper: Stopper[Any] | None 
 @given(ERRORS, st.integers(1, 4), st.sampled_from([0.0, 0.5, 1.0]))
 def test_patience_by_hand(errors: list[float], patience: int, least: float) -> None:
     epoch = by_hand(errors, patience, least)
-    ended, _ = told(errors, fnn.Stopping(patience=patience, min_improvement=least))
+    ended, _ = observed(errors, fnn.Stopping(patience=patience, min_improvement=least))
 
     assert ended == (None if epoch is None else (epoch, "patience"))
 
@@ -82,7 +73,7 @@ def test_patience_by_hand(errors: list[float], patience: int, least: float) -> N
 @given(ERRORS, st.sampled_from([0.0, 1.25, 2.0]))
 def test_a_target_is_reached_or_passed(errors: list[float], target: float) -> None:
     reached = [epoch for epoch, error in enumerate(errors, start=1) if error <= target]
-    ended, _ = told(errors, fnn.Stopping(target_error=target))
+    ended, _ = observed(errors, fnn.Stopping(target_error=target))
 
     assert ended == ((reached[0], "target_error") if reached else None)
 
@@ -90,7 +81,7 @@ def test_a_target_is_reached_or_passed(errors: list[float], target: float) -> No
 @given(ERRORS)
 def test_the_best_is_the_first_of_the_least(errors: list[float]) -> None:
     numbers = [error for error in errors if error < math.inf]
-    _, stopper = told(errors, fnn.Stopping(restore_best=True))
+    _, stopper = observed(errors, fnn.Stopping(restore_best=True))
 
     if not numbers:
         assert stopper.best is None
@@ -98,24 +89,27 @@ def test_the_best_is_the_first_of_the_least(errors: list[float]) -> None:
     assert stopper.best is not None
     epoch = errors.index(min(numbers)) + 1
     assert stopper.best.error == min(numbers)
-    assert stopper.best.flat.tolist() == [epoch] * 3
+    assert stopper.best.params.flat.tolist() == [epoch] * 3
     assert stopper.best.state.step == epoch
 
 
 @given(ERRORS, ERRORS, st.integers(1, 3), st.booleans())
-def test_a_stopper_goes_on_from_its_arrays(before: list[float], after: list[float], patience: int, best: bool) -> None:
+def test_a_stopper_goes_on_from_its_arrays(before: list[float], later: list[float], patience: int, best: bool) -> None:
     rules = fnn.Stopping(patience=patience, min_improvement=0.25, target_error=-1, restore_best=best)
-    ended, first = told(before, rules)
+    ended, first = observed(before, rules)
     if ended is not None:
         return
     second = Stopper[np.float64](rules, P._architecture)
-    second.restore(pickle.loads(pickle.dumps(first.arrays())), cast(Any, Told(P)), len(before))
+    arrays = fnn.Cases([[0.0, 0.0]], [[0.0]]).arrays(P, fnn.squared_error)
+    objective = objective_of(P, fnn.squared_error, "sum", None)
+    stepper = BatchStepper(P, arrays, objective, fnn.momentum(0.1), 1, 0, 1)
+    second.restore(pickle.loads(pickle.dumps(first.arrays())), stepper, len(before))
 
-    assert told(after, rules, first)[0] == told(after, rules, second)[0]
+    assert observed(later, rules, first)[0] == observed(later, rules, second)[0]
     assert (first.best is None) == (second.best is None)
     if first.best is not None and second.best is not None:
         assert first.best.error == second.best.error
-        assert first.best.flat.tobytes() == second.best.flat.tobytes()
+        assert first.best.params == second.best.params
         assert first.best.state == second.best.state
 
 
@@ -178,7 +172,7 @@ def test_without_a_best_epoch_the_last_is_what_there_is() -> None:
     assert run.params == fnn.train(params, [[0.0]], [[1.0]], eta=0.1, epochs=3).params
 
 
-def test_who_has_no_rule_trains_as_without_any() -> None:
+def test_stopping_without_a_rule_changes_nothing() -> None:
     run = train(epochs=5, stopping=fnn.Stopping())
 
     assert run.params == train(epochs=5).params
@@ -210,7 +204,7 @@ def test_a_run_whose_time_is_over_ends_within_an_epoch(
     train_by_exactly(monkeypatch)  # calls of seven steps at most
     run = train(epochs=10_000, batch_size=batch_size, stopping=fnn.Stopping(seconds=seconds))
     spent = clock.now
-    counted = train(epochs=10_000, batch_size=batch_size, on_step=(run.state.step, lambda *_: True))
+    counted = train(epochs=10_000, batch_size=batch_size, callbacks=[fnn.each_steps(run.state.step, lambda *_: True)])
 
     assert run.stop_reason == "seconds"
     assert seconds <= spent - 2 < seconds + 4  # two looks at the clock before the first step, one or two a call
@@ -244,19 +238,20 @@ class Steady(Exactly):
 def test_a_call_fits_in_the_time_that_is_left(
     limit: float, steps: int, taught: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pace, run_steps = Steady(0.0, None), BatchStepper.run
+    steady, run_steps = Steady(0.0, None), BatchStepper.run
 
-    def running(stepper: BatchStepper[Any], count: int, *args: Any, **more: Any) -> None:
-        run_steps(stepper, count, *args, **more)
-        pace.now += count
+    def running(stepper: BatchStepper[Any], count: int, *args: Any, **more: Any) -> tuple[int, float]:
+        steady.now += count
 
-    monkeypatch.setattr("fnn.training.recorder.time", pace)
-    monkeypatch.setattr("fnn.training.run.tuner_for", lambda work, threads: pace)
+        return run_steps(stepper, count, *args, **more)
+
+    monkeypatch.setattr("fnn.training.recorder.time", steady)
+    monkeypatch.setattr("fnn.training.run.tuner_for", lambda work, threads: steady)
     monkeypatch.setattr(BatchStepper, "run", running)
     run = train(epochs=100, batch_size=4, stopping=fnn.Stopping(seconds=limit))
 
     assert (run.state.step, run.stop_reason) == (steps, "seconds")
-    assert pace.taught == taught  # what was cut says little about how long others take
+    assert steady.taught == taught  # what was cut says little about how long others take
 
 
 def test_a_run_takes_no_more_time_than_it_has() -> None:
@@ -280,87 +275,13 @@ def test_a_run_that_is_late_and_diverges_says_so(monkeypatch: pytest.MonkeyPatch
     assert info.value.epoch == 1
 
 
-# Calls after so many steps.
-
-
-@pytest.mark.parametrize("k", [1, 2, 5, 6, 7, 12, 100])
-@pytest.mark.parametrize("batch_size", [7, None])
-@pytest.mark.parametrize("watched", [False, True])
-def test_a_function_is_called_after_every_k_steps(k: int, batch_size: int | None, watched: bool) -> None:
-    steps_an_epoch = 6 if batch_size else 1
-    seen: list[tuple[int, fnn.Params[Any], float]] = []
-    options: dict[str, Any] = {"epochs": 15, "batch_size": batch_size}
-    if watched:
-        options["callback"] = lambda *_: None
-    run = train(on_step=(k, lambda *arguments: seen.append(arguments)), **options)
-    whole = train(**options)
-
-    assert [step for step, _, _ in seen] == list(range(k, 15 * steps_an_epoch + 1, k))
-    assert run.params == whole.params
-    assert run.history.error.tobytes() == whole.history.error.tobytes()
-    for step, params, error in seen:
-        until = train(on_step=(step, lambda *_: True), **options)
-        assert params == until.params
-        assert (until.stop_reason, until.state.step) == ("on_step", step)
-        if step % steps_an_epoch == 0:
-            assert error == whole.history.error[step // steps_an_epoch - 1]
-
-
-@pytest.mark.parametrize("reduction", ["sum", "mean"])
-def test_the_error_so_far_is_that_of_the_cases_before_their_steps(reduction: Any) -> None:
-    # Full of cases alike, so that their order doesn't matter; each step's error is that with the params before it.
-    p = problem(5, (2, 1), (), fnn.identity, fnn.squared_error, 1)
-    x, y = np.repeat(p.x, 10, axis=0), np.repeat(p.y, 10, axis=0)
-    errors: list[float] = []
-    wanted, params = [], p.params
-    fnn.train(params, x, y, eta=0.05, epochs=1, batch_size=2, reduction=reduction, callbacks=[fnn.each_steps(1, lambda step, now, error: errors.append(error))])  # fmt: skip
-    for step in range(5):
-        wanted.append(fnn.error(params, x[:2], y[:2], reduction=reduction))
-        params = fnn.update(params, fnn.grad(params, x[:2], y[:2], reduction=reduction), 0.05)
-        so_far = np.mean(wanted) if reduction == "mean" else np.sum(wanted)
-        assert errors[step] == pytest.approx(so_far, rel=1e-12)
-
-
-@pytest.mark.usefixtures("exact_threads")
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_steps_are_counted_alike_with_any_threads(threads: int) -> None:
-    p = problem(3, (5, 30, 3), (fnn.relu,), fnn.softmax, fnn.cross_entropy, 300)
-    seen: list[tuple[int, bytes, float]] = []
-
-    def note(step: int, params: fnn.Params[Any], error: float) -> bool:
-        seen.append((step, params.flat.tobytes(), error))
-        return step == 9
-
-    options: dict[str, Any] = {"eta": 1e-3, "epochs": 4, "batch_size": 64, "loss": p.loss}
-    run = fnn.train(p.params, p.x, p.y, threads=threads, callbacks=[fnn.each_steps(3, note)], **options)
-    alone, seen = seen, []
-    again = fnn.train(p.params, p.x, p.y, threads=1, callbacks=[fnn.each_steps(3, note)], **options)
-
-    assert alone == seen
-    assert [step for step, _, _ in seen] == [3, 6, 9]
-    assert run.params == again.params
-    assert len(run.history) == 1
-
-
-def test_steps_that_diverge_are_not_shown() -> None:
-    # b ← b − η (b − 1): |b − 1| doubles a step; its square overflows after some 512 steps.
-    params, seen = fnn.Params({"W1": [[0.0]], "b1": [0.0]}, hidden=(), output=fnn.identity), []
-    with pytest.raises(fnn.TrainingDiverged) as info:
-        fnn.train(params, [[0.0]] * 100, [[1.0]] * 100, eta=3.0, epochs=99, batch_size=1, callbacks=[fnn.each_steps(10, lambda step, now, error: seen.append((now["b1"].item(), error)))])  # fmt: skip
-    assert info.value.epoch == 6
-    assert len(seen) == 51
-    assert np.isfinite(seen).all()
-
-
 # What the run says of it.
 
 
 def test_what_ended_a_run() -> None:
     assert train(epochs=3).stop_reason == "epochs"
     assert train(epochs=0).stop_reason == "epochs"
-    assert train(epochs=3, callback=lambda epoch, *_: epoch == 2).stop_reason == "callback"
-    assert train(epochs=3, on_step=(4, lambda *_: np.bool_(True))).stop_reason == "on_step"
-    assert train(epochs=3, on_step=(4, lambda *_: 1)).stop_reason == "epochs"
+    assert train(epochs=3, callbacks=[fnn.each_epoch(lambda epoch, *_: epoch == 2)]).stop_reason == "callback"
 
 
 def test_rules_are_values() -> None:
@@ -392,7 +313,7 @@ def test_rules_are_values() -> None:
         ({"seconds": math.inf}, ValueError, "seconds: must be finite and above 0, got inf"),
         ({"seconds": math.nan}, ValueError, "seconds: must be finite and above 0, got nan"),
         ({"seconds": "1 h"}, TypeError, "seconds: needs a number, got '1 h'"),
-        ({"restore_best": 1}, TypeError, "restore_best: must be True or False, got 1"),
+        ({"restore_best": 1}, TypeError, "restore_best: needs True or False, got 1"),
         ({"patient": 1}, TypeError, "patient"),
     ],
 )
@@ -406,11 +327,6 @@ def test_rules_refuse(options: dict[str, Any], error: type[Exception], message: 
     [
         ({"stopping": 5}, TypeError, r"stopping: needs fnn\.Stopping\(\.\.\), got 5"),
         ({"stopping": fnn.Stopping}, TypeError, r"stopping: needs fnn\.Stopping\(\.\.\), got <class"),
-        ({"on_step": (0, print)}, ValueError, "on_step: k: must be at least 1, got 0"),
-        ({"on_step": (1.0, print)}, TypeError, "on_step: k: needs a whole number, got 1.0"),
-        ({"on_step": (1, "print")}, TypeError, "on_step: needs a function after k, got 'print'"),
-        ({"on_step": print}, TypeError, r"on_step: needs a tuple \(k, function\), got <built-in"),
-        ({"on_step": (1, print, 2)}, TypeError, r"on_step: needs a tuple \(k, function\), got \(1,"),
     ],
 )
 def test_train_refuses(options: dict[str, Any], error: type[Exception], message: str) -> None:
@@ -418,44 +334,11 @@ def test_train_refuses(options: dict[str, Any], error: type[Exception], message:
         train(epochs=1, **options)
 
 
-def test_an_error_in_a_function_comes_through() -> None:
-    def fail(*_: object) -> None:
-        raise KeyError("from the function")
-
-    with pytest.raises(KeyError, match="from the function"):
-        train(epochs=3, on_step=(2, fail))
-
-
 # Batches that come one by one.
 
 
 def batches(p: Problem, size: int) -> list[tuple[Any, Any]]:
     return [(p.x[top : top + size], p.y[top : top + size]) for top in range(0, len(p.x), size)]
-
-
-@pytest.mark.parametrize("k", [1, 2, 3, 5, 10])
-def test_a_stream_is_watched_step_by_step(k: int) -> None:
-    seen: list[tuple[int, fnn.Params[Any], float]] = []
-    eta = fnn.exponential(0.5, factor=0.9)
-    run = fnn.train(
-        LEARN.params,
-        batches(LEARN, 8),
-        eta=eta,
-        epochs=4,
-        callbacks=[fnn.each_steps(k, lambda *arguments: seen.append(arguments))],
-    )
-    params, after = LEARN.params, []
-    errors: list[float] = []
-    for step in range(20):
-        x, y = batches(LEARN, 8)[step % 5]
-        errors = [*(errors if step % 5 else []), fnn.error(params, x, y)]
-        params = fnn.update(params, fnn.grad(params, x, y), eta(step))
-        after.append((step + 1, params, sum(errors)))
-
-    assert [(step, params) for step, params, _ in seen] == [(step, params) for step, params, _ in after[k - 1 :: k]]
-    assert [error for *_, error in seen] == pytest.approx([error for *_, error in after[k - 1 :: k]], rel=1e-12)
-    assert run.history.eta is not None
-    assert run.history.eta.tolist() == [eta(0), eta(5), eta(10), eta(15)]
 
 
 def test_a_stream_ends_by_the_rules() -> None:
@@ -468,9 +351,9 @@ def test_a_stream_ends_by_the_rules() -> None:
     run = stream(validation=(JUDGE.x, JUDGE.y), stopping=rules)
     assert (len(run.history), run.stop_reason) == (by_hand(whole.tolist(), 2, 0.0), "patience")
     assert run.params == stream(epochs=run.history.best_epoch).params
-    assert stream(on_step=(7, lambda *_: True)).state.step == 7
+    assert stream(callbacks=[fnn.each_steps(7, lambda *_: True)]).state.step == 7
     assert stream(epochs=10**6, stopping=fnn.Stopping(seconds=0.1)).stop_reason == "seconds"
-    with pytest.raises(TypeError, match=r"validation: needs a tuple \(x, y\), got 0\.1"):
+    with pytest.raises(TypeError, match=r"validation: needs fnn.Cases or a tuple \(x, y\), got 0\.1"):
         stream(validation=0.1)
 
 
