@@ -128,7 +128,7 @@ from fnn.training.history import Record as Record
 from fnn.training.history import Run as Run
 from fnn.training.history import TrainingDiverged as TrainingDiverged
 from fnn.training.history import TrainingInterrupted as TrainingInterrupted
-from fnn.training.plateau import plateau as plateau
+from fnn.training.steppers.plateau import plateau as plateau
 from fnn.training.stopping import Stopping as Stopping
 from fnn.training.train import train as train
 

@@ -4,7 +4,7 @@ import pytest
 
 
 class Exactly:
-    """In the place of `fnn.training.call_tuner.tuner_for`: the most threads, in calls of seven steps."""
+    """In the place of `fnn.training.steppers.call_tuner.tuner_for`: the most threads, in calls of seven steps."""
 
     def __init__(self, work: float, threads: int | None) -> None:
         self._threads = threads or 1

@@ -31,7 +31,7 @@ from fnn.optimizers.kernels.apply import MODIFIED_STEP
 from fnn.optimizers.optimizer import Optimizer
 from fnn.optimizers.schedules import Rate
 from fnn.training.kernels.regularized_phase import REGULARIZED_PHASE
-from fnn.training.plateau import plateau
+from fnn.training.steppers.plateau import plateau
 
 _FORMULAS: Final[dict[type[Optimizer], int]] = {
     optimizers.gradient_descent: words.OF_RATE, optimizers.momentum: words.OF_RATE,

@@ -30,7 +30,7 @@ from fnn.training.checkpoint_format import (
 )
 from fnn.training.history import Ending
 from fnn.training.recorder import Recorder
-from fnn.training.stepper import Snapshot, Stepper
+from fnn.training.steppers.stepper import Snapshot, Stepper
 from fnn.training.stopping import Stopper
 from fnn.values import OptionalAtLeast0, Value
 

@@ -7,15 +7,15 @@ from typing import Generic, NoReturn
 import numpy as np
 
 from fnn.network.params import DT, Params
-from fnn.training.call_tuner import Tuner
 from fnn.training.callbacks import Callbacks
 from fnn.training.checkpoint import Checkpointer, Position
-from fnn.training.divergence import last_good
 from fnn.training.history import Ending, Run, TrainingDiverged, TrainingInterrupted
 from fnn.training.interrupt import Interrupt
 from fnn.training.progress import Progress
 from fnn.training.recorder import Recorder
-from fnn.training.stepper import Snapshot, Stepper
+from fnn.training.steppers.call_tuner import Tuner
+from fnn.training.steppers.divergence import last_good
+from fnn.training.steppers.stepper import Snapshot, Stepper
 from fnn.training.stopping import Stopper
 
 

@@ -15,7 +15,7 @@ from fnn.network.params import DT, Params
 from fnn.training.checkpoint_format import Arrays, ArraySpecs
 from fnn.training.evaluator import Evaluator, Measures
 from fnn.training.history import History, Record
-from fnn.training.stepper import Stepper
+from fnn.training.steppers.stepper import Stepper
 
 
 class Recorder(Generic[DT]):

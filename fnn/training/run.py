@@ -20,17 +20,17 @@ from fnn.network.regularization import Regularization
 from fnn.optimizers.library import gradient_descent
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedules import Rate
-from fnn.training.call_tuner import StreamTuner, Tuner, tuner_for
 from fnn.training.callbacks import Callback, Callbacks
 from fnn.training.checkpoint import Checkpoint, Checkpointer
 from fnn.training.loop import Loop
 from fnn.training.progress import Progress
 from fnn.training.recorder import Recorder
 from fnn.training.run_identity import run_identity
-from fnn.training.stepper import Stepper
-from fnn.training.steps import BatchStepper
+from fnn.training.steppers.batches import BatchStepper
+from fnn.training.steppers.call_tuner import StreamTuner, Tuner, tuner_for
+from fnn.training.steppers.stepper import Stepper
+from fnn.training.steppers.streams import StreamStepper
 from fnn.training.stopping import Stopper, Stopping
-from fnn.training.stream_steps import StreamStepper
 from fnn.training.task import Task
 from fnn.training.validation import evaluator_for, held_out_cases, split
 

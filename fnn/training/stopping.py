@@ -12,7 +12,7 @@ from fnn.network.architecture import Architecture
 from fnn.network.params import DT, Params
 from fnn.optimizers.optimizer import OptimizerState
 from fnn.training.checkpoint_format import Arrays, ArraySpecs, state_arrays, state_from, state_specs
-from fnn.training.stepper import Snapshot, Stepper
+from fnn.training.steppers.stepper import Snapshot, Stepper
 from fnn.values import AtLeast0, Flag, OptionalCount, OptionalFinite, OptionalPositive, Value
 
 Rule: TypeAlias = Literal["patience", "target_error"]

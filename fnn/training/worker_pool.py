@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Generic, TypeAlias
 
 from fnn.network.params import DT
-from fnn.training.call_tuner import CallTuner, tuner_for
 from fnn.training.history import Run, TrainingDiverged
 from fnn.training.loop import Loop
 from fnn.training.run import begin
+from fnn.training.steppers.call_tuner import CallTuner, tuner_for
 from fnn.training.task import Task
 
 Outcome: TypeAlias = Run[DT] | TrainingDiverged

@@ -13,7 +13,7 @@ import fnn
 from fnn.equations.objective import objective_of
 from fnn.training.evaluator import Evaluator
 from fnn.training.recorder import Recorder
-from fnn.training.steps import BatchStepper
+from fnn.training.steppers.batches import BatchStepper
 from tests.paces import train_by_exactly
 from tests.problems import problem
 

@@ -19,7 +19,7 @@ import fnn
 from fnn.equations.objective import objective_of
 from fnn.training.checkpoint import Checkpointer, Position
 from fnn.training.interrupt import Interrupt
-from fnn.training.steps import BatchStepper
+from fnn.training.steppers.batches import BatchStepper
 from tests.interrupted import KINDS
 from tests.kills import digest
 from tests.paces import Exactly

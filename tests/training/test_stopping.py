@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import fnn
 from fnn.equations.objective import objective_of
-from fnn.training.stepper import Snapshot
-from fnn.training.steps import BatchStepper
+from fnn.training.steppers.batches import BatchStepper
+from fnn.training.steppers.stepper import Snapshot
 from fnn.training.stopping import Stopper
 from tests.paces import Exactly, train_by_exactly
 from tests.problems import Problem, problem

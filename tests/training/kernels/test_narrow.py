@@ -26,7 +26,7 @@ EVERY = sorted(
 def by(narrow: bool, p: Problem, **options: Any) -> fnn.Run[Any] | fnn.TrainingDiverged:
     """A run by the one equations or the other."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fnn.training.buffers.is_narrow", lambda *_: narrow)
+        patch.setattr("fnn.training.steppers.buffers.is_narrow", lambda *_: narrow)
         try:
             return fnn.train(p.params, p.cases, **options, **p.options)
         except fnn.TrainingDiverged as diverged:

@@ -7,9 +7,9 @@ from typing import Generic, NamedTuple
 import numpy as np
 
 from fnn.network.params import DT, Params
-from fnn.training.call_tuner import Tuner
 from fnn.training.interrupt import Interrupt
-from fnn.training.stepper import Snapshot, Stepper
+from fnn.training.steppers.call_tuner import Tuner
+from fnn.training.steppers.stepper import Snapshot, Stepper
 
 
 class LastGood(NamedTuple, Generic[DT]):

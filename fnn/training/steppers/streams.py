@@ -21,8 +21,8 @@ from fnn.optimizers.schedules import Schedule
 from fnn.training.checkpoint_format import Arrays, ArraySpecs
 from fnn.training.interrupt import Interrupt
 from fnn.training.kernels.descend import CAPACITY, CASE, EPOCH, LOADED
-from fnn.training.stepper import Snapshot
-from fnn.training.steps import BatchStepper
+from fnn.training.steppers.batches import BatchStepper
+from fnn.training.steppers.stepper import Snapshot
 
 CALL: Final = 0.03  # seconds after which `run` returns, however slowly the batches come
 AHEAD: Final = 256  # steps whose coefficients are worked out at once

@@ -16,15 +16,15 @@ from fnn.network.layout import cache_aligned
 from fnn.network.params import DT, Params, wrap
 from fnn.optimizers.kernels.abi import L1, L2, MAX_STEPS
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
-from fnn.training.buffers import Buffers
 from fnn.training.checkpoint_format import Arrays
 from fnn.training.evaluator import Evaluator
 from fnn.training.interrupt import Interrupt
 from fnn.training.kernels import barrier, work_stealing
 from fnn.training.kernels.descend import CASE, CURSOR_SIZE, EPOCH, STOPPED, descend_kernel
 from fnn.training.kernels.narrow.descend import narrow_kernel
-from fnn.training.plateau import RateObserver
-from fnn.training.stepper import Snapshot
+from fnn.training.steppers.buffers import Buffers
+from fnn.training.steppers.plateau import RateObserver
+from fnn.training.steppers.stepper import Snapshot
 
 LONG_CALL: Final = 0.05  # seconds: longer calls run in a worker thread, so that the main thread can handle signals
 

@@ -18,7 +18,7 @@ from numpy.testing import assert_allclose
 import fnn
 from fnn.equations.objective import objective_of
 from fnn.optimizers.library import gradient_descent
-from fnn.training.steps import BatchStepper
+from fnn.training.steppers.batches import BatchStepper
 from tests.paces import Exactly
 from tests.problems import Problem, problem, problems
 
@@ -99,7 +99,7 @@ def test_steps_are_those_of_grad_and_update_and_the_error_is_their_sum() -> None
 def test_the_bits_do_not_depend_on_the_number_of_threads(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     p = problem(2, (20, 30, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 900, labelled=True)
     wanted = fnn.train(p.params, batches(p, 250), eta=1e-3, epochs=2, **of_loss(p))
-    monkeypatch.setattr("fnn.training.call_tuner.tuner_for", lambda work, most: Threads(threads))
+    monkeypatch.setattr("fnn.training.steppers.call_tuner.tuner_for", lambda work, most: Threads(threads))
     run = fnn.train(p.params, batches(p, 250), eta=1e-3, epochs=2, **of_loss(p))
 
     assert bits(run) == bits(wanted)
@@ -339,7 +339,7 @@ def test_every_call_teaches_how_fast_steps_are(monkeypatch: pytest.MonkeyPatch) 
         def observe(self, steps: int, threads: int, seconds: float) -> None:
             seen.append(steps)
 
-    monkeypatch.setattr("fnn.training.call_tuner.tuner_for", Noting)
+    monkeypatch.setattr("fnn.training.steppers.call_tuner.tuner_for", Noting)
     r = np.random.default_rng(0)
     batches = [(r.normal(size=(5, 3)), r.normal(size=(5, 2))) for _ in range(3)]
     run = fnn.train(fnn.init((3, 4, 2), seed=0), batches, eta=0.01, epochs=10)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fnn.training.call_tuner import CALL, LONGEST, PROBE, CallTuner, StreamTuner, Tuner, tuner_for
+from fnn.training.steppers.call_tuner import CALL, LONGEST, PROBE, CallTuner, StreamTuner, Tuner, tuner_for
 
 
 class Call(NamedTuple):
@@ -21,7 +21,7 @@ class Call(NamedTuple):
 
 @pytest.fixture(autouse=True)
 def four_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fnn.training.call_tuner.available", lambda: 4)
+    monkeypatch.setattr("fnn.training.steppers.call_tuner.available", lambda: 4)
 
 
 def run(tuner: Tuner, each: Mapping[int, float], calls: int = 10**6, seconds: float = float("inf")) -> list[Call]:

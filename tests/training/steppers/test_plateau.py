@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fnn
-from fnn.training.plateau import PlateauState, RateObserver
+from fnn.training.steppers.plateau import PlateauState, RateObserver
 from tests.problems import problem
 
 
