@@ -65,14 +65,9 @@ class Cases:
     _converted: dict[tuple[object, ...], CaseArrays[Any]]
 
     def __init__(
-        self,
-        x: ArrayLike,
-        y: ArrayLike,
-        *,
-        weights: ArrayLike | None = None,
-        class_weights: ArrayLike | None = None,
+        self, x: ArrayLike, y: ArrayLike, *, weights: ArrayLike | None = None, class_weights: ArrayLike | None = None,
         scale: SupportsFloat = 1.0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         fields: tuple[Any, ...] = (
             real_array("x", x), real_array("y", y), None if weights is None else real_array("weights", weights),
             None if class_weights is None else real_array("class_weights", class_weights), positive("scale", scale),

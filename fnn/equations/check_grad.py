@@ -27,15 +27,9 @@ class Options(TypedDict):
 
 
 def check_grad(
-    params: Params[DT],
-    x: ArrayLike | Cases,
-    y: ArrayLike | None = None,
-    *,
-    loss: Loss = squared_error,
-    reduction: Reduction = "sum",
-    regularization: Regularization | None = None,
-    h: SupportsFloat = 1e-3,
-) -> float:
+    params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None, *, loss: Loss = squared_error,
+    reduction: Reduction = "sum", regularization: Regularization | None = None, h: SupportsFloat = 1e-3,
+) -> float:  # fmt: skip
     """The worst relative error of `grad` against central differences, in float64.
 
         ∂E/∂w ≈ [8 (E(w + h) − E(w − h)) − (E(w + 2h) − E(w − 2h))] / 12h

@@ -27,13 +27,9 @@ from fnn.network.params import DT, Params, require_params, wrap
 
 @jittable
 def input_grad(
-    params: Params[DT],
-    x: ArrayLike | Cases,
-    y: ArrayLike | None = None,
-    *,
-    loss: Loss = squared_error,
+    params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None, *, loss: Loss = squared_error,
     reduction: Reduction = "sum",
-) -> NDArray[DT]:
+) -> NDArray[DT]:  # fmt: skip
     """The gradient of the error with respect to the inputs (B4 at l = 1), to the bit ``backprop(..).dE_da[0]``.
 
         ∂E/∂A⁰ = Δ¹ (W¹)ᵀ
@@ -68,14 +64,9 @@ def input_grad(
 
 
 def hvp(
-    params: Params[DT],
-    x: ArrayLike | Cases,
-    y: ArrayLike | None = None,
-    *,
-    v: Params[DT],
-    loss: Loss = squared_error,
+    params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None, *, v: Params[DT], loss: Loss = squared_error,
     reduction: Reduction = "sum",
-) -> Params[DT]:
+) -> Params[DT]:  # fmt: skip
     """The Hessian of the error with respect to the parameters, times V (R1 to R7; Pearlmutter 1994).
 
         H V = ∂/∂r grad(params + r V) at r = 0

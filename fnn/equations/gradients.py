@@ -37,15 +37,9 @@ from fnn.network.tree import require_same_structure
 
 @jittable
 def error(
-    params: Params[DT],
-    x: ArrayLike | Cases,
-    y: ArrayLike | None = None,
-    *,
-    loss: Loss = squared_error,
-    reduction: Reduction = "sum",
-    regularization: Regularization | None = None,
-    workspace: NDArray[DT] | None = None,
-) -> float:
+    params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None, *, loss: Loss = squared_error,
+    reduction: Reduction = "sum", regularization: Regularization | None = None, workspace: NDArray[DT] | None = None,
+) -> float:  # fmt: skip
     """The error E of the network on the cases (E1).
 
         E = ½ Σ_c Σ_d (a_dᴸ − y_d)²   for `squared_error`
@@ -68,15 +62,9 @@ def error(
 
 @jittable
 def grad(
-    params: Params[DT],
-    x: ArrayLike | Cases,
-    y: ArrayLike | None = None,
-    *,
-    loss: Loss = squared_error,
-    reduction: Reduction = "sum",
-    regularization: Regularization | None = None,
-    workspace: NDArray[DT] | None = None,
-) -> Params[DT]:
+    params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None, *, loss: Loss = squared_error,
+    reduction: Reduction = "sum", regularization: Regularization | None = None, workspace: NDArray[DT] | None = None,
+) -> Params[DT]:  # fmt: skip
     """The gradient of the error with respect to every weight and bias (B1 to B4).
 
         Δˡ = ∂E/∂Aˡ ⊙ f′(Zˡ),  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ,  ∂E/∂bˡ = Σ_c δˡ,  ∂E/∂Aˡ⁻¹ = Δˡ (Wˡ)ᵀ
@@ -124,15 +112,9 @@ def grad(
 
 @jittable
 def value_and_grad(
-    params: Params[DT],
-    x: ArrayLike | Cases,
-    y: ArrayLike | None = None,
-    *,
-    loss: Loss = squared_error,
-    reduction: Reduction = "sum",
-    regularization: Regularization | None = None,
-    workspace: NDArray[DT] | None = None,
-) -> tuple[float, Params[DT]]:
+    params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None, *, loss: Loss = squared_error,
+    reduction: Reduction = "sum", regularization: Regularization | None = None, workspace: NDArray[DT] | None = None,
+) -> tuple[float, Params[DT]]:  # fmt: skip
     """The error and its gradient in one pass.
 
     Parameters and errors are those of `grad`.
@@ -161,13 +143,9 @@ class Backprop(Generic[DT]):
 
 @jittable
 def backprop(
-    params: Params[DT],
-    x: ArrayLike | Cases,
-    y: ArrayLike | None = None,
-    *,
-    loss: Loss = squared_error,
+    params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None, *, loss: Loss = squared_error,
     reduction: Reduction = "sum",
-) -> Backprop[DT]:
+) -> Backprop[DT]:  # fmt: skip
     """Every quantity that `grad` computes on its way, to the bit. Parameters and errors are those of `grad`.
 
     With the losses of probabilities and of means above 0, such as `cross_entropy`, δᴸ is worked out directly (a − y,

@@ -197,10 +197,9 @@ def open_archive(path: str | os.PathLike[str]) -> Iterator[Archive]:
 
 
 def require_arrays(
-    arrays: Mapping[str, NDArray[Any]],
-    specs: Mapping[str, tuple[type[Any], tuple[int, ...]]],
+    arrays: Mapping[str, NDArray[Any]], specs: Mapping[str, tuple[type[Any], tuple[int, ...]]],
     finite: Iterable[str] = (),
-) -> None:
+) -> None:  # fmt: skip
     """Raise ValueError unless the arrays are those of the specs, and those named by `finite` hold finite numbers."""
     if set(arrays) != set(specs):
         raise ValueError(f"it needs the arrays {', '.join(specs)}, it has {', '.join(arrays) or 'none'}")

@@ -18,12 +18,9 @@ from fnn.training.evaluator import Evaluator
 
 
 def split(
-    params: Params[DT],
-    cases: Cases,
-    validation: Cases | tuple[ArrayLike, ArrayLike] | SupportsFloat | None,
-    loss: Loss,
-    seed: int,
-) -> tuple[CaseArrays[DT], CaseArrays[DT] | None]:
+    params: Params[DT], cases: Cases, validation: Cases | tuple[ArrayLike, ArrayLike] | SupportsFloat | None,
+    loss: Loss, seed: int,
+) -> tuple[CaseArrays[DT], CaseArrays[DT] | None]:  # fmt: skip
     """The cases to train on, and those to validate on; no case is copied."""
     arrays = cases.arrays(params, loss)
     if not isinstance(validation, SupportsFloat) or isinstance(validation, bool | np.bool_ | np.ndarray):

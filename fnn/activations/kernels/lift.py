@@ -7,11 +7,9 @@ from fnn.compiler.intrinsics import Floats, fma, like, shift
 
 
 def elementwise(
-    name: str,
-    scalar: Callable[[float], float],
-    scalar_prime: Callable[[float, float], float],
+    name: str, scalar: Callable[[float], float], scalar_prime: Callable[[float, float], float],
     scalar_second: Callable[[float, float], float],
-) -> ActivationKernels:
+) -> ActivationKernels:  # fmt: skip
     """The kernels of f(z), f′(z, a) and f″(z, a), which run over the padding of the rows, too."""
 
     def f(z: Floats, a: Floats, rows: int, units: int, stride: int, parameter: float) -> None:
@@ -35,11 +33,9 @@ def elementwise(
 
 
 def parametric(
-    name: str,
-    scalar: Callable[[float, float], float],
-    scalar_prime: Callable[[float, float, float], float],
+    name: str, scalar: Callable[[float, float], float], scalar_prime: Callable[[float, float, float], float],
     scalar_second: Callable[[float, float, float], float],
-) -> ActivationKernels:
+) -> ActivationKernels:  # fmt: skip
     """The kernels of functions with a parameter, which comes last."""
 
     def f(z: Floats, a: Floats, rows: int, units: int, stride: int, parameter: float) -> None:
@@ -63,12 +59,11 @@ def parametric(
 
 
 def rowwise(
-    name: str,
-    row_f: Callable[[Floats, Floats, int], None],
+    name: str, row_f: Callable[[Floats, Floats, int], None],
     row_deltas: Callable[[Floats, Floats, Floats, Floats, int], None],
     row_push: Callable[[Floats, Floats, Floats, Floats, int], None],
     row_r_deltas: Callable[[Floats, Floats, Floats, Floats, Floats, int], None],
-) -> ActivationKernels:
+) -> ActivationKernels:  # fmt: skip
     """The kernels of an activation of whole rows.
 
     The functions of a row are z → a; (z, a, ∂E/∂a) → δ; (z, a, R{z}) → R{a}; and (z, a, ∂E/∂a, R{a}), added to R{δ}.
@@ -104,11 +99,9 @@ def rowwise(
 
 
 def from_user(
-    name: str,
-    scalar: Callable[..., object],
-    scalar_prime: Callable[..., object],
+    name: str, scalar: Callable[..., object], scalar_prime: Callable[..., object],
     scalar_second: Callable[..., object] | None = None,
-) -> ActivationKernels:
+) -> ActivationKernels:  # fmt: skip
     """The kernels of a user's jitted f(z), f′(z, a) and, optionally, f″(z, a).
 
     Not cached on disk: their dependencies are unknown. They skip the padding of the rows, where f may be undefined.

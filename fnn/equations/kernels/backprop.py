@@ -146,17 +146,9 @@ def errors_before(net: Net, layer: int, first: int, rows: int) -> None:
 
 @inline
 def weight_gradient(
-    net: Net,
-    layer: int,
-    rows: int,
-    top: int,
-    bottom: int,
-    into: Floats,
-    start: int,
-    epilogue: int,
-    eta: float,
+    net: Net, layer: int, rows: int, top: int, bottom: int, into: Floats, start: int, epilogue: int, eta: float,
     prefetch: Prefetch,
-) -> None:
+) -> None:  # fmt: skip
     """B2: ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, rows top .. bottom."""
     w_row = entry(net, layer, plan.W_ROW)
     matmul(

@@ -40,20 +40,9 @@ PIECE: Final = 256  # cases whose activations are held at once
     )
 )  # fmt: skip
 def differentiate_kernel(
-    table: npt.NDArray[np.int64],
-    flat: Reals,
-    space: Reals,
-    capacity: int,
-    x: Reals,
-    y: Reals,
-    labels: Labels,
-    weights: Weights,
-    sources: int,
-    loss: int,
-    mean: bool,
-    wanted: int,
-    into: Reals,
-) -> tuple[float, int, int]:
+    table: npt.NDArray[np.int64], flat: Reals, space: Reals, capacity: int, x: Reals, y: Reals, labels: Labels,
+    weights: Weights, sources: int, loss: int, mean: bool, wanted: int, into: Reals,
+) -> tuple[float, int, int]:  # fmt: skip
     """E of all cases, and ∂E/∂(W, b) into `into` unless ERROR_ONLY is wanted; then what fault there is, and its row.
 
     The workspace has room for so many cases. With EVERYTHING that is all of them, and every quantity is found in it.
@@ -99,16 +88,9 @@ def unit_case_weight(cases: CasePointers, mean: bool) -> float:
 
 @inline
 def forward_backward(
-    net: Net,
-    cases: CasePointers,
-    first: int,
-    scale: float,
-    loss: int,
-    wanted: int,
-    top: int,
-    bottom: int,
+    net: Net, cases: CasePointers, first: int, scale: float, loss: int, wanted: int, top: int, bottom: int,
     loading: bool,
-) -> None:
+) -> None:  # fmt: skip
     """Forward and back, BLOCK by BLOCK, for the rows top .. bottom of the workspace."""
     for start in range(top, bottom, BLOCK):
         rows = min(BLOCK, bottom - start)

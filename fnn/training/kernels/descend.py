@@ -74,33 +74,12 @@ def prepare_kernel(table: npt.NDArray[np.int64], weights: Reals, space: Reals) -
     )
 )  # fmt: skip
 def descend_kernel(
-    part: int,
-    parts: int,
-    barrier: npt.NDArray[np.int64],
-    table: npt.NDArray[np.int64],
-    weights: Reals,
-    space: Reals,
-    capacity: int,
-    gradient_buffer: Reals,
-    x: Reals,
-    y: Reals,
-    labels: Labels,
-    case_weights: Weights,
-    sources: int,
-    order: Labels,
-    chosen: Labels,
-    loss: int,
-    mean: bool,
-    descriptor: npt.NDArray[np.int64],
-    state: Reals,
-    coefficients: Reals,
-    batch: int,
-    seed: int,
-    steps: int,
-    cursor: npt.NDArray[np.int64],
-    sums: Weights,
+    part: int, parts: int, barrier: npt.NDArray[np.int64], table: npt.NDArray[np.int64], weights: Reals, space: Reals,
+    capacity: int, gradient_buffer: Reals, x: Reals, y: Reals, labels: Labels, case_weights: Weights, sources: int,
+    order: Labels, chosen: Labels, loss: int, mean: bool, descriptor: npt.NDArray[np.int64], state: Reals,
+    coefficients: Reals, batch: int, seed: int, steps: int, cursor: npt.NDArray[np.int64], sums: Weights,
     history: Weights,
-) -> None:
+) -> None:  # fmt: skip
     """Train packed weights in place for some steps, or until somebody asks or the error of one is not finite.
 
     The clock and the sums say where training stands; `history` gets the error of each epoch that ends. The workspace
@@ -263,16 +242,9 @@ def phase_1(
 
 @inline
 def phase_2(
-    worker: Worker,
-    net: Net,
-    rows: int,
-    into: Floats,
-    start: int,
-    epilogue: int,
-    eta: float,
-    cases: CasePointers,
+    worker: Worker, net: Net, rows: int, into: Floats, start: int, epilogue: int, eta: float, cases: CasePointers,
     next_first: int,
-) -> None:
+) -> None:  # fmt: skip
     """The gradient over the batch for all rows of each W, and its use."""
     each = even_chunks(worker, rows * entry(net, 0, plan.MULTIPLICATIONS), entry(net, 0, plan.UNITS), LEAST_ROWS)
     chunk = next_chunk(worker, ROWS, each, -1)

@@ -23,23 +23,10 @@ from fnn.network.kernels.plan import COLUMNS, Net, block, entry, errors_of
     )
 )  # fmt: skip
 def evaluate_kernel(
-    table: npt.NDArray[np.int64],
-    flat: Reals,
-    space: Reals,
-    x: Reals,
-    y: Reals,
-    labels: Labels,
-    weights: Weights,
-    sources: int,
-    chosen: Labels,
-    loss: int,
-    mean: bool,
-    top: int,
-    bottom: int,
-    classes: Labels,
-    threshold: float,
+    table: npt.NDArray[np.int64], flat: Reals, space: Reals, x: Reals, y: Reals, labels: Labels, weights: Weights,
+    sources: int, chosen: Labels, loss: int, mean: bool, top: int, bottom: int, classes: Labels, threshold: float,
     errors: Weights,
-) -> int:
+) -> int:  # fmt: skip
     """What each of the cases top .. bottom adds to E, into `errors`; returns how many are given their class.
 
     If some are chosen, those count, and no others. The workspace has room for BLOCK cases. No fault is looked for.

@@ -65,15 +65,9 @@ def use_clipped(worker: Worker, net: Net, dE_dw: Floats, update_rule: UpdateRule
 
 @inline
 def use(
-    net: Net,
-    dE_dw: Floats,
-    update_rule: UpdateRule,
-    coefficients: Floats,
-    work: int,
-    factor: float,
-    part: int,
+    net: Net, dE_dw: Floats, update_rule: UpdateRule, coefficients: Floats, work: int, factor: float, part: int,
     parts: int,
-) -> None:
+) -> None:  # fmt: skip
     """The part's rows of each W, and the last part's for each b."""
     panel = panel_width(dE_dw)
     for layer in range(1, net.layers + 1):

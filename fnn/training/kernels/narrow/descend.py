@@ -37,25 +37,10 @@ from fnn.training.kernels.narrow.products import transpose_small
     )
 )  # fmt: skip
 def narrow_kernel(
-    table: npt.NDArray[np.int64],
-    flat: Reals,
-    space: Reals,
-    x: Reals,
-    y: Reals,
-    labels: Labels,
-    case_weights: Weights,
-    order: Labels,
-    chosen: Labels,
-    loss: int,
-    mean: bool,
-    coefficients: Reals,
-    batch: int,
-    seed: int,
-    steps: int,
-    cursor: npt.NDArray[np.int64],
-    sums: Weights,
-    history: Weights,
-) -> None:
+    table: npt.NDArray[np.int64], flat: Reals, space: Reals, x: Reals, y: Reals, labels: Labels, case_weights: Weights,
+    order: Labels, chosen: Labels, loss: int, mean: bool, coefficients: Reals, batch: int, seed: int, steps: int,
+    cursor: npt.NDArray[np.int64], sums: Weights, history: Weights,
+) -> None:  # fmt: skip
     """What `descend_kernel` does, with parameters that lie as in `Params`, for batches that fit into the workspace."""
     net = Net(table.size // COLUMNS - 1, pointer(table), pointer(flat), aligned(pointer(space)))
     cases = cases_of(x, y, labels, case_weights, order, 0, chosen.size)

@@ -27,12 +27,9 @@ class _Product:
     """
 
     def __init__(
-        self,
-        vectors: Vectors,
-        arguments: Sequence[Any],
-        start: Callable[[Any], Any],
+        self, vectors: Vectors, arguments: Sequence[Any], start: Callable[[Any], Any],
         epilogue: Callable[[Any, Any], Any],
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.vectors, self.builder, self.start, self.epilogue = vectors, vectors.builder, start, epilogue
         self.m, self.n, self.k, *rest = arguments
         coefficients, number_row, self.number_step, self.v, self.v_row, into, into_row, beside, beside_row = rest
