@@ -87,8 +87,8 @@ def needed_by(function: Callable[..., Any]) -> list[Linked]:
         if caller in visited:
             continue
         visited.add(caller)
-        for name in caller.__code__.co_names:
-            called = caller.__globals__.get(name)
+        cells = [cell.cell_contents for cell in caller.__closure__ or ()]
+        for called in [*(caller.__globals__.get(name) for name in caller.__code__.co_names), *cells]:
             if isinstance(called, Inline):
                 waiting.append(called.function)
             elif id(called) in _links:

@@ -17,7 +17,7 @@ from fnn.njit.registration import Body, method_in_nopython
 from fnn.njit.structures import WORD
 from fnn.njit.types import STATE, OptimizerType, ParamsType, StateType
 from fnn.optimizers.optimizer import Optimizer
-from fnn.training.kernels.optimizer_phase import OPTIMIZER_PHASE
+from fnn.training.kernels.phases import OPTIMIZER_PHASE
 
 make_attribute_wrapper(OptimizerType, "words", "_words")
 make_attribute_wrapper(StateType, "step", "step")

@@ -19,7 +19,7 @@ from fnn.compiler.linking import needed_by
 from fnn.njit.kernels import entry_points as native
 from fnn.njit.kernels import optimize
 from fnn.optimizers.optimizer import Optimizer
-from fnn.training.kernels.optimizer_phase import optimizer_phase
+from fnn.training.kernels.phases import optimizer_phase
 from tests.njit import optimizing
 from tests.optimizers import formulas
 from tests.optimizers.test_optimizers import DECAYED, OPTIMIZERS, PARAMS, slope

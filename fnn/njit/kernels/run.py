@@ -14,8 +14,9 @@ from fnn.network.kernels.plan import ONE, Net, rounded
 from fnn.njit.kernels.arguments import Matrix, Problem, laid_out
 from fnn.optimizers.kernels import abi
 from fnn.training.kernels.barrier import SIZE
-from fnn.training.kernels.descend import CAPACITY, CURSOR_SIZE, STOPPED, descend
-from fnn.training.kernels.phases import UpdateRule
+from fnn.training.kernels.descend import CAPACITY, descend
+from fnn.training.kernels.epochs import CURSOR_SIZE, STOPPED
+from fnn.training.kernels.update_rule import UpdateRule
 
 
 class Run(NamedTuple):

@@ -1,12 +1,12 @@
-"""A barrier for threads that run one kernel side by side.
+"""A spinning barrier for the threads that run one kernel.
 
-A step of a small network takes a few microseconds, and so does a barrier of the usual kind. This one spins on a counter
-(0.2 µs for four threads on four cores), and gives the processor away when it has spun for long, so that a thread
-that the system has put aside can catch up.
+A step of a small network takes a few microseconds, and so does a barrier of the operating system. This one spins on a
+counter (0.2 µs for four threads on four cores) and, after `_SPINS` iterations, yields the processor at each further
+one, so that a thread that the scheduler has suspended can arrive.
 """
 
 import sys
-from typing import Any
+from typing import Any, Final
 
 from numba import types
 
@@ -14,17 +14,18 @@ from fnn.compiler.inline import inline, intrinsic
 from fnn.compiler.internals import ir
 from fnn.compiler.intrinsics import Integers, shift
 
-SIZE = 64  # int64s that a barrier takes
-_ARRIVED, _ROUND = 0, 32  # on cache lines of their own
-ABANDONED = 33  # not zero if a part has failed before it came here, so that nobody need wait
-ASKED = 34  # not zero if somebody outside asks for an end
-AGREED = 35  # set by any part before the barrier of phase 1, and read after it, so that all parts decide alike
-_SPINS = 4000  # some 20 µs
+# A barrier is an array of int64, zero at first. Its counter and its round lie on cache lines of their own.
+SIZE: Final = 64
+_ARRIVED, _ROUND = 0, 32
+ABANDONED = 33  # nonzero once a thread has failed: the others must not wait for it
+INTERRUPTED = 34  # nonzero once the caller wants the run to end
+CANCELLED = 35  # set by any thread in phase 1 and read behind its barrier, so that all threads decide alike
+_SPINS: Final = 4000  # about 20 µs
 
 
 @intrinsic
 def fetch_and_add(typingctx: Any, p: Any, value: Any) -> Any:
-    """The old *p; *p += value, at once for all threads."""
+    """*p += value as one atomic operation; returns the old *p."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.atomic_rmw("add", arguments[0], arguments[1], "acq_rel")
@@ -34,7 +35,7 @@ def fetch_and_add(typingctx: Any, p: Any, value: Any) -> Any:
 
 @intrinsic
 def load_acquired(typingctx: Any, p: Any) -> Any:
-    """*p, and with it all that was written before it was."""
+    """*p; what its writer stored before it is visible from here on."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.load_atomic(arguments[0], "acquire", 8)
@@ -44,7 +45,7 @@ def load_acquired(typingctx: Any, p: Any) -> Any:
 
 @intrinsic
 def store_released(typingctx: Any, p: Any, value: Any) -> Any:
-    """*p = value, after all that was written before."""
+    """*p = value, visible after everything that this thread stored before."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         builder.store_atomic(arguments[1], arguments[0], "release", 8)
@@ -55,7 +56,7 @@ def store_released(typingctx: Any, p: Any, value: Any) -> Any:
 
 @intrinsic
 def _pause(typingctx: Any) -> Any:
-    """Tell the processor that this is a spinning loop."""
+    """The processor's hint for a spinning loop."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         if context.codegen().magic_tuple()[0].startswith("x86_64"):
@@ -67,8 +68,8 @@ def _pause(typingctx: Any) -> Any:
 
 
 @intrinsic
-def _give_way(typingctx: Any) -> Any:
-    """Let another thread have the processor."""
+def _yield_processor(typingctx: Any) -> Any:
+    """Let the scheduler run another thread."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         if sys.platform != "win32":
@@ -82,12 +83,12 @@ def _give_way(typingctx: Any) -> Any:
 
 
 @inline
-def wait_for_all(barrier: Integers, parts: int) -> None:
-    """Return when all parts have come here; what they wrote before is then seen by all."""
-    if parts == 1:
+def wait_for_all(barrier: Integers, threads: int) -> None:
+    """Return once all threads have arrived; each then sees what the others have written."""
+    if threads == 1:
         return
     this_round = load_acquired(shift(barrier, _ROUND))
-    if fetch_and_add(shift(barrier, _ARRIVED), 1) == parts - 1:
+    if fetch_and_add(shift(barrier, _ARRIVED), 1) == threads - 1:
         store_released(shift(barrier, _ARRIVED), 0)
         store_released(shift(barrier, _ROUND), this_round + 1)
         return
@@ -97,13 +98,13 @@ def wait_for_all(barrier: Integers, parts: int) -> None:
         if spins < _SPINS:
             _pause()
         else:
-            _give_way()
+            _yield_processor()
 
 
 @inline
-def agrees_to_end(barrier: Integers) -> bool:
-    """Whether somebody asks for an end; then all parts agree to it, once they have waited for each other."""
-    if load_acquired(shift(barrier, ASKED)) == 0:
+def cancel_if_interrupted(barrier: Integers) -> bool:
+    """Whether an interrupt is pending; if so, all threads find CANCELLED set after the barrier of this phase."""
+    if load_acquired(shift(barrier, INTERRUPTED)) == 0:
         return False
-    store_released(shift(barrier, AGREED), 1)
+    store_released(shift(barrier, CANCELLED), 1)
     return True

@@ -18,7 +18,7 @@ from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, block, entry
 from fnn.numerics.random import GOLDEN, mixed
 from fnn.optimizers.kernels.abi import DESCRIPTOR_SIZE
-from fnn.training.kernels.phases import cases_phase_type
+from fnn.training.kernels.update_rule import cases_phase_type
 
 _S11 = np.uint64(11)
 _DROPPING = np.uint64(0xD6E8FEB86659FD93)  # another sequence than that which shuffles

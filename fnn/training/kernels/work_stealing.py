@@ -1,7 +1,7 @@
-"""Who does what in a phase: each thread its own share of the work first, piece by piece, then what others have left.
+"""Work stealing: a thread takes chunks of its own range first, then of the other threads'.
 
-Threads that share equally end when the slowest does, and one is often slow: another process has its core, or its core's
-other half. What a piece computes does not depend on who computes it, so no bit changes.
+Threads with equal ranges end when the slowest does, and one is often slow: another process runs on its core, or on the
+core's other hardware thread. What a chunk computes does not depend on the thread that takes it, so no bit changes.
 """
 
 from typing import Final, NamedTuple
@@ -14,18 +14,18 @@ from fnn.equations.kernels.backprop import partition
 from fnn.training.kernels import barrier
 from fnn.training.kernels.barrier import fetch_and_add, load_acquired, store_released
 
-CASES, ROWS = range(2)  # the phases
-_LINE: Final = 16  # int64s from one counter to the next: two cache lines, because processors fetch them in pairs
-_PIECE: Final = 500_000  # multiplications, some 5 µs: a turn costs 0.1 µs
-_MOST: Final = 8  # pieces of a thread's share
+CASES, ROWS = range(2)  # the phases, by what they divide among the threads
+_COUNTER_STRIDE: Final = 16  # int64s between counters: two cache lines, which processors fetch in pairs
+_CHUNK_WORK: Final = 500_000  # multiplications of a chunk at least, about 5 µs: taking one costs 0.1 µs
+_MAX_CHUNKS: Final = 8  # of a thread's range
 
 
 class Worker(NamedTuple):
-    """A thread among those that train together: its number, how many they are, and what they share."""
+    """One of the threads that train together."""
 
-    part: int
-    parts: int
-    barrier: Integers  # the barrier, and behind it the counters of pieces taken, by phase and thread
+    thread: int  # its number
+    threads: int  # how many there are
+    barrier: Integers  # the barrier; behind it the counters of chunks taken, by phase and thread
 
 
 def worker_type() -> types.Type:
@@ -33,55 +33,59 @@ def worker_type() -> types.Type:
     return types.NamedTuple([types.int64, types.int64, types.CPointer(types.int64)], Worker)
 
 
-def barrier_size(parts: int) -> int:
-    """int64s, all zero at first, that the threads share."""
-    return barrier.SIZE + 2 * parts * _LINE
+def barrier_size(threads: int) -> int:
+    """int64s of the array that the threads share, zero at first."""
+    return barrier.SIZE + 2 * threads * _COUNTER_STRIDE
 
 
 @inline
 def even_chunks(worker: Worker, multiplications: int, rows: int, least: int) -> int:
-    """Into how many pieces each thread's share of a phase is cut; a piece has at least so many rows."""
-    if worker.parts == 1:
+    """Equal chunks in each thread's range of a phase; a chunk has at least `least` rows."""
+    if worker.threads == 1:
         return 1
-    return max(1, min(_MOST, multiplications // (_PIECE * worker.parts), rows // (least * worker.parts)))
+    return max(1, min(_MAX_CHUNKS, multiplications // (_CHUNK_WORK * worker.threads), rows // (least * worker.threads)))
 
 
 @inline
 def guided_chunks(worker: Worker, multiplications: int, rows: int, least: int) -> int:
-    """The same where pieces shrink: each is half of what is left of a share, the last all that is left."""
-    each, left, work = 1, rows // worker.parts, multiplications // worker.parts
-    while worker.parts > 1 and each < _MOST and left >= 2 * least and work >= 2 * _PIECE:
-        each, left, work = each + 1, left // 2, work // 2
-    return each
+    """Guided chunks in each thread's range: each is half of the rest, the last all of it."""
+    chunks, rest, work = 1, rows // worker.threads, multiplications // worker.threads
+    while worker.threads > 1 and chunks < _MAX_CHUNKS and rest >= 2 * least and work >= 2 * _CHUNK_WORK:
+        chunks, rest, work = chunks + 1, rest // 2, work // 2
+    return chunks
 
 
 @inline
-def guided_chunk(rows: int, chunk: int, each: int, parts: int) -> tuple[int, int]:
-    """The rows of a piece, one of `guided_chunks`: each piece goes through all weights, so there should be few of them."""
-    owner = chunk // each
-    top, bottom = partition(rows, owner, parts)
-    left = (bottom - top) >> (chunk - owner * each)
-    return bottom - left, bottom if chunk == owner * each + each - 1 else bottom - left // 2
+def guided_chunk(rows: int, chunk: int, chunks: int, threads: int) -> tuple[int, int]:
+    """The range of one of `guided_chunks`. A chunk reads all weights, hence few and large ones."""
+    owner = chunk // chunks
+    top, bottom = partition(rows, owner, threads)
+    rest = (bottom - top) >> (chunk - owner * chunks)
+    return bottom - rest, bottom if chunk == owner * chunks + chunks - 1 else bottom - rest // 2
 
 
 @inline
-def next_chunk(worker: Worker, phase: int, each: int, last: int) -> int:
-    """The number of a piece that nobody has taken, of each · parts, or −1; `last` is the one before, or −1."""
-    if last < 0 and worker.parts > 1:
-        # For the next phase: until the barrier before it nobody looks there.
-        store_released(_counter(worker, 1 - phase, worker.part), 0)
-    if each == 1:
-        return worker.part if last < 0 else -1
-    for offset in range(worker.parts):
-        owner = (worker.part + offset) % worker.parts
+def next_chunk(worker: Worker, phase: int, chunks: int, last: int) -> int:
+    """Take a chunk: its number in [0, threads · chunks), or −1 if none is left.
+
+    `last` is the number of the chunk before, −1 at the start of a phase.
+    """
+    if last < 0 and worker.threads > 1:
+        # For the next phase: its counters are read only after the barrier that ends this one.
+        store_released(_counter(worker, 1 - phase, worker.thread), 0)
+    if chunks == 1:
+        return worker.thread if last < 0 else -1
+    for offset in range(worker.threads):
+        owner = (worker.thread + offset) % worker.threads
         counter = _counter(worker, phase, owner)
-        if load_acquired(counter) < each:
-            taken = fetch_and_add(counter, 1)
-            if taken < each:
-                return owner * each + taken
+        if load_acquired(counter) < chunks:
+            number = fetch_and_add(counter, 1)
+            if number < chunks:
+                return owner * chunks + number
     return -1
 
 
 @inline
-def _counter(worker: Worker, phase: int, part: int) -> Integers:
-    return shift(worker.barrier, barrier.SIZE + (phase * worker.parts + part) * _LINE)
+def _counter(worker: Worker, phase: int, thread: int) -> Integers:
+    """Chunks taken of a thread's range."""
+    return shift(worker.barrier, barrier.SIZE + (phase * worker.threads + thread) * _COUNTER_STRIDE)

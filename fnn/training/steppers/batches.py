@@ -20,7 +20,8 @@ from fnn.training.checkpoint_format import Arrays
 from fnn.training.evaluator import Evaluator
 from fnn.training.interrupt import Interrupt
 from fnn.training.kernels import barrier, work_stealing
-from fnn.training.kernels.descend import CASE, CURSOR_SIZE, EPOCH, STOPPED, descend_kernel
+from fnn.training.kernels.descend import descend_kernel
+from fnn.training.kernels.epochs import CASE, CURSOR_SIZE, EPOCH, STOPPED
 from fnn.training.kernels.narrow.descend import narrow_kernel
 from fnn.training.steppers.buffers import Buffers
 from fnn.training.steppers.plateau import RateObserver
@@ -136,7 +137,7 @@ class BatchStepper(Generic[DT]):
     def interrupt(self) -> None:
         """End the running call of `run`, or the next one, after a step or before its update."""
         self._interrupted = True
-        self._barrier[barrier.ASKED : barrier.ASKED + 1] = 1
+        self._barrier[barrier.INTERRUPTED : barrier.INTERRUPTED + 1] = 1
 
     def run(
         self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None
@@ -189,11 +190,11 @@ class BatchStepper(Generic[DT]):
 
         self._barrier = words
         if self._interrupted:  # just before
-            words[barrier.ASKED] = 1
+            words[barrier.INTERRUPTED] = 1
         try:
             run_in_threads(part, threads, abandon, apart=seconds > LONG_CALL)
         except BaseException:  # of a signal handler: the threads end after this step
-            words[barrier.ASKED] = 1
+            words[barrier.INTERRUPTED] = 1
             raise
 
     def is_finite(self, params: Params[DT]) -> bool:

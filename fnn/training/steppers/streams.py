@@ -20,7 +20,8 @@ from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedules import Schedule
 from fnn.training.checkpoint_format import Arrays, ArraySpecs
 from fnn.training.interrupt import Interrupt
-from fnn.training.kernels.descend import CAPACITY, CASE, EPOCH, LOADED
+from fnn.training.kernels.descend import CAPACITY
+from fnn.training.kernels.epochs import CASE, EPOCH, LOADED
 from fnn.training.steppers.batches import BatchStepper
 from fnn.training.steppers.stepper import Snapshot
 

@@ -5,9 +5,9 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.compiler.inline import forced
-from fnn.compiler.intrinsics import aligned, like, pointer, shift
+from fnn.compiler.intrinsics import like, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
-from fnn.data.kernels.cases import CasePointers, Labels, Reals, Weights, case_at, cases_of, weight_of
+from fnn.data.kernels.cases import CasePointers, Labels, Reals, Weights, case_at, cases_of
 from fnn.losses.kernels.dispatch import bounds
 from fnn.network.kernels import plan
 from fnn.network.kernels.narrow_plan import (
@@ -20,10 +20,18 @@ from fnn.network.kernels.narrow_plan import (
     block_of_cases,
     part,
 )
-from fnn.network.kernels.plan import COLUMNS, Net, entry
-from fnn.numerics.random import shuffle
+from fnn.network.kernels.plan import Net, entry, net_of
 from fnn.optimizers.kernels.abi import COEFFICIENTS, ETA
-from fnn.training.kernels.descend import CASE, EPOCH, LOADED, STOPPED
+from fnn.training.kernels.epochs import (
+    LOADED,
+    STOPPED,
+    Batch,
+    begin_batch,
+    end_batch,
+    position_at,
+    reshuffle,
+    store_position,
+)
 from fnn.training.kernels.narrow.equations import backward, forward
 from fnn.training.kernels.narrow.products import transpose_small
 
@@ -38,39 +46,32 @@ from fnn.training.kernels.narrow.products import transpose_small
 )  # fmt: skip
 def narrow_kernel(
     table: npt.NDArray[np.int64], flat: Reals, space: Reals, x: Reals, y: Reals, labels: Labels, case_weights: Weights,
-    order: Labels, chosen: Labels, loss: int, mean: bool, coefficients: Reals, batch: int, seed: int, steps: int,
+    order: Labels, chosen: Labels, loss: int, mean: bool, coefficients: Reals, batch_size: int, seed: int, steps: int,
     cursor: npt.NDArray[np.int64], sums: Weights, history: Weights,
 ) -> None:  # fmt: skip
-    """What `descend_kernel` does, with parameters that lie as in `Params`, for batches that fit into the workspace."""
-    net = Net(table.size // COLUMNS - 1, pointer(table), pointer(flat), aligned(pointer(space)))
-    cases = cases_of(x, y, labels, case_weights, order, 0, chosen.size)
+    """What `descend_kernel` does, with compact parameters, for batches that fit into the workspace."""
+    net, cases = net_of(table, flat, space), cases_of(x, y, labels, case_weights, order, 0, chosen.size)
     coefficient_stride = COEFFICIENTS if coefficients.size > COEFFICIENTS else 0
     relay(net, True)
     add_ones(net)
-    epoch, first, total, weight = cursor[EPOCH], cursor[CASE], sums[0], sums[1]
-    reshuffles, is_ordered = batch < cases.number, cursor[LOADED] != 0
+    at, is_ordered = position_at(pointer(cursor), pointer(sums)), cursor[LOADED] != 0
+    reshuffles = batch_size < cases.number
+    first_epoch = at.epoch
     for number in range(steps):
-        if reshuffles and (first == 0 or not is_ordered):
-            shuffle(cases.order, cases.number, seed, epoch)
-            for place in range(chosen.size):
-                cases.order[place] = chosen[cases.order[place]]
+        if reshuffles and (at.first == 0 or not is_ordered):
+            reshuffle(cases, pointer(chosen), chosen.size > 0, seed, at.epoch)
             is_ordered = True
-        rows = min(batch, cases.number - first)
-        of_batch = weight_of(cases, first, rows) if cases.has_weights else float(rows)
-        if number == 0 or reshuffles:
-            load(net, cases, first, rows, 1.0 / of_batch if mean and of_batch > 0 else 1.0, loss)
-        forward(net, rows)
-        error = backward(net, loss, rows, pointer(coefficients)[number * coefficient_stride + ETA])
+        batch = begin_batch(at, cases, batch_size, mean)
+        if reshuffles or at.epoch == first_epoch:
+            load(net, cases, batch, loss)
+        forward(net, batch.rows)
+        error = backward(net, loss, batch.rows, pointer(coefficients)[number * coefficient_stride + ETA])
         if not np.isfinite(error):
             cursor[STOPPED] = 1
             break
-        total += error * of_batch if mean else error
-        weight += of_batch
-        first += rows
-        if first == cases.number:
-            history[epoch] = total / weight if mean else total
-            epoch, first, total, weight = epoch + 1, 0, 0.0, 0.0
-    cursor[EPOCH], cursor[CASE], cursor[LOADED], sums[0], sums[1] = epoch, first, 1, total, weight
+        at = end_batch(at, batch, error, cases, mean, pointer(history), True)
+    cursor[LOADED] = 1
+    store_position(at, pointer(cursor), pointer(sums))
     relay(net, False)
 
 
@@ -99,8 +100,8 @@ def add_ones(net: Net) -> None:
 
 
 @forced
-def load(net: Net, cases: CasePointers, first: int, rows: int, scale: float, loss: int) -> None:
-    """Fill the workspace with the cases at the places first .. first + rows of the order, as `cases.load` does."""
+def load(net: Net, cases: CasePointers, batch: Batch, loss: int) -> None:
+    """Fill the workspace with the cases of a batch, as `fnn.data.kernels.cases.load` does."""
     inputs, outputs, stride = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS), entry(net, 0, plan.STRIDE)
     a, a_rows, a_row = part(net, 0, plan.A), part(net, 0, BY_CASES), entry(net, 1, plan.W_ROW)
     case_weights = part(net, 0, plan.CASE_WEIGHTS)
@@ -108,12 +109,12 @@ def load(net: Net, cases: CasePointers, first: int, rows: int, scale: float, los
     if entry(net, net.layers, KIND) == WITH_LOSS:
         y, y_unit, y_case = block_of_cases(net, Y_OF_CASES), 1, entry(net, 0, OUTPUT_STRIDE)
     low, high = bounds(loss)
-    for c in range(rows):
-        case = case_at(cases, first + c)
+    for c in range(batch.rows):
+        case = case_at(cases, batch.first + c)
         x = shift(cases.x, case * inputs)
         transpose_small(inputs, 1, x, 1, shift(a_rows, c * a_row), 1)
         transpose_small(1, inputs, x, inputs, shift(a, c), stride)
-        case_weights[c] = like(case_weights, cases.weights[case] * scale if cases.has_weights else scale)
+        case_weights[c] = like(case_weights, cases.weights[case] * batch.scale if cases.has_weights else batch.scale)
         if not cases.has_labels:
             transpose_small(1, outputs, shift(cases.y, case * outputs), outputs, shift(y, c * y_case), y_unit)
         elif outputs == 1:
