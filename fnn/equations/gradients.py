@@ -263,8 +263,8 @@ def evaluate(
     gradient = np.empty(0 if wanted == ERROR_ONLY else flat.size, dtype)
     x, y, labels, weights, sources = arrays.taken
     value, fault, row = differentiate_kernel[dtype](
-        layout.table, flat, space, capacity, x, y, labels, weights, sources, loss.descriptor_address(dtype), mean,
-        wanted, gradient,
+        layout.table, flat, space, capacity, x, y, labels, weights, sources, arrays.is_checked,
+        loss.descriptor_address(dtype), mean, wanted, gradient,
     )  # fmt: skip
     if fault != faults.FINE:
         raise_fault(params, arrays, loss, fault, row)

@@ -35,35 +35,44 @@ PIECE: Final = 256  # cases whose activations are held at once
 @kernel(
     lambda t: types.Tuple((types.float64, types.int64, types.int64))(
         array(types.int64), array(t), output(t), types.int64,
-        array(t, 2), array(t, 2), array(types.int64), array(types.float64), types.int64,
+        array(t, 2), array(t, 2), array(types.int64), array(types.float64), types.int64, types.boolean,
         types.int64, types.boolean, types.int64, output(t),
     )
 )  # fmt: skip
 def differentiate_kernel(
     table: npt.NDArray[np.int64], flat: Reals, space: Reals, capacity: int, x: Reals, y: Reals, labels: Labels,
-    weights: Weights, sources: int, loss: int, mean: bool, wanted: int, into: Reals,
+    weights: Weights, sources: int, is_checked: bool, loss: int, mean: bool, wanted: int, into: Reals,
 ) -> tuple[float, int, int]:  # fmt: skip
     """E of all cases, and ∂E/∂(W, b) into `into` unless ERROR_ONLY is wanted; then what fault there is, and its row.
 
-    The workspace has room for so many cases. With EVERYTHING that is all of them, and every quantity is found in it.
+    The workspace has room for `capacity` cases: all of them with EVERYTHING, which leaves every quantity in it. Cases
+    that are checked hold no fault.
     """
     net = net_of(table, flat, space)
     cases = cases_of(x, y, labels, weights, labels[:0], sources, 0)
-    return differentiate(net, capacity, cases, loss, mean, wanted, pointer(into))
+    return differentiate(net, capacity, cases, is_checked, loss, mean, wanted, pointer(into))
 
 
 @linked(
     lambda t: types.Tuple((types.float64, types.int64, types.int64))(
-        net_type(t), types.int64, cases_type(t), types.int64, types.boolean, types.int64, types.CPointer(t)
+        net_type(t),
+        types.int64,
+        cases_type(t),
+        types.boolean,
+        types.int64,
+        types.boolean,
+        types.int64,
+        types.CPointer(t),
     )
 )
 def differentiate(
-    net: Net, capacity: int, cases: CasePointers, loss: int, mean: bool, wanted: int, into: Floats
+    net: Net, capacity: int, cases: CasePointers, is_checked: bool, loss: int, mean: bool, wanted: int, into: Floats
 ) -> tuple[float, int, int]:
-    outputs, code = entry(net, net.layers, plan.UNITS), function_of(net, net.layers)[CODE]
-    fault, row = find_fault(cases, entry(net, 0, plan.UNITS), outputs, code, loss)
-    if fault != FINE:
-        return 0.0, fault, row
+    if not is_checked:
+        outputs, code = entry(net, net.layers, plan.UNITS), function_of(net, net.layers)[CODE]
+        fault, row = find_fault(cases, entry(net, 0, plan.UNITS), outputs, code, loss)
+        if fault != FINE:
+            return 0.0, fault, row
     net.space[plan.ONE] = like(into, 1.0)
     if wanted != ERROR_ONLY:
         transpose(net, 1 if wanted == EVERYTHING else 2, 0, 1)

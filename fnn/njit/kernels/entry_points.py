@@ -111,7 +111,7 @@ def differentiate_all(
     if status == FINE:
         # Without an order the place of a case is its number.
         every = cases_in(problem, problem.labels.at, False)
-        error, status, _ = differentiate(work.net, capacity, every, problem.loss, problem.mean, wanted, into.at)
+        error, status, _ = differentiate(work.net, capacity, every, False, problem.loss, problem.mean, wanted, into.at)
     discard(work, workspace)
     return error, status
 
@@ -133,7 +133,7 @@ def backpropagate_all(
     error, status = 0.0, work.status
     if status == FINE:
         every = cases_in(problem, problem.labels.at, False)
-        error, status, _ = differentiate(work.net, rows, every, problem.loss, problem.mean, EVERYTHING, into.at)
+        error, status, _ = differentiate(work.net, rows, every, False, problem.loss, problem.mean, EVERYTHING, into.at)
     if status == FINE:
         for row, column in enumerate((plan.Z, plan.A, plan.DE_DA, plan.DELTA)):
             take_out(work.net, column, rows, shift(quantities.at, row * quantities.columns))
