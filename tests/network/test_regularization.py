@@ -130,3 +130,33 @@ def test_lambda_beyond_float32() -> None:
     single = fnn.init((2, 1), seed=0, dtype=np.float32)
     with pytest.raises(ValueError, match=r"^l2: 1e\+39 is beyond float32"):
         fnn.error(single, [[0.0, 1.0]], [[1.0]], regularization=fnn.Regularization(l2=1e39))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_penalty_by_central_differences(dtype: type[Any]) -> None:
+    params = fnn.init((3, 17, 2), seed=0, dtype=dtype)
+    E, slope = fnn.penalty(params, l2=0.7, l1=0.3)
+    w = params.flat.astype(float)
+    weight = np.concatenate([np.full(leaf.size, float(key[0] == "W")) for key, leaf in params.items()])
+
+    def cost(flat: Any) -> float:
+        return float(0.35 * weight @ flat**2 + 0.3 * weight @ np.abs(flat))
+
+    h = 1e-6 * np.eye(len(w))
+    assert_allclose(E, cost(w), rtol=1e-13)
+    assert slope.dtype == dtype
+    assert_allclose(slope.flat, [(cost(w + d) - cost(w - d)) / 2e-6 for d in h], rtol=1e-6, atol=1e-8)
+    assert fnn.penalty(params)[0] == 0
+    assert (fnn.penalty(params)[1].flat == 0).all()
+
+
+def test_bad_penalties() -> None:
+    params = fnn.init((2, 1), seed=0)
+    with pytest.raises(ValueError, match="l2: must be finite and at least 0, got -1"):
+        fnn.penalty(params, l2=-1)
+    with pytest.raises(ValueError, match="l1: must be finite and at least 0, got inf"):
+        fnn.penalty(params, l1=np.inf)
+    with pytest.raises(ValueError, match=r"l2: 1e\+39 is beyond float32"):
+        fnn.penalty(fnn.init((2, 1), seed=0, dtype=np.float32), l2=1e39)
+    with pytest.raises(TypeError, match=r"params: needs fnn\.Params, got dict"):
+        fnn.penalty(dict(params))  # type: ignore[arg-type]
