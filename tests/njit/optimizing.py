@@ -39,6 +39,19 @@ def fit(optimizer: Any, params: Any, x: Any, y: Any, steps: Any) -> Any:
 
 
 @njit
+def fit_mean(optimizer: Any, params: Any, x: Any, y: Any, steps: Any) -> Any:
+    state = optimizer.init(params)
+    for _ in range(steps):
+        params, state = optimizer.update(params, fnn.grad(params, x, y, reduction="mean"), state)
+    return params, state, state.step
+
+
+@njit
+def train_mean(optimizer: Any, params: Any, x: Any, y: Any, epochs: Any, batch: Any) -> Any:
+    return fnn.train(params, x, y, optimizer=optimizer, epochs=epochs, batch_size=batch, reduction="mean")
+
+
+@njit
 def train(optimizer: Any, params: Any, x: Any, y: Any, epochs: Any, batch: Any) -> Any:
     return fnn.train(params, x, y, optimizer=optimizer, epochs=epochs, batch_size=batch, seed=5)
 

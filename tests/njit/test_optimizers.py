@@ -18,11 +18,12 @@ import fnn
 from fnn.compiler.linking import needed_by
 from fnn.njit.kernels import entry_points as native
 from fnn.njit.kernels import optimize
-from fnn.optimizers.optimizer import Optimizer
+from fnn.optimizers.kernels.apply import modified_step
 from fnn.training.kernels.phases import optimizer_phase
+from fnn.training.kernels.regularized_phase import regularized_phase
 from tests.njit import optimizing
 from tests.optimizers import formulas
-from tests.optimizers.test_optimizers import DECAYED, OPTIMIZERS, PARAMS, slope
+from tests.optimizers.examples import OPTIMIZERS, PARAMS, optimizers, slope
 from tests.scalars import BELL
 
 DTYPES = (np.float64, np.float32)
@@ -50,8 +51,8 @@ def after(steps: int) -> fnn.OptimizerState[Any]:
 
 
 @each
-def test_a_hundred_steps_by_the_formula(optimizer: Optimizer) -> None:
-    steps = formulas.begin(optimizer, PARAMS.flat, DECAYED)
+def test_a_hundred_steps_by_the_formula(optimizer: fnn.Optimizer) -> None:
+    steps = formulas.begin(optimizer, PARAMS)
     w, slopes, wanted = PARAMS.flat, [], []
     for step in range(100):
         slopes.append(slope(step, w))
@@ -64,7 +65,7 @@ def test_a_hundred_steps_by_the_formula(optimizer: Optimizer) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @each
-def test_steps_and_state_have_the_bits_of_the_python_calls_on_both_sides(optimizer: Optimizer, dtype: Any) -> None:
+def test_steps_and_state_have_the_bits_of_the_python_calls_on_both_sides(optimizer: fnn.Optimizer, dtype: Any) -> None:
     params = fnn.init((3, 4, 2), seed=5, dtype=dtype)
     grads = [params.with_flat(slope(step, params.flat)) for step in range(4)]
     inside, state = params, optimizing.init(optimizer, params)
@@ -101,7 +102,7 @@ def test_corrections_have_the_bits_of_the_python_calls(step: int, beta_1: float,
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @each
-def test_training_has_the_bits_of_the_python_call(optimizer: Optimizer, dtype: Any) -> None:
+def test_training_has_the_bits_of_the_python_call(optimizer: fnn.Optimizer, dtype: Any) -> None:
     params = fnn.init((3, 20, 2), seed=0, dtype=dtype, hidden=fnn.tanh)
     random = np.random.default_rng(0)
     x, y = random.normal(size=(600, 3)).astype(dtype), random.normal(size=(600, 2)).astype(dtype)
@@ -113,6 +114,27 @@ def test_training_has_the_bits_of_the_python_call(optimizer: Optimizer, dtype: A
         assert states_equal(run.state, wanted.state)
     run = optimizing.train(optimizer, params, x[::-1], y, 1, None)
     assert run.params == fnn.train(params, x[::-1], y, optimizer=optimizer, epochs=1).params
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    optimizers(), st.sampled_from([(1, 1), (3, 1, 2), (4, 33, 2), (2, 40, 70, 3)]), st.sampled_from(DTYPES),
+    st.booleans(),
+)  # fmt: skip
+def test_steps_inside_are_those_of_train_outside(
+    optimizer: fnn.Optimizer, sizes: tuple[int, ...], dtype: Any, mean: bool
+) -> None:
+    params, random = fnn.init(sizes, seed=1, dtype=dtype, hidden=fnn.tanh), np.random.default_rng(0)
+    x, y = random.normal(size=(9, sizes[0])).astype(dtype), random.uniform(size=(9, sizes[-1])).astype(dtype)
+    run = fnn.train(params, x, y, optimizer=optimizer, epochs=3, reduction="mean" if mean else "sum")
+    moved, state, steps = (optimizing.fit_mean if mean else optimizing.fit)(optimizer, params, x, y, 3)
+    inside = (optimizing.train_mean if mean else optimizing.train)(optimizer, params, x, y, 3, 9)
+
+    assert (moved, steps) == (run.params, 3)
+    assert inside.params == run.params
+    assert list(inside.history.error) == list(run.history.error)
+    assert states_equal(state, run.state)
+    assert states_equal(inside.state, run.state)
 
 
 def test_a_run_that_follows_a_schedule_over_many_calls_of_the_loop() -> None:
@@ -145,7 +167,7 @@ def problem(count: int) -> tuple[fnn.Params[np.float64], Any, Any]:
     return fnn.init((4, 8, 2), seed=0), random.normal(size=(count, 5, 4)), random.normal(size=(count, 5, 2))
 
 
-def after_all(optimizer: Optimizer, params: fnn.Params[np.float64], x: Any, y: Any) -> list[Any]:
+def after_all(optimizer: fnn.Optimizer, params: fnn.Params[np.float64], x: Any, y: Any) -> list[Any]:
     found = []
     for cases, targets in zip(x, y, strict=True):
         moved, _, _ = optimizing.fit(optimizer, params, cases, targets, 2)
@@ -155,7 +177,7 @@ def after_all(optimizer: Optimizer, params: fnn.Params[np.float64], x: Any, y: A
 
 def test_in_parallel_and_by_threads() -> None:
     params, x, y = problem(17)
-    optimizers: list[Optimizer] = [fnn.adam(0.1), fnn.gradient_descent(0.1), fnn.irprop(), fnn.amsgrad(0.1)]
+    optimizers: list[fnn.Optimizer] = [fnn.adam(0.1), fnn.gradient_descent(0.1), fnn.irprop(), fnn.amsgrad(0.1)]
     wanted = [after_all(optimizer, params, x, y) for optimizer in optimizers]
     for optimizer, flats in zip(optimizers, wanted, strict=True):
         np.testing.assert_array_equal(optimizing.in_parallel(optimizer, params, x, y), flats)
@@ -166,7 +188,7 @@ def test_in_parallel_and_by_threads() -> None:
 
 
 def test_constants() -> None:
-    for optimizer in (fnn.adam(0.1), fnn.momentum(fnn.cosine(0.3, steps=5))):
+    for optimizer in (fnn.momentum(fnn.cosine(0.3, steps=5)), fnn.adam(0.1, clip_norm=0.1, shrink=0.1, max_norm=0.9)):
 
         @njit
         def fit(params: Any, x: Any, y: Any) -> Any:
@@ -185,7 +207,8 @@ def test_what_they_reach_is_loaded_with_every_params() -> None:
     """A cached function that has their code in it loads nothing else."""
     entries = (native.differentiate_all, native.train_all)
     loaded = {link for entry in entries for link in needed_by(entry.function)}
-    for function in (optimize.begin_all, optimize.step_all, optimize.optimize_all, optimizer_phase):
+    phases = (optimizer_phase, regularized_phase, modified_step)
+    for function in (optimize.begin_all, optimize.step_all, optimize.optimize_all, *phases):
         assert set(needed_by(function)) <= loaded
 
 
@@ -257,7 +280,7 @@ def test_typing_errors_are_plain_sentences(call: Any, arguments: Any, text: str)
         (mine(0.1), "optimizer: only those of fnn work inside @njit, got fnn.mine"),
     ],
 )
-def test_what_only_python_can_ask_is_refused_at_the_boundary(optimizer: Optimizer, text: str) -> None:
+def test_what_only_python_can_ask_is_refused_at_the_boundary(optimizer: fnn.Optimizer, text: str) -> None:
     optimizing.init(ADAM, P)
     for _ in range(2):
         with pytest.raises(TypingError) as caught:
@@ -277,7 +300,10 @@ OTHER = fnn.init((3, 5, 2), seed=0)
         (optimizing.update, (ADAM, P, P, ADAM.init(F)), "state: its vectors need the dtype, sizes"),
         (optimizing.update, (ADAM, F, F, STATE), "state: its vectors need the dtype, sizes"),
         (optimizing.update, (fnn.adam(1e50), F, F, ADAM.init(F)), "optimizer: its numbers are beyond"),
-        (optimizing.update, (fnn.adamw(1.0, decay=2.0), P, P, STATE), "or weight_decay takes more than all"),
+        (optimizing.update, (fnn.adam(clip=1e50), F, F, ADAM.init(F)), "optimizer: its numbers are beyond"),
+        (optimizing.update, (fnn.adam(clip_norm=1e-50), F, F, ADAM.init(F)), "optimizer: its numbers are beyond"),
+        (optimizing.update, (fnn.adam(max_norm=1e50), F, F, ADAM.init(F)), "optimizer: its numbers are beyond"),
+        (optimizing.update, (fnn.adamw(1.0, weight_decay=2.0), P, P, STATE), "or weight_decay takes more than all"),
         (optimizing.update, (ADAM, P, P, fnn.OptimizerState(-1, STATE.vectors)), "state.step: must be at least 0"),
         (optimizing.update, (ADAM, P, P, fnn.OptimizerState(0, (P, OTHER))), r"state.vectors\[1\]: needs sizes"),
         (optimizing.update, (ADAM, P, P, fnn.OptimizerState(0, (P, F))), r"state.vectors\[1\]: needs float64"),
