@@ -45,7 +45,7 @@ def kinds() -> dict[str, Kind]:
             "regularization": fnn.Regularization(dropout=(0.1, 0.3)), "validation": 0.2, "threads": 2, "seed": 7,
         }),
         "plateau": (q.params, q.x, q.y, {
-            "optimizer": fnn.momentum(fnn.plateau(1e-4, patience=1)), "epochs": 12, "batch_size": 16,
+            "optimizer": fnn.momentum(fnn.plateau(1e-4, patience=1), max_norm=2.0), "epochs": 12, "batch_size": 16,
             "regularization": fnn.Regularization(l2=1e-3, mask=hidden), "validation": (q.x[:50], q.y[:50]),
             "reduction": "mean", "stopping": fnn.Stopping(patience=10, restore_best=True),
         }),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fnn
+from fnn.training.callbacks import EachSteps
 from tests.problems import Problem, problem
 
 P = problem(1, (3, 6, 2), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 40)
@@ -49,7 +50,7 @@ def test_the_error_so_far_is_that_of_the_cases_before_their_steps(reduction: Any
     x, y = np.repeat(p.x, 10, axis=0), np.repeat(p.y, 10, axis=0)
     errors: list[float] = []
     wanted, params = [], p.params
-    note = fnn.each_steps(1, lambda step, now, error: errors.append(error))
+    note: EachSteps[Any] = fnn.each_steps(1, lambda step, now, error: errors.append(error))
     fnn.train(params, x, y, eta=0.05, epochs=1, batch_size=2, reduction=reduction, callbacks=[note])
     for step in range(5):
         wanted.append(fnn.error(params, x[:2], y[:2], reduction=reduction))
@@ -81,8 +82,8 @@ def test_steps_are_counted_alike_with_any_threads(threads: int) -> None:
 
 def test_steps_that_diverge_are_not_shown() -> None:
     # b ← b − η (b − 1): |b − 1| doubles a step; its square overflows after some 512 steps.
-    params, seen = fnn.Params({"W1": [[0.0]], "b1": [0.0]}, hidden=(), output=fnn.identity), []
-    note = fnn.each_steps(10, lambda step, now, error: seen.append((now["b1"].item(), error)))
+    params, seen = fnn.Params({"W1": [[0.0]], "b1": [0.0]}, hidden=(), output=fnn.identity), list[Any]()
+    note: EachSteps[Any] = fnn.each_steps(10, lambda step, now, error: seen.append((now["b1"].item(), error)))
     with pytest.raises(fnn.TrainingDiverged) as info:
         fnn.train(params, [[0.0]] * 100, [[1.0]] * 100, eta=3.0, epochs=99, batch_size=1, callbacks=[note])
     assert info.value.epoch == 6
@@ -127,13 +128,17 @@ def test_an_error_of_a_callback_comes_through() -> None:
         train(epochs=3, callbacks=[fnn.each_steps(2, fail)])
 
 
+STEPS: Any = fnn.each_steps  # called with what they refuse
+EPOCH: Any = fnn.each_epoch
+
+
 @pytest.mark.parametrize(
     "make, error, message",
     [
-        (lambda: fnn.each_steps(0, print), ValueError, "each_steps: k: must be at least 1, got 0"),
-        (lambda: fnn.each_steps(1.0, print), TypeError, "each_steps: k: needs a whole number, got 1.0"),
-        (lambda: fnn.each_steps(1, "print"), TypeError, "each_steps: needs a function after k, got 'print'"),
-        (lambda: fnn.each_epoch(3), TypeError, "each_epoch: needs a function, got 3"),
+        (lambda: STEPS(0, print), ValueError, "each_steps: k: must be at least 1, got 0"),
+        (lambda: STEPS(1.0, print), TypeError, "each_steps: k: needs a whole number, got 1.0"),
+        (lambda: STEPS(1, "print"), TypeError, "each_steps: needs a function after k, got 'print'"),
+        (lambda: EPOCH(3), TypeError, "each_epoch: needs a function, got 3"),
         (lambda: train(epochs=1, callbacks=print), TypeError, "callbacks: needs a sequence such as"),
         (lambda: train(epochs=1, callbacks=fnn.each_epoch(print)), TypeError, "callbacks: needs a sequence such as"),
         (lambda: train(epochs=1, callbacks=[print]), TypeError, r"callbacks\[0\]: needs fnn.each_epoch\(f\), fnn.each"),

@@ -17,6 +17,7 @@ import pytest
 
 import fnn
 from fnn.equations.objective import objective_of
+from fnn.training.callbacks import EachEpoch
 from fnn.training.checkpoint import Checkpointer, Position
 from fnn.training.interrupt import Interrupt
 from fnn.training.steppers.batches import BatchStepper
@@ -295,7 +296,7 @@ def test_other_handlers_and_other_threads_are_left_alone() -> None:
     heard: list[int] = []
     x, y = np.zeros((4, 2)), np.zeros((4, 1))
     params = fnn.init((2, 1), seed=0)
-    press = fnn.each_epoch(lambda *_: signal.raise_signal(signal.SIGINT))
+    press: EachEpoch[Any] = fnn.each_epoch(lambda *_: signal.raise_signal(signal.SIGINT))
 
     before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
     try:
@@ -305,7 +306,7 @@ def test_other_handlers_and_other_threads_are_left_alone() -> None:
     assert (len(run.history), heard) == (2, [signal.SIGINT] * 2)
 
     handlers: list[object] = []
-    note = fnn.each_epoch(lambda *_: handlers.append(signal.getsignal(signal.SIGINT)))
+    note: EachEpoch[Any] = fnn.each_epoch(lambda *_: handlers.append(signal.getsignal(signal.SIGINT)))
     thread = threading.Thread(target=lambda: fnn.train(params, x, y, eta=0.1, epochs=1, callbacks=[note]))
     thread.start()
     thread.join()

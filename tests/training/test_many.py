@@ -159,9 +159,13 @@ def test_no_networks() -> None:
         (dict(x=fnn.Each([X, X, X[:, :2]])), ValueError, "network 2: x: has 2 columns"),
         (dict(y=fnn.Each([Y, np.where(Y > 0.9, np.nan, Y), Y])), ValueError, "network 1: y: NaN or infinity"),
         (dict(validation=fnn.Each([None, (X, Y[:9]), 0.5])), ValueError, "network 1: validation y: needs shape"),
-        (dict(validation=fnn.Each([None, 0.5, 2.0])), ValueError, "network 2: validation: the part of the cases"),
+        (dict(validation=fnn.Each([None, 0.5, 2.0])), ValueError, "network 2: validation: the fraction of the cases"),
         (dict(stopping=fnn.Each([None, 9, None])), TypeError, "network 1: stopping: needs fnn.Stopping"),
-        (dict(dropout=[0.5]), ValueError, "network 0: dropout: needs one number"),
+        (
+            dict(regularization=fnn.Regularization(dropout=[0.5])),
+            ValueError,
+            "network 0: dropout: needs one number",
+        ),
         (dict(seed=[1, 2, 3]), TypeError, "network 0: seed: needs a whole number"),
         (dict(threads=0), ValueError, "threads: must be at least 1"),
         (dict(optimizer=fnn.adam()), TypeError, "network 0: eta: fnn.adam"),
@@ -222,7 +226,7 @@ def test_a_callback_that_fails_ends_all(monkeypatch: pytest.MonkeyPatch, threads
             raise LookupError("no such thing")
 
     start = networks(4)[0]
-    callbacks = fnn.Each([[], [fnn.each_epoch(fails)], [], []])
+    callbacks: fnn.Each[Any] = fnn.Each([[], [fnn.each_epoch(fails)], [], []])
     with pytest.raises(LookupError, match="no such thing") as caught:
         fnn.train_many(
             [start] * 4,
@@ -262,7 +266,9 @@ def test_the_longest_is_first_and_the_last_ones_get_more_threads(monkeypatch: py
 
     monkeypatch.setattr("fnn.training.worker_pool.begin", noting)
     monkeypatch.setattr("fnn.training.worker_pool.tuner_for", Noting)
-    callbacks = fnn.Each([[], [fnn.each_epoch(lambda epoch, params, record: 4 in threads)], [], [], [], []])
+    callbacks: fnn.Each[Any] = fnn.Each(
+        [[], [fnn.each_epoch(lambda epoch, params, record: 4 in threads)], [], [], [], []]
+    )
     epochs = fnn.Each([1, 10**5, 1, 1, 1, 1])
     fnn.train_many(networks(5, 300, 20, 100, 1, 50), X, Y, eta=1e-9, epochs=epochs, callbacks=callbacks)
 
@@ -324,6 +330,5 @@ def test_an_interrupt_ends_it_soon() -> None:
 def test_it_takes_what_train_takes() -> None:
     one, many = (inspect.signature(function).parameters for function in (fnn.train, fnn.train_many))
 
-    assert [name for name in one if name not in ("checkpoint", "progress")] == list(many)
-    differing = {name: many[name].default for name in many if many[name].default != one[name].default}
-    assert differing == {"y": inspect.Parameter.empty}  # an iterable of batches is for one network
+    assert [name for name in one if name != "checkpoint"] == list(many)
+    assert all(many[name].default == one[name].default for name in many)
