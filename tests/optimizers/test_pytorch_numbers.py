@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import fnn
-from fnn.optimizers.library import Optimizer
+from fnn.optimizers.optimizer import Optimizer
 
 # W1 and b1 after 30 steps from START. Of AdamW's groups only W1's has weight decay 0.01.
 AFTER_30_STEPS: dict[Optimizer, list[float]] = {
