@@ -8,8 +8,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import fnn
+from fnn.compiler.target import lanes_of
 from fnn.network.kernels.pack import pack_kernel, unpack_kernel
-from fnn.network.layout import cache_aligned, lanes_of
+from fnn.network.layout import cache_aligned
 
 SIZES = (3, 1, 33, 70, 2)
 
