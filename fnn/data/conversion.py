@@ -29,7 +29,7 @@ def convert(
     """
     arrays = _converted(params, x, y, weights, scale_of(params, scale), loss)
     if class_weights is not None:
-        outputs = params._architecture.sizes[-1]
+        outputs = params.architecture.sizes[-1]
         factors = np.concatenate(
             [
                 weights_by_class(class_weights, chunk.y, chunk.labels, outputs, loss, top)
@@ -49,7 +49,7 @@ def convert(
 def _converted(
     params: Params[DT], x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None, scale: float, loss: Loss
 ) -> CaseArrays[DT]:
-    dtype, outputs = params._flat.dtype, params._architecture.sizes[-1]
+    dtype, outputs = params.flat_buffer.dtype, params.architecture.sizes[-1]
     rows, single, is_source = rows_of(params, x, scale)
     count = len(rows)
     case_weights = NO_WEIGHTS if weights is None else weights_of(weights, count, single)
@@ -84,7 +84,7 @@ def _hint(y: NDArray[Any], expected: tuple[int, ...], loss: Loss) -> str:
 
 def plain_arrays(params: Params[DT], x: ArrayLike, y: ArrayLike) -> CaseArrays[DT] | None:
     """The cases of a call if kernels take x and y as they are, the short way for small calls; else None."""
-    sizes, dtype = params._architecture.sizes, params._flat.dtype
+    sizes, dtype = params.architecture.sizes, params.flat_buffer.dtype
     inputs, targets = plain_rows(x, sizes[0], dtype), plain_rows(y, sizes[-1], dtype)
     if inputs is None or targets is None or len(inputs) != len(targets):
         return None
@@ -111,13 +111,13 @@ def inputs_of(params: Params[DT], x: ArrayLike) -> tuple[NDArray[DT], bool]:
     """X as (N, n_0) in the dtype of params, and whether it is one case, (n_0,)."""
     rows, single, is_source = rows_of(params, x, 1.0)
 
-    return cast(params._flat.dtype, rows) if is_source else rows, single
+    return cast(params.flat_buffer.dtype, rows) if is_source else rows, single
 
 
 def rows_of(params: Params[DT], x: ArrayLike, scale: float) -> tuple[NDArray[DT], bool, bool]:
     """X as (N, n_0), whether it is one case, (n_0,), and whether it is to be cast and scaled as it is fetched."""
-    array, is_source = _taken(params._flat.dtype, x, "x", scale)
-    units = params._architecture.sizes[0]
+    array, is_source = _taken(params.flat_buffer.dtype, x, "x", scale)
+    units = params.architecture.sizes[0]
     if array.ndim and array.shape[0] == 0:
         raise ValueError(f"x: needs at least one case, got shape {array.shape}")
     if array.ndim not in (1, 2):

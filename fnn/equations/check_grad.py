@@ -70,7 +70,7 @@ def check_grad(
     def moved(i: int, by: float) -> float:
         flat = np.array(exact.flat)
         flat[i] += by
-        return error(wrap(flat, exact._architecture), x, y, **options)
+        return error(wrap(flat, exact.architecture), x, y, **options)
 
     for i in range(slope.size):
         near = moved(i, step) - moved(i, -step)

@@ -51,11 +51,11 @@ def input_grad(
     require_loss(params, loss)
     mean = require_reduction(reduction)
     batch = arrays_of(params, x, y, loss).plain
-    dtype, into = params._flat.dtype, np.empty_like(batch.x)
-    layout = params._architecture.layout(dtype, min(len(into), BLOCK))
+    dtype, into = params.flat_buffer.dtype, np.empty_like(batch.x)
+    layout = params.architecture.layout(dtype, min(len(into), BLOCK))
     (space,) = workspaces(dtype, layout.whole)
     fault, row = input_gradient_kernel[dtype](
-        layout.table, params._flat, space, *batch[:4], loss.descriptor_address(dtype), mean, into
+        layout.table, params.flat_buffer, space, *batch[:4], loss.descriptor_address(dtype), mean, into
     )
     if fault != faults.FINE:
         raise_fault(params, batch, loss, fault, row)
@@ -106,11 +106,11 @@ def hvp(
     mean = require_reduction(reduction)
     batch = arrays_of(params, x, y, loss).plain
     flat = direction_of(params, v)
-    dtype, architecture, capacity = params._flat.dtype, params._architecture, min(len(batch.x), PIECE)
+    dtype, architecture, capacity = params.flat_buffer.dtype, params.architecture, min(len(batch.x), PIECE)
     layout, r = architecture.layout(dtype, capacity), architecture.r_layout(dtype, capacity, with_second=True)
-    (space, r_space), into = workspaces(dtype, layout.whole, r.whole), np.empty_like(params._flat)
+    (space, r_space), into = workspaces(dtype, layout.whole, r.whole), np.empty_like(params.flat_buffer)
     fault, row = hvp_kernel[dtype](
-        layout.table, params._flat, space, r.table, flat, r_space, capacity, *batch[:4], loss.descriptor_address(dtype),
+        layout.table, params.flat_buffer, space, r.table, flat, r_space, capacity, *batch[:4], loss.descriptor_address(dtype),
         loss.second_derivative_address(dtype), mean, into,
     )  # fmt: skip
     if fault != faults.FINE:

@@ -74,7 +74,7 @@ def forward(
     array([11.5])
     """
     require_params("params", params)
-    flat, architecture = params._flat, params._architecture
+    flat, architecture = params.flat_buffer, params.architecture
     dtype, units = flat.dtype, architecture.sizes[-1]
     factor = 1.0 if type(scale) is float and scale == 1 else scale_of(params, scale)
     if out is workspace is threads is None and factor == 1:
@@ -121,7 +121,7 @@ def forward_by_threads(
 
     With a scale the rows are cast and scaled on the way, otherwise they are as kernels take them.
     """
-    layout = params._architecture.layout(params.dtype, BLOCK)
+    layout = params.architecture.layout(params.dtype, BLOCK)
     bad: dict[int, int] = {}
 
     def part(number: int, parts: int) -> None:
@@ -129,7 +129,7 @@ def forward_by_threads(
         space = np.zeros(layout.forward, params.dtype)
         cases, into = rows[top:bottom], a[top:bottom]
         if scale is None:
-            row = forward_kernel[params.dtype](layout.table, params._flat, space, cases, into)
+            row = forward_kernel[params.dtype](layout.table, params.flat_buffer, space, cases, into)
         else:
             row = _forward_by_chunks(params, layout.table, space, cases, into, scale)
         if row >= 0:
@@ -147,7 +147,7 @@ def _forward_by_chunks(
     kernel, step = forward_kernel[params.dtype], max(CAST // (8 * rows.shape[1]), BLOCK)
     for top in range(0, len(rows), step):
         chunk = slice(top, top + step)
-        row = kernel(table, params._flat, space, cast(params.dtype, rows[chunk], scale), a[chunk])
+        row = kernel(table, params.flat_buffer, space, cast(params.dtype, rows[chunk], scale), a[chunk])
         if row >= 0:
             return top + row
 

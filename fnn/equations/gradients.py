@@ -168,7 +168,7 @@ def backprop(
     mean = require_reduction(reduction)
     batch = arrays_of(params, x, y, loss).plain
     count, layers = len(batch.x), len(params.activations)
-    table = params._architecture.layout(params.dtype, count).table
+    table = params.architecture.layout(params.dtype, count).table
     value, grads, space = evaluate(params, batch, loss, mean, EVERYTHING, count)
     start = first_aligned(space)
 
@@ -219,15 +219,15 @@ def update(params: Params[DT], grads: Params[DT], eta: SupportsFloat) -> Params[
     """
     require_params("params", params)
     require_params("grads", grads)
-    rate = positive("eta", eta, params._flat.dtype)
-    if grads._architecture is not params._architecture:
+    rate = positive("eta", eta, params.flat_buffer.dtype)
+    if grads.architecture is not params.architecture:
         require_same_structure("grads", params, grads)
-    flat, dtype = params._flat, params._flat.dtype
-    slope = grads._flat if grads._flat.dtype is dtype else cast_to(dtype, grads._flat, "grads")
+    flat, dtype = params.flat_buffer, params.flat_buffer.dtype
+    slope = grads.flat_buffer if grads.flat_buffer.dtype is dtype else cast_to(dtype, grads.flat_buffer, "grads")
     into = np.empty(flat.size, dtype)
     update_kernel[dtype](flat, slope, rate, into)
 
-    return wrap(into, params._architecture)
+    return wrap(into, params.architecture)
 
 
 def _differentiate(
@@ -243,10 +243,10 @@ def _differentiate(
     changes = regularization_of(params, regularization)
     if any(changes.dropped):
         raise ValueError(f"regularization: dropout={regularization.dropout!r} is for training alone; E is without it")
-    arrays, architecture = arrays_of(params, x, y, loss), params._architecture
-    masked = wrap(changes.masked(params._flat), architecture)
+    arrays, architecture = arrays_of(params, x, y, loss), params.architecture
+    masked = wrap(changes.masked(params.flat_buffer), architecture)
     value, gradient, _ = evaluate(masked, arrays, loss, mean, wanted, min(len(arrays.x), PIECE), workspace)
-    slope = gradient._flat.copy()
+    slope = gradient.flat_buffer.copy()
     value = changes.add_penalty(masked, value, slope)
 
     return value, gradient if wanted == ERROR_ONLY else wrap(changes.masked(slope), architecture)
@@ -257,7 +257,7 @@ def evaluate(
     workspace: NDArray[DT] | None = None,
 ) -> tuple[float, Params[DT], NDArray[DT]]:  # fmt: skip
     """E, its gradient (without meaning if only the error is wanted), and the workspace."""
-    flat, architecture, dtype = params._flat, params._architecture, params._flat.dtype
+    flat, architecture, dtype = params.flat_buffer, params.architecture, params.flat_buffer.dtype
     layout = architecture.layout(dtype, capacity)
     space = space_for(workspace, layout.whole, dtype)
     gradient = np.empty(0 if wanted == ERROR_ONLY else flat.size, dtype)

@@ -56,13 +56,13 @@ def jacobian(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
     """
     require_params("params", params)
     rows, single = inputs_of(params, x)
-    dtype, architecture = params._flat.dtype, params._architecture
+    dtype, architecture = params.flat_buffer.dtype, params.architecture
     inputs, outputs = architecture.sizes[0], architecture.sizes[-1]
     into = np.empty((len(rows), outputs, inputs), dtype)
     capacity = min(len(rows) * min(inputs, outputs), BLOCK)
     layout, r = architecture.layout(dtype, capacity), architecture.r_layout(dtype, capacity, with_second=False)
     space, wide_space, r_space = workspaces(dtype, layout.forward, layout.whole, r.forward)
-    bad = jacobian_kernel[dtype](layout.table, params._flat, space, wide_space, r.table, r_space, rows, into)
+    bad = jacobian_kernel[dtype](layout.table, params.flat_buffer, space, wide_space, r.table, r_space, rows, into)
     _require_finite_inputs(params, rows, single, bad)
 
     return into[0] if single else into
@@ -106,15 +106,15 @@ def vjp(params: Params[DT], x: ArrayLike, u: ArrayLike) -> tuple[Params[DT], NDA
     """
     require_params("params", params)
     rows, single = inputs_of(params, x)
-    dtype = params._flat.dtype
-    ends = _directions(params, "u", u, len(rows), params._architecture.sizes[-1], single)
-    layout = params._architecture.layout(dtype, min(len(rows), PIECE))
+    dtype = params.flat_buffer.dtype
+    ends = _directions(params, "u", u, len(rows), params.architecture.sizes[-1], single)
+    layout = params.architecture.layout(dtype, min(len(rows), PIECE))
     (space,) = workspaces(dtype, layout.whole)
-    gradient, inputs = np.empty_like(params._flat), np.empty_like(rows)
-    bad = vjp_kernel[dtype](layout.table, params._flat, space, rows, ends, gradient, inputs)
+    gradient, inputs = np.empty_like(params.flat_buffer), np.empty_like(rows)
+    bad = vjp_kernel[dtype](layout.table, params.flat_buffer, space, rows, ends, gradient, inputs)
     _require_finite_inputs(params, rows, single, bad)
 
-    return wrap(gradient, params._architecture), inputs[0] if single else inputs
+    return wrap(gradient, params.architecture), inputs[0] if single else inputs
 
 
 def jvp(params: Params[DT], x: ArrayLike, *, v: Params[DT] | None = None, dx: ArrayLike | None = None) -> NDArray[DT]:
@@ -155,15 +155,15 @@ def jvp(params: Params[DT], x: ArrayLike, *, v: Params[DT] | None = None, dx: Ar
     if v is None and dx is None:
         raise ValueError("v, dx: needs a direction for the parameters, for the inputs, or both; got neither")
     rows, single = inputs_of(params, x)
-    dtype, architecture = params._flat.dtype, params._architecture
-    flat = params._flat if v is None else direction_of(params, v)
+    dtype, architecture = params.flat_buffer.dtype, params.architecture
+    flat = params.flat_buffer if v is None else direction_of(params, v)
     ways = rows if dx is None else _directions(params, "dx", dx, len(rows), architecture.sizes[0], single)
     moving = (0 if v is None else PARAMETERS) | (0 if dx is None else INPUTS)
     capacity = min(len(rows), BLOCK)
     layout, r = architecture.layout(dtype, capacity), architecture.r_layout(dtype, capacity, with_second=False)
     space, r_space = workspaces(dtype, layout.forward, r.forward)
     into = np.empty((len(rows), architecture.sizes[-1]), dtype)
-    bad = jvp_kernel[dtype](layout.table, params._flat, space, r.table, flat, r_space, moving, rows, ways, into)
+    bad = jvp_kernel[dtype](layout.table, params.flat_buffer, space, r.table, flat, r_space, moving, rows, ways, into)
     _require_finite_inputs(params, rows, single, bad)
 
     return into[0] if single else into
@@ -172,15 +172,15 @@ def jvp(params: Params[DT], x: ArrayLike, *, v: Params[DT] | None = None, dx: Ar
 def direction_of(params: Params[DT], v: Params[DT]) -> NDArray[DT]:
     """V as a flat vector."""
     require_params("v", v)
-    if v._architecture is not params._architecture:
+    if v.architecture is not params.architecture:
         require_same_structure("v", params, v)
 
-    return cast_to(params._flat.dtype, v._flat, "v")
+    return cast_to(params.flat_buffer.dtype, v.flat_buffer, "v")
 
 
 def _directions(params: Params[DT], name: str, value: ArrayLike, count: int, units: int, single: bool) -> NDArray[DT]:
     """A row for each case."""
-    rows = cast_to(params._flat.dtype, value, name)
+    rows = cast_to(params.flat_buffer.dtype, value, name)
     wanted = (units,) if single else (count, units)
     if rows.shape != wanted:
         raise ValueError(f"{name}: needs shape {wanted}, got {rows.shape}")

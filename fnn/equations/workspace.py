@@ -50,10 +50,10 @@ def workspace(params: Params[DT], cases: int = 1) -> NDArray[DT]:
     """
     require_params("params", params)
     rows = min(whole("cases", cases, at_least=1), PIECE)
-    layers = len(params._architecture.activations)
+    layers = len(params.architecture.activations)
     head = rounded(2 * COLUMNS * (layers + 1), LINE)  # of `fnn.njit.kernels.arguments`
 
-    return np.empty(head + params._architecture.layout(params.dtype, rows).whole + LINE, params.dtype)
+    return np.empty(head + params.architecture.layout(params.dtype, rows).whole + LINE, params.dtype)
 
 
 def space_for(workspace: NDArray[Any] | None, needed: int, dtype: np.dtype[DT]) -> NDArray[DT]:

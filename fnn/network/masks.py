@@ -19,7 +19,7 @@ def flat_mask(params: Params[Any], mask: Mask) -> NDArray[np.bool_]:
     if not isinstance(mask, Mapping):
         raise TypeError(f"mask: needs a mapping from W1, b1, .. to arrays of 0 and 1, got {type(mask).__name__}")
     flat = np.ones(params.flat.size, np.bool_)
-    places = {key: (place, shape) for key, place, shape in params._architecture.slices()}
+    places = {key: (place, shape) for key, place, shape in params.architecture.slices()}
     for key, value in mask.items():
         if key not in places:
             raise ValueError(f"mask: unknown key {key!r}; this network has {', '.join(places)}")

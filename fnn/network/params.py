@@ -36,6 +36,13 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
     output
         The activation of the output layer.
 
+    Attributes
+    ----------
+    architecture
+        The static part: sizes and activations.
+    flat_buffer
+        The vector of all parameters itself, for fnn's own modules; users get a view of it, `flat`.
+
     Raises
     ------
     ValueError
@@ -57,9 +64,9 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
     array([1. , 2. , 0.5])
     """
 
-    __slots__ = ("__weakref__", "_architecture", "_flat")
-    _flat: NDArray[DT]
-    _architecture: Architecture
+    __slots__ = ("__weakref__", "architecture", "flat_buffer")
+    architecture: Architecture
+    flat_buffer: NDArray[DT]
 
     @overload
     def __init__(
@@ -88,41 +95,41 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
     def __getitem__(self, key: str) -> NDArray[DT]:
         match = re.fullmatch(r"([Wb])([1-9][0-9]*)", key) if isinstance(key, str) else None
         layer = int(match[2]) if match else 0
-        sizes = self._architecture.sizes
+        sizes = self.architecture.sizes
         if match is None or layer >= len(sizes):
             raise KeyError(f"{key!r}: the keys are W1, b1, .., W{len(sizes) - 1}, b{len(sizes) - 1}")
         start = sum((m + 1) * n for m, n in pairwise(sizes[:layer]))
         m, n = sizes[layer - 1], sizes[layer]
         if match[1] == "W":
-            return self._flat[start : start + m * n].reshape(m, n)
+            return self.flat_buffer[start : start + m * n].reshape(m, n)
 
-        return self._flat[start + m * n : start + m * n + n]
+        return self.flat_buffer[start + m * n : start + m * n + n]
 
     def __iter__(self) -> Iterator[str]:
-        return (key for key, _, _ in self._architecture.slices())
+        return (key for key, _, _ in self.architecture.slices())
 
     def __len__(self) -> int:
-        return 2 * len(self._architecture.activations)
+        return 2 * len(self.architecture.activations)
 
     @property
     def flat(self) -> NDArray[DT]:
         """All parameters as one read-only vector: W1, b1, .., WL, bL, each in row-major order."""
-        return self._flat.view()
+        return self.flat_buffer.view()
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Units of each layer, n_0 .. n_L."""
-        return self._architecture.sizes
+        return self.architecture.sizes
 
     @property
     def activations(self) -> tuple[Activation, ...]:
         """The activation of each of the layers 1 .. L."""
-        return self._architecture.activations
+        return self.architecture.activations
 
     @property
     def dtype(self) -> np.dtype[DT]:
         """float32 or float64."""
-        return self._flat.dtype
+        return self.flat_buffer.dtype
 
     @property
     def _numba_type_(self) -> types.Type:
@@ -137,8 +144,8 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         ValueError
             An unknown key, or a leaf of another shape.
         """
-        flat = self._flat.copy()
-        places = {key: (place, shape) for key, place, shape in self._architecture.slices()}
+        flat = self.flat_buffer.copy()
+        places = {key: (place, shape) for key, place, shape in self.architecture.slices()}
         for key, value in mapping_of(leaves).items():
             if key not in places:
                 raise ValueError(f"leaves: unknown key {key!r}; this network has {', '.join(places)}")
@@ -148,7 +155,7 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
                 raise ValueError(f"{key}: needs shape {shape}, got {array.shape}")
             flat[place] = cast_leaf(key, array, self.dtype).ravel()
 
-        return wrap(flat, self._architecture)
+        return wrap(flat, self.architecture)
 
     def with_flat(self, flat: ArrayLike) -> Params[DT]:
         """The same architecture and dtype with other parameters, given as one vector in the order of `flat`.
@@ -166,10 +173,10 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         array([5.])
         """
         array = real_array("flat", flat)
-        if array.shape != self._flat.shape:
-            raise ValueError(f"flat: needs shape {self._flat.shape}, got {array.shape}")
+        if array.shape != self.flat_buffer.shape:
+            raise ValueError(f"flat: needs shape {self.flat_buffer.shape}, got {array.shape}")
 
-        return wrap(cast_leaf("flat", array, self.dtype), self._architecture)
+        return wrap(cast_leaf("flat", array, self.dtype), self.architecture)
 
     def __eq__(self, other: object) -> bool:
         """Whether architecture, dtype and every number are equal."""
@@ -177,9 +184,9 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
             return NotImplemented
 
         return (
-            self._architecture == other._architecture
+            self.architecture == other.architecture
             and self.dtype == other.dtype
-            and np.array_equal(self._flat, other._flat)
+            and np.array_equal(self.flat_buffer, other.flat_buffer)
         )
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -192,7 +199,7 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         layers = zip(pairwise(self.sizes), self.activations, strict=True)
         lines = [f"  {layer}: {shape} {f.name}" for layer, (shape, f) in enumerate(layers, start=1)]
 
-        return "\n".join([f"fnn.Params({self.dtype}, {self._flat.size} parameters)", *lines])
+        return "\n".join([f"fnn.Params({self.dtype}, {self.flat_buffer.size} parameters)", *lines])
 
     def __copy__(self) -> Params[DT]:
         return self
@@ -201,7 +208,7 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         return self
 
     def __reduce__(self) -> tuple[Callable[..., Params[DT]], tuple[Any, ...]]:
-        return _unpickled, (np.array(self._flat), self.sizes, self.activations)
+        return _unpickled, (np.array(self.flat_buffer), self.sizes, self.activations)
 
 
 @typeof_impl.register(Params)
@@ -237,7 +244,7 @@ _new = object.__new__
 # python -m timeit -s "import numpy as np; a, f = np.ones(9), np.ndarray.setflags" "f(a, False)"  # 0.12 µs
 # python -m timeit -s "import numpy as np; a = np.ones(9)" "a.setflags(write=False)"  # 0.19 µs
 _set_writeable = cast(Callable[[NDArray[Any], bool], None], np.ndarray.setflags)
-_set_flat, _set_architecture = (vars(Params)[slot].__set__ for slot in ("_flat", "_architecture"))
+_set_flat, _set_architecture = (vars(Params)[slot].__set__ for slot in ("flat_buffer", "architecture"))
 
 
 def _unpickled(flat: NDArray[DT], sizes: tuple[int, ...], activations: tuple[Activation, ...]) -> Params[DT]:

@@ -96,9 +96,9 @@ class NetworkRegularization(NamedTuple):
 
     def add_penalty(self, params: Params[DT], value: float, slope: NDArray[DT]) -> float:
         """The value plus the penalty of masked params; adds its gradient to a slope that isn't empty."""
-        for key, place, _ in params._architecture.slices():
+        for key, place, _ in params.architecture.slices():
             if key.startswith("W") and (self.l2 or self.l1):
-                W = params._flat[place]
+                W = params.flat_buffer[place]
                 value += 0.5 * self.l2 * float(np.sum(W.astype(np.float64) ** 2))
                 value += self.l1 * float(np.sum(np.abs(W), dtype=np.float64))
                 penalize_kernel[params.dtype](W, slope[place], self.l2, self.l1)
@@ -153,10 +153,10 @@ def penalty(params: Params[DT], *, l2: SupportsFloat = 0.0, l1: SupportsFloat = 
     (3.5, array([ 1.75, -0.75,  0.  ]))
     """
     require_params("params", params)
-    slope = np.zeros_like(params._flat)
+    slope = np.zeros_like(params.flat_buffer)
     value = Regularization(l2=l2, l1=l1).of(params).add_penalty(params, 0.0, slope)
 
-    return value, wrap(slope, params._architecture)
+    return value, wrap(slope, params.architecture)
 
 
 def _rates(dropout: SupportsFloat | Sequence[SupportsFloat]) -> dict[str, SupportsFloat]:

@@ -42,8 +42,8 @@ def _wrapped(flat: NDArray[Any], spec: NDArray[np.int64]) -> Params[Any]:
 @unbox(ParamsType)
 def _unbox_params(params: ParamsType, value: Any, c: Any) -> NativeValue:
     native = cgutils.create_struct_proxy(params)(c.context, c.builder)
-    architecture = c.pyapi.object_getattr_string(value, "_architecture")
-    flat = c.pyapi.object_getattr_string(value, "_flat")
+    architecture = c.pyapi.object_getattr_string(value, "architecture")
+    flat = c.pyapi.object_getattr_string(value, "flat_buffer")
     spec = c.pyapi.object_getattr_string(architecture, f"_spec_{params.dtype}")
     is_error = cgutils.alloca_once_value(c.builder, cgutils.true_bit)
     found = c.builder.not_(cgutils.is_null(c.builder, spec))  # unless an activation can't be compiled

@@ -77,14 +77,14 @@ def _members(state: OptimizerState[Any]) -> tuple[int, int, int, NDArray[np.int6
             raise ValueError(f"state.vectors[{i}]: needs {vectors[0].dtype}, got {vector.dtype}")
     if not vectors:
         return step, 0, 0, _NO_SPEC, np.zeros(0, np.uint8)
-    spec = getattr(vectors[0]._architecture, f"_spec_{vectors[0].dtype}")
+    spec = getattr(vectors[0].architecture, f"_spec_{vectors[0].dtype}")
 
     return (
         step,
         len(vectors),
         vectors[0].dtype.itemsize,
         spec,
-        np.concatenate([v._flat for v in vectors]).view(np.uint8),
+        np.concatenate([v.flat_buffer for v in vectors]).view(np.uint8),
     )
 
 

@@ -106,7 +106,7 @@ class Optimizer(Value):
         """
         require_params("params", params)
 
-        return OptimizerState(0, tuple(wrap(v, params._architecture) for v in self.vectors(params)))
+        return OptimizerState(0, tuple(wrap(v, params.architecture) for v in self.vectors(params)))
 
     def update(
         self, params: Params[DT], grads: Params[Any], state: OptimizerState[DT]
@@ -125,9 +125,9 @@ class Optimizer(Value):
         require_params("grads", grads)
         require_same_structure("grads", params, grads)
         self.require_state(params, state)
-        dtype, architecture = params.dtype, params._architecture
-        flat, g = params._flat.copy(), cast_to(dtype, grads._flat, "grads")
-        vectors = np.array([old._flat for old in state.vectors], dtype).reshape(-1, flat.size)
+        dtype, architecture = params.dtype, params.architecture
+        flat, g = params.flat_buffer.copy(), cast_to(dtype, grads.flat_buffer, "grads")
+        vectors = np.array([old.flat_buffer for old in state.vectors], dtype).reshape(-1, flat.size)
         sizes, row = np.array(params.sizes), self.coefficient_table(state.step, 1, dtype)[0]
         descriptor = self.descriptor(dtype, flat.size)
         if self.modifies_weights:
@@ -168,7 +168,7 @@ class Optimizer(Value):
 
     def vectors(self, params: Params[DT]) -> NDArray[DT]:
         """The vectors of state before the first step, a row each."""
-        rows = np.zeros((self.rule.states, params._flat.size), params.dtype)
+        rows = np.zeros((self.rule.states, params.flat_buffer.size), params.dtype)
         for row, name in zip(rows, self.starts, strict=False):
             row[:] = positive(name, getattr(self, name), params.dtype) if name else 0
 

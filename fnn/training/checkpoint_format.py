@@ -143,15 +143,15 @@ def require_same(path: str, theirs: Settings, ours: Settings) -> None:
 
 def state_arrays(prefix: str, params: Params[DT], state: OptimizerState[DT]) -> Arrays:
     """Parameters and the optimizer's state as arrays."""
-    count = params._flat.size
-    vectors = np.array([vector._flat for vector in state.vectors], params.dtype).reshape(-1, count)
+    count = params.flat_buffer.size
+    vectors = np.array([vector.flat_buffer for vector in state.vectors], params.dtype).reshape(-1, count)
 
-    return {f"{prefix}params": params._flat, f"{prefix}step": np.array(state.step), f"{prefix}vectors": vectors}
+    return {f"{prefix}params": params.flat_buffer, f"{prefix}step": np.array(state.step), f"{prefix}vectors": vectors}
 
 
 def state_specs(prefix: str, params: Params[DT], state: OptimizerState[DT]) -> ArraySpecs:
     """The dtypes and shapes of such arrays."""
-    dtype, count = params.dtype.type, params._flat.size
+    dtype, count = params.dtype.type, params.flat_buffer.size
     vectors = dtype, (len(state.vectors), count)
 
     return {f"{prefix}params": (dtype, (count,)), f"{prefix}step": (np.int64, ()), f"{prefix}vectors": vectors}
@@ -159,7 +159,7 @@ def state_specs(prefix: str, params: Params[DT], state: OptimizerState[DT]) -> A
 
 def state_from(prefix: str, arrays: Arrays, like: Params[DT]) -> tuple[Params[DT], OptimizerState[DT]]:
     """The parameters and the state that `state_arrays` was called with."""
-    architecture = like._architecture
+    architecture = like.architecture
     vectors = tuple(wrap(vector, architecture) for vector in arrays[f"{prefix}vectors"])
 
     return wrap(arrays[f"{prefix}params"], architecture), OptimizerState(int(arrays[f"{prefix}step"]), vectors)

@@ -163,7 +163,7 @@ class Loop(Generic[DT]):
 
     def _is_good(self) -> bool:
         """Whether the error of every step was finite, and the parameters are."""
-        return not self._stepper.diverged and bool(np.isfinite(self._stepper.params()._flat).all())
+        return not self._stepper.diverged and bool(np.isfinite(self._stepper.params().flat_buffer).all())
 
     def _good_params(self) -> Params[DT]:
         """The parameters as they are now, or `TrainingDiverged`."""

@@ -175,13 +175,13 @@ def _tasks(networks: list[Params[DT]], arguments: dict[str, object], threads: in
             if given["y"] is None and not isinstance(given["x"], Cases):
                 raise TypeError("y: needs the targets; batches that come one after the other are for `train` alone")
             require_params("params", network)
-            architecture = architectures.setdefault(network._architecture, network._architecture)
+            architecture = architectures.setdefault(network.architecture, network.architecture)
             own_arguments = {
                 "callbacks": [*given["callbacks"], progress(False)],
                 "checkpoint": None,
                 "threads": threads,
             }
-            tasks.append(task_of(wrap(network._flat, architecture), **given | own_arguments))
+            tasks.append(task_of(wrap(network.flat_buffer, architecture), **given | own_arguments))
 
     return tasks
 

@@ -48,7 +48,7 @@ class Recorder(Generic[DT]):
 
     def measure(self, params: Params[DT], is_interrupted: Callable[[], bool] = lambda: False) -> Measures | None:
         """The measures of parameters, of no use if interrupted; None if there is no validation set."""
-        return None if self._evaluator is None else self._evaluator.measure(params._flat, is_interrupted)
+        return None if self._evaluator is None else self._evaluator.measure(params.flat_buffer, is_interrupted)
 
     def append(self, measures: Measures | None) -> None:
         """Add the measures after an epoch."""

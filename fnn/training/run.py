@@ -68,7 +68,7 @@ def task_of(
 ) -> Task[DT]:  # fmt: skip
     """Check the arguments of `train`."""
     require_params("params", params)
-    if not np.isfinite(params._flat).all():
+    if not np.isfinite(params.flat_buffer).all():
         raise ValueError("params: hold NaN or infinity")
     objective = objective_of(params, loss, reduction, regularization)
     called = Callbacks(callbacks)
@@ -90,7 +90,7 @@ def task_of(
     most = None if threads is None else whole("threads", threads, at_least=1)
     if state is not None:
         rule.require_state(params, state)
-    stopper: Stopper[DT] = Stopper(stopping, params._architecture)
+    stopper: Stopper[DT] = Stopper(stopping, params.architecture)
 
     return Task(
         params, cases, held_out, objective, rule, size, number, scale, total, state, stopper,

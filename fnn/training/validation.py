@@ -72,4 +72,4 @@ def evaluator_for(
     if held_out is None:
         return None
 
-    return Evaluator(params._architecture, params.dtype, held_out, objective.loss, objective.mean, threads)
+    return Evaluator(params.architecture, params.dtype, held_out, objective.loss, objective.mean, threads)

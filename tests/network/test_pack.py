@@ -18,7 +18,7 @@ SIZES = (3, 1, 33, 70, 2)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_pack_and_unpack(dtype: type[Any]) -> None:
     params: fnn.Params[Any] = fnn.init(SIZES, seed=0, initializer=fnn.standard_normal, dtype=dtype)
-    layout = params._architecture.layout(params.dtype, 5, packed=True)
+    layout = params.architecture.layout(params.dtype, 5, packed=True)
     weights = cache_aligned(layout.weights, params.dtype)
     weights[:] = np.nan
     pack_kernel[params.dtype](layout.table, params.flat, weights)

@@ -96,7 +96,7 @@ def test_items_cannot_be_assigned(params: fnn.Params[np.float64]) -> None:
         assert not hasattr(params, method)
 
 
-@pytest.mark.parametrize("name", ["flat", "sizes", "activations", "dtype", "_flat", "_architecture", "other"])
+@pytest.mark.parametrize("name", ["flat", "sizes", "activations", "dtype", "flat_buffer", "architecture", "other"])
 def test_attributes_cannot_be_changed(params: fnn.Params[np.float64], name: str) -> None:
     with pytest.raises(AttributeError, match=f"Params is immutable: {name} can't be set"):
         setattr(params, name, None)

@@ -147,7 +147,7 @@ def test_params_pass_through_and_keep_their_architecture() -> None:
     assert back == (second, first)
     moved = jitted.update(second, second, 0.5)
     again = jitted.update(moved, second, 0.5)
-    assert again._architecture is moved._architecture
+    assert again.architecture is moved.architecture
     assert moved == fnn.update(second, second, 0.5)
 
 

@@ -236,8 +236,8 @@ def leaks() -> None:
     def state() -> list[int]:
         gc.collect()
         stats = rtsys.get_allocation_stats()
-        held = (params._flat, params._architecture._spec_float64, x, y, out, workspace, wrong, params)
-        of_steps = (adam, begun, begun.vectors, begun.vectors[0]._flat)
+        held = (params.flat_buffer, params.architecture._spec_float64, x, y, out, workspace, wrong, params)
+        of_steps = (adam, begun, begun.vectors, begun.vectors[0].flat_buffer)
         return [stats.alloc - stats.free, stats.mi_alloc - stats.mi_free, *map(sys.getrefcount, (*held, *of_steps))]
 
     def calls(times: int) -> None:

@@ -53,7 +53,7 @@ def after(epoch: int) -> Snapshot[np.float64]:
 
 def observed(errors: list[float], rules: fnn.Stopping, stopper: Stopper[Any] | None = None) -> tuple[Any, Stopper[Any]]:
     """The epoch after which a stopper ends a run with such errors and the rule, if it does; and the stopper."""
-    stopper = stopper or Stopper(rules, P._architecture)
+    stopper = stopper or Stopper(rules, P.architecture)
     for epoch, error in enumerate(errors, start=1):
         rule = stopper.observe(error, after(epoch))
         if rule is not None:
@@ -99,7 +99,7 @@ def test_a_stopper_goes_on_from_its_arrays(before: list[float], later: list[floa
     ended, first = observed(before, rules)
     if ended is not None:
         return
-    second = Stopper[np.float64](rules, P._architecture)
+    second = Stopper[np.float64](rules, P.architecture)
     arrays = fnn.Cases([[0.0, 0.0]], [[0.0]]).arrays(P, fnn.squared_error)
     objective = objective_of(P, fnn.squared_error, "sum", None)
     stepper = BatchStepper(P, arrays, objective, fnn.momentum(0.1), 1, 0, 1)
@@ -291,7 +291,7 @@ def test_rules_are_values() -> None:
     assert rules != fnn.Stopping(patience=5)
     assert eval(repr(rules), {"fnn": fnn}) == rules
     assert pickle.loads(pickle.dumps(rules)) == rules
-    assert Stopper[np.float64](rules, P._architecture).settings == {
+    assert Stopper[np.float64](rules, P.architecture).settings == {
         "patience": 5, "min_improvement": 0.0, "target_error": 0.5, "seconds": None, "restore_best": False,
     }  # fmt: skip
 

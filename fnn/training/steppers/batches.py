@@ -42,7 +42,7 @@ class BatchStepper(Generic[DT]):
         self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, optimizer: Optimizer, batch_size: int,
         seed: int, epochs: int, state: OptimizerState[DT] | None = None,
     ) -> None:  # fmt: skip
-        self._architecture, self._dtype = params._architecture, params.dtype
+        self.architecture, self._dtype = params.architecture, params.dtype
         self._batch, self._batch_size, self._seed = batch, batch_size, seed
         self._loss, self._mean, self._regularization = objective
         self._optimizer, self._rate = optimizer, RateObserver(optimizer)
@@ -58,7 +58,7 @@ class BatchStepper(Generic[DT]):
         self._evaluator: Evaluator[DT] | None = None  # once it is needed
         state = optimizer.init(params) if state is None else state
         self._earlier_steps = state.step
-        self.restore(Snapshot(0, wrap(self._regularization.masked(params._flat), self._architecture), state))
+        self.restore(Snapshot(0, wrap(self._regularization.masked(params.flat_buffer), self.architecture), state))
 
     @property
     def epoch(self) -> int:
@@ -109,8 +109,8 @@ class BatchStepper(Generic[DT]):
     def params(self) -> Params[DT]:
         """The parameters as they are now; until the next step the same object."""
         if self._params is None:
-            flat = cache_aligned(self._architecture.count, self._dtype)
-            self._params = wrap(self._buffers.unpack(self._buffers.weights, flat), self._architecture)
+            flat = cache_aligned(self.architecture.count, self._dtype)
+            self._params = wrap(self._buffers.unpack(self._buffers.weights, flat), self.architecture)
 
         return self._params
 
@@ -118,8 +118,8 @@ class BatchStepper(Generic[DT]):
         """The run as it is now."""
         if self._snapshot is None:
             unpack, packed = self._buffers.unpack, self._buffers.vectors
-            rows = np.empty((len(packed), self._architecture.count), self._dtype)
-            vectors = tuple(wrap(unpack(*pair), self._architecture) for pair in zip(packed, rows, strict=True))
+            rows = np.empty((len(packed), self.architecture.count), self._dtype)
+            vectors = tuple(wrap(unpack(*pair), self.architecture) for pair in zip(packed, rows, strict=True))
             state, (total, weight) = OptimizerState(self._earlier_steps + self.steps, vectors), self._sums.tolist()
             self._snapshot = Snapshot(self.epoch, self.params(), state, int(self._cursor[CASE]), (total, weight))
 
@@ -131,8 +131,8 @@ class BatchStepper(Generic[DT]):
         self._cursor, self._sums = np.zeros(CURSOR_SIZE, np.int64), np.array(at.sums)
         self._cursor[EPOCH], self._cursor[CASE] = at.epoch, at.cases
         for vector, packed in zip(at.state.vectors, self._buffers.vectors, strict=True):
-            self._buffers.pack(vector._flat, packed)
-        self._buffers.pack(at.params._flat, self._buffers.weights)
+            self._buffers.pack(vector.flat_buffer, packed)
+        self._buffers.pack(at.params.flat_buffer, self._buffers.weights)
 
     def interrupt(self) -> None:
         """End the running call of `run`, or the next one, after a step or before its update."""
@@ -200,10 +200,10 @@ class BatchStepper(Generic[DT]):
     def is_finite(self, params: Params[DT]) -> bool:
         """Whether parameters are finite, and so is the error of all cases with them."""
         if self._evaluator is None:
-            self._evaluator = Evaluator(self._architecture, self._dtype, self._batch, self._loss, self._mean, 1)
-        error, _ = self._evaluator.measure(params._flat)
+            self._evaluator = Evaluator(self.architecture, self._dtype, self._batch, self._loss, self._mean, 1)
+        error, _ = self._evaluator.measure(params.flat_buffer)
 
-        return bool(np.isfinite(error) and np.isfinite(params._flat).all())
+        return bool(np.isfinite(error) and np.isfinite(params.flat_buffer).all())
 
     def last_good(self) -> Params[DT] | None:
         """None: the run can be repeated from a snapshot."""

@@ -30,7 +30,7 @@ class Buffers(Generic[DT]):
     def __init__(
         self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, optimizer: Optimizer, batch_size: int
     ) -> None:
-        self._dtype, self._count = params.dtype, params._flat.size
+        self._dtype, self._count = params.dtype, params.flat_buffer.size
         regularization = objective.regularization
         modifies_weights = regularization.modifies_weights or optimizer.modifies_weights
         plain = isinstance(optimizer, gradient_descent) and not (modifies_weights or optimizer.weight_decay)
@@ -64,7 +64,7 @@ class Buffers(Generic[DT]):
 
     def _layout(self, params: Params[DT], objective: Objective, batch_size: int) -> Layout:
         """Where the kernels find everything."""
-        architecture, code = params._architecture, 0
+        architecture, code = params.architecture, 0
         if not self.is_narrow:
             return architecture.layout(self._dtype, self.capacity, packed=True)
         if objective.loss.kernel is not None or params.activations[-1].is_rowwise:

@@ -33,7 +33,7 @@ def last_good(
     while True:
         run_epoch(stepper, tuner, interrupt)
         params = stepper.params()
-        if stepper.diverged or not np.isfinite(params._flat).all():
+        if stepper.diverged or not np.isfinite(params.flat_buffer).all():
             return LastGood(stepper.epoch + stepper.diverged, *good)
         if stepper.is_finite(params):
             good = params, stepper.epoch

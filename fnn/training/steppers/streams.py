@@ -93,7 +93,7 @@ class StreamStepper(BatchStepper[DT]):
             began = time.perf_counter()
             count += self._take(batch, threads, seconds / steps)
             spent += time.perf_counter() - began
-            if count == 1 and not self.diverged and np.isfinite(before._flat).all():
+            if count == 1 and not self.diverged and np.isfinite(before.flat_buffer).all():
                 self._good = before
         self._interrupted = False
 
