@@ -7,7 +7,7 @@ from typing import Any
 def extra(module: str, what: str, name: str = "") -> Any:
     """Import a module of an optional package, which `what` needs.
 
-    Raises ModuleNotFoundError if the package isn't installed: `name`, or the package's own, is the extra of fnn to install.
+    Raises ModuleNotFoundError if it isn't installed; `name`, or that of the package, is the extra of fnn that has it.
     """
     package = module.partition(".")[0]
     try:

@@ -86,7 +86,6 @@ class Stopper(Generic[DT]):
         if not (rules is None or isinstance(rules, Stopping)):
             raise TypeError(f"stopping: needs fnn.Stopping(..), got {rules!r}")
         self._rules = _NEVER if rules is None else rules
-        self._architecture = architecture
         self._improved, self._since = np.inf, 0  # the error of the last improvement, and the epochs since
         self.best: Best[DT] | None = None  # if it is to be restored
 

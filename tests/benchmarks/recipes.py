@@ -67,7 +67,10 @@ def with_fnn(recipe: str, x: Array, y: Array) -> Callable[[int], object]:
         options = {"optimizer": fnn.adam(schedule), "regularization": fnn.Regularization(dropout=DROPPED)}
 
     def run(epochs: int) -> None:
-        fnn.train(params, x, y, loss=fnn.cross_entropy, reduction="mean", epochs=epochs, batch_size=batch, callbacks=[fnn.progress(False)], **options)  # fmt: skip
+        fnn.train(
+            params, x, y, loss=fnn.cross_entropy, reduction="mean", epochs=epochs, batch_size=batch,
+            callbacks=[fnn.progress(False)], **options,
+        )  # fmt: skip
 
     return run
 

@@ -57,7 +57,10 @@ def train(p: Problem) -> list[NDArray[Any]]:
 
 def train_by_several(p: Problem) -> list[NDArray[Any]]:
     """With more to do after each step, and a validation set."""
-    found = fnn.train(p.params, p.x, p.y, optimizer=fnn.adam(), validation=(p.x[:9], p.y[:9]), threads=THREADS, regularization=fnn.Regularization(l2=0.01, dropout=0.2), **p.options)  # fmt: skip
+    found = fnn.train(
+        p.params, p.x, p.y, optimizer=fnn.adam(), validation=(p.x[:9], p.y[:9]), threads=THREADS,
+        regularization=fnn.Regularization(l2=0.01, dropout=0.2), **p.options,
+    )  # fmt: skip
 
     return [found.params.flat, found.history.error, np.array(found.history.validation_error)]
 

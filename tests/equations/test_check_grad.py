@@ -29,7 +29,7 @@ def test_activations_by_losses_by_depths(
 @given(problems(counts=(1, 2, 3, 5), dtypes=(np.float64,), widest=5, margin=MARGIN))
 @settings(deadline=None, max_examples=100)
 def test_networks_of_all_kinds(p: Problem) -> None:
-    # The differences are off by h⁴ times a fifth derivative, which may be large: a quarter of h makes it 256 times less.
+    # The differences are off by h⁴ times a fifth derivative, which may be large: with h/4 by 256 times less.
     assert min(fnn.check_grad(p.params, p.cases, **p.options, h=h) for h in (H, H / 4)) <= 1e-7
 
 

@@ -208,7 +208,11 @@ def kept(path: Path) -> fnn.Run[Any]:
     """What comes of a small run that goes on from a checkpoint."""
     x, y = np.array([[0.0, 1.0], [1.0, 0.5], [0.25, 1.0]]), np.array([[1.0], [0.0], [0.5]])
 
-    return fnn.train(fnn.init((2, 2, 1), seed=0), x, y, optimizer=fnn.adam(0.1), epochs=4, batch_size=2, validation=(x, y), stopping=fnn.Stopping(patience=3, restore_best=True), checkpoint=fnn.Checkpoint(path, seconds=0), threads=1, callbacks=[fnn.each_steps(1, _stop), fnn.progress(False)])  # fmt: skip
+    return fnn.train(
+        fnn.init((2, 2, 1), seed=0), x, y, optimizer=fnn.adam(0.1), epochs=4, batch_size=2, validation=(x, y),
+        stopping=fnn.Stopping(patience=3, restore_best=True), checkpoint=fnn.Checkpoint(path, seconds=0), threads=1,
+        callbacks=[fnn.each_steps(1, _stop), fnn.progress(False)],
+    )  # fmt: skip
 
 
 def checkpoints() -> tuple[list[bytes], list[bytes]]:
@@ -229,7 +233,8 @@ def checkpoints() -> tuple[list[bytes], list[bytes]]:
     changes: list[dict[str, object]] = [
         {"fnn": "params"}, {"format": 3}, {"settings": {}}, {"settings": {"dtype": 3}}, {"arrays": []}, {"place": []},
         {"place": place | {"epoch": -1}}, {"place": place | {"epoch": 10**9}}, {"place": place | {"cases": 1}},
-        {"place": place | {"snapshot_epoch": 2**62}}, {"place": place | {"stop_reason": "eval"}}, {"arrays": [[[], [], []]]},
+        {"place": place | {"snapshot_epoch": 2**62}}, {"place": place | {"stop_reason": "eval"}},
+        {"arrays": [[[], [], []]]},
         {"arrays": [["params", "float64", [10**12]], *specs[1:]]}, {"arrays": [["params", "object", [9]], *specs[1:]]},
         {"arrays": [["../../x", "float64", [9]], *specs[1:]]}, {"arrays": [specs[0], *specs]},
         {"arrays": [["params", "float64", [0, 2**47]], *specs[1:]]},

@@ -213,7 +213,10 @@ def orders(seed: int, epochs: int) -> list[tuple[int, ...]]:
     """The order of six cases in each epoch, found by which one of all explains the parameters after it."""
     params = fnn.Params({"W1": [[0.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
     after = [0.0]
-    fnn.train(params, np.zeros((6, 1)), np.array(TARGETS)[:, None], eta=0.5, epochs=epochs, batch_size=1, seed=seed, callbacks=[fnn.each_epoch(lambda epoch, now, record: after.append(now["b1"].item()))])  # fmt: skip
+    fnn.train(
+        params, np.zeros((6, 1)), np.array(TARGETS)[:, None], eta=0.5, epochs=epochs, batch_size=1, seed=seed,
+        callbacks=[fnn.each_epoch(lambda epoch, now, record: after.append(now["b1"].item()))],
+    )  # fmt: skip
 
     def through(order: tuple[int, ...], b: float) -> float:
         for case in order:
@@ -280,7 +283,10 @@ def test_validation_and_callback(loss: fnn.Loss, output: fnn.Activation, reducti
     q = problem(7, (3, 5, 4), (fnn.tanh,), output, fnn.cross_entropy, 25, labelled=True)
     y = q.y if loss is fnn.cross_entropy else q.dense
     kept: list[tuple[int, fnn.Params[Any], fnn.Record]] = []
-    run = fnn.train(p.params, p.x, p.y, eta=0.05, epochs=6, batch_size=7, loss=loss, reduction=reduction, validation=(q.x, y), callbacks=[fnn.each_epoch(lambda *arguments: kept.append(arguments))])  # fmt: skip
+    run = fnn.train(
+        p.params, p.x, p.y, eta=0.05, epochs=6, batch_size=7, loss=loss, reduction=reduction, validation=(q.x, y),
+        callbacks=[fnn.each_epoch(lambda *arguments: kept.append(arguments))],
+    )  # fmt: skip
 
     assert [epoch for epoch, _, _ in kept] == [1, 2, 3, 4, 5, 6]
     assert kept[-1][1] == run.params

@@ -117,8 +117,12 @@ def test_what_is_held_out_is_as_if_it_were_given(p: Problem, part: float, seed: 
 def test_weights_of_classes_count_in_what_is_held_out() -> None:
     p = problem(3, (4, 3), (), fnn.softmax, fnn.cross_entropy, 60, labelled=True)
     out, shares = held_out(60, 0.25, 9), np.array([1.0, 2.0, 5.0])
-    run = fnn.train(p.params, fnn.Cases(p.x, p.y, class_weights=shares), eta=0.01, epochs=2, seed=9, validation=0.25, reduction="mean", loss=p.loss)  # fmt: skip
-    wanted = fnn.error(run.params, fnn.Cases(p.x[out], p.y[out], weights=shares[p.y[out]]), loss=p.loss, reduction="mean")  # fmt: skip
+    run = fnn.train(
+        p.params, fnn.Cases(p.x, p.y, class_weights=shares), eta=0.01, epochs=2, seed=9, validation=0.25,
+        reduction="mean", loss=p.loss,
+    )  # fmt: skip
+    held = fnn.Cases(p.x[out], p.y[out], weights=shares[p.y[out]])
+    wanted = fnn.error(run.params, held, loss=p.loss, reduction="mean")
 
     assert run.history.validation_error is not None
     assert run.history.validation_error[-1] == wanted

@@ -88,7 +88,12 @@ assert_type(fnn.r2_score(params32, x32, y32), float)
 runs = assert_type(
     fnn.train_many([params32] * 2, x32, y32, eta=fnn.Each([0.5, 1]), epochs=2), list[fnn.Run[np.float32]]
 )
-fnn.train_many([params64, params64], fnn.Each([x64, x64.tolist()]), y64, epochs=fnn.Each(range(2)), optimizer=fnn.Each([None, fnn.adam()]), eta=fnn.Each([fnn.cosine(1.0, steps=9), None]), loss=fnn.Each([fnn.squared_error, fnn.huber(2.0)]), validation=fnn.Each([None, (x64, y64)]), seed=fnn.Each([1, 2]), regularization=fnn.Each([fnn.Regularization(dropout=[0.0, 0.5]), None]))  # fmt: skip
+fnn.train_many(
+    [params64, params64], fnn.Each([x64, x64.tolist()]), y64, epochs=fnn.Each(range(2)),
+    optimizer=fnn.Each([None, fnn.adam()]), eta=fnn.Each([fnn.cosine(1.0, steps=9), None]),
+    loss=fnn.Each([fnn.squared_error, fnn.huber(2.0)]), validation=fnn.Each([None, (x64, y64)]), seed=fnn.Each([1, 2]),
+    regularization=fnn.Each([fnn.Regularization(dropout=[0.0, 0.5]), None]),
+)  # fmt: skip
 
 # Memory of the caller's, and calls inside jitted functions.
 workspace32 = assert_type(fnn.workspace(params32, 4), NDArray[np.float32])

@@ -135,7 +135,10 @@ class Again:
 def test_every_epoch_goes_through_the_iterable_anew() -> None:
     p = problem(1, (3, 6, 2), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 23)
     again, seen = Again(p), []
-    run = fnn.train(p.params, again, eta=0.5, epochs=3, validation=(p.x, p.y), callbacks=[fnn.each_epoch(lambda epoch, params, record: seen.append((epoch, params)))])  # fmt: skip
+    run = fnn.train(
+        p.params, again, eta=0.5, epochs=3, validation=(p.x, p.y),
+        callbacks=[fnn.each_epoch(lambda epoch, params, record: seen.append((epoch, params)))],
+    )  # fmt: skip
     by_hand = p.params
     for epoch in (1, 2, 3):
         for batch in batches(p, 5)[: 6 - epoch]:
