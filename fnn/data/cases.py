@@ -7,6 +7,8 @@ from typing import Any, Final, NoReturn, SupportsFloat
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.checks import positive, real_array
+from fnn.compiler.internals import NumbaType
+from fnn.compiler.numba_types import numba_type
 from fnn.data.conversion import convert, plain_arrays, require_no_fault
 from fnn.data.rows import CaseArrays
 from fnn.losses.loss import Loss
@@ -87,6 +89,11 @@ class Cases:
             arrays = self._converted[key] = arrays._replace(is_checked=True)
 
         return arrays
+
+    @property
+    def _numba_type_(self) -> NumbaType:
+        """What Numba asks for when a user's ``@njit`` function gets these cases."""
+        return numba_type(self)
 
     def __len__(self) -> int:
         return 1 if self.x.ndim < 2 else len(self.x)

@@ -13,10 +13,12 @@ import numpy as np
 from fnn.compiler.linking import load_entries
 from fnn.compiler.numba_types import register
 from fnn.compiler.target import float_type
+from fnn.data.cases import Cases
 from fnn.losses.loss import Loss
 from fnn.network.params import Params
 from fnn.njit import backprop as backprop
 from fnn.njit import boxing as boxing
+from fnn.njit import cases as cases
 from fnn.njit import derivatives as derivatives
 from fnn.njit import forward as forward
 from fnn.njit import gradients as gradients
@@ -24,6 +26,7 @@ from fnn.njit import optimizer_boxing as optimizer_boxing
 from fnn.njit import optimizers as optimizers
 from fnn.njit import params as params
 from fnn.njit import training as training
+from fnn.njit.case_boxing import type_of_cases
 from fnn.njit.optimizer_words import words_of
 from fnn.njit.types import OPTIMIZER, STATE, LossType, OptimizerType, ParamsType
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
@@ -48,6 +51,7 @@ def _optimizer_type(optimizer: Optimizer) -> OptimizerType:
 register(
     {
         Params: lambda params: _params_type(params.dtype),
+        Cases: type_of_cases,
         Loss: LossType,
         Optimizer: _optimizer_type,
         OptimizerState: lambda state: STATE,

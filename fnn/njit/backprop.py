@@ -11,13 +11,11 @@ from numba.extending import make_attribute_wrapper, overload, register_jitable
 
 from fnn.data.kernels.faults import FINE
 from fnn.equations.gradients import backprop
-from fnn.losses.library import squared_error
-from fnn.njit.argument_types import measure
 from fnn.njit.calls import backpropagate_all, from_first_layer, from_input, loss_at, with_flat
+from fnn.njit.cases import objective_of
 from fnn.njit.faults import NO_MEMORY, refuse
-from fnn.njit.gradients import arrangements
-from fnn.njit.registration import Body, in_nopython
-from fnn.njit.types import ByLayerType, NativeBackprop, ParamsType
+from fnn.njit.registration import Body, Call, in_nopython
+from fnn.njit.types import ByLayerType, NativeBackprop
 
 for _member in ("values", "spec", "cases"):
     make_attribute_wrapper(ByLayerType, _member, f"_{_member}")
@@ -37,42 +35,27 @@ def _sum(sizes: Any) -> int:
 
 
 @in_nopython(backprop, prefer_literal=True)
-def _backprop(
-    params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None
-) -> Body | None:
-    if not isinstance(params, ParamsType):
-        return None
-    known = measure(params, x, y, loss, reduction, weights)
-    mean = known.mean
-    arrange_y, arrange_weights = arrangements(y, weights)
+def _backprop(call: Call) -> Body:
+    mean, arrange = objective_of(call)
 
-    def body(
-        params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None
-    ) -> Any:
-        cases = _rows(x)
-        into, found = np.empty(params.flat.size, x.dtype), np.empty((4, cases * _sum(params.sizes)), x.dtype)
-        value, status = backpropagate_all(params, x, y, weights, loss_at(params, loss), mean, into, found, None)
+    def body(params: Any, x: Any, y: Any, loss: Any, reduction: Any) -> Any:
+        cases, dtype = arrange(x, y), params.flat.dtype
+        rows = _rows(cases.x)
+        into, quantities = np.empty(params.flat.size, dtype), np.empty((4, rows * _sum(params.sizes)), dtype)
+        value, status = backpropagate_all(params, cases, loss_at(params, loss), mean, into, quantities, None)
         if status != FINE:
             refuse(status, loss)
             raise MemoryError(NO_MEMORY)
         return NativeBackprop(
-            from_first_layer(params, x, found[0], cases),
-            from_input(params, x, found[1], cases),
-            from_input(params, x, found[2], cases),
-            from_first_layer(params, x, found[3], cases),
+            from_first_layer(params, cases.x, quantities[0], rows),
+            from_input(params, cases.x, quantities[1], rows),
+            from_input(params, cases.x, quantities[2], rows),
+            from_first_layer(params, cases.x, quantities[3], rows),
             with_flat(params, into),
             value,
         )
 
-    def rearranged(
-        params: Any, x: Any, y: Any, loss: Any = squared_error, reduction: Any = "sum", weights: Any = None
-    ) -> Any:
-        arranged = arrange_weights(weights)
-        return backprop(
-            params, np.ascontiguousarray(x), arrange_y(y), loss=loss, reduction=reduction, weights=arranged
-        )  # fmt: skip
-
-    return body if known.ready else rearranged
+    return body
 
 
 @overload(operator.getitem)

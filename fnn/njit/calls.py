@@ -7,15 +7,14 @@ be the call.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
 from fnn.compiler.addresses import embedded
 from fnn.compiler.inline import with_parameters
+from fnn.compiler.internals import IRBuilder, NumbaType, cgutils, ir
 from fnn.compiler.linking import Linked, OnDemand
 from fnn.losses.kernels.dispatch import KERNEL
 from fnn.losses.loss import Loss
@@ -24,75 +23,106 @@ from fnn.njit.kernels import entry_points as entry_points
 from fnn.njit.kernels import forward_one as forward_one_kernels
 from fnn.njit.kernels import optimize
 from fnn.njit.structures import WORD, matrix_of, network_of, optimizer_words_of, problem_of, state_of
-from fnn.njit.types import SPEC, ByLayerType, OptimizerType, ParamsType, StateType
+from fnn.njit.types import SPEC, ByLayerType, CasesType, OptimizerType, ParamsType, StateType
 
-_MEASURED = 6  # arguments that make up a `Problem`
+_PROBLEM = "params cases loss mean"  # arguments that make up a `Problem`
 
 
 def _calling(link: Linked | OnDemand, names: str) -> Callable[..., Any]:
     """A function for jitted code that calls a kernel; if that takes a `Problem`, the names start with its parts."""
-    measured = _MEASURED if names.startswith("params x y weights loss mean") else 0
+    parts = len(_PROBLEM.split()) if names.startswith(_PROBLEM) else 0
 
     def call(typingctx: Any, *arguments: Any) -> Any:
         dtype = arguments[0].dtype
-        wanted = link.signature(dtype)
-        others: Sequence[Any] = wanted.args[1:] if measured else wanted.args
-        taken = _as_taken(arguments[:measured]) + [
-            given if isinstance(kind, types.NamedTuple | types.CPointer) else kind
-            for kind, given in zip(others, arguments[measured:], strict=True)
+        signature = link.signature(dtype)
+        kinds: Sequence[Any] = signature.args[1:] if parts else signature.args
+        taken = [*arguments[:2], types.int64, types.boolean] if parts else []
+        taken += [
+            argument if isinstance(kind, types.NamedTuple | types.CPointer) else kind
+            for kind, argument in zip(kinds, arguments[parts:], strict=True)
         ]
 
-        def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            parts = []
-            if measured:
-                parts = [problem_of(context, builder, taken[:measured], values[:measured])]
-            for kind, given, value in zip(others, taken[measured:], values[measured:], strict=True):
-                if isinstance(given, ParamsType):
-                    value = network_of(context, builder, given, value)
-                elif isinstance(given, StateType):
+        def codegen(context: Any, builder: IRBuilder, _: Any, values: Any) -> Any:
+            emitted = [problem_of(context, builder, taken[:parts], values[:parts])] if parts else []
+            for kind, argument, value in zip(kinds, taken[parts:], values[parts:], strict=True):
+                if isinstance(argument, ParamsType):
+                    value = network_of(context, builder, argument, value)
+                elif isinstance(argument, StateType):
                     value = state_of(context, builder, kind, value)
-                elif isinstance(given, OptimizerType):
+                elif isinstance(argument, OptimizerType):
                     value = optimizer_words_of(context, builder, value)
                 elif isinstance(kind, types.NamedTuple):
-                    value = matrix_of(context, builder, kind.types[0].dtype, given, value)
-                parts.append(value)
-            return link.emit(context, builder, dtype, parts)
+                    value = matrix_of(context, builder, kind.types[0].dtype, argument, value)
+                emitted.append(value)
+            return link.emit(context, builder, dtype, emitted)
 
-        return wanted.return_type(*taken), codegen
+        return signature.return_type(*taken), codegen
 
     call.__name__ = link.function.__name__
 
     return intrinsic(with_parameters(call, names.split()))
 
 
-def _as_taken(parts: Sequence[Any]) -> list[Any]:
-    """The types to which Numba is to convert the parts of a `Problem`."""
-    if not parts:
-        return []
-    params, x, y, weights, _, _ = parts
-    label, weight = isinstance(y, types.Number | types.Boolean), isinstance(weights, types.Number)
-
-    return [
-        params, x, types.int64 if label else y, types.float64 if weight else weights, types.int64, types.boolean,
-    ]  # fmt: skip
-
-
 workspace_size = _calling(entry_points.workspace_size, "params rows")
 forward_one = _calling(forward_one_kernels.forward_one, "params x into workspace")
 forward_many = _calling(entry_points.forward_many, "params x into workspace")
-differentiate_all = _calling(entry_points.differentiate_all, "params x y weights loss mean wanted into workspace")
-backpropagate_all = _calling(entry_points.backpropagate_all, "params x y weights loss mean into quantities workspace")
+differentiate_all = _calling(entry_points.differentiate_all, f"{_PROBLEM} wanted into workspace")
+backpropagate_all = _calling(entry_points.backpropagate_all, f"{_PROBLEM} into quantities workspace")
 update_all = _calling(entry_points.update_all, "params grads eta into")
-train_all = _calling(entry_points.train_all, "params x y weights loss mean eta batch seed epochs history into")
-input_gradient_all = _calling(
-    derivative_kernels.INPUT_GRADIENT, "params x y weights loss mean into workspace"
-)  # fmt: skip
+train_all = _calling(entry_points.train_all, f"{_PROBLEM} eta batch seed epochs history into")
+input_gradient_all = _calling(derivative_kernels.INPUT_GRADIENT, f"{_PROBLEM} into workspace")
 vjp_all = _calling(derivative_kernels.VJP, "params x u into inputs workspace")
 begin_state = _calling(optimize.BEGIN, "params optimizer vectors size")
 step_all = _calling(optimize.STEP, "params grads optimizer state into vectors")
-optimize_all = _calling(
-    optimize.OPTIMIZE, "params x y weights loss mean optimizer phase batch seed epochs history into vectors"
-)
+optimize_all = _calling(optimize.OPTIMIZE, f"{_PROBLEM} optimizer phase batch seed epochs history into vectors")
+
+
+def _cases_type(x: NumbaType, y: NumbaType, weights: NumbaType) -> CasesType:
+    """The type of cases whose label and weight, if there is one case, are converted."""
+    return CasesType(
+        x,
+        types.int64 if isinstance(y, types.Integer | types.Boolean) else y,
+        types.float64 if isinstance(weights, types.Number) else weights,
+    )
+
+
+@intrinsic
+def new_cases(typingctx: Any, x: Any, y: Any, weights: Any) -> Any:
+    """`fnn.Cases` of arrays as kernels take them, or of one case and its label and weight."""
+    cases = _cases_type(x, y, weights)
+
+    def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
+        native = cgutils.create_struct_proxy(cases)(context, builder)
+        native.x, native.y, native.weights = values
+        return impl_ret_borrowed(context, builder, cases, native._getvalue())
+
+    return cases(cases.x, cases.y, cases.weights), codegen
+
+
+@intrinsic
+def cases_of(typingctx: Any, x: Any, y: Any) -> Any:
+    """The cases that two arguments of a call stand for: (cases, None) or (x, y)."""
+    is_made = isinstance(x, CasesType)
+    cases = x if is_made else _cases_type(x, y, types.none)
+
+    def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
+        native = cgutils.create_struct_proxy(cases)(context, builder, value=values[0] if is_made else None)
+        if not is_made:
+            native.x, native.y = values
+        return impl_ret_borrowed(context, builder, cases, native._getvalue())
+
+    return cases(x, y if is_made else cases.y), codegen
+
+
+@intrinsic
+def whole_or(typingctx: Any, value: Any, default: Any) -> Any:
+    """A whole number, or the default for None."""
+    is_given = not isinstance(value, types.NoneType)
+
+    def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
+        return values[0 if is_given else 1]
+
+    return types.int64(types.int64 if is_given else value, types.int64), codegen
 
 
 @intrinsic

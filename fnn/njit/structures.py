@@ -9,7 +9,7 @@ from numba.core import cgutils
 from numba.np.arrayobj import make_array
 
 from fnn.njit.kernels.arguments import matrix_type, network_type, problem_type
-from fnn.njit.types import OPTIMIZER, SPEC, STATE, ParamsType
+from fnn.njit.types import OPTIMIZER, SPEC, STATE, CasesType, ParamsType
 
 WORD = ir.IntType(64)
 
@@ -47,19 +47,21 @@ def matrix_of(context: Any, builder: Any, dtype: types.Type, kind: types.Type, v
 
 
 def problem_of(context: Any, builder: Any, kinds: Sequence[types.Type], values: Sequence[Any]) -> Any:
-    """`Problem` of (params, x, y, weights, loss, mean), the last two being constants."""
-    params, x, y, weights, _, _ = kinds
+    """`Problem` of (params, cases, loss, mean), the last two being constants."""
+    params, cases, _, _ = kinds
     assert isinstance(params, ParamsType)
-    labelled = (y.dtype if isinstance(y, types.Array) else y) != params.dtype
-    weighted = isinstance(weights, types.Array | types.Number)
-    y_or_none, labels_or_none = (types.none, y) if labelled else (y, types.none)
+    assert isinstance(cases, CasesType)
+    native = cgutils.create_struct_proxy(cases)(context, builder, value=values[1])
+    labelled = getattr(cases.y, "dtype", cases.y) != params.dtype
+    y_or_none, labels_or_none = (types.none, cases.y) if labelled else (cases.y, types.none)
+    flags = labelled, cases.weights != types.none
     parts = [
         network_of(context, builder, params, values[0]),
-        matrix_of(context, builder, params.dtype, x, values[1]),
-        matrix_of(context, builder, params.dtype, y_or_none, values[2]),
-        matrix_of(context, builder, types.int64, labels_or_none, values[2]),
-        matrix_of(context, builder, types.float64, weights, values[3]),
-        ir.Constant(ir.IntType(1), labelled), ir.Constant(ir.IntType(1), weighted), *values[4:],
+        matrix_of(context, builder, params.dtype, cases.x, native.x),
+        matrix_of(context, builder, params.dtype, y_or_none, native.y),
+        matrix_of(context, builder, types.int64, labels_or_none, native.y),
+        matrix_of(context, builder, types.float64, cases.weights, native.weights),
+        *(ir.Constant(ir.IntType(1), flag) for flag in flags), *values[2:],
     ]  # fmt: skip
 
     return structure_of(context, builder, problem_type(params.dtype), parts)

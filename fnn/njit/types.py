@@ -1,4 +1,4 @@
-"""The Numba types of `Params`, losses, and optimizers with their state.
+"""The Numba types of `Params`, `Cases`, losses, and optimizers with their state.
 
 Files that Numba wrote for its users name these classes: they stay in this module, under these names.
 """
@@ -10,6 +10,7 @@ from numba import types
 from numba.extending import models, register_model
 
 from fnn.compiler.cache import digest_of, sources
+from fnn.compiler.internals import NumbaType
 from fnn.compiler.numba_types import NetworkType
 from fnn.losses.loss import Loss
 
@@ -17,7 +18,9 @@ from fnn.losses.loss import Loss
 @cache
 def version() -> str:
     """A hash of all that becomes part of a jitted function that uses fnn, or is called by it."""
-    return sources() + digest_of(*(f"{package}/*.py" for package in ("njit", "activations", "losses", "optimizers")))
+    return sources() + digest_of(
+        *(f"{package}/*.py" for package in ("njit", "activations", "data", "losses", "optimizers"))
+    )
 
 
 class ParamsType(NetworkType):
@@ -49,6 +52,25 @@ SPEC = types.Array(types.int64, 1, "C", readonly=True)  # see `fnn.njit.kernels.
 class _ParamsModel(models.StructModel):
     def __init__(self, manager: Any, params: ParamsType) -> None:
         super().__init__(manager, params, [("flat", params.flat), ("spec", SPEC)])
+
+
+class CasesType(types.Type):
+    """Inputs, targets or labels, and weights or None, each of the type that kernels take: one case or a batch."""
+
+    def __init__(self, x: NumbaType, y: NumbaType, weights: NumbaType) -> None:
+        self.x, self.y, self.weights = x, y, weights
+        super().__init__(f"fnn.Cases[{x}, {y}, {weights}]")
+
+    @property
+    def key(self) -> tuple[NumbaType, NumbaType, NumbaType, str]:
+        """What makes two types the same."""
+        return self.x, self.y, self.weights, version()
+
+
+@register_model(CasesType)
+class _CasesModel(models.StructModel):
+    def __init__(self, manager: Any, cases: CasesType) -> None:
+        super().__init__(manager, cases, [("x", cases.x), ("y", cases.y), ("weights", cases.weights)])
 
 
 class LossType(types.Opaque):
