@@ -1,0 +1,166 @@
+"""The loop drives whatever has the members of `Stepper`: here one in Python, by `grad` and `update`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import fnn
+from fnn.io.archive import require_arrays
+from fnn.training.callbacks import Callbacks
+from fnn.training.checkpoint import Checkpointer
+from fnn.training.checkpoint_format import Arrays
+from fnn.training.evaluator import Evaluator
+from fnn.training.interrupt import Interrupt
+from fnn.training.loop import Loop
+from fnn.training.progress import Progress
+from fnn.training.recorder import Recorder
+from fnn.training.steppers.call_tuner import CallTuner
+from fnn.training.steppers.stepper import Snapshot
+from fnn.training.stopping import Stopper
+from tests.kills import digest
+from tests.problems import problem
+
+P = problem(1, (3, 6, 2), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 40)
+Params = fnn.Params[Any]
+
+
+class PythonStepper:
+    """Gradient descent, all cases a step."""
+
+    steps_per_epoch, step, observes_errors = 1, 0, False
+
+    def __init__(self, eta: float, epochs: int) -> None:
+        self.eta, self.history, self.epoch = eta, np.zeros(epochs), 0
+        self._params: Params = P.params
+        self.diverged = self._interrupted = False
+
+    @property
+    def steps(self) -> int:
+        return self.epoch
+
+    @property
+    def error(self) -> float:
+        return float(self.history[self.epoch - 1])
+
+    def observe(self, error: float) -> None: ...
+
+    def etas(self, epochs: int) -> NDArray[np.float64]:
+        return np.full(epochs, self.eta)
+
+    def run(
+        self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None
+    ) -> tuple[int, float]:
+        count = 0
+        while count < steps and not (self.diverged or self._interrupted):
+            error, grads = fnn.value_and_grad(self._params, P.x, P.y)
+            self._params = fnn.update(self._params, grads, self.eta)
+            self.diverged = not np.isfinite(error)
+            if not self.diverged:
+                self.history[self.epoch] = error
+                self.epoch, count = self.epoch + 1, count + 1
+        self._interrupted = False
+
+        return count, 1e-4 * count
+
+    def interrupt(self) -> None:
+        self._interrupted = True
+
+    def params(self) -> Params:
+        return self._params
+
+    def snapshot(self) -> Snapshot[Any]:
+        return Snapshot(self.epoch, self._params, fnn.OptimizerState(self.epoch, ()))
+
+    def restore(self, at: Snapshot[Any]) -> None:
+        self.epoch, self._params, self.diverged = at.epoch, at.params, False
+
+    def is_finite(self, params: Params) -> bool:
+        return bool(np.isfinite(fnn.error(params, P.x, P.y)) and np.isfinite(params.flat).all())
+
+    def last_good(self) -> None:
+        return None
+
+    def arrays(self) -> Arrays:
+        return {}
+
+    def resume(self, at: Snapshot[Any], errors: NDArray[np.float64], arrays: Arrays) -> None:
+        require_arrays(arrays, {})
+        self.history[: at.epoch] = errors
+        self.restore(at)
+
+    def catch_up(self) -> bool:
+        return True
+
+
+def loop(
+    epochs: int, path: Path | None = None, eta: float = 0.1, stopping: fnn.Stopping | None = None,
+    callbacks: tuple[Any, ...] = (),
+) -> Loop[Any]:  # fmt: skip
+    stepper, architecture = PythonStepper(eta, epochs), P.params._architecture
+    arrays = fnn.Cases(P.x, P.y).arrays(P.params, fnn.squared_error)
+    recorder = Recorder[Any](Evaluator(architecture, P.params.dtype, arrays, fnn.squared_error, False, 1))
+    stopper = Stopper[Any](stopping, architecture)
+    checkpointer = None
+    if path is not None:
+        checkpointer = Checkpointer(fnn.Checkpoint(path, seconds=0), {"eta": str(eta)}, stepper, recorder, stopper)
+
+    return Loop(
+        stepper, epochs, recorder, stopper, CallTuner(1e3, 1), Progress(epochs, False), Callbacks(callbacks),
+        checkpointer,
+    )  # fmt: skip
+
+
+def trained(**options: Any) -> fnn.Run[Any]:
+    return fnn.train(P.params, P.x, P.y, **{"eta": 0.1, "validation": (P.x, P.y), **options})
+
+
+def test_a_run_has_the_bits_of_train() -> None:
+    assert digest(loop(30).run()) == digest(trained(epochs=30))
+
+
+def test_stopping_and_callbacks() -> None:
+    stopping, calls = fnn.Stopping(target_error=trained(epochs=30).history.error[12]), list[int]()
+    note: Any = fnn.each_epoch(lambda epoch, params, record: calls.append(epoch))
+    run = loop(30, stopping=stopping, callbacks=(note,)).run()
+
+    assert digest(run) == digest(trained(epochs=30, stopping=stopping))
+    assert calls == list(range(1, len(run.history) + 1))
+
+
+def test_a_checkpoint(tmp_path: Path) -> None:
+    def fail(step: int, params: object, error: float) -> None:
+        if step == 11:
+            raise LookupError
+
+    failing: Any = fnn.each_steps(1, fail)
+    with pytest.raises(LookupError):
+        loop(30, tmp_path / "run", callbacks=(failing,)).run()
+
+    assert digest(loop(30, tmp_path / "run").run()) == digest(trained(epochs=30))
+    with pytest.raises(ValueError, match=r"is of a run with eta 0\.1, this one has 0\.2"):
+        loop(30, tmp_path / "run", eta=0.2).run()
+
+
+def test_an_interrupt_from_a_callback_keeps_the_run(tmp_path: Path) -> None:
+    loops: list[Loop[Any]] = []
+    press: Any = fnn.each_epoch(lambda epoch, *_: loops[0].interrupt() if epoch == 7 else None)
+    loops.append(loop(30, tmp_path / "run", callbacks=(press,)))
+    with pytest.raises(fnn.TrainingInterrupted) as caught:
+        loops[0].run()
+
+    assert caught.value.params == trained(epochs=7).params
+    assert digest(loop(30, tmp_path / "run").run()) == digest(trained(epochs=30))
+
+
+def test_divergence() -> None:
+    with pytest.raises(fnn.TrainingDiverged) as one:
+        loop(30, eta=1e308).run()
+    with pytest.raises(fnn.TrainingDiverged) as other:
+        trained(epochs=30, eta=1e308)
+
+    assert (one.value.epoch, one.value.params) == (other.value.epoch, other.value.params)
