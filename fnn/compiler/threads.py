@@ -24,8 +24,8 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def pin_apart(taken: set[int]) -> None:
-    """Move the calling thread to a processor that isn't in `taken`, if its own is; add its processor to `taken`.
+def pin_apart(busy: set[int]) -> None:
+    """Move the calling thread to a processor that isn't in `busy`, if its own is; add its processor to `busy`.
 
     Linux starts two of four threads on one processor in one of five calls, and moves them apart milliseconds later.
     Threads that wait for each other lose half of a short call by that: on four processors a step of 784-128-10 took
@@ -35,8 +35,8 @@ def pin_apart(taken: set[int]) -> None:
     if _processor is None:
         return
     processor, allowed = _processor(), os.sched_getaffinity(0)
-    target = min(allowed - taken, default=processor) if processor in taken else processor
-    taken.add(target)  # before the move, or another thread might choose the same one meanwhile
+    target = min(allowed - busy, default=processor) if processor in busy else processor
+    busy.add(target)  # before the move, or another thread might choose the same one meanwhile
     if target != processor:
         with contextlib.suppress(OSError):  # it is only a hint
             os.sched_setaffinity(0, {target})
@@ -63,13 +63,13 @@ def run_in_threads(
     decided = threading.Event()
     all_run = False
     failures: list[BaseException] = []
-    taken: set[int] = set()
+    busy: set[int] = set()
 
     def enter(number: int) -> None:
         decided.wait()
         if all_run:
             try:
-                pin_apart(taken)
+                pin_apart(busy)
                 part(number, parts)
             except BaseException as failure:
                 failures.append(failure)

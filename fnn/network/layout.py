@@ -69,14 +69,6 @@ def cache_aligned(count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
     return space[start : start + count]
 
 
-def cache_aligned_copy(array: NDArray[DT]) -> NDArray[DT]:
-    """A copy that starts at a cache line, as kernels expect of packed weights."""
-    copy = cache_aligned(array.size, array.dtype)
-    copy[:] = array.ravel()
-
-    return copy.reshape(array.shape)
-
-
 def workspaces(dtype: np.dtype[Any], *sizes: int) -> list[NDArray[Any]]:
     """Uninitialized workspaces, adjacent in one allocation.
 

@@ -99,9 +99,9 @@ class Loop(Generic[DT]):
             more = min((steps - to_end) // stepper.steps_per_epoch, self._next_observed() - stepper.epoch - 1)
             steps = to_end + more * stepper.steps_per_epoch
         expected = self._tuner.seconds(steps)
-        taken, seconds = stepper.run(steps, threads, seconds=expected, interrupt=self._interrupt)
-        if taken and not (is_cut or stepper.diverged or self._interrupt.interrupted):  # else too short to tell much
-            self._tuner.observe(taken, threads, seconds)
+        count, seconds = stepper.run(steps, threads, seconds=expected, interrupt=self._interrupt)
+        if count and not (is_cut or stepper.diverged or self._interrupt.interrupted):  # else too short to tell much
+            self._tuner.observe(count, threads, seconds)
 
     def _next_observed(self) -> int:
         """The epoch at whose end something is due."""

@@ -42,7 +42,7 @@ class Recorder(Generic[DT]):
         return self._evaluator is not None
 
     def mark_time(self, epochs: int) -> None:
-        """Record that so many epochs are over by now."""
+        """Record the present time as that at which these epochs were over."""
         if epochs > (self._times[-1][0] if self._times else 0):
             self._times.append((epochs, self.seconds))
 

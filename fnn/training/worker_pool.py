@@ -155,7 +155,7 @@ class PooledTuner:
         return self._tuner.suggest()
 
     def seconds(self, steps: int) -> float:
-        """The expected duration of the next call, if it takes so many steps."""
+        """The expected duration of the next call, with this number of steps."""
         return self._tuner.seconds(steps)
 
     def observe(self, steps: int, threads: int, seconds: float) -> None:

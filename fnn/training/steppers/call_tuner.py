@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from fnn.compiler.threads import available
 
-CALL: Final = 0.03  # seconds of a call: long beside what is done between two calls, short for who presses Ctrl-C
+CALL: Final = 0.03  # seconds of a call: long beside what is done between two calls, short enough for Ctrl-C
 LONGEST: Final = 4  # times CALL, with several threads: they take 2 ms to start, and can be interrupted
 PROBE: Final = 0.005  # seconds of a call whose number of threads may turn out to be slow
 ENOUGH: Final = 3  # calls on which a measurement rests, or a verdict against several threads
@@ -31,7 +31,7 @@ class Tuner(Protocol):
         """Steps and threads for the next call."""
 
     def seconds(self, steps: int) -> float:
-        """The expected duration of the next call, if it takes so many steps."""
+        """The expected duration of the next call, with this number of steps."""
 
     def observe(self, steps: int, threads: int, seconds: float) -> None:
         """Learn how long a call took."""
@@ -89,10 +89,10 @@ class CallTuner:
         return max(1, round(self._length(choice) / self.seconds(1))), self._choices[choice]
 
     def seconds(self, steps: int) -> float:
-        """The expected duration of the next call, if it takes so many steps."""
-        is_known = self._state is State.MEASURING and self._alone < float("inf")
+        """The expected duration of the next call, with this number of steps."""
+        is_measured = self._state is State.MEASURING and self._alone < float("inf")
 
-        return steps * (self._alone if is_known else self._seconds)
+        return steps * (self._alone if is_measured else self._seconds)
 
     def _length(self, choice: int) -> float:
         """Seconds that the next call should take."""
@@ -170,7 +170,7 @@ class CallTuner:
         return self._at
 
 
-_known: Final[dict[tuple[float, int], CallTuner]] = {}  # by work and most threads: that of the last run
+_tuners: Final[dict[tuple[float, int], CallTuner]] = {}  # of the last run with this work and most threads
 
 
 def tuner_for(work: float, threads: int | None) -> CallTuner:
@@ -184,8 +184,8 @@ def tuner_for(work: float, threads: int | None) -> CallTuner:
         The most threads; None: as many as there are processors.
     """
     most = available() if threads is None else min(threads, available())
-    known = _known.get((work, most))
-    tuner = _known[work, most] = copy(known) if known else CallTuner(work, most)  # a copy: runs may go on side by side
+    earlier = _tuners.get((work, most))  # copied, because that run may still go on
+    tuner = _tuners[work, most] = copy(earlier) if earlier else CallTuner(work, most)
 
     return tuner
 
@@ -210,7 +210,7 @@ class StreamTuner:
         return (1, 1) if self._tuner is None else self._tuner.suggest()
 
     def seconds(self, steps: int) -> float:
-        """The expected duration of the next call, if it takes so many steps."""
+        """The expected duration of the next call, with this number of steps."""
         return 0.0 if self._tuner is None else self._tuner.seconds(steps)
 
     def observe(self, steps: int, threads: int, seconds: float) -> None:

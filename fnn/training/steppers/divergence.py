@@ -45,7 +45,7 @@ def run_epoch(stepper: Stepper[DT], tuner: Tuner, interrupt: Interrupt) -> None:
     while left > 0 and not stepper.diverged:
         together, threads = tuner.suggest()
         steps = min(max(1, together // threads), left)
-        taken, _ = stepper.run(steps, 1, seconds=tuner.seconds(steps), interrupt=interrupt)
-        left -= taken
+        count, _ = stepper.run(steps, 1, seconds=tuner.seconds(steps), interrupt=interrupt)
+        left -= count
         if interrupt.interrupted:
             raise KeyboardInterrupt
