@@ -1,8 +1,20 @@
-"""Networks inside other people's jitted functions: the public functions in nopython mode, under the same names.
+"""fnn inside a user's ``@njit`` functions: the public functions and values, under the same names.
 
-It is imported when Numba first asks for the type of `Params`, so that `import fnn` is enough, and costs nobody who
-doesn't use it anything. No jitted function sees `Params` before that, not even one that was loaded from its cache,
-since all of them come from Python; so this is also when the compiled kernels are loaded.
+    @njit
+    def fit(params, x, y, steps):
+        for _ in range(steps):
+            params = fnn.update(params, fnn.grad(params, x, y), 0.1)
+        return params
+
+- `types`, `boxing`, `case_boxing`, `optimizer_boxing`: Numba types of `Params`, `Cases`, losses, optimizers and their
+  states, and their way from Python and back.
+- `registration`: how a function gets a body; `argument_types`, `faults`: errors when compiling and when running.
+- `forward`, `gradients`, `backprop`, `derivatives`, `training`, `cases`, `params`, `optimizers`: the bodies.
+- `calls`, `structures`: calls of the kernels in `kernels`, which are compiled once for all users.
+
+The package is imported when Numba first asks for the type of one of fnn's values, so programs without ``@njit`` don't
+pay for it. Those values come from Python, so no user's function runs before that, not even one from the cache on disk:
+this is also when the kernels are loaded.
 """
 
 from functools import cache

@@ -1,4 +1,4 @@
-"""`Params` and losses from Python to jitted functions and back."""
+"""Boxing and unboxing of `Params`, losses, and the quantities of `backprop`."""
 
 from itertools import accumulate
 from typing import Any
@@ -20,7 +20,7 @@ _architectures: dict[bytes, Architecture] = {}
 
 
 def architecture_of_spec(spec: NDArray[np.int64]) -> Architecture:
-    """The architecture of what a jitted function returned, if it can be the one that was met before."""
+    """The architecture that a jitted function returned, one object for equal ones."""
     key = spec.tobytes()
     architecture = _architectures.get(key)
     if architecture is None:
@@ -35,7 +35,7 @@ def architecture_of_spec(spec: NDArray[np.int64]) -> Architecture:
 
 
 def _wrapped(flat: NDArray[Any], spec: NDArray[np.int64]) -> Params[Any]:
-    """What a jitted function returned."""
+    """`Params` from a jitted function."""
     return wrap(flat, architecture_of_spec(spec))
 
 
@@ -46,9 +46,9 @@ def _unbox_params(params: ParamsType, value: Any, c: Any) -> NativeValue:
     flat = c.pyapi.object_getattr_string(value, "flat_buffer")
     spec = c.pyapi.object_getattr_string(architecture, f"_spec_{params.dtype}")
     is_error = cgutils.alloca_once_value(c.builder, cgutils.true_bit)
-    found = c.builder.not_(cgutils.is_null(c.builder, spec))  # unless an activation can't be compiled
-    with c.builder.if_then(found, likely=True):
-        parts = [c.unbox(params.flat, flat), c.unbox(SPEC, spec)]  # each takes a reference of its own
+    has_spec = c.builder.not_(cgutils.is_null(c.builder, spec))  # null if an activation can't be compiled
+    with c.builder.if_then(has_spec, likely=True):
+        parts = [c.unbox(params.flat, flat), c.unbox(SPEC, spec)]  # each takes a reference
         native.flat, native.spec = (part.value for part in parts)
         c.builder.store(c.builder.or_(*(part.is_error for part in parts)), is_error)
         c.pyapi.decref(spec)
@@ -71,16 +71,16 @@ def _box_params(params: ParamsType, value: Any, c: Any) -> Any:
 
 
 def _by_layer(values: NDArray[Any], spec: NDArray[np.int64], cases: int, single: bool, first: int) -> Any:
-    """A quantity as `fnn.backprop` returns it from Python."""
+    """A quantity as `fnn.backprop` returns it to Python."""
     sizes = spec[1 : spec[0] + 2].tolist()
     ends = [cases * end for end in accumulate(sizes)]
-    found = {
+    quantity = {
         layer: values[end - cases * units : end].reshape(cases, units)
         for layer, (units, end) in enumerate(zip(sizes, ends, strict=True))
         if layer >= first
     }
 
-    return {layer: rows[0] if single else rows for layer, rows in found.items()}
+    return {layer: rows[0] if single else rows for layer, rows in quantity.items()}
 
 
 @box(ByLayerType)

@@ -1,7 +1,7 @@
-"""Calls of `fnn.njit.kernels.entry_points` and `fnn.njit.kernels.forward_one`, and what else takes a line of LLVM.
+"""Intrinsics for the bodies: calls of the kernels, and the parts of fnn's values.
 
-A call takes whole arrays, not pointers: an array lives until the instruction that uses it last is done, and that must
-be the call.
+A call takes whole arrays, not pointers: Numba frees an array after the last instruction that uses it, and that must be
+the call.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ _PROBLEM = "params cases loss mean"  # arguments that make up a `Problem`
 
 
 def _calling(link: Linked | OnDemand, names: str) -> Callable[..., Any]:
-    """A function for jitted code that calls a kernel; if that takes a `Problem`, the names start with its parts."""
+    """An intrinsic that calls a kernel; if that takes a `Problem`, the names start with its parts."""
     parts = len(_PROBLEM.split()) if names.startswith(_PROBLEM) else 0
 
     def call(typingctx: Any, *arguments: Any) -> Any:
@@ -127,10 +127,10 @@ def whole_or(typingctx: Any, value: Any, default: Any) -> Any:
 
 @intrinsic
 def loss_at(typingctx: Any, params: Any, loss: Any) -> Any:
-    """The address of what the kernels must know of a loss: a constant of the function that calls them.
+    """The address of a loss's descriptor, which is a constant of the function that is being compiled.
 
-    The loss's code becomes part of that function too, so that it needs nothing from elsewhere when it is loaded from
-    its cache, even by a thread that may not wait for Python.
+    The loss's code becomes part of that function, too: loaded from the cache, it then needs nothing else, not even in a
+    thread without Python's lock.
     """
     value: Loss = loss.loss
 
@@ -172,10 +172,10 @@ def outputs_of(typingctx: Any, params: Any) -> Any:
 
 @intrinsic
 def new_output(typingctx: Any, params: Any) -> Any:
-    """A new vector of n_L elements, or one at the address 0 if there is no memory.
+    """A new vector of n_L elements, at the address 0 if there is no memory.
 
-    `np.empty` raises, and where something can be raised between them Numba keeps the pairs of atomic increments and
-    decrements of reference counts that it could do without: 25 ns in all.
+    `np.empty` would raise, and around what may raise Numba keeps superfluous atomic increments and decrements of
+    reference counts: 25 ns in all.
     """
     vector = types.Array(params.dtype, 1, "C")
 
@@ -200,7 +200,7 @@ def new_output(typingctx: Any, params: Any) -> Any:
 
 @intrinsic
 def spec_of(typingctx: Any, params: Any) -> Any:
-    """The description of the architecture (see `fnn.njit.kernels.arguments.Network`)."""
+    """The words that describe the architecture (see `fnn.njit.kernels.arguments.Network`)."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         proxy = cgutils.create_struct_proxy(params)(context, builder, value=values[0])
@@ -211,7 +211,7 @@ def spec_of(typingctx: Any, params: Any) -> Any:
 
 def _by_layer(first: int) -> Callable[..., Any]:
     def by_layer(typingctx: Any, params: Any, x: Any, values: Any, cases: Any) -> Any:
-        """A quantity of each layer from `first` on, for x, out of a vector of all layers'."""
+        """A quantity of each layer from `first` on, in a vector that has a place for all layers."""
         kind = ByLayerType(params.dtype, x.ndim, first)
 
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -230,7 +230,7 @@ from_input, from_first_layer = _by_layer(0), _by_layer(1)
 
 @intrinsic
 def with_flat(typingctx: Any, params: Any, flat: Any) -> Any:
-    """Params of the same architecture around a vector that nobody writes to any more."""
+    """Params of the same architecture around a vector, which must not be written to afterwards."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         old = cgutils.create_struct_proxy(params)(context, builder, value=values[0])

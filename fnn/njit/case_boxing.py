@@ -1,4 +1,4 @@
-"""`Cases` from Python to jitted functions and back."""
+"""Boxing and unboxing of `Cases`."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ def _unbox_cases(kind: CasesType, value: Any, c: Any) -> NativeValue:
 
 
 def _cases(x: Any, y: Any, weights: Any) -> Cases:
-    """What a jitted function returned."""
+    """`Cases` from a jitted function."""
     return Cases(x, y, weights=weights)
 
 

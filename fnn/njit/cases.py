@@ -65,7 +65,7 @@ def objective_of(call: Call) -> Objective:
 
 
 def _require_targets(call: Call, y: Any, ndim: int) -> None:
-    """Raise unless y suits x, which has so many dimensions, and the loss, which must be known now."""
+    """Raise unless y suits the loss, which must be a constant, and x, by the number of its dimensions."""
     loss = unwrapped(call.loss)
     if not isinstance(loss, LossType | Loss):
         raise TypingError(f"loss: must be a constant such as fnn.cross_entropy inside @njit, got {loss}")

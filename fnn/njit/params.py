@@ -90,7 +90,7 @@ def _params_with_flat(params: Any, flat: Any) -> Body:
     def impl(params: Any, flat: Any) -> Any:
         if flat.size != params.flat.size:
             raise ValueError("flat: needs as many elements as params have")
-        copied = np.empty(flat.size, flat.dtype)  # params can't be changed, whoever writes to the vector later
+        copied = np.empty(flat.size, flat.dtype)  # the caller may write to its vector afterwards
         for i in range(flat.size):
             copied[i] = flat[i]
         return with_flat(params, copied)

@@ -1,4 +1,4 @@
-"""What kernels take, made of the values that a jitted function has."""
+"""Kernel arguments (see `fnn.njit.kernels.arguments`), built from the values of a jitted function."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ WORD = ir.IntType(64)
 
 
 def structure_of(context: Any, builder: Any, kind: Any, parts: Sequence[Any]) -> Any:
-    """A named tuple for a kernel; what isn't there is null."""
+    """A named tuple for a kernel, with null for None."""
     filled = [
         ir.Constant(context.get_value_type(t), None) if part is None else part
         for part, t in zip(parts, kind.types, strict=True)
@@ -33,7 +33,7 @@ def network_of(context: Any, builder: Any, params: ParamsType, value: Any) -> An
 
 
 def matrix_of(context: Any, builder: Any, dtype: types.Type, kind: types.Type, value: Any) -> Any:
-    """`Matrix` of an array (a vector is a row), of a number, or of nothing."""
+    """`Matrix` of an array (a vector is a row), of a number, or of None."""
     one, zero = ir.Constant(WORD, 1), ir.Constant(WORD, 0)
     parts: list[Any] = [None, zero, zero]
     if isinstance(kind, types.Array):
@@ -78,7 +78,7 @@ def state_of(context: Any, builder: Any, kind: Any, value: Any) -> Any:
 
 
 def optimizer_words_of(context: Any, builder: Any, value: Any) -> Any:
-    """Where the words of an optimizer are."""
+    """The address of an optimizer's words."""
     proxy = cgutils.create_struct_proxy(OPTIMIZER)(context, builder, value=value)
 
     return make_array(SPEC)(context, builder, proxy.words).data

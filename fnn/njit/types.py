@@ -1,6 +1,6 @@
 """The Numba types of `Params`, `Cases`, losses, and optimizers with their state.
 
-Files that Numba wrote for its users name these classes: they stay in this module, under these names.
+They keep their names and this module, which users' compiled functions in caches on disk refer to.
 """
 
 from functools import cache
@@ -17,16 +17,16 @@ from fnn.losses.loss import Loss
 
 @cache
 def version() -> str:
-    """A hash of all that becomes part of a jitted function that uses fnn, or is called by it."""
+    """A hash of the sources that are compiled into a user's function, or called by it."""
     return sources() + digest_of(
         *(f"{package}/*.py" for package in ("njit", "activations", "data", "losses", "optimizers"))
     )
 
 
 class ParamsType(NetworkType):
-    """`Params` of a dtype, whatever the architecture.
+    """`Params` of a dtype, of any architecture.
 
-    The version is part of its identity: a function that was compiled for another one is compiled again.
+    The version is part of its identity, so that a function compiled for another version is compiled again.
     """
 
     def __init__(self, dtype: types.Float) -> None:
@@ -74,7 +74,7 @@ class _CasesModel(models.StructModel):
 
 
 class LossType(types.Opaque):
-    """One loss, which is known when a function is compiled."""
+    """One loss: a constant when a function is compiled."""
 
     def __init__(self, loss: Loss) -> None:
         self.loss = loss
@@ -90,7 +90,7 @@ register_model(LossType)(models.OpaqueModel)
 
 
 class OptimizerType(types.Type):
-    """An optimizer, whichever it is: its words (see `fnn.njit.kernels.optimizer_words`)."""
+    """Any optimizer, by its words (see `fnn.njit.kernels.optimizer_words`)."""
 
     def __init__(self) -> None:
         super().__init__("fnn.Optimizer")
@@ -108,7 +108,7 @@ class _OptimizerModel(models.StructModel):
 
 
 class StateType(types.Type):
-    """`OptimizerState`, whatever the optimizer, the architecture and the dtype: the vectors are bytes."""
+    """`OptimizerState` of any optimizer, architecture and dtype: the vectors are bytes."""
 
     vectors = types.Array(types.uint8, 1, "C", readonly=True)
 

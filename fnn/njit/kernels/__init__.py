@@ -1,1 +1,1 @@
-"""All that is compiled here: arrays and pointers in, numbers out; no validation."""
+"""Compiled code behind the bodies of `fnn.njit`: pointers in, a status out."""

@@ -1,6 +1,6 @@
-"""What jitted functions of others hand over: a network, its cases, and where to work and to write.
+"""Arguments of the kernels that a user's @njit functions call: networks, matrices, cases and workspaces.
 
-An array comes as a pointer, its rows and its columns; a vector is one row, a number one by one, and nothing has no row.
+An array is a pointer with its rows and columns; a vector is one row, a number 1 × 1, and None has no rows.
 """
 
 from typing import Generic, NamedTuple, TypeVar
@@ -21,14 +21,14 @@ T = TypeVar("T")
 
 
 class Network(NamedTuple):
-    """`Params`. The architecture is L, n_0 .. n_L, and the activations of the layers 1 .. L, as in the table."""
+    """`Params`: the architecture is L, n_0 .. n_L, and the descriptors of the activations of the layers 1 .. L."""
 
     spec: Integers
     flat: Floats
 
 
 class Matrix(NamedTuple, Generic[T]):
-    """An array."""
+    """An array, a vector, a number or None."""
 
     at: T
     rows: int
@@ -36,7 +36,7 @@ class Matrix(NamedTuple, Generic[T]):
 
 
 class Problem(NamedTuple):
-    """A network, its cases, and how they are measured."""
+    """What an error is computed of: a network, cases, the address of a loss, and whether to take the mean."""
 
     network: Network
     x: Matrix[Floats]
@@ -80,8 +80,8 @@ def activation_of(spec: Integers, layer: int) -> Integers:
 
 
 @inline
-def unfit(problem: Problem) -> int:
-    """What of the shapes doesn't fit together, or FINE."""
+def shape_fault(problem: Problem) -> int:
+    """The fault if shapes don't fit together or the output doesn't suit the loss, or FINE."""
     spec, rows = problem.network.spec, problem.x.rows
     if problem.x.columns != size_of(spec, 0):
         return X_COLUMNS
@@ -100,8 +100,8 @@ def unfit(problem: Problem) -> int:
 
 
 @inline
-def cases_in(problem: Problem, order: Integers, has_order: bool) -> CasePointers:
-    """The cases as the kernels take them."""
+def case_pointers(problem: Problem, order: Integers, has_order: bool) -> CasePointers:
+    """The cases for the kernels of `fnn.equations` and `fnn.training`."""
     return CasePointers(
         problem.x.rows, problem.x.at, problem.y.at, problem.labels.at, problem.weights.at, order, problem.labelled,
         problem.weighted, has_order, 0,
@@ -119,15 +119,15 @@ _fill = inline(fill)
 
 
 @inline
-def laid_out(network: Network, rows: int, packed: bool, table: Integers) -> Sizes:
-    """The layout of a network for so many cases."""
+def lay_out(network: Network, rows: int, packed: bool, table: Integers) -> Sizes:
+    """Fill the table with the layout of a network for a number of cases."""
     layers = network.spec[0]
     lanes = panel_width(network.flat) // 2
     return _fill(layers, shift(network.spec, 1), activation_of(network.spec, 1), rows, lanes, packed, table)
 
 
 class Work(NamedTuple):
-    """A network laid out in work memory, unless the status says why not; `discard` it afterwards."""
+    """A network laid out in work memory, unless the status isn't FINE; to be given to `discard` at the end."""
 
     status: int
     net: Net
@@ -137,17 +137,17 @@ class Work(NamedTuple):
 
 @inline
 def head(spec: Integers) -> int:
-    """Elements of a workspace that hold the table, whatever the dtype."""
+    """Elements at the start of a workspace that hold the table, in either dtype."""
     return rounded(2 * COLUMNS * (spec[0] + 1), LINE)
 
 
 @inline
 def claim(network: Network, rows: int, only_forward: bool, workspace: Matrix[Floats]) -> Work:
-    """Lay out the network for so many cases, in the workspace or, if there is none, on the heap."""
+    """Lay out the network for a number of cases, in the workspace or, without one, on the heap."""
     spec = network.spec
-    is_given, start = workspace.rows > 0, head(spec)
+    has_workspace, start = workspace.rows > 0, head(spec)
     status, heap = FINE, workspace.at
-    if is_given:
+    if has_workspace:
         table = integers(aligned(heap))
         if workspace.columns < start + LINE:
             return Work(WORKSPACE, Net(spec[0], table, network.flat, heap), table, heap)
@@ -155,9 +155,9 @@ def claim(network: Network, rows: int, only_forward: bool, workspace: Matrix[Flo
         table = allocate(spec, COLUMNS * (spec[0] + 1))
         if is_null(table):
             return Work(MEMORY, Net(spec[0], table, network.flat, heap), table, heap)
-    sizes = laid_out(network, rows, False, table)
+    sizes = lay_out(network, rows, False, table)
     needed = (sizes.forward if only_forward else sizes.whole) + LINE
-    if not is_given:
+    if not has_workspace:
         heap = allocate(network.flat, needed)
         space = aligned(heap)
         status = MEMORY if is_null(heap) else FINE
@@ -169,7 +169,7 @@ def claim(network: Network, rows: int, only_forward: bool, workspace: Matrix[Flo
 
 @inline
 def discard(work: Work, workspace: Matrix[Floats]) -> None:
-    """Give back what isn't the workspace's."""
+    """Release the memory, unless it is the workspace."""
     if workspace.rows == 0:
         release(work.table)
         release(work.heap)

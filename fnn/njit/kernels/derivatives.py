@@ -1,4 +1,4 @@
-"""`input_grad` and `vjp` for jitted functions of others, which they become part of: nobody else need wait for them."""
+"""`input_grad` and `vjp`: on demand, inlined into the caller, so that other callers don't compile them."""
 
 from numba import types
 
@@ -13,26 +13,26 @@ from fnn.njit.kernels.arguments import (
     Matrix,
     Network,
     Problem,
-    cases_in,
+    case_pointers,
     claim,
     discard,
     matrix_type,
     network_type,
     problem_type,
+    shape_fault,
     size_of,
-    unfit,
 )
 
 
 def input_gradient_all(problem: Problem, into: Matrix[Floats], workspace: Matrix[Floats]) -> int:
     """∂E/∂A⁰ of all cases."""
-    status = unfit(problem)
+    status = shape_fault(problem)
     if status != FINE:
         return status
     work = claim(problem.network, min(problem.x.rows, BLOCK), False, workspace)
     status = work.status
     if status == FINE:
-        every = cases_in(problem, problem.labels.at, False)
+        every = case_pointers(problem, problem.labels.at, False)
         status, _ = input_gradient(work.net, every, problem.loss, problem.mean, into.at)
     discard(work, workspace)
     return status

@@ -1,8 +1,8 @@
-"""What jitted functions of others call: each call is one of these, which checks everything that is known only now.
+"""The kernels behind the bodies of `fnn.njit`: each checks what only run time knows, and does the work of one call.
 
-They are `linked`, so that a caller compiles nothing but the call. They raise nothing: an exception from a called
-function leaks what its caller holds, so they return a status, and the caller raises in its own frame (see
-`fnn.njit`). `forward` for one case is in `fnn.njit.kernels.forward_one`.
+They are entry points (see `fnn.compiler.linking`), so that a user's function compiles nothing but the call. They return
+a status, and the user's function raises: an exception from a called function leaks what its caller holds. `forward` for
+one case is in `fnn.njit.kernels.forward_one`.
 """
 
 from typing import NamedTuple
@@ -43,17 +43,17 @@ from fnn.njit.kernels.arguments import (
     Network,
     Problem,
     activation_of,
-    cases_in,
+    case_pointers,
     claim,
     discard,
     head,
-    laid_out,
+    lay_out,
     matrix_type,
     network_type,
     overlap,
     problem_type,
+    shape_fault,
     size_of,
-    unfit,
 )
 from fnn.njit.kernels.run import begin_run, end_run, take_steps
 from fnn.optimizers.kernels import abi
@@ -62,11 +62,11 @@ from fnn.training.kernels.descend import CAPACITY
 
 @entry_point(lambda t: types.int64(network_type(t), types.int64))
 def workspace_size(network: Network, rows: int) -> int:
-    """Elements that every call for so many cases can work in, or none if there is no memory to find out."""
+    """Elements that any call for this number of cases can work in; 0 if there is no memory for the table."""
     table = allocate(network.spec, COLUMNS * (network.spec[0] + 1))
     if is_null(table):
         return 0
-    size = head(network.spec) + laid_out(network, min(rows, PIECE), False, table).whole + LINE
+    size = head(network.spec) + lay_out(network, min(rows, PIECE), False, table).whole + LINE
     release(table)
     return size
 
@@ -81,7 +81,7 @@ def forward_many(network: Network, x: Matrix[Floats], into: Matrix[Floats], work
         return NO_CASES
     if into.rows != x.rows or into.columns != size_of(spec, spec[0]):
         return OUT_SHAPE
-    # Of x itself a block is read before its outputs are written.
+    # In place a block of x is read before its outputs are written.
     is_in_place = into.columns == x.columns and address(into.at) == address(x.at)
     if overlap(into, workspace) or (overlap(into, x) and not is_in_place):
         return OUT_OVERLAPS
@@ -101,16 +101,15 @@ def forward_many(network: Network, x: Matrix[Floats], into: Matrix[Floats], work
 def differentiate_all(
     problem: Problem, wanted: int, into: Matrix[Floats], workspace: Matrix[Floats]
 ) -> tuple[float, int]:
-    """E of all cases, and ∂E/∂(W, b) into `into` unless only the error is wanted."""
-    status = unfit(problem)
+    """E of all cases and, unless `wanted` is ERROR_ONLY, ∂E/∂(W, b) into `into`."""
+    status = shape_fault(problem)
     if status != FINE:
         return 0.0, status
     capacity = min(problem.x.rows, PIECE)
     work = claim(problem.network, capacity, False, workspace)
     error, status = 0.0, work.status
     if status == FINE:
-        # Without an order the place of a case is its number.
-        every = cases_in(problem, problem.labels.at, False)
+        every = case_pointers(problem, problem.labels.at, False)
         error, status, _ = differentiate(work.net, capacity, every, False, problem.loss, problem.mean, wanted, into.at)
     discard(work, workspace)
     return error, status
@@ -124,26 +123,26 @@ def differentiate_all(
 def backpropagate_all(
     problem: Problem, into: Matrix[Floats], quantities: Matrix[Floats], workspace: Matrix[Floats]
 ) -> tuple[float, int]:
-    """E, ∂E/∂(W, b), and a row each of z, a, ∂E/∂a and δ: layer after layer, all cases of one behind each other."""
-    status = unfit(problem)
+    """E, ∂E/∂(W, b), and z, a, ∂E/∂a and δ as the rows of `quantities`, by layer and then by case."""
+    status = shape_fault(problem)
     if status != FINE:
         return 0.0, status
     rows = problem.x.rows
     work = claim(problem.network, rows, False, workspace)
     error, status = 0.0, work.status
     if status == FINE:
-        every = cases_in(problem, problem.labels.at, False)
+        every = case_pointers(problem, problem.labels.at, False)
         error, status, _ = differentiate(work.net, rows, every, False, problem.loss, problem.mean, EVERYTHING, into.at)
     if status == FINE:
         for row, column in enumerate((plan.Z, plan.A, plan.DE_DA, plan.DELTA)):
-            take_out(work.net, column, rows, shift(quantities.at, row * quantities.columns))
+            copy_quantity(work.net, column, rows, shift(quantities.at, row * quantities.columns))
     discard(work, workspace)
     return error, status
 
 
 @inline
-def take_out(net: Net, column: int, rows: int, into: Floats) -> None:
-    """A quantity of all layers; the input's z and δ, which there aren't, are left out."""
+def copy_quantity(net: Net, column: int, rows: int, into: Floats) -> None:
+    """Copy a quantity of all layers; those of the input that don't exist, z and δ, keep their place."""
     at = 0
     for layer in range(net.layers + 1):
         units = entry(net, layer, plan.UNITS)
@@ -162,7 +161,7 @@ def is_rate(w: Floats, eta: float) -> bool:
 
 @entry_point(lambda t: types.int64(network_type(t), network_type(t), types.float64, matrix_type(t)))
 def update_all(network: Network, grads: Network, eta: float, into: Matrix[Floats]) -> int:
-    """G1 for whole networks of one architecture."""
+    """G1 for all parameters, if both have one architecture."""
     for i in range(2 + (1 + DESCRIPTOR_SIZE) * network.spec[0]):
         if network.spec[i] != grads.spec[i]:
             return STRUCTURE
@@ -182,10 +181,10 @@ def update_all(network: Network, grads: Network, eta: float, into: Matrix[Floats
 def train_all(
     problem: Problem, eta: float, batch: int, seed: int, epochs: int, history: Matrix[Floats], into: Matrix[Floats]
 ) -> int:
-    """The whole of a training run, by one thread."""
+    """A whole training run by gradient descent, in one thread."""
     if not is_rate(problem.network.flat, eta):
         return ETA
-    ready = prepared(problem, batch, seed, epochs, into)
+    ready = prepare_run(problem, batch, seed, epochs, into)
     every, status = ready.every, ready.status
     if status == FINE:
         batch = min(batch, every.number)
@@ -201,8 +200,8 @@ def train_all(
     return status
 
 
-class Prepared(NamedTuple):
-    """What a run starts from, unless the status says why it can't; release the order and the table afterwards."""
+class PreparedRun(NamedTuple):
+    """The cases and the table of a run, unless the status isn't FINE; `every.order` and `table` are to be released."""
 
     status: int
     every: CasePointers
@@ -210,12 +209,12 @@ class Prepared(NamedTuple):
 
 
 @inline
-def prepared(problem: Problem, batch: int, seed: int, epochs: int, into: Matrix[Floats]) -> Prepared:
-    """Check a run's arguments, and its cases."""
+def prepare_run(problem: Problem, batch: int, seed: int, epochs: int, into: Matrix[Floats]) -> PreparedRun:
+    """Check the arguments and the cases of a run, and put the cases in order."""
     spec, rows = problem.network.spec, problem.x.rows
     order, table = allocate(spec, rows), allocate(spec, COLUMNS * (spec[0] + 1))
-    every = cases_in(problem, order, True)
-    status = unfit(problem)
+    every = case_pointers(problem, order, True)
+    status = shape_fault(problem)
     if status == FINE and (is_null(order) or is_null(table)):
         status = MEMORY
     elif status == FINE and not is_finite(problem.network.flat, into.columns):
@@ -228,4 +227,4 @@ def prepared(problem: Problem, batch: int, seed: int, epochs: int, into: Matrix[
         status, _ = find_fault(
             every, size_of(spec, 0), size_of(spec, spec[0]), activation_of(spec, spec[0])[CODE], problem.loss
         )
-    return Prepared(status, every, table)
+    return PreparedRun(status, every, table)

@@ -1,4 +1,4 @@
-"""`forward` for one case: the same chains of operations as for many, without a layout and a workspace."""
+"""`forward` for one case: the same bits as for many cases, without a layout and mostly without a workspace."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ from fnn.numerics.tile import tile
 
 @inline
 def widest(spec: Integers) -> int:
-    """The most units of a layer, inputs not counted."""
+    """The largest number of units of a layer, not counting the inputs."""
     most = 0
     for layer in range(1, spec[0] + 1):
         most = max(most, size_of(spec, layer))
@@ -42,10 +42,10 @@ def widest(spec: Integers) -> int:
 def _vector_of_z(
     typingctx: Any, inputs: Any, a: Any, w: Any, w_row: Any, b: Any, z: Any, columns: Any
 ) -> Any:  # fmt: skip
-    """z[j] = b[j] + Σ_k a[k] W[k,j] for one vector of j, the first `columns` of which there are.
+    """z[j] = b[j] + Σ_k a[k] W[k,j] for one vector of j, whose first `columns` elements exist.
 
-    The same chains as in a tile, which stores no more than it must; a store of part of a vector, though, takes some
-    20 cycles to be read again.
+    The chains of fma are those of a tile. But a tile stores part of a vector, and to read that again takes 20 cycles;
+    this stores all of it.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -88,7 +88,7 @@ def _vector_of_z(
 
 @inline
 def weighted_inputs(inputs: int, units: int, a: Floats, w: Floats, z: Floats) -> None:
-    """F1 for one case, with the parameters of a layer as they lie in `Params`."""
+    """F1 for one case, with the parameters of a layer in the order of `Params`."""
     b, panel, lanes = shift(w, inputs * units), panel_width(z), vector_width(z)
     if units <= panel:
         for j in range(0, units, lanes):
@@ -103,7 +103,7 @@ def weighted_inputs(inputs: int, units: int, a: Floats, w: Floats, z: Floats) ->
 
 @entry_point(lambda t: types.int64(network_type(t), matrix_type(t), matrix_type(t), matrix_type(t)))
 def forward_one(network: Network, x: Matrix[Floats], into: Matrix[Floats], workspace: Matrix[Floats]) -> int:
-    """F1 and F2."""
+    """F1 and F2 for one case."""
     spec = network.spec
     if x.columns != size_of(spec, 0):
         return X_COLUMNS
@@ -135,7 +135,7 @@ def forward_one(network: Network, x: Matrix[Floats], into: Matrix[Floats], works
 
 @inline
 def through_layers(network: Network, x: Matrix[Floats], into: Matrix[Floats], space: Floats, stride: int) -> None:
-    """Layer by layer, in three rows of work memory: z, and the a of two layers."""
+    """F1 and F2 of all layers, in three rows of work memory: z, and the a of two layers."""
     a, w, columns = x.at, network.flat, x.columns
     for layer in range(1, network.spec[0] + 1):
         inputs, units = columns, size_of(network.spec, layer)

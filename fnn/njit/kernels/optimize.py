@@ -26,7 +26,7 @@ from fnn.njit.kernels.arguments import (
     network_type,
     problem_type,
 )
-from fnn.njit.kernels.entry_points import prepared
+from fnn.njit.kernels.entry_points import prepare_run
 from fnn.njit.kernels.optimizer_words import MODIFIED, NEEDS_ALL, PHASE, RULE, START, STATES, fill_coefficients
 from fnn.njit.kernels.run import Run, begin_run, end_run, take_steps
 from fnn.optimizers.kernels import abi
@@ -131,7 +131,7 @@ def optimize_all(
 
     `phase` is the address of `optimizer_phase`, for optimizers that do no more than their rule.
     """
-    ready = prepared(problem, batch, seed, epochs, into)
+    ready = prepare_run(problem, batch, seed, epochs, into)
     every, status, steps = ready.every, ready.status, 0
     if status == FINE and words[NEEDS_ALL] and batch < every.number:
         status = NEEDS_ALL_CASES

@@ -11,7 +11,7 @@ from fnn.data.kernels.faults import DIVERGED, FINE, MEMORY
 from fnn.equations.kernels.backprop import transpose
 from fnn.network.kernels.pack import pack_weights, unpack_weights
 from fnn.network.kernels.plan import ONE, Net, rounded
-from fnn.njit.kernels.arguments import Matrix, Problem, laid_out
+from fnn.njit.kernels.arguments import Matrix, Problem, lay_out
 from fnn.optimizers.kernels import abi
 from fnn.training.kernels.barrier import SIZE
 from fnn.training.kernels.descend import CAPACITY, descend
@@ -41,7 +41,7 @@ def begin_run(
 ) -> Run:
     """Allocate a run with `vectors` packed vectors and `rows` rows of coefficients, and pack its weights."""
     flat, capacity = problem.network.flat, min(batch, CAPACITY)
-    sizes = laid_out(problem.network, capacity, True, table)
+    sizes = lay_out(problem.network, capacity, True, table)
     stride, of_rows = rounded(sizes.weights, LINE), rounded(rows * abi.COEFFICIENTS, LINE)
     # One behind the other: the weights, the gradient, the vectors, the coefficients, and the workspace.
     before = (1 + has_gradient + vectors) * stride
