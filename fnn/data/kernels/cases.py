@@ -1,4 +1,4 @@
-"""The cases of a call: looking for what can't be computed with, and bringing them into the workspace."""
+"""The cases of a call: their faults, and how they get into the workspace."""
 
 from typing import Final, NamedTuple
 
@@ -45,7 +45,7 @@ Weights = npt.NDArray[np.float64]
 
 
 class CasePointers(NamedTuple):
-    """All cases of a call. Either the labels or y are the targets; weights that aren't there are 1."""
+    """Pointers to the cases of a call. The targets are either the labels or y; without weights each case weighs 1."""
 
     number: int  # N
     x: Floats  # (N, n_0)
@@ -56,13 +56,11 @@ class CasePointers(NamedTuple):
     has_labels: bool
     has_weights: bool
     has_order: bool
-    sources: (
-        int  # where the integers are that say how to fetch cases that lie otherwise (`fnn.data.kernels.fetch`), or 0
-    )
+    sources: int  # address of the words that say how to fetch the cases (`fnn.data.kernels.fetch`), or 0
 
 
 def cases_type(dtype: types.Float) -> types.Type:
-    """`Cases` as a Numba type."""
+    """`CasePointers` as a Numba type."""
     floats, integers, yes = types.CPointer(dtype), types.CPointer(types.int64), types.boolean
 
     return types.NamedTuple(
@@ -75,7 +73,7 @@ def cases_type(dtype: types.Float) -> types.Type:
 def cases_of(
     x: Reals, y: Reals, labels: Labels, weights: Weights, order: Labels, sources: int, number: int
 ) -> CasePointers:
-    """Empty labels, weights and order stand for none; with sources, nothing but the order is read off the arrays.
+    """Empty labels, weights and order stand for none; with sources only the order is taken from the arrays.
 
     The number is 0 for all cases; if it is another, only those that are so far in the order count.
     """
@@ -94,7 +92,7 @@ def cases_of(
 
 @inline
 def is_finite(values: Floats, count: int) -> bool:
-    """Whether no value is NaN or infinite: v · 0 is NaN for just those."""
+    """Whether no value is NaN or infinite: v · 0 is NaN for those alone."""
     zero = like(values, 0.0)
     bad = 0
     for i in range(count):
@@ -115,7 +113,7 @@ def first_not_finite(values: Floats, rows: int, columns: int) -> int:
 
 @linked(lambda t: types.UniTuple(types.int64, 2)(cases_type(t), *[types.int64] * 4))
 def find_fault(cases: CasePointers, inputs: int, outputs: int, code: int, loss: int) -> tuple[int, int]:
-    """What is wrong first, and in which row; (FINE, −1) if nothing is, or if the cases must be fetched."""
+    """The first fault and its row; (FINE, −1) if there is none, or if the cases are to be fetched."""
     if cases.sources != 0:  # the typed layer has looked through them piece by piece
         return FINE, -1
     row = first_not_finite(cases.x, cases.number, inputs)
@@ -147,7 +145,7 @@ def find_fault(cases: CasePointers, inputs: int, outputs: int, code: int, loss: 
 
 @inline
 def target_fault(y: Floats, outputs: int, code: int, loss: int) -> int:
-    """What is wrong with the targets of a case, by the loss's rule."""
+    """The fault of the targets of a case, by the loss's rule."""
     rule, (low, high) = words_at(loss)[RULE], bounds(loss)
     total = 0.0
     for d in range(outputs):
@@ -175,13 +173,13 @@ def weight_of(cases: CasePointers, first: int, rows: int) -> float:
 
 @linked(lambda t: types.float64(cases_type(t), types.int64, types.int64))
 def total_weight(cases: CasePointers, first: int, rows: int) -> float:
-    """The same by a call, for kernels that must be compiled fast."""
+    """`weight_of` by a call, which costs a kernel less time to compile."""
     return weight_of(cases, first, rows)
 
 
 @linked(lambda t: types.void(cases_type(t), types.int64, types.int64, types.int64))
 def prefetch_targets(cases: CasePointers, outputs: int, first: int, rows: int) -> None:
-    """Have the targets of the cases at the places first .. first + rows of the order brought into the cache.
+    """Prefetch the targets of the cases at the places first .. first + rows of the order.
 
     That is where they begin and end; what lies between, in long rows, the processor sees coming.
     """
@@ -246,5 +244,5 @@ def load(net: Net, cases: CasePointers, first: int, scale: float, loss: int, top
 def fault_kernel(
     x: Reals, y: Reals, labels: Labels, weights: Weights, outputs: int, code: int, loss: int
 ) -> tuple[int, int]:
-    """What is wrong with the cases, and in which row."""
+    """The first fault of the cases and its row."""
     return find_fault(cases_of(x, y, labels, weights, labels[:0], 0, 0), x.shape[1], outputs, code, loss)

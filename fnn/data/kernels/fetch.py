@@ -1,7 +1,7 @@
-"""Cases that lie in memory as their owner has them: any real dtype, any strides, either byte order.
+"""Fetching cases from the caller's arrays: any real dtype, any strides, either byte order.
 
-A row is cast on its way into the workspace, so nothing is ever copied as a whole. The code for a dtype is compiled when
-somebody first has such an array; the kernels reach it through its address.
+A row is cast on its way into the workspace, so nothing is ever copied as a whole. The code for a dtype is compiled
+when the first such array is met; kernels reach it through its address.
 """
 
 from collections.abc import Callable
@@ -52,14 +52,14 @@ def fetch(source: Integers, case: int, into: Floats) -> None:
 
 @inline
 def fetch_case(sources: int, case: int, x: Floats, y: Floats) -> None:
-    """The inputs and the targets of a case; of a label, the one number."""
+    """Fetch the inputs and the targets of a case; a label is a target of one number."""
     words = words_at(sources)
     fetch(shift(words, X), case, x)
     fetch(shift(words, Y), case, y)
 
 
 def _bits(source: Any) -> int:
-    """The size of a number."""
+    """The bits of a number."""
     return {types.boolean: 8, HALF: 16}.get(source) or source.bitwidth
 
 
@@ -90,8 +90,8 @@ _FLOATS: Final[dict[types.Type, Any]] = {types.float32: ir.FloatType(), types.fl
 
 
 def _of_half(builder: Any, half: Any) -> Any:
-    """Float32 from the bits of a float16; not every processor has an instruction for it, and none knows subnormals
-    as float32 if somebody has set its mode that flushes them to 0.
+    """Float32 from the bits of a float16: not every processor has an instruction for it, and in the mode that flushes
+    subnormals to 0 none keeps them.
     """
     word = ir.IntType(32)
     wide = builder.zext(half, word)
@@ -109,13 +109,13 @@ def _of_half(builder: Any, half: Any) -> Any:
 
 @intrinsic
 def value_at(typingctx: Any, p: Any, offset: Any, into: Any) -> Any:
-    """What lies so many bytes behind p."""
+    """The value at p + offset bytes."""
     return _loading(p, into, False)
 
 
 @intrinsic
 def swapped_at(typingctx: Any, p: Any, offset: Any, into: Any) -> Any:
-    """The same for the other byte order."""
+    """The value at p + offset bytes, in the other byte order."""
     return _loading(p, into, True)
 
 
@@ -143,7 +143,7 @@ _addresses: Final[dict[tuple[np.dtype[Any], np.dtype[Any]], int]] = {}
 
 
 def address_for(source: np.dtype[Any], dtype: np.dtype[Any]) -> int:
-    """Where the code starts that fetches rows of one dtype as floats of another."""
+    """The address of the code that fetches rows of one dtype as floats of another."""
     known = _addresses.get((source, dtype))
     if known is not None:
         return known

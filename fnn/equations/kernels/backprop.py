@@ -1,15 +1,16 @@
 """The equations, F1 to B4 and G1, for a block of cases; the letters and tags are those of the sources (S0, S1).
 
-E1 and E2 are worked out in `fnn.losses.kernels.dispatch`, F2, F3 and B1's f′ in `fnn.activations.kernels.smooth` and its siblings; G1 is
-what `gradient` does when it is told to DESCEND.
+E1 and E2 are worked out in `fnn.losses.kernels`, F2, F3 and the f′ of B1 in `fnn.activations.kernels`; G1 is what
+`gradient` does with the epilogue DESCEND.
 
 A batch is a matrix whose rows are cases: A_l and Z_l are (N, n_l), W_l is (n_{l−1}, n_l), b_l is (n_l,).
 
-`forward` and `backward` treat the cases first .. first + rows and only read the weights; `gradient` treats a part of
-the rows of each W_l, over all cases. Blocks of the one and parts of the other may be computed at the same time: every
-number is one chain of operations in one order, however the work is cut.
+`forward` and `backward` take the cases first .. first + rows and only read the weights; `gradient` takes a part of the
+rows of each W_l, over all cases. Several threads may compute blocks of the former, and parts of the latter, at the same
+time: every number is one chain of operations in one order, however the work is divided.
 
-`fnn.training.kernels.narrow.equations` has the same equations, with the same bits, for networks that are too small for these calls.
+`fnn.training.kernels.narrow.equations` has the same equations, with the same bits, for networks that are too small for
+these calls.
 """
 
 from numba import types
@@ -25,7 +26,7 @@ from fnn.network.kernels.plan import Net, block, entry, errors_of, function_of, 
 from fnn.numerics.matmul import Prefetch, matmul, prefetch_type, transpose_pack
 from fnn.numerics.microkernel import BIAS, DESCEND, STORE, ZERO
 
-ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how much of the way back is wanted
+ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how far `backward` goes
 
 
 @linked(lambda t: types.void(net_type(t), types.int64, types.int64))
@@ -38,7 +39,7 @@ def forward(net: Net, first: int, rows: int) -> None:
 
 @linked(lambda t: types.void(net_type(t), types.int64, types.int64, types.int64, types.int64))
 def backward(net: Net, loss: int, wanted: int, first: int, rows: int) -> None:
-    """From the outputs back to every Δˡ; if EVERYTHING is wanted, to ∂E/∂A⁰ as well."""
+    """From the outputs back to every Δˡ; with EVERYTHING to ∂E/∂A⁰, too."""
     output_errors(net, loss, first, rows)  # E1, E2  ∂E/∂Aᴸ
     if wanted == ERROR_ONLY:
         return
@@ -51,15 +52,7 @@ def backward(net: Net, loss: int, wanted: int, first: int, rows: int) -> None:
 
 @linked(
     lambda t: types.void(
-        net_type(t),
-        types.int64,
-        types.CPointer(t),
-        types.int64,
-        types.int64,
-        t,
-        types.int64,
-        types.int64,
-        prefetch_type(t),
+        net_type(t), types.int64, types.CPointer(t), *[types.int64] * 2, t, *[types.int64] * 2, prefetch_type(t)
     )
 )
 def gradient(
@@ -67,9 +60,9 @@ def gradient(
 ) -> None:
     """The part's rows of ∂E/∂W, and the last part's ∂E/∂b, over all `rows` cases, laid out as the weights are.
 
-    They start from ZERO or KEEP adding to what is there, and are STOREd; or, `into` being the weights themselves, they
-    are used at once (G1): with DESCEND W becomes W − η ∂E/∂W, the same for b, and no gradient is ever stored. What
-    comes `soon` is fetched into the cache on the way.
+    The sums start from ZERO, or KEEP adding to `into`, and are STOREd there. With DESCEND, `into` being the weights,
+    they are used at once (G1): W becomes W − η ∂E/∂W, the same for b, and no gradient is ever stored. The next batch
+    is prefetched meanwhile.
     """
     for layer in range(1, net.layers + 1):
         top, bottom = partition(entry(net, layer - 1, plan.UNITS), part, parts)
@@ -193,7 +186,7 @@ def transpose_rows(net: Net, layer: int, top: int, bottom: int) -> None:
 
 @inline
 def no_prefetch(net: Net) -> Prefetch:
-    """Nothing to fetch."""
+    """Nothing to prefetch."""
     return Prefetch(net.space, net.table, 0, 0)
 
 

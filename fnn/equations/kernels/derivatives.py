@@ -34,7 +34,7 @@ Table = npt.NDArray[np.int64]
 
 @inline
 def fill_rows(net: Net, layer: int, column: int, first: int, rows: int, source: Floats) -> None:
-    """Bring rows that lie one behind the other into the workspace."""
+    """Copy contiguous rows into the workspace."""
     units = entry(net, layer, plan.UNITS)
     for row in range(rows):
         copy(shift(source, row * units), block(net, layer, column, first + row), units)
@@ -42,7 +42,7 @@ def fill_rows(net: Net, layer: int, column: int, first: int, rows: int, source: 
 
 @inline
 def take_rows(net: Net, layer: int, column: int, first: int, rows: int, into: Floats) -> None:
-    """The reverse."""
+    """Copy rows of the workspace into contiguous rows."""
     units = entry(net, layer, plan.UNITS)
     for row in range(rows):
         copy(block(net, layer, column, first + row), shift(into, row * units), units)
@@ -58,7 +58,7 @@ def input_gradient_kernel(
     table: Table, flat: Reals, space: Reals, x: Reals, y: Reals, labels: Labels, weights: Weights, loss: int,
     mean: bool, into: Reals,
 ) -> tuple[int, int]:  # fmt: skip
-    """∂E/∂A⁰ of all cases, and what fault there is, and its row. The workspace has room for BLOCK cases."""
+    """∂E/∂A⁰ of all cases; returns the first fault and its row. The workspace holds BLOCK cases."""
     net, cases = net_of(table, flat, space), cases_of(x, y, labels, weights, labels[:0], 0, 0)
     return input_gradient(net, cases, loss, mean, pointer(into))
 
@@ -84,7 +84,7 @@ def input_gradient(net: Net, cases: CasePointers, loss: int, mean: bool, into: F
     lambda t: types.int64(array(types.int64), array(t), output(t), array(t, 2), array(t, 2), output(t), output(t, 2))
 )
 def vjp_kernel(table: Table, flat: Reals, space: Reals, x: Reals, u: Reals, into: Reals, inputs: Reals) -> int:
-    """B1 to B4 from ∂E/∂Aᴸ = U; returns the first case with NaN or infinity in x, or −1. Room for PIECE cases."""
+    """B1 to B4 from ∂E/∂Aᴸ = U; returns the first case with NaN or infinity in x, or −1. PIECE cases at a time."""
     net = net_of(table, flat, space)
     return vector_times_jacobian(net, pointer(x), x.shape[0], pointer(u), pointer(into), pointer(inputs))
 
@@ -120,7 +120,7 @@ def jvp_kernel(
     table: Table, flat: Reals, space: Reals, r_table: Table, v: Reals, r_space: Reals, moving: int, x: Reals,
     direction: Reals, into: Reals,
 ) -> int:  # fmt: skip
-    """R{Aᴸ}; returns the first case with NaN or infinity in x, or −1. Room for BLOCK cases."""
+    """R{Aᴸ}; returns the first case with NaN or infinity in x, or −1. BLOCK cases at a time."""
     net, r = net_of(table, flat, space), net_of(r_table, v, r_space)
     n, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     bad = first_not_finite(pointer(x), x.shape[0], n)
@@ -142,10 +142,10 @@ def jvp_kernel(
     )
 )  # fmt: skip
 def hvp_kernel(
-    table: Table, flat: Reals, space: Reals, r_table: Table, v: Reals, r_space: Reals, capacity: int, x: Reals, y: Reals,
-    labels: Labels, weights: Weights, loss: int, second_derivative: int, mean: bool, into: Reals,
+    table: Table, flat: Reals, space: Reals, r_table: Table, v: Reals, r_space: Reals, capacity: int, x: Reals,
+    y: Reals, labels: Labels, weights: Weights, loss: int, second_derivative: int, mean: bool, into: Reals,
 ) -> tuple[int, int]:  # fmt: skip
-    """R{∂E/∂(W, b)} over all cases, and what fault there is, and its row. The workspaces have room for so many."""
+    """R{∂E/∂(W, b)} over all cases; returns the first fault and its row. The workspaces hold `capacity` cases."""
     net, r = net_of(table, flat, space), net_of(r_table, v, r_space)
     cases = cases_of(x, y, labels, weights, labels[:0], 0, 0)
     inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
@@ -207,7 +207,7 @@ def jacobian_kernel(
 
 @linked(lambda t: types.void(net_type(t), net_type(t), types.CPointer(t), types.int64, types.int64, types.int64))
 def spread(net: Net, wide: Net, x: Floats, first: int, rows: int, ways: int) -> None:
-    """Each row of `wide` gets z and a of its case, which is put through `net` once."""
+    """Copy z and a of each case from `net` to all of its rows in `wide`."""
     case = first // ways
     count = (first + rows - 1) // ways - case + 1
     fill_rows(net, 0, plan.A, 0, count, shift(x, case * entry(net, 0, plan.UNITS)))

@@ -1,4 +1,4 @@
-"""`forward` for any number of cases, G1 for whole vectors of parameters, and activations by themselves."""
+"""`forward` for any number of cases, and G1 for whole vectors of parameters."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The error of a batch and its gradient, in as many pieces as the workspace has room for."""
+"""The error of a batch and its gradient, in chunks as large as the workspace."""
 
 from typing import Final
 
@@ -29,7 +29,7 @@ from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry, errors_of, function_of, net_of, net_type
 from fnn.numerics.microkernel import KEEP, STORE, ZERO
 
-PIECE: Final = 256  # cases whose activations are held at once
+PIECE: Final = 256  # the most cases in the workspace of `grad`
 
 
 @kernel(
@@ -43,7 +43,7 @@ def differentiate_kernel(
     table: npt.NDArray[np.int64], flat: Reals, space: Reals, capacity: int, x: Reals, y: Reals, labels: Labels,
     weights: Weights, sources: int, is_checked: bool, loss: int, mean: bool, wanted: int, into: Reals,
 ) -> tuple[float, int, int]:  # fmt: skip
-    """E of all cases, and ∂E/∂(W, b) into `into` unless ERROR_ONLY is wanted; then what fault there is, and its row.
+    """E of all cases, the first fault and its row; ∂E/∂(W, b) is written to `into` unless `wanted` is ERROR_ONLY.
 
     The workspace has room for `capacity` cases: all of them with EVERYTHING, which leaves every quantity in it. Cases
     that are checked hold no fault.
@@ -89,7 +89,7 @@ def differentiate(
 
 @inline
 def unit_case_weight(cases: CasePointers, mean: bool) -> float:
-    """The share in E of a case of weight 1."""
+    """What a case of weight 1 counts in E."""
     if not mean:
         return 1.0
     return 1.0 / (total_weight(cases, 0, cases.number) if cases.has_weights else float(cases.number))

@@ -1,4 +1,4 @@
-"""Phase 1 of a training step with dropout: units that don't take part, other ones for every case and step.
+"""Phase 1 of a training step with dropout, which draws the units that take part for every case and step.
 
 Srivastava et al. 2014, inverted: what is left is divided by the part that is kept, so that nothing needs to be done
 when the network is used. Which units are dropped depends on nothing but the seed, the epoch, the layer, the case's
@@ -21,12 +21,12 @@ from fnn.optimizers.kernels.abi import DESCRIPTOR_SIZE
 from fnn.training.kernels.update_rule import cases_phase_type
 
 _S11 = np.uint64(11)
-_DROPPING = np.uint64(0xD6E8FEB86659FD93)  # another sequence than that which shuffles
+_DROPPING = np.uint64(0xD6E8FEB86659FD93)  # another sequence than that of the shuffle
 
 
 def dropout_phase(
-    net: Net, cases: CasePointers, first: int, scale: float, loss: int, top: int, bottom: int, descriptor: Integers, seed: int,
-    epoch: int,
+    net: Net, cases: CasePointers, first: int, scale: float, loss: int, top: int, bottom: int, descriptor: Integers,
+    seed: int, epoch: int,
 ) -> None:  # fmt: skip
     """Forward and back, BLOCK by BLOCK, for the rows top .. bottom of the workspace."""
     run = mixed((mixed(np.uint64(seed) + GOLDEN) ^ _DROPPING) + np.uint64(epoch))
@@ -57,7 +57,7 @@ def dropout_phase(
 def drop(
     net: Net, layer: int, column: int, start: int, rows: int, place: int, descriptor: Integers, run: np.uint64
 ) -> None:
-    """Set an array of the layer to 0 at the units that are dropped, and divide the rest by the part that is kept."""
+    """Set an array of the layer to 0 at the units that are dropped; divide the rest by the probability of keeping."""
     threshold = np.uint64(descriptor[DESCRIPTOR_SIZE + layer])
     if descriptor[DESCRIPTOR_SIZE + layer] == 0:
         return

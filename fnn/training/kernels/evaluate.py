@@ -1,4 +1,4 @@
-"""How well a network does on some cases, in one pass: each case's error, and whether it is given its class."""
+"""Evaluation in one pass: the error of each case, and whether the network gives it its class."""
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ def evaluate_kernel(
     sources: int, chosen: Labels, loss: int, mean: bool, top: int, bottom: int, classes: Labels, threshold: float,
     errors: Weights,
 ) -> int:  # fmt: skip
-    """What each of the cases top .. bottom adds to E, into `errors`; returns how many are given their class.
+    """Write what each of the cases top .. bottom adds to E to `errors`; returns how many get their own class.
 
     If some are chosen, those count, and no others. The workspace has room for BLOCK cases. No fault is looked for.
     Classes may be empty: then none is right.

@@ -26,8 +26,8 @@ from fnn.training.kernels.barrier import cancel_if_interrupted, wait_for_all
 from fnn.training.kernels.update_rule import UpdateRule, call_cases_phase, rows_phase_type
 from fnn.training.kernels.work_stealing import CASES, ROWS, Worker, even_chunks, guided_chunk, guided_chunks, next_chunk
 
-# Rows of a chunk at least. Where the weights exceed the cache, chunks of cases are larger, so that each load of W serves
-# more cases.
+# Rows of a chunk at least. Where the weights exceed the cache, chunks of cases are larger, so that each load of W
+# serves more cases.
 _LEAST_CASES: Final = 8
 _LEAST_CASES_OF_LARGE: Final = 64
 _LEAST_ROWS: Final = 24

@@ -1,4 +1,4 @@
-"""What restrains the weights in training: penalties, clipping, decay after each change, norms, connections removed.
+"""Masks and norms in training: connections removed, the norm of the gradient, the norms of the weights into units.
 
 Sums of squares are worked out column by column, each a chain over the rows in their order, and then added up in the
 order of the columns: the same bits whatever the width of the vectors and the number of threads.
@@ -21,14 +21,14 @@ from fnn.optimizers.kernels.apply import clear
 
 @inline
 def remove(values: Floats, mask: Floats, count: int) -> None:
-    """0 where the connection is removed."""
+    """Write 0 where the connection is removed."""
     zero = like(values, 0.0)
     for i in range(count):
         values[i] = values[i] if mask[i] != zero else zero
 
 
 def _by_rows(context: Any, builder: Any, p: Any, x: Any, rows: Any, step: Callable[[Any, Any], None]) -> None:
-    """Code that does something for each row of a panel: with where it is, and its numbers as a vector of float64."""
+    """Code of a loop over the rows of a panel; `step` gets the pointer to a row and its elements as a vector."""
     shape = machine(context, p.dtype)
     row = ir.VectorType(context.get_value_type(p.dtype), 2 * shape.lanes)
     with cgutils.for_range(builder, rows) as loop:
@@ -89,7 +89,7 @@ def multiply_columns(typingctx: Any, panel: Any, rows: Any, factors: Any) -> Any
 
 @inline
 def squares_of_gradient(net: Net, dE_dw: Floats, squares: Floats, part: int, parts: int) -> None:
-    """Σ_i g_ij² of every column of W and b, of the part's panels, one in turn for each part."""
+    """Σ_i g_ij² of every column of W and b, in the panels of the part: one in `parts`, in turn."""
     panel, index, place = panel_width(dE_dw), 0, 0
     for layer in range(1, net.layers + 1):
         inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
@@ -117,7 +117,7 @@ def norm(net: Net, squares: Floats) -> float:
 
 @inline
 def limit_units(net: Net, most: float, squares: Floats, part: int, parts: int) -> None:
-    """Make the columns of W, in the part's panels, whose norm is above `most` that long."""
+    """Scale the columns of W in the part's panels whose norm exceeds `most` to that norm."""
     panel, index, place = panel_width(net.weights), 0, 0
     for layer in range(1, net.layers + 1):
         units = entry(net, layer, plan.UNITS)
@@ -136,7 +136,7 @@ def limit_panel(net: Net, layer: int, j: int, most: float, squares: Floats) -> N
     add_squares(w, inputs, squares)
     some = False
     for column in range(panel):
-        length = math.sqrt(squares[column]) if column < units - j else 0.0  # behind them lies what nobody looks at
+        length = math.sqrt(squares[column]) if column < units - j else 0.0  # columns behind are padding
         is_long = length > most
         squares[column] = most / length if is_long else 1.0
         some = some or is_long

@@ -1,4 +1,4 @@
-"""The training loop of narrow networks, by gradient descent and in one thread; see `fnn.training.kernels.narrow.equations`."""
+"""The training loop of narrow networks (see `.equations`): gradient descent in one thread."""
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +77,7 @@ def narrow_kernel(
 
 @forced
 def relay(net: Net, begins: bool) -> None:
-    """Bring the parameters into the workspace, by units, or back."""
+    """Transpose the parameters into the workspace, a row for each unit, or back."""
     for layer in range(1, net.layers + 1):
         inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
         flat, w = shift(net.weights, entry(net, layer, plan.COMPACT)), part(net, layer, plan.W)
@@ -89,7 +89,7 @@ def relay(net: Net, begins: bool) -> None:
 
 @forced
 def add_ones(net: Net) -> None:
-    """The inputs that belong to the biases, and the slopes that B1 needs to tell f′ alone."""
+    """Write the inputs of 1 that belong to the biases, and the slopes of 1 by which B1 gives f′ alone."""
     stride, one = entry(net, 0, plan.STRIDE), like(net.space, 1.0)
     for layer in range(net.layers):
         units, row = entry(net, layer, plan.UNITS), entry(net, layer + 1, plan.W_ROW)

@@ -1,13 +1,13 @@
-"""The equations, F1 to B4 and G1, for a network and a batch that are so small that calls would take most of the time.
+"""The equations, F1 to B4 and G1, for networks and batches so small that the calls would take most of the time.
 
-The numbers are those of `fnn.equations.kernels.backprop`, to the bit, and so are the formulas beside the code, in which the rows
-of a batch are cases. But in memory the cases lie side by side in a vector, so that the sigmoids of all take no longer
-than that of one: Z_l, A_l and Δ_l have a row for each unit, and so has W_l, the weights into the unit and, behind them,
-its bias, to which an input of 1 belongs. Every product is then a sum of vectors times single numbers (see
-`fnn.training.kernels.narrow.products`). B1 and the update of W_l come with the way back, layer by layer: Wˡ is used by B4 before G1
-changes it. Which networks are narrow says `fnn.network.kernels.narrow_plan.is_narrow`.
+They have the bits of `fnn.equations.kernels.backprop`, and the formulas beside the code are the same: the rows of a
+batch are cases. In memory, however, the cases lie side by side in a vector, so that the sigmoids of all take no longer
+than that of one: Z_l, A_l and Δ_l have a row for each unit, and so has W_l, the weights into the unit and behind them
+its bias, which belongs to an input of 1. Every product is then a sum of vectors times single numbers (see `.products`).
+The backward pass updates each W_l as it goes: B4 reads Wˡ before G1 changes it. `is_narrow` of
+`fnn.network.kernels.narrow_plan` says which networks are trained this way.
 
-Nothing is called but activations other than the sigmoid, and losses other than the squared error.
+Calls are made only for activations other than the sigmoid, and for losses other than the squared error.
 """
 
 from typing import Final
@@ -45,7 +45,7 @@ def forward(net: Net, rows: int) -> None:
 
 @forced
 def backward(net: Net, loss: int, rows: int, eta: float) -> float:
-    """From the outputs back, and a step down on the way; returns the error before it."""
+    """From the outputs back, with the update of each layer (G1); returns the error before it."""
     error = output_deltas(net, loss, rows)  # E1, E2, B1  Δᴸ = ∂E/∂Aᴸ ⊙ f′(Zᴸ)
     for layer in range(net.layers, 0, -1):
         if layer > 1:
@@ -56,7 +56,7 @@ def backward(net: Net, loss: int, rows: int, eta: float) -> float:
 
 @forced
 def weighted_inputs(net: Net, layer: int) -> None:
-    """F1: Zˡ = Aˡ⁻¹ Wˡ + bˡ; for the sigmoid, in the place of Aˡ."""
+    """F1: Zˡ = Aˡ⁻¹ Wˡ + bˡ; for the sigmoid, in the memory of Aˡ."""
     inputs, units, stride = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS), entry(net, 0, plan.STRIDE)
     a, z = part(net, layer - 1, plan.A), part(net, layer, plan.A if entry(net, layer, KIND) == IN_PLACE else plan.Z)
     w, row = part(net, layer, plan.W), entry(net, layer, plan.W_ROW)
@@ -65,7 +65,7 @@ def weighted_inputs(net: Net, layer: int) -> None:
 
 @forced
 def activations(net: Net, layer: int, rows: int) -> None:
-    """F2 and F3: Aˡ = f(Zˡ), and f′(Zˡ) at once, so that B1 needn't wait for it; at the output perhaps neither."""
+    """F2 and F3: Aˡ = f(Zˡ), and f′(Zˡ), so that B1 needn't wait for it; at the output `output_deltas` may do both."""
     units, stride, kind = entry(net, layer, plan.UNITS), entry(net, 0, plan.STRIDE), entry(net, layer, KIND)
     a, prime = part(net, layer, plan.A), part(net, layer, PRIME)
     if kind == IN_PLACE:
@@ -82,7 +82,7 @@ def activations(net: Net, layer: int, rows: int) -> None:
 
 @forced
 def transpose_by_cases(net: Net, layer: int, rows: int) -> None:
-    """Aˡ with a row for each case, for B2."""
+    """Transpose Aˡ to a row for each case, for B2."""
     units, stride, row = entry(net, layer, plan.UNITS), entry(net, 0, plan.STRIDE), entry(net, layer + 1, plan.W_ROW)
     a, into, lanes = part(net, layer, plan.A), part(net, layer, BY_CASES), vector_width(net.space)
     if units * rows <= _FEW:

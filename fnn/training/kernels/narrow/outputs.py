@@ -35,7 +35,7 @@ def _outputs_type(t: types.Float) -> Any:
 
 @intrinsic
 def call_outputs(typingctx: Any, code: Any, net: Any, loss: Any, rows: Any) -> Any:
-    """F2, E1, E2 and B1 at the output, by the code that starts there."""
+    """F2, E1, E2 and B1 at the output, by the code at the address `code`."""
     return calling(_outputs_type(net.types[2].dtype))
 
 

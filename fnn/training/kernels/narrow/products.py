@@ -20,7 +20,7 @@ _HEIGHT: Final = 2  # rows of a product that are computed together: 4 make 2-2-1
 
 
 class _Product:
-    """The code of C = N V for rows of whole vectors; `beside` moves along with the rows of C.
+    """The code of C = N V for rows of whole vectors; the pointer `beside` moves along with the rows of C.
 
     `start` makes the vector that the chains of a row start from, of the place beside the row, and `finish` makes an
     element of C of the sums, of the place beside it.
@@ -49,7 +49,7 @@ class _Product:
             repeat(self.builder, count, height, partial(self._block, height), moving)
 
     def _block(self, height: int, _: Any, *places: Any) -> Sequence[Any]:
-        """So many rows."""
+        """`height` rows."""
         steps = [step for _, step in self.moving]
         rows = [
             [advanced(self.builder, p, step, number(r)) for p, step in zip(places, steps, strict=True)]
@@ -134,7 +134,7 @@ def descend_product(
 
 @intrinsic
 def transpose_small(typingctx: Any, m: Any, n: Any, source: Any, source_row: Any, into: Any, into_row: Any) -> Any:
-    """The transpose of m × n elements, element by element; there must be some."""
+    """The transpose of m × n elements, element by element; m, n ≥ 1."""
     require_pointer(into)
     i, p = types.int64, into
 
