@@ -57,32 +57,37 @@ def _tiles_for(elements: int, of_tile: int) -> int:
     return (elements + of_tile - 1) // of_tile
 
 
+@inline
+def _halvings(prefetch: Prefetch, length: int, tiles: int) -> int:
+    """How often the rate of prefetching is halved: in a rush, rows from memory delay what is needed now."""
+    n = 0
+    while prefetch.rows > 0 and n < _SLOWEST and prefetch.rows * _tiles_for(prefetch.length, length >> n + 1) <= tiles:
+        n += 1
+    return n
+
+
 @linked(_product)
 def _many_tiles(
     m: int, n: int, k: int, a: Floats, a_row: int, a_col: int, b: Floats, b_panel: int, b_row: int,
     c: Floats, c_panel: int, c_row: int, init: int, bias: Floats, epilogue: int, eta: float, prefetch: Prefetch,
 ) -> None:  # fmt: skip
-    """`matmul` tile by tile: panels outside, blocks of rows of nearly equal height inside, many by one call."""
+    """`matmul` tile by tile: panels outside, blocks of rows of nearly equal height inside, many by one call.
+
+    A tile prefetches a line an iteration: of the next panels of B, else of the rows. The first tile that uses a panel
+    from memory, the third-level cache or another core would wait for it: 110 instead of 200 GFLOP/s for layers of 1024
+    units, and Aᵀ Δ took a fifth longer on cores that share no cache.
+    """
     panel, limit, line = panel_width(c), tile_rows(c), line_width(b)
     blocks = (m + limit - 1) // limit
     height = m // blocks
     taller = m - height * blocks
     width = _tile_width(m, panel)
-    # A tile prefetches a line an iteration: of the next panels of B, else of the rows. The first tile that uses a panel
-    # from memory, the third-level cache or another core would wait for it: 110 instead of 200 GFLOP/s for layers of
-    # 1024 units, and Aᵀ Δ took a fifth longer on cores that share no cache.
     is_packed = b_row == panel  # so that a panel lies in one piece
     ahead = width // panel * b_panel
     length = k * line  # elements, by one tile
     of_panel = min((panel + line - 1) // line, blocks)  # tiles
     tiles = (n + width - 1) // width * (blocks - of_panel) + of_panel  # those left for the rows
-    slower = 0  # how often the rate is halved: prefetched in a rush, rows from memory delay what is needed now
-    while (
-        prefetch.rows > 0
-        and slower < _SLOWEST
-        and prefetch.rows * _tiles_for(prefetch.length, length >> slower + 1) <= tiles
-    ):
-        slower += 1
+    slower = _halvings(prefetch, length, tiles)
     reach, of_row = LINE >> slower, _tiles_for(prefetch.length, length >> slower)
     row = fetched = 0
     for j in range(0, n, width):
@@ -97,11 +102,8 @@ def _many_tiles(
             elif is_next:
                 source, step, count = shift(b_q, ahead + block * line), b_row * LINE // line, 1
             elif row < prefetch.rows:
-                source, step = (
-                    shift(prefetch.matrix, prefetch.order[row] * prefetch.length + fetched * (length >> slower)),
-                    reach,
-                )
-                count = of_row - fetched
+                first = prefetch.order[row] * prefetch.length + fetched * (length >> slower)
+                source, step, count = shift(prefetch.matrix, first), reach, of_row - fetched
             rows = height + (block < taller)
             count = min(count, (taller if block < taller else blocks) - block)
             tile(
