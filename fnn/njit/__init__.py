@@ -39,7 +39,7 @@ from fnn.njit import optimizers as optimizers
 from fnn.njit import params as params
 from fnn.njit import training as training
 from fnn.njit.case_boxing import type_of_cases
-from fnn.njit.optimizer_words import words_of
+from fnn.njit.optimizer_words import dtypes_in_use, words_of
 from fnn.njit.types import OPTIMIZER, STATE, LossType, OptimizerType, ParamsType
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
 
@@ -49,6 +49,7 @@ def _params_type(dtype: np.dtype[Any]) -> ParamsType:
     """The type of `Params` of a dtype, all of whose kernels are loaded."""
     number = float_type(dtype)
     load_entries(number)
+    dtypes_in_use.append(number)
 
     return ParamsType(number)
 

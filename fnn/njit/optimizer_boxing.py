@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import float32, float64, types
+from numba import types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.core.imputils import lower_constant
@@ -16,7 +16,7 @@ from fnn.checks import whole
 from fnn.network.params import require_params, wrap
 from fnn.network.tree import require_same_structure
 from fnn.njit.boxing import architecture_of_spec
-from fnn.njit.optimizer_words import code_of, optimizer_words_of, words_of
+from fnn.njit.optimizer_words import code_of, dtypes_in_use, optimizer_words_of, words_of
 from fnn.njit.structures import WORD
 from fnn.njit.types import SPEC, OptimizerType, StateType
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
@@ -50,11 +50,10 @@ def _unbox_optimizer(kind: OptimizerType, value: Any, c: Any) -> NativeValue:
 
 @lower_constant(OptimizerType)
 def _constant_optimizer(context: Any, builder: Any, kind: OptimizerType, optimizer: Optimizer) -> Any:
-    """The words, and the optimizer's code for both dtypes, as parts of the function that has the optimizer."""
+    """The words, and the optimizer's code for the dtypes in use, as parts of the function that has the optimizer."""
     words = [ir.Constant(WORD, int(word)) for word in words_of(optimizer)]
-    for at, code in code_of(optimizer).items():
-        for i, dtype in enumerate((float32, float64)):
-            words[at + i] = code.embed(context, builder, dtype).ptrtoint(WORD)
+    for at, dtype, code in code_of(optimizer, dtypes_in_use):
+        words[at] = code.embed(context, builder, dtype).ptrtoint(WORD)
     constant = ir.Constant(ir.ArrayType(WORD, len(words)), words)
     data = builder.bitcast(cgutils.global_constant(builder, "fnn.optimizer_words", constant), WORD.as_pointer())
     array, size = make_array(SPEC)(context, builder), ir.Constant(WORD, 8)

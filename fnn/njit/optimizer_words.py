@@ -1,13 +1,15 @@
 """Optimizers as words that compiled code can work with (see `fnn.njit.kernels.optimizer_words`)."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from numba import float32, float64
+from numba import types
 from numpy.typing import NDArray
 
 from fnn.compiler.linking import OnDemand
+from fnn.compiler.target import FLOATS
 from fnn.njit.kernels import optimizer_words as words
 from fnn.njit.kernels.optimizer_words import (
     BETA_1,
@@ -33,6 +35,8 @@ from fnn.optimizers.schedules import Rate
 from fnn.training.kernels.regularized_phase import REGULARIZED_PHASE
 from fnn.training.steppers.plateau import plateau
 
+dtypes_in_use: Final[list[types.Float]] = []  # those of the `Params` that jitted functions have met
+
 _FORMULAS: Final[dict[type[Optimizer], int]] = {
     optimizers.gradient_descent: words.OF_RATE, optimizers.momentum: words.OF_RATE,
     optimizers.nesterov: words.OF_RATE, optimizers.adam: words.OF_ADAM, optimizers.adamw: words.OF_ADAM,
@@ -42,23 +46,28 @@ _FORMULAS: Final[dict[type[Optimizer], int]] = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=1000)
 def optimizer_words_of(optimizer: Optimizer) -> NDArray[np.int64]:
-    """The words of an optimizer with the addresses of its code, which is compiled if need be."""
+    """The words of an optimizer with the addresses of its code for the dtypes in use; compiles what isn't yet."""
+    return _with_addresses(optimizer, tuple(dtypes_in_use))
+
+
+@lru_cache(maxsize=1000)
+def _with_addresses(optimizer: Optimizer, dtypes: tuple[types.Float, ...]) -> NDArray[np.int64]:
     words = words_of(optimizer).copy()
-    for at, code in code_of(optimizer).items():
-        words[at : at + 2] = [code.address(dtype) for dtype in (float32, float64)]
+    for at, dtype, code in code_of(optimizer, dtypes):
+        words[at] = code.address(dtype)
     words.setflags(write=False)
 
     return words
 
 
-def code_of(optimizer: Optimizer) -> dict[int, OnDemand]:
-    """What an optimizer needs compiled, by the word where the addresses for both dtypes stand."""
-    if not optimizer.modifies_weights:
-        return {RULE: optimizer.rule}
+def code_of(optimizer: Optimizer, dtypes: Sequence[types.Float]) -> list[tuple[int, types.Float, OnDemand]]:
+    """The code of an optimizer: the word where its address stands, and what is compiled for which dtype."""
+    modified = [(MODIFIED, MODIFIED_STEP), (PHASE, REGULARIZED_PHASE)] if optimizer.modifies_weights else []
 
-    return {RULE: optimizer.rule, MODIFIED: MODIFIED_STEP, PHASE: REGULARIZED_PHASE}
+    return [
+        (at + FLOATS.index(dtype), dtype, code) for at, code in ((RULE, optimizer.rule), *modified) for dtype in dtypes
+    ]
 
 
 @lru_cache(maxsize=1000)
