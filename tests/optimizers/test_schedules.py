@@ -59,32 +59,51 @@ def test_formulas(schedule: fnn.Schedule, formula: Callable[[int], float]) -> No
     assert schedule.at(steps)[17:].tobytes() == schedule.at(steps[17:]).tobytes()
 
 
-@pytest.mark.parametrize(
-    "ours, name, options",
-    [
-        (fnn.step_decay(0.3, every=7, factor=0.6), "StepLR", {"step_size": 7, "gamma": 0.6}),
-        (fnn.exponential(0.3, factor=0.97), "ExponentialLR", {"gamma": 0.97}),
-        (fnn.cosine(0.3, steps=99, end=0.01), "CosineAnnealingLR", {"T_max": 99, "eta_min": 0.01}),
-        (fnn.one_cycle(0.3, steps=100), "OneCycleLR", {"max_lr": 0.3, "total_steps": 100}),
-        (
-            fnn.one_cycle(0.3, steps=90, rise=0.61, divisor=4, last_divisor=10),
-            "OneCycleLR",
-            {"max_lr": 0.3, "total_steps": 90, "pct_start": 0.61, "div_factor": 4, "final_div_factor": 10},
-        ),
-    ],
-    ids=named,
-)
-def test_by_pytorch(ours: fnn.Schedule, name: str, options: dict[str, Any]) -> None:
+# Ours, PyTorch's, and its rates in the steps 1, 37, 63 and the last (PyTorch 2.13.0).
+BY_PYTORCH: list[tuple[fnn.Schedule, str, dict[str, Any], list[float]]] = [
+    (
+        fnn.step_decay(0.3, every=7, factor=0.6), "StepLR", {"step_size": 7, "gamma": 0.6},
+        [0.3, 0.023327999999999998, 0.0030233087999999996, 0.0002350924922879999],
+    ),
+    (
+        fnn.exponential(0.3, factor=0.97), "ExponentialLR", {"gamma": 0.97},
+        [0.291, 0.09720204960565253, 0.044029171510778765, 0.014706961214042967],
+    ),
+    (
+        fnn.cosine(0.3, steps=99, end=0.01), "CosineAnnealingLR", {"T_max": 99, "eta_min": 0.01},
+        [0.2999269986455618, 0.2110200432255036, 0.09476482311472642, 0.01],
+    ),
+    (
+        fnn.one_cycle(0.3, steps=100), "OneCycleLR", {"max_lr": 0.3, "total_steps": 100},
+        [0.012844134169772203, 0.2904352688550382, 0.15673029763367904, 1.2e-06],
+    ),
+    (
+        fnn.one_cycle(0.3, steps=90, rise=0.61, divisor=4, last_divisor=10), "OneCycleLR",
+        {"max_lr": 0.3, "total_steps": 90, "pct_start": 0.61, "div_factor": 4, "final_div_factor": 10},
+        [0.07519103889139803, 0.2496946379091599, 0.25411283953830227, 0.0075],
+    ),
+]  # fmt: skip
+by_pytorch = pytest.mark.parametrize("ours, name, options, rates", BY_PYTORCH, ids=named)
+
+
+@by_pytorch
+def test_rates_of_pytorch(ours: fnn.Schedule, name: str, options: dict[str, Any], rates: list[float]) -> None:
+    last = options.get("total_steps", 100) - 1
+    assert_allclose([ours(step) for step in (1, 37, 63, last)], rates, rtol=1e-12)
+
+
+@by_pytorch
+def test_all_rates_of_pytorch(ours: fnn.Schedule, name: str, options: dict[str, Any], rates: list[float]) -> None:
     torch = pytest.importorskip("torch")
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
-    theirs, wanted = getattr(torch.optim.lr_scheduler, name)(optimizer, **options), []
+    theirs, expected = getattr(torch.optim.lr_scheduler, name)(optimizer, **options), []
     for _ in range(options.get("total_steps", 100) - 1):
-        wanted.append(optimizer.param_groups[0]["lr"])
+        expected.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         theirs.step()
-    wanted.append(optimizer.param_groups[0]["lr"])
+    expected.append(optimizer.param_groups[0]["lr"])
 
-    assert_allclose(ours.at(np.arange(len(wanted))), wanted, rtol=1e-12, atol=1e-15)
+    assert_allclose(ours.at(np.arange(len(expected))), expected, rtol=1e-12, atol=1e-15)
 
 
 def test_one_cycle() -> None:
