@@ -101,7 +101,7 @@ def loop(
     epochs: int, path: Path | None = None, eta: float = 0.1, stopping: fnn.Stopping | None = None,
     callbacks: tuple[Any, ...] = (),
 ) -> Loop[Any]:  # fmt: skip
-    stepper, architecture = PythonStepper(eta, epochs), P.params._architecture
+    stepper, architecture = PythonStepper(eta, epochs), P.params.architecture
     arrays = fnn.Cases(P.x, P.y).arrays(P.params, fnn.squared_error)
     recorder = Recorder[Any](Evaluator(architecture, P.params.dtype, arrays, fnn.squared_error, False, 1))
     stopper = Stopper[Any](stopping, architecture)
