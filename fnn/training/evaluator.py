@@ -64,8 +64,10 @@ class Evaluator(Generic[DT]):
                 if is_interrupted():
                     return
                 correct = kernel(
-                    self._layout.table, flat, self._spaces[number], x, y, labels, weights, sources, self._batch.chosen,
-                    loss, self._mean, top, min(top + self._chunk, count), classes, self._threshold, self._errors,
+                    table=self._layout.table, flat=flat, space=self._spaces[number], x=x, y=y, labels=labels,
+                    weights=weights, sources=sources, chosen=self._batch.chosen, loss=loss, mean=self._mean, top=top,
+                    bottom=min(top + self._chunk, count), classes=classes, threshold=self._threshold,
+                    errors=self._errors,
                 )  # fmt: skip
                 right.append(correct)
 

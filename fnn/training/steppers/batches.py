@@ -170,19 +170,23 @@ class BatchStepper(Generic[DT]):
         b, batch, loss = self._buffers, self._batch, self._loss.descriptor_address(self._dtype)
         x, y, labels, weights, sources = batch.taken
         cursor, sums = self._cursor, self._sums
-        if b.is_narrow:
+        if b.is_narrow:  # by names, here and below: a swapped integer would write anywhere in memory
             narrow_kernel[self._dtype](
-                b.layout.table, b.weights, b.space, x, y, labels, weights, self._order, batch.chosen, loss, self._mean,
-                coefficients, self._batch_size, self._seed, steps, cursor, sums, self.history,
+                table=b.layout.table, flat=b.weights, space=b.space, x=x, y=y, labels=labels, case_weights=weights,
+                order=self._order, chosen=batch.chosen, loss=loss, mean=self._mean, coefficients=coefficients,
+                batch_size=self._batch_size, seed=self._seed, steps=steps, cursor=cursor, sums=sums,
+                history=self.history,
             )  # fmt: skip
             return
         words, kernel = np.zeros(work_stealing.barrier_size(threads), np.int64), descend_kernel[self._dtype]
 
         def part(number: int, parts: int) -> None:
             kernel(
-                number, parts, words, b.layout.table, b.weights, b.space, b.capacity, b.gradient, x, y, labels, weights,
-                sources, self._order, batch.chosen, loss, self._mean, b.descriptor, b.state, coefficients,
-                self._batch_size, self._seed, steps, cursor, sums, self.history,
+                thread=number, threads=parts, barrier=words, table=b.layout.table, weights=b.weights, space=b.space,
+                capacity=b.capacity, gradient_buffer=b.gradient, x=x, y=y, labels=labels, case_weights=weights,
+                sources=sources, order=self._order, chosen=batch.chosen, loss=loss, mean=self._mean,
+                descriptor=b.descriptor, state=b.state, coefficients=coefficients, batch_size=self._batch_size,
+                seed=self._seed, steps=steps, cursor=cursor, sums=sums, history=self.history,
             )  # fmt: skip
 
         def abandon() -> None:
