@@ -138,7 +138,7 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(p: Problem, batch_size:
     with pytest.MonkeyPatch.context() as patch:
         train_by_exactly(patch)
         for threads in (1, 2, 3, 4):
-            run = fnn.train(p.params, p.x, p.y, threads=threads, **options)
+            run = trained(p, threads=threads, **options)
             assert run.params.flat.tobytes() == wanted.params.flat.tobytes()
             assert run.history.error.tobytes() == wanted.history.error.tobytes()
 
