@@ -59,11 +59,15 @@ def _tiles_for(elements: int, of_tile: int) -> int:
 
 @inline
 def _halvings(prefetch: Prefetch, length: int, tiles: int) -> int:
-    """How often the rate of prefetching is halved: in a rush, rows from memory delay what is needed now."""
-    n = 0
-    while prefetch.rows > 0 and n < _SLOWEST and prefetch.rows * _tiles_for(prefetch.length, length >> n + 1) <= tiles:
-        n += 1
-    return n
+    """How often to halve the rate of prefetching rows: in a rush, rows from memory delay what is needed now."""
+    halvings = 0
+    while (
+        prefetch.rows > 0
+        and halvings < _SLOWEST
+        and prefetch.rows * _tiles_for(prefetch.length, length >> halvings + 1) <= tiles
+    ):
+        halvings += 1
+    return halvings
 
 
 @linked(_product)
@@ -86,8 +90,7 @@ def _many_tiles(
     ahead = width // panel * b_panel
     length = k * line  # elements, by one tile
     of_panel = min((panel + line - 1) // line, blocks)  # tiles
-    tiles = (n + width - 1) // width * (blocks - of_panel) + of_panel  # those left for the rows
-    slower = _halvings(prefetch, length, tiles)
+    slower = _halvings(prefetch, length, (n + width - 1) // width * (blocks - of_panel) + of_panel)
     reach, of_row = LINE >> slower, _tiles_for(prefetch.length, length >> slower)
     row = fetched = 0
     for j in range(0, n, width):
@@ -102,8 +105,8 @@ def _many_tiles(
             elif is_next:
                 source, step, count = shift(b_q, ahead + block * line), b_row * LINE // line, 1
             elif row < prefetch.rows:
-                first = prefetch.order[row] * prefetch.length + fetched * (length >> slower)
-                source, step, count = shift(prefetch.matrix, first), reach, of_row - fetched
+                at = prefetch.order[row] * prefetch.length + fetched * (length >> slower)
+                source, step, count = shift(prefetch.matrix, at), reach, of_row - fetched
             rows = height + (block < taller)
             count = min(count, (taller if block < taller else blocks) - block)
             tile(

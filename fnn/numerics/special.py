@@ -12,11 +12,12 @@ from numba import typeof, types
 from fnn.compiler.inline import forced, inline, intrinsic
 from fnn.compiler.internals import IRBuilder, IRValue
 from fnn.compiler.intrinsics import fma
-from fnn.numerics.elementary import constants, polynomial, power_of_two, reduced, require_float
+from fnn.numerics.elementary import reduced
+from fnn.numerics.float_formats import constants, polynomial, power_of_two, require_float
 
 
 class _Special(NamedTuple):
-    """Constants of the formulas for a float format, beside those of `fnn.numerics.elementary`."""
+    """Constants of the formulas for a float format, beside those of `fnn.numerics.float_formats`."""
 
     four: Any
     expm1_low: Any  # below it eˣ − 1 is −1

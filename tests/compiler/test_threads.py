@@ -207,21 +207,21 @@ def test_a_kernel_releases_the_interpreters_lock() -> None:
 def test_a_thread_moves_away_from_a_taken_processor_and_may_return() -> None:
     allowed = os.sched_getaffinity(0)
     for left in allowed:
-        taken = allowed - {left}
-        pin_apart(taken)
-        assert taken == os.sched_getaffinity(0) == allowed
-    pin_apart(taken)
-    assert taken == os.sched_getaffinity(0) == allowed
+        busy = allowed - {left}
+        pin_apart(busy)
+        assert busy == os.sched_getaffinity(0) == allowed
+    pin_apart(busy)
+    assert busy == os.sched_getaffinity(0) == allowed
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs os.sched_setaffinity")
 @pytest.mark.parametrize("refused", [False, True])
 def test_threads_on_one_processor_are_moved_apart(monkeypatch: pytest.MonkeyPatch, refused: bool) -> None:
     moves: list[set[int]] = []
-    taken: set[int] = set()
+    busy: set[int] = set()
 
     def move(_: int, to: set[int]) -> None:
-        assert refused or to == {0, 2, 3} or to <= taken  # taken before the thread moves
+        assert refused or to == {0, 2, 3} or to <= busy  # busy before the thread moves
         moves.append(set(to))
         if refused:
             raise OSError
@@ -230,9 +230,9 @@ def test_threads_on_one_processor_are_moved_apart(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2, 3})
     monkeypatch.setattr(os, "sched_setaffinity", move)
     for _ in range(4):
-        pin_apart(taken)
+        pin_apart(busy)
 
-    assert taken == {0, 2, 3}
+    assert busy == {0, 2, 3}
     assert moves == ([{0}, {3}] if refused else [{0}, {0, 2, 3}, {3}, {0, 2, 3}])
 
 
