@@ -5,14 +5,14 @@ import numpy.typing as npt
 from numba import types
 
 from fnn.compiler.inline import inline
-from fnn.compiler.intrinsics import Floats, aligned, like, pointer
+from fnn.compiler.intrinsics import Floats, like
 from fnn.compiler.kernel import array, kernel, output
 from fnn.data.kernels.cases import Labels, Reals, Weights, cases_of
 from fnn.equations.kernels.backprop import ERROR_ONLY
 from fnn.equations.kernels.forward import BLOCK
 from fnn.equations.kernels.gradient import forward_backward, unit_case_weight
 from fnn.network.kernels import plan
-from fnn.network.kernels.plan import COLUMNS, Net, block, entry, errors_of
+from fnn.network.kernels.plan import block, entry, errors_of, net_of
 
 
 @kernel(
@@ -32,7 +32,7 @@ def evaluate_kernel(
     If some are chosen, those count, and no others. The workspace has room for BLOCK cases. No fault is looked for.
     Classes may be empty: then none is right.
     """
-    net = Net(table.size // COLUMNS - 1, pointer(table), pointer(flat), aligned(pointer(space)))
+    net = net_of(table, flat, space)
     cases = cases_of(x, y, labels, weights, chosen, sources, chosen.size)
     outputs = entry(net, net.layers, plan.UNITS)
     net.space[plan.ONE] = like(net.space, 1.0)
