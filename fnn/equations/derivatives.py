@@ -17,7 +17,7 @@ from fnn.data.kernels import faults
 from fnn.equations.jacobians import direction_of
 from fnn.equations.kernels.derivatives import hvp_kernel, input_gradient_kernel
 from fnn.equations.kernels.forward import BLOCK
-from fnn.equations.kernels.gradient import PIECE
+from fnn.equations.kernels.gradient import CHUNK
 from fnn.equations.objective import Reduction, require_loss, require_reduction
 from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
@@ -106,7 +106,7 @@ def hvp(
     mean = require_reduction(reduction)
     batch = arrays_of(params, x, y, loss).plain
     flat = direction_of(params, v)
-    dtype, architecture, capacity = params.flat_buffer.dtype, params.architecture, min(len(batch.x), PIECE)
+    dtype, architecture, capacity = params.flat_buffer.dtype, params.architecture, min(len(batch.x), CHUNK)
     layout, r = architecture.layout(dtype, capacity), architecture.r_layout(dtype, capacity, with_second=True)
     (space, r_space), into = workspaces(dtype, layout.whole, r.whole), np.empty_like(params.flat_buffer)
     fault, row = hvp_kernel[dtype](

@@ -23,7 +23,7 @@ from fnn.data.kernels import faults
 from fnn.data.rows import CaseArrays
 from fnn.equations.kernels.backprop import ERROR_ONLY, EVERYTHING, GRADIENT
 from fnn.equations.kernels.forward import update_kernel
-from fnn.equations.kernels.gradient import PIECE, differentiate_kernel
+from fnn.equations.kernels.gradient import CHUNK, differentiate_kernel
 from fnn.equations.objective import Reduction, require_loss, require_reduction
 from fnn.equations.workspace import space_for
 from fnn.losses.library import squared_error
@@ -239,13 +239,13 @@ def _differentiate(
     mean = require_reduction(reduction)
     if regularization is None:
         arrays = arrays_of(params, x, y, loss)
-        return evaluate(params, arrays, loss, mean, wanted, min(len(arrays.x), PIECE), workspace)[:2]
+        return evaluate(params, arrays, loss, mean, wanted, min(len(arrays.x), CHUNK), workspace)[:2]
     changes = regularization_of(params, regularization)
     if any(changes.dropped):
         raise ValueError(f"regularization: dropout={regularization.dropout!r} is for training alone; E is without it")
     arrays, architecture = arrays_of(params, x, y, loss), params.architecture
     masked = wrap(changes.masked(params.flat_buffer), architecture)
-    value, gradient, _ = evaluate(masked, arrays, loss, mean, wanted, min(len(arrays.x), PIECE), workspace)
+    value, gradient, _ = evaluate(masked, arrays, loss, mean, wanted, min(len(arrays.x), CHUNK), workspace)
     slope = gradient.flat_buffer.copy()
     value = changes.add_penalty(masked, value, slope)
 

@@ -15,7 +15,7 @@ from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays
 from fnn.equations.kernels.derivatives import jacobian_kernel, jvp_kernel, vjp_kernel
 from fnn.equations.kernels.directional import INPUTS, PARAMETERS
 from fnn.equations.kernels.forward import BLOCK
-from fnn.equations.kernels.gradient import PIECE
+from fnn.equations.kernels.gradient import CHUNK
 from fnn.network.layout import workspaces
 from fnn.network.params import DT, Params, require_params, wrap
 from fnn.network.tree import require_same_structure
@@ -108,7 +108,7 @@ def vjp(params: Params[DT], x: ArrayLike, u: ArrayLike) -> tuple[Params[DT], NDA
     rows, single = inputs_of(params, x)
     dtype = params.flat_buffer.dtype
     ends = _directions(params, "u", u, len(rows), params.architecture.sizes[-1], single)
-    layout = params.architecture.layout(dtype, min(len(rows), PIECE))
+    layout = params.architecture.layout(dtype, min(len(rows), CHUNK))
     (space,) = workspaces(dtype, layout.whole)
     gradient, inputs = np.empty_like(params.flat_buffer), np.empty_like(rows)
     bad = vjp_kernel[dtype](layout.table, params.flat_buffer, space, rows, ends, gradient, inputs)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fnn.checks import require_output, whole
 from fnn.compiler.numba_types import jittable
 from fnn.compiler.target import LINE
-from fnn.equations.kernels.gradient import PIECE
+from fnn.equations.kernels.gradient import CHUNK
 from fnn.network.kernels.plan import COLUMNS, rounded
 from fnn.network.params import DT, Params, require_params
 
@@ -49,7 +49,7 @@ def workspace(params: Params[DT], cases: int = 1) -> NDArray[DT]:
            [17.5]])
     """
     require_params("params", params)
-    rows = min(whole("cases", cases, at_least=1), PIECE)
+    rows = min(whole("cases", cases, at_least=1), CHUNK)
     layers = len(params.architecture.activations)
     head = rounded(2 * COLUMNS * (layers + 1), LINE)  # of `fnn.njit.kernels.arguments`
 

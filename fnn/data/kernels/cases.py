@@ -61,10 +61,10 @@ class CasePointers(NamedTuple):
 
 def cases_type(dtype: types.Float) -> types.Type:
     """`CasePointers` as a Numba type."""
-    floats, integers, yes = types.CPointer(dtype), types.CPointer(types.int64), types.boolean
+    floats, integers, flag = types.CPointer(dtype), types.CPointer(types.int64), types.boolean
 
     return types.NamedTuple(
-        [types.int64, floats, floats, integers, types.CPointer(types.float64), integers, yes, yes, yes, types.int64],
+        [types.int64, floats, floats, integers, types.CPointer(types.float64), integers, flag, flag, flag, types.int64],
         CasePointers,
     )
 
@@ -75,7 +75,7 @@ def cases_of(
 ) -> CasePointers:
     """Empty labels, weights and order stand for none; with sources only the order is taken from the arrays.
 
-    The number is 0 for all cases; if it is another, only those that are so far in the order count.
+    If `number` is not 0, the cases are only those at the first `number` places of the order.
     """
     if sources != 0:
         words = words_at(sources)
@@ -114,7 +114,7 @@ def first_not_finite(values: Floats, rows: int, columns: int) -> int:
 @linked(lambda t: types.UniTuple(types.int64, 2)(cases_type(t), *[types.int64] * 4))
 def find_fault(cases: CasePointers, inputs: int, outputs: int, code: int, loss: int) -> tuple[int, int]:
     """The first fault and its row; (FINE, −1) if there is none, or if the cases are to be fetched."""
-    if cases.sources != 0:  # the typed layer has looked through them piece by piece
+    if cases.sources != 0:  # the typed layer has checked them, chunk by chunk
         return FINE, -1
     row = first_not_finite(cases.x, cases.number, inputs)
     if row >= 0:
@@ -181,7 +181,7 @@ def total_weight(cases: CasePointers, first: int, rows: int) -> float:
 def prefetch_targets(cases: CasePointers, outputs: int, first: int, rows: int) -> None:
     """Prefetch the targets of the cases at the places first .. first + rows of the order.
 
-    That is where they begin and end; what lies between, in long rows, the processor sees coming.
+    Of each, the first and the last cache line: the processor itself prefetches what lies between in long rows.
     """
     each = address(shift(cases.y, outputs)) - address(cases.y)  # bytes
     start, step = address(cases.y), each
@@ -208,11 +208,11 @@ def copy(source: Floats, into: Floats, count: int) -> None:
 def load(net: Net, cases: CasePointers, first: int, scale: float, loss: int, top: int, bottom: int) -> None:
     """Fill the rows top .. bottom of the workspace with the cases at the places first + row of the order.
 
-    A⁰ gets the inputs; the targets get y or what the loss takes labels for; a case's share in the error is w_c · scale.
+    A⁰ gets the inputs, the targets get y or what a label stands for, and the weight of a case in E is w_c · scale.
     """
     inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     stride = entry(net, net.layers, plan.STRIDE)
-    class_factors = shift(net.space, entry(net, 0, plan.CASE_WEIGHTS))
+    case_weights = shift(net.space, entry(net, 0, plan.CASE_WEIGHTS))
     low, high = bounds(loss)
     for row in range(top, bottom):
         case, x = case_at(cases, first + row), block(net, 0, plan.A, row)
@@ -233,7 +233,7 @@ def load(net: Net, cases: CasePointers, first: int, scale: float, loss: int, top
             else:
                 for d in range(outputs):
                     y[d] = like(y, high if d == label else low)
-        class_factors[row] = like(class_factors, cases.weights[case] * scale if cases.has_weights else scale)
+        case_weights[row] = like(case_weights, cases.weights[case] * scale if cases.has_weights else scale)
 
 
 @kernel(

@@ -16,12 +16,13 @@ from fnn.compiler.internals import global_compiler_lock, ir
 from fnn.compiler.intrinsics import Floats, Integers, doubles, like, shift, words_at
 from fnn.compiler.target import float_type, itemsize
 
-# The integers that stand for cases: how many there are, whether they have labels, and weights, and where those lie; the
-# length of a row of x in elements of the workspace, 0 unless its columns are neighbours; then x, and y or the labels.
+# The integers that describe cases: their number, whether they have labels, whether they have weights and the address
+# of those; the elements of the workspace that a row of x is as long as, 0 unless its columns are contiguous; the array
+# x, and the array y or the labels.
 NUMBER, LABELLED, WEIGHTED, WEIGHTS, LENGTH, X = range(6)
 
-# An array: the code that fetches a row of it, where it starts, the bytes from row to row and from column to column, how
-# many columns it has, and what they are multiplied by after the cast (the bits of a float64).
+# The integers that describe an array: the address of the code that fetches a row, that of the first element, the bytes
+# from row to row and from column to column, the number of columns, and the factor after the cast (a float64's bits).
 FETCH, DATA, ROW, COLUMN, COLUMNS, SCALE = range(6)
 Y: Final = X + 6
 
@@ -65,8 +66,8 @@ def _bits(source: Any) -> int:
 
 def _loading(p: Any, into: Any, is_swapped: bool) -> Any:
     """Typing and code of a load from any address, cast to the dtype of `into` as NumPy does it."""
-    source, wanted = p.dtype, into.dtype
-    bits, element = ir.IntType(_bits(source)), ir.FloatType() if wanted == types.float32 else ir.DoubleType()
+    source, target = p.dtype, into.dtype
+    bits, element = ir.IntType(_bits(source)), ir.FloatType() if target == types.float32 else ir.DoubleType()
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         start = builder.bitcast(arguments[0], ir.IntType(8).as_pointer())
@@ -78,12 +79,12 @@ def _loading(p: Any, into: Any, is_swapped: bool) -> Any:
             return builder.uitofp(builder.icmp_unsigned("!=", value, bits(0)), element)
         if isinstance(source, types.Integer):
             return (builder.sitofp if source.signed else builder.uitofp)(value, element)
-        found = types.float32 if source == HALF else source
-        number = _of_half(builder, value) if source == HALF else builder.bitcast(value, _FLOATS[source])
+        if source == HALF:
+            return context.cast(builder, _of_half(builder, value), types.float32, target)
 
-        return context.cast(builder, number, found, wanted)
+        return context.cast(builder, builder.bitcast(value, _FLOATS[source]), source, target)
 
-    return wanted(p, types.int64, into), codegen
+    return target(p, types.int64, into), codegen
 
 
 _FLOATS: Final[dict[types.Type, Any]] = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
@@ -120,7 +121,7 @@ def swapped_at(typingctx: Any, p: Any, offset: Any, into: Any) -> Any:
 
 
 def fetch_row(data: Any, source: Integers, case: int, into: Floats) -> None:
-    """A row in this machine's byte order."""
+    """Copy a row in this machine's byte order."""
     start, step, columns, size = case * source[ROW], source[COLUMN], source[COLUMNS], itemsize(data)
     scale = like(into, doubles(shift(source, SCALE))[0])
     if step == size:  # a constant step, so that the loop is vectorised
@@ -132,7 +133,7 @@ def fetch_row(data: Any, source: Integers, case: int, into: Floats) -> None:
 
 
 def fetch_swapped_row(data: Any, source: Integers, case: int, into: Floats) -> None:
-    """A row in the other byte order."""
+    """Copy a row in the other byte order."""
     start, step, columns = case * source[ROW], source[COLUMN], source[COLUMNS]
     scale = like(into, doubles(shift(source, SCALE))[0])
     for j in range(columns):
@@ -144,13 +145,13 @@ _addresses: Final[dict[tuple[np.dtype[Any], np.dtype[Any]], int]] = {}
 
 def address_for(source: np.dtype[Any], dtype: np.dtype[Any]) -> int:
     """The address of the code that fetches rows of one dtype as floats of another."""
-    known = _addresses.get((source, dtype))
-    if known is not None:
-        return known
+    cached = _addresses.get((source, dtype))
+    if cached is not None:
+        return cached
     with global_compiler_lock:
         t = float_type(dtype)
         function: Callable[..., None] = fetch_row if source.isnative else fetch_swapped_row
         data, i = types.CPointer(_SOURCES[source.str[1:]]), types.int64
-        found = address_of(function, types.void(data, types.CPointer(i), i, types.CPointer(t)), cached=True)
+        address = address_of(function, types.void(data, types.CPointer(i), i, types.CPointer(t)), cached=True)
 
-        return _addresses.setdefault((source, dtype), found)
+        return _addresses.setdefault((source, dtype), address)

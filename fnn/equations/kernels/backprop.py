@@ -1,4 +1,4 @@
-"""The equations, F1 to B4 and G1, for a block of cases; the letters and tags are those of the sources (S0, S1).
+"""The equations, F1 to B4 and G1, for a block of cases, with the letters and tags of the README.
 
 E1 and E2 are worked out in `fnn.losses.kernels`, F2, F3 and the f′ of B1 in `fnn.activations.kernels`; G1 is what
 `gradient` does with the epilogue DESCEND.
@@ -26,7 +26,7 @@ from fnn.network.kernels.plan import Net, block, entry, errors_of, function_of, 
 from fnn.numerics.matmul import Prefetch, matmul, prefetch_type, transpose_pack
 from fnn.numerics.microkernel import BIAS, DESCEND, STORE, ZERO
 
-ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how far `backward` goes
+ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how far `backward` goes: to E; to every Δ; to ∂E/∂A⁰
 
 
 @linked(lambda t: types.void(net_type(t), types.int64, types.int64))
@@ -38,15 +38,15 @@ def forward(net: Net, first: int, rows: int) -> None:
 
 
 @linked(lambda t: types.void(net_type(t), types.int64, types.int64, types.int64, types.int64))
-def backward(net: Net, loss: int, wanted: int, first: int, rows: int) -> None:
-    """From the outputs back to every Δˡ; with EVERYTHING to ∂E/∂A⁰, too."""
+def backward(net: Net, loss: int, extent: int, first: int, rows: int) -> None:
+    """From the outputs back, as far as `extent` says."""
     output_errors(net, loss, first, rows)  # E1, E2  ∂E/∂Aᴸ
-    if wanted == ERROR_ONLY:
+    if extent == ERROR_ONLY:
         return
     for layer in range(net.layers, 0, -1):
         if layer < net.layers or not is_direct(loss):
             deltas(net, layer, first, rows)  # B1  Δˡ = ∂E/∂Aˡ ⊙ f′(Zˡ)
-        if layer > 1 or wanted == EVERYTHING:
+        if layer > 1 or extent == EVERYTHING:
             errors_before(net, layer, first, rows)  # B4  ∂E/∂Aˡ⁻¹ = Δˡ (Wˡ)ᵀ
 
 
@@ -56,23 +56,21 @@ def backward(net: Net, loss: int, wanted: int, first: int, rows: int) -> None:
     )
 )
 def gradient(
-    net: Net, rows: int, into: Floats, start: int, epilogue: int, eta: float, part: int, parts: int, prefetch: Prefetch
+    net: Net, rows: int, into: Floats, init: int, epilogue: int, eta: float, part: int, parts: int, prefetch: Prefetch
 ) -> None:
     """The part's rows of ∂E/∂W, and the last part's ∂E/∂b, over all `rows` cases, laid out as the weights are.
 
     The sums start from ZERO, or KEEP adding to `into`, and are STOREd there. With DESCEND, `into` being the weights,
-    they are used at once (G1): W becomes W − η ∂E/∂W, the same for b, and no gradient is ever stored. The next batch
-    is prefetched meanwhile.
+    they are used at once (G1): W becomes W − η ∂E/∂W, the same for b, and no gradient is ever stored. `prefetch`
+    brings the next batch into the cache meanwhile.
     """
     for layer in range(1, net.layers + 1):
         top, bottom = partition(entry(net, layer - 1, plan.UNITS), part, parts)
         if bottom > top:
-            fetched = prefetch if layer == 1 else no_prefetch(net)
-            weight_gradient(
-                net, layer, rows, top, bottom, into, start, epilogue, eta, fetched
-            )  # B2  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ
+            ahead = prefetch if layer == 1 else no_prefetch(net)
+            weight_gradient(net, layer, rows, top, bottom, into, init, epilogue, eta, ahead)  # B2  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ
         if part == parts - 1:
-            bias_gradient(net, layer, rows, into, start, epilogue, eta)  # B3  ∂E/∂bˡ = Σ_c δˡ
+            bias_gradient(net, layer, rows, into, init, epilogue, eta)  # B3  ∂E/∂bˡ = Σ_c δˡ
         if epilogue == DESCEND and layer > 1:
             transpose_rows(net, layer, top, bottom)
 
@@ -139,7 +137,7 @@ def errors_before(net: Net, layer: int, first: int, rows: int) -> None:
 
 @inline
 def weight_gradient(
-    net: Net, layer: int, rows: int, top: int, bottom: int, into: Floats, start: int, epilogue: int, eta: float,
+    net: Net, layer: int, rows: int, top: int, bottom: int, into: Floats, init: int, epilogue: int, eta: float,
     prefetch: Prefetch,
 ) -> None:  # fmt: skip
     """B2: ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, rows top .. bottom."""
@@ -149,12 +147,12 @@ def weight_gradient(
         shift(block(net, layer - 1, plan.A, 0), top), 1, entry(net, layer - 1, plan.STRIDE),
         block(net, layer, plan.DELTA, 0), panel_width(net.space), entry(net, layer, plan.STRIDE),
         shift(into, entry(net, layer, plan.W) + top * w_row), entry(net, layer, plan.W_PANEL), w_row,
-        start, net.space, epilogue, eta, prefetch,
+        init, net.space, epilogue, eta, prefetch,
     )  # fmt: skip
 
 
 @inline
-def bias_gradient(net: Net, layer: int, rows: int, into: Floats, start: int, epilogue: int, eta: float) -> None:
+def bias_gradient(net: Net, layer: int, rows: int, into: Floats, init: int, epilogue: int, eta: float) -> None:
     """B3: ∂E/∂bˡ = Σ_c δˡ, the product of a row of ones with Δˡ."""
     panel = panel_width(net.space)
     matmul(
@@ -162,13 +160,13 @@ def bias_gradient(net: Net, layer: int, rows: int, into: Floats, start: int, epi
         shift(net.space, plan.ONE), 0, 0,
         block(net, layer, plan.DELTA, 0), panel, entry(net, layer, plan.STRIDE),
         shift(into, entry(net, layer, plan.B)), panel, panel,
-        start, net.space, epilogue, eta, no_prefetch(net),
+        init, net.space, epilogue, eta, no_prefetch(net),
     )  # fmt: skip
 
 
 @linked(lambda t: types.void(net_type(t), types.int64, types.int64, types.int64))
 def transpose(net: Net, first_layer: int, part: int, parts: int) -> None:
-    """Bring the part's rows of each Wˡ into its transposed copy, for B4."""
+    """Copy the part's rows of each Wˡ to the columns of (Wˡ)ᵀ, for B4."""
     for layer in range(first_layer, net.layers + 1):
         top, bottom = partition(entry(net, layer - 1, plan.UNITS), part, parts)
         transpose_rows(net, layer, top, bottom)
@@ -192,7 +190,7 @@ def no_prefetch(net: Net) -> Prefetch:
 
 @inline
 def partition(total: int, part: int, parts: int) -> tuple[int, int]:
-    """The part's range of 0 .. total."""
+    """The range of a part: [0, total) in `parts` ranges of nearly equal size."""
     if parts == 1:  # two divisions take as long as a small layer
         return 0, total
     return total * part // parts, total * (part + 1) // parts

@@ -22,9 +22,16 @@ from fnn.data.kernels.cases import (
 )
 from fnn.data.kernels.faults import FINE
 from fnn.equations.kernels.backprop import EVERYTHING, GRADIENT, backward, forward, gradient, no_prefetch, transpose
-from fnn.equations.kernels.directional import INPUTS, PARAMETERS, pull_back, push_forward, r_backward, r_gradient
+from fnn.equations.kernels.directional import (
+    INPUTS,
+    PARAMETERS,
+    backward_from_outputs,
+    r_backward,
+    r_forward,
+    r_gradient,
+)
 from fnn.equations.kernels.forward import BLOCK
-from fnn.equations.kernels.gradient import PIECE, unit_case_weight
+from fnn.equations.kernels.gradient import CHUNK, unit_case_weight
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, block, entry, function_of, net_of, net_type
 from fnn.numerics.microkernel import KEEP, STORE, ZERO
@@ -65,7 +72,7 @@ def input_gradient_kernel(
 
 @inline
 def input_gradient(net: Net, cases: CasePointers, loss: int, mean: bool, into: Floats) -> tuple[int, int]:
-    """The same of a network that is laid out."""
+    """`input_gradient_kernel` for a network and cases."""
     inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     fault, row = find_fault(cases, inputs, outputs, function_of(net, net.layers)[CODE], loss)
     if fault == FINE:
@@ -84,29 +91,29 @@ def input_gradient(net: Net, cases: CasePointers, loss: int, mean: bool, into: F
     lambda t: types.int64(array(types.int64), array(t), output(t), array(t, 2), array(t, 2), output(t), output(t, 2))
 )
 def vjp_kernel(table: Table, flat: Reals, space: Reals, x: Reals, u: Reals, into: Reals, inputs: Reals) -> int:
-    """B1 to B4 from ∂E/∂Aᴸ = U; returns the first case with NaN or infinity in x, or −1. PIECE cases at a time."""
+    """B1 to B4 from ∂E/∂Aᴸ = U; returns the first case with NaN or infinity in x, or −1. CHUNK cases at a time."""
     net = net_of(table, flat, space)
     return vector_times_jacobian(net, pointer(x), x.shape[0], pointer(u), pointer(into), pointer(inputs))
 
 
 @inline
 def vector_times_jacobian(net: Net, x: Floats, number: int, u: Floats, into: Floats, inputs: Floats) -> int:
-    """The same of a network that is laid out."""
+    """`vjp_kernel` for a network."""
     n, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     bad = first_not_finite(x, number, n)
     if bad < 0:
         net.space[plan.ONE] = like(net.space, 1.0)
         transpose(net, 1, 0, 1)
-        for piece in range(0, number, PIECE):
-            end = min(PIECE, number - piece)
+        for chunk in range(0, number, CHUNK):
+            end = min(CHUNK, number - chunk)
             for first in range(0, end, BLOCK):
-                rows, case = min(BLOCK, end - first), piece + first
+                rows, case = min(BLOCK, end - first), chunk + first
                 fill_rows(net, 0, plan.A, first, rows, shift(x, case * n))
                 forward(net, first, rows)
                 fill_rows(net, net.layers, plan.DE_DA, first, rows, shift(u, case * outputs))
-                pull_back(net, first, rows)
+                backward_from_outputs(net, first, rows)
                 take_rows(net, 0, plan.DE_DA, first, rows, shift(inputs, case * n))
-            gradient(net, end, into, ZERO if piece == 0 else KEEP, STORE, like(net.space, 0.0), 0, 1, no_prefetch(net))
+            gradient(net, end, into, ZERO if chunk == 0 else KEEP, STORE, like(net.space, 0.0), 0, 1, no_prefetch(net))
     return bad
 
 
@@ -117,7 +124,7 @@ def vector_times_jacobian(net: Net, x: Floats, number: int, u: Floats, into: Flo
     )
 )  # fmt: skip
 def jvp_kernel(
-    table: Table, flat: Reals, space: Reals, r_table: Table, v: Reals, r_space: Reals, moving: int, x: Reals,
+    table: Table, flat: Reals, space: Reals, r_table: Table, v: Reals, r_space: Reals, variables: int, x: Reals,
     direction: Reals, into: Reals,
 ) -> int:  # fmt: skip
     """R{Aᴸ}; returns the first case with NaN or infinity in x, or −1. BLOCK cases at a time."""
@@ -127,10 +134,10 @@ def jvp_kernel(
     for first in range(0, x.shape[0] if bad < 0 else 0, BLOCK):
         rows = min(BLOCK, x.shape[0] - first)
         fill_rows(net, 0, plan.A, 0, rows, shift(pointer(x), first * n))
-        if moving & INPUTS:
+        if variables & INPUTS:
             fill_rows(r, 0, plan.A, 0, rows, shift(pointer(direction), first * n))
         forward(net, 0, rows)
-        push_forward(net, r, moving, 0, rows)
+        r_forward(net, r, variables, 0, rows)
         take_rows(r, net.layers, plan.A, 0, rows, shift(pointer(into), first * outputs))
     return bad
 
@@ -155,16 +162,16 @@ def hvp_kernel(
         scale = unit_case_weight(cases, mean)
         transpose(net, 2, 0, 1)
         transpose(r, 2, 0, 1)
-        for piece in range(0, cases.number, capacity):
-            end = min(capacity, cases.number - piece)
+        for chunk in range(0, cases.number, capacity):
+            end = min(capacity, cases.number - chunk)
             for first in range(0, end, BLOCK):
                 rows = min(BLOCK, end - first)
-                load(net, cases, piece, scale, loss, first, first + rows)
+                load(net, cases, chunk, scale, loss, first, first + rows)
                 forward(net, first, rows)
-                push_forward(net, r, PARAMETERS, first, rows)
+                r_forward(net, r, PARAMETERS, first, rows)
                 backward(net, loss, GRADIENT, first, rows)
                 r_backward(net, r, loss, second_derivative, first, rows)
-            r_gradient(net, r, end, pointer(into), ZERO if piece == 0 else KEEP)
+            r_gradient(net, r, end, pointer(into), ZERO if chunk == 0 else KEEP)
     return fault, row
 
 
@@ -178,51 +185,47 @@ def jacobian_kernel(
 ) -> int:
     """∂Aᴸ/∂A⁰ of all cases; returns the first case with NaN or infinity in x, or −1.
 
-    A row of the wide workspace is one case and one output, whose gradient goes back; or, if there are fewer of them,
-    one input, whose direction goes forward. The workspaces have room for BLOCK rows.
+    A row of the wide workspace belongs to one case and one of its outputs, whose gradient goes back; with fewer inputs
+    than outputs to one of its inputs, whose derivative goes forward. The workspaces have room for BLOCK rows.
     """
-    net, wide, r = (
-        net_of(table, flat, space),
-        net_of(table, flat, wide_space),
-        net_of(r_table, flat, r_space),
-    )
+    net, wide, r = net_of(table, flat, space), net_of(table, flat, wide_space), net_of(r_table, flat, r_space)
     inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     bad = first_not_finite(pointer(x), x.shape[0], inputs)
     if bad < 0 and outputs <= inputs:
         transpose(wide, 1, 0, 1)
-    ways = min(inputs, outputs)
-    for first in range(0, x.shape[0] * ways if bad < 0 else 0, BLOCK):
-        rows = min(BLOCK, x.shape[0] * ways - first)
-        spread(net, wide, pointer(x), first, rows, ways)
+    rows_each = min(inputs, outputs)
+    for first in range(0, x.shape[0] * rows_each if bad < 0 else 0, BLOCK):
+        rows = min(BLOCK, x.shape[0] * rows_each - first)
+        spread_cases(net, wide, pointer(x), first, rows, rows_each)
         if outputs <= inputs:
             unit_rows(wide, net.layers, plan.DE_DA, first, rows)
-            pull_back(wide, 0, rows)
+            backward_from_outputs(wide, 0, rows)
             take_rows(wide, 0, plan.DE_DA, 0, rows, shift(pointer(into), first * inputs))
         else:
             unit_rows(r, 0, plan.A, first, rows)
-            push_forward(wide, r, INPUTS, 0, rows)
+            r_forward(wide, r, INPUTS, 0, rows)
             take_columns(r, first, rows, pointer(into))
     return bad
 
 
 @linked(lambda t: types.void(net_type(t), net_type(t), types.CPointer(t), types.int64, types.int64, types.int64))
-def spread(net: Net, wide: Net, x: Floats, first: int, rows: int, ways: int) -> None:
-    """Copy z and a of each case from `net` to all of its rows in `wide`."""
-    case = first // ways
-    count = (first + rows - 1) // ways - case + 1
+def spread_cases(net: Net, wide: Net, x: Floats, first: int, rows: int, rows_each: int) -> None:
+    """Run `forward` for the cases of the rows, and copy z and a of each case to all of its rows in `wide`."""
+    case = first // rows_each
+    count = (first + rows - 1) // rows_each - case + 1
     fill_rows(net, 0, plan.A, 0, count, shift(x, case * entry(net, 0, plan.UNITS)))
     forward(net, 0, count)
     for layer in range(1, net.layers + 1):
         units = entry(net, layer, plan.UNITS)
         for row in range(rows):
-            of = (first + row) // ways - case
-            copy(block(net, layer, plan.Z, of), block(wide, layer, plan.Z, row), units)
-            copy(block(net, layer, plan.A, of), block(wide, layer, plan.A, row), units)
+            source = (first + row) // rows_each - case
+            copy(block(net, layer, plan.Z, source), block(wide, layer, plan.Z, row), units)
+            copy(block(net, layer, plan.A, source), block(wide, layer, plan.A, row), units)
 
 
 @inline
 def unit_rows(net: Net, layer: int, column: int, first: int, rows: int) -> None:
-    """The rows first .. first + rows of unit matrices, one below the other."""
+    """Write the rows first .. first + rows of unit matrices, one below the other."""
     units = entry(net, layer, plan.UNITS)
     for row in range(rows):
         unit = block(net, layer, column, row)
@@ -233,7 +236,7 @@ def unit_rows(net: Net, layer: int, column: int, first: int, rows: int) -> None:
 
 @inline
 def take_columns(r: Net, first: int, rows: int, into: Floats) -> None:
-    """R{Aᴸ} of each row is a column of its case's Jacobian."""
+    """Copy R{Aᴸ} of each row to a column of its case's Jacobian."""
     inputs, outputs = entry(r, 0, plan.UNITS), entry(r, r.layers, plan.UNITS)
     for row in range(rows):
         case, i = (first + row) // inputs, (first + row) % inputs

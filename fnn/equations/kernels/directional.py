@@ -1,7 +1,7 @@
 """Derivatives along a direction: R1 to R7, for a block of cases (Pearlmutter 1994, "Fast exact multiplication by the
 Hessian").
 
-R{·} is the derivative of whatever stands in the braces when the parameters move along V and the inputs along R{A⁰}:
+R{·} is the derivative of the quantity in braces as the parameters move along V and the inputs along R{A⁰}:
 R{q} = ∂/∂r q(W + rV, A⁰ + rR{A⁰}) at r = 0. Applied to each of F1 to B4 it gives an equation of the same shape:
 
     R1  R{Zˡ} = R{Aˡ⁻¹} Wˡ + Aˡ⁻¹ Vˡ + vˡ                    from F1; vˡ is the direction of bˡ
@@ -33,19 +33,19 @@ from fnn.network.kernels.plan import Net, block, entry, function_of, net_type, r
 from fnn.numerics.matmul import matmul
 from fnn.numerics.microkernel import BIAS, KEEP, STORE, ZERO
 
-INPUTS, PARAMETERS = 1, 2  # what moves; their sum: both
+INPUTS, PARAMETERS = 1, 2  # the variables that the direction changes; their sum: both
 
 
 @linked(lambda t: types.void(net_type(t), net_type(t), types.int64, types.int64, types.int64))
-def push_forward(net: Net, r: Net, moving: int, first: int, rows: int) -> None:
+def r_forward(net: Net, r: Net, variables: int, first: int, rows: int) -> None:
     """From R{A⁰} to R{Aᴸ}, after `forward`."""
     for layer in range(1, net.layers + 1):
-        weighted_directions(net, r, layer, moving, first, rows)  # R1  R{Zˡ} = R{Aˡ⁻¹} Wˡ + Aˡ⁻¹ Vˡ + vˡ
-        pushed_activations(net, r, layer, first, rows)  # R2  R{Aˡ} = f′(Zˡ) ⊙ R{Zˡ}
+        r_weighted_inputs(net, r, layer, variables, first, rows)  # R1  R{Zˡ} = R{Aˡ⁻¹} Wˡ + Aˡ⁻¹ Vˡ + vˡ
+        r_activations(net, r, layer, first, rows)  # R2  R{Aˡ} = f′(Zˡ) ⊙ R{Zˡ}
 
 
 @inline
-def pull_back(net: Net, first: int, rows: int) -> None:
+def backward_from_outputs(net: Net, first: int, rows: int) -> None:
     """From any ∂E/∂Aᴸ to every Δˡ and to ∂E/∂A⁰, after `forward`."""
     for layer in range(net.layers, 0, -1):
         deltas(net, layer, first, rows)  # B1  Δˡ = ∂E/∂Aˡ ⊙ f′(Zˡ)
@@ -54,36 +54,36 @@ def pull_back(net: Net, first: int, rows: int) -> None:
 
 @linked(lambda t: types.void(net_type(t), net_type(t), types.int64, types.int64, types.int64, types.int64))
 def r_backward(net: Net, r: Net, loss: int, second_derivative: int, first: int, rows: int) -> None:
-    """From R{Aᴸ} back to every R{Δˡ}, after `backward` and `push_forward`."""
-    output_curvatures(net, r, loss, second_derivative, first, rows)  # R3  R{∂E/∂Aᴸ} = ∂²E/∂A² R{Aᴸ}
+    """From R{Aᴸ} back to every R{Δˡ}, after `backward` and `r_forward`."""
+    r_output_errors(net, r, loss, second_derivative, first, rows)  # R3  R{∂E/∂Aᴸ} = ∂²E/∂A² R{Aᴸ}
     for layer in range(net.layers, 0, -1):
         if layer < net.layers or not is_direct(loss):
             r_deltas(net, r, layer, first, rows)  # R4  R{Δˡ} = R{∂E/∂Aˡ} ⊙ f′(Zˡ) + ∂E/∂Aˡ ⊙ f″(Zˡ) ⊙ R{Zˡ}
         if layer > 1:
-            bent_errors_before(net, r, layer, first, rows)  # R7  R{∂E/∂Aˡ⁻¹} = R{Δˡ} (Wˡ)ᵀ + Δˡ (Vˡ)ᵀ
+            r_errors_before(net, r, layer, first, rows)  # R7  R{∂E/∂Aˡ⁻¹} = R{Δˡ} (Wˡ)ᵀ + Δˡ (Vˡ)ᵀ
 
 
 @linked(lambda t: types.void(net_type(t), net_type(t), types.int64, types.CPointer(t), types.int64))
-def r_gradient(net: Net, r: Net, rows: int, into: Floats, start: int) -> None:
-    """R{∂E/∂W} and R{∂E/∂b} over all `rows` cases, laid out as the weights are; they start from ZERO or KEEP adding."""
+def r_gradient(net: Net, r: Net, rows: int, into: Floats, init: int) -> None:
+    """R{∂E/∂W} and R{∂E/∂b} over all `rows` cases, as the weights lie; the sums start from ZERO or KEEP adding."""
     for layer in range(1, net.layers + 1):
-        bent_weight_gradient(net, r, layer, rows, into, start)  # R5  R{∂E/∂Wˡ} = (Aˡ⁻¹)ᵀ R{Δˡ} + R{Aˡ⁻¹}ᵀ Δˡ
-        bent_bias_gradient(net, r, layer, rows, into, start)  # R6  R{∂E/∂bˡ} = Σ_c R{δˡ}
+        r_weight_gradient(net, r, layer, rows, into, init)  # R5  R{∂E/∂Wˡ} = (Aˡ⁻¹)ᵀ R{Δˡ} + R{Aˡ⁻¹}ᵀ Δˡ
+        r_bias_gradient(net, r, layer, rows, into, init)  # R6  R{∂E/∂bˡ} = Σ_c R{δˡ}
 
 
 @inline
-def weighted_directions(net: Net, r: Net, layer: int, moving: int, first: int, rows: int) -> None:
+def r_weighted_inputs(net: Net, r: Net, layer: int, variables: int, first: int, rows: int) -> None:
     """R1: R{Zˡ} = R{Aˡ⁻¹} Wˡ + Aˡ⁻¹ Vˡ + vˡ. Either half is left out where it is zero."""
-    start = ZERO
-    if moving & PARAMETERS:
+    init = ZERO
+    if variables & PARAMETERS:
         times_weights(net, r, r, layer, first, rows, BIAS)
-        start = KEEP
-    if layer > 1 or moving & INPUTS:
-        times_weights(r, net, r, layer, first, rows, start)
+        init = KEEP
+    if layer > 1 or variables & INPUTS:
+        times_weights(r, net, r, layer, first, rows, init)
 
 
 @inline
-def times_weights(of_a: Net, of_w: Net, of_z: Net, layer: int, first: int, rows: int, start: int) -> None:
+def times_weights(of_a: Net, of_w: Net, of_z: Net, layer: int, first: int, rows: int, init: int) -> None:
     """The product of F1, or one term of R1, with each operand from a network of its own."""
     units = entry(of_w, layer, plan.UNITS)
     matmul(
@@ -92,12 +92,12 @@ def times_weights(of_a: Net, of_w: Net, of_z: Net, layer: int, first: int, rows:
         shift(of_w.weights, entry(of_w, layer, plan.W)), entry(of_w, layer, plan.W_PANEL),
         entry(of_w, layer, plan.W_ROW),
         block(of_z, layer, plan.Z, first), panel_width(of_z.space), entry(of_z, layer, plan.STRIDE),
-        start, shift(of_w.weights, entry(of_w, layer, plan.B)), STORE, like(of_z.space, 0.0), no_prefetch(of_z),
+        init, shift(of_w.weights, entry(of_w, layer, plan.B)), STORE, like(of_z.space, 0.0), no_prefetch(of_z),
     )  # fmt: skip
 
 
 @inline
-def pushed_activations(net: Net, r: Net, layer: int, first: int, rows: int) -> None:
+def r_activations(net: Net, r: Net, layer: int, first: int, rows: int) -> None:
     """R2: R{Aˡ} = f′(Zˡ) ⊙ R{Zˡ}."""
     push(
         function_of(r, layer),
@@ -108,7 +108,7 @@ def pushed_activations(net: Net, r: Net, layer: int, first: int, rows: int) -> N
 
 
 @inline
-def output_curvatures(net: Net, r: Net, loss: int, second_derivative: int, first: int, rows: int) -> None:
+def r_output_errors(net: Net, r: Net, loss: int, second_derivative: int, first: int, rows: int) -> None:
     """R3: R{∂E/∂Aᴸ}; with a direct loss R{Δᴸ}."""
     top, stride = net.layers, entry(net, net.layers, plan.STRIDE)
     output_second_derivative(
@@ -136,14 +136,14 @@ def r_deltas(net: Net, r: Net, layer: int, first: int, rows: int) -> None:
 
 
 @inline
-def bent_errors_before(net: Net, r: Net, layer: int, first: int, rows: int) -> None:
+def r_errors_before(net: Net, r: Net, layer: int, first: int, rows: int) -> None:
     """R7: R{∂E/∂Aˡ⁻¹} = R{Δˡ} (Wˡ)ᵀ + Δˡ (Vˡ)ᵀ."""
     times_transposed(r, net, r, layer, first, rows, ZERO)
     times_transposed(net, r, r, layer, first, rows, KEEP)
 
 
 @inline
-def times_transposed(of_delta: Net, of_w: Net, of_error: Net, layer: int, first: int, rows: int, start: int) -> None:
+def times_transposed(of_delta: Net, of_w: Net, of_error: Net, layer: int, first: int, rows: int, init: int) -> None:
     """One term of R7, with each operand from a network of its own."""
     units, panel = entry(of_w, layer, plan.UNITS), panel_width(of_w.space)
     width = rounded(entry(of_w, layer - 1, plan.UNITS), panel // 2)
@@ -152,32 +152,32 @@ def times_transposed(of_delta: Net, of_w: Net, of_error: Net, layer: int, first:
         block(of_delta, layer, plan.DELTA, first), entry(of_delta, layer, plan.STRIDE), 1,
         shift(of_w.space, entry(of_w, layer, plan.TRANSPOSED)), units * panel, panel,
         block(of_error, layer - 1, plan.DE_DA, first), panel, entry(of_error, layer - 1, plan.STRIDE),
-        start, of_w.space, STORE, like(of_w.space, 0.0), no_prefetch(of_w),
+        init, of_w.space, STORE, like(of_w.space, 0.0), no_prefetch(of_w),
     )  # fmt: skip
 
 
 @inline
-def bent_weight_gradient(net: Net, r: Net, layer: int, rows: int, into: Floats, start: int) -> None:
+def r_weight_gradient(net: Net, r: Net, layer: int, rows: int, into: Floats, init: int) -> None:
     """R5: R{∂E/∂Wˡ} = (Aˡ⁻¹)ᵀ R{Δˡ} + R{Aˡ⁻¹}ᵀ Δˡ; the inputs stay where they are, R{A⁰} = 0."""
-    transposed_times(net, r, layer, rows, into, start)
+    transposed_times(net, r, layer, rows, into, init)
     if layer > 1:
         transposed_times(r, net, layer, rows, into, KEEP)
 
 
 @inline
-def transposed_times(of_a: Net, of_delta: Net, layer: int, rows: int, into: Floats, start: int) -> None:
+def transposed_times(of_a: Net, of_delta: Net, layer: int, rows: int, into: Floats, init: int) -> None:
     """One term of R5, with each operand from a network of its own."""
     matmul(
         entry(of_a, layer - 1, plan.UNITS), entry(of_a, layer, plan.WIDTH), rows,
         block(of_a, layer - 1, plan.A, 0), 1, entry(of_a, layer - 1, plan.STRIDE),
         block(of_delta, layer, plan.DELTA, 0), panel_width(of_a.space), entry(of_delta, layer, plan.STRIDE),
         shift(into, entry(of_a, layer, plan.W)), entry(of_a, layer, plan.W_PANEL), entry(of_a, layer, plan.W_ROW),
-        start, of_a.space, STORE, like(of_a.space, 0.0), no_prefetch(of_a),
+        init, of_a.space, STORE, like(of_a.space, 0.0), no_prefetch(of_a),
     )  # fmt: skip
 
 
 @inline
-def bent_bias_gradient(net: Net, r: Net, layer: int, rows: int, into: Floats, start: int) -> None:
+def r_bias_gradient(net: Net, r: Net, layer: int, rows: int, into: Floats, init: int) -> None:
     """R6: R{∂E/∂bˡ} = Σ_c R{δˡ}, the product of a row of ones with R{Δˡ}."""
     panel = panel_width(net.space)
     matmul(
@@ -185,5 +185,5 @@ def bent_bias_gradient(net: Net, r: Net, layer: int, rows: int, into: Floats, st
         shift(net.space, plan.ONE), 0, 0,
         block(r, layer, plan.DELTA, 0), panel, entry(r, layer, plan.STRIDE),
         shift(into, entry(net, layer, plan.B)), panel, panel,
-        start, net.space, STORE, like(net.space, 0.0), no_prefetch(net),
+        init, net.space, STORE, like(net.space, 0.0), no_prefetch(net),
     )  # fmt: skip

@@ -27,7 +27,7 @@ def forward_kernel(table: npt.NDArray[np.int64], flat: Reals, space: Reals, x: R
 
 @linked(lambda t: types.int64(net_type(t), types.CPointer(t), types.int64, types.CPointer(t)))
 def outputs(net: Net, x: Floats, number: int, into: Floats) -> int:
-    """Aᴸ of all cases into `into`, BLOCK by BLOCK."""
+    """Write Aᴸ of all cases to `into`, BLOCK by BLOCK; returns what `forward_kernel` does."""
     inputs, units = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     for first in range(0, number, BLOCK):
         rows = min(BLOCK, number - first)
@@ -51,6 +51,6 @@ def update_kernel(w: Reals, dE_dw: Reals, eta: float, into: Reals) -> None:
 
 @inline
 def descend_flat(w: Floats, dE_dw: Floats, eta: float, into: Floats, count: int) -> None:
-    """G1."""
+    """G1: w − η ∂E/∂w into `into`, which may be w."""
     for i in range(count):
         into[i] = fma(-eta, dE_dw[i], w[i])

@@ -29,7 +29,7 @@ from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry, errors_of, function_of, net_of, net_type
 from fnn.numerics.microkernel import KEEP, STORE, ZERO
 
-PIECE: Final = 256  # the most cases in the workspace of `grad`
+CHUNK: Final = 256  # the most cases in the workspace of `grad`
 
 
 @kernel(
@@ -41,55 +41,50 @@ PIECE: Final = 256  # the most cases in the workspace of `grad`
 )  # fmt: skip
 def differentiate_kernel(
     table: npt.NDArray[np.int64], flat: Reals, space: Reals, capacity: int, x: Reals, y: Reals, labels: Labels,
-    weights: Weights, sources: int, is_checked: bool, loss: int, mean: bool, wanted: int, into: Reals,
+    weights: Weights, sources: int, is_checked: bool, loss: int, mean: bool, extent: int, into: Reals,
 ) -> tuple[float, int, int]:  # fmt: skip
-    """E of all cases, the first fault and its row; ∂E/∂(W, b) is written to `into` unless `wanted` is ERROR_ONLY.
+    """E of all cases, the first fault and its row; ∂E/∂(W, b) is written to `into` unless `extent` is ERROR_ONLY.
 
-    The workspace has room for `capacity` cases: all of them with EVERYTHING, which leaves every quantity in it. Cases
-    that are checked hold no fault.
+    The workspace has room for `capacity` cases; with EVERYTHING for all of them, whose quantities are left in it.
+    No fault is looked for in cases that are checked.
     """
     net = net_of(table, flat, space)
     cases = cases_of(x, y, labels, weights, labels[:0], sources, 0)
-    return differentiate(net, capacity, cases, is_checked, loss, mean, wanted, pointer(into))
+    return differentiate(net, capacity, cases, is_checked, loss, mean, extent, pointer(into))
 
 
 @linked(
     lambda t: types.Tuple((types.float64, types.int64, types.int64))(
-        net_type(t),
-        types.int64,
-        cases_type(t),
-        types.boolean,
-        types.int64,
-        types.boolean,
-        types.int64,
+        net_type(t), types.int64, cases_type(t), types.boolean, types.int64, types.boolean, types.int64,
         types.CPointer(t),
     )
-)
+)  # fmt: skip
 def differentiate(
-    net: Net, capacity: int, cases: CasePointers, is_checked: bool, loss: int, mean: bool, wanted: int, into: Floats
+    net: Net, capacity: int, cases: CasePointers, is_checked: bool, loss: int, mean: bool, extent: int, into: Floats
 ) -> tuple[float, int, int]:
+    """`differentiate_kernel` for a network and cases."""
     if not is_checked:
         outputs, code = entry(net, net.layers, plan.UNITS), function_of(net, net.layers)[CODE]
         fault, row = find_fault(cases, entry(net, 0, plan.UNITS), outputs, code, loss)
         if fault != FINE:
             return 0.0, fault, row
     net.space[plan.ONE] = like(into, 1.0)
-    if wanted != ERROR_ONLY:
-        transpose(net, 1 if wanted == EVERYTHING else 2, 0, 1)
+    if extent != ERROR_ONLY:
+        transpose(net, 1 if extent == EVERYTHING else 2, 0, 1)
     scale = unit_case_weight(cases, mean)
     total = 0.0
     for first in range(0, cases.number, capacity):
         rows = min(capacity, cases.number - first)
-        forward_backward(net, cases, first, scale, loss, wanted, 0, rows, True)
+        forward_backward(net, cases, first, scale, loss, extent, 0, rows, True)
         total = sum_in_order(errors_of(net, 0), rows, total)
-        if wanted != ERROR_ONLY:
+        if extent != ERROR_ONLY:
             gradient(net, rows, into, ZERO if first == 0 else KEEP, STORE, like(into, 0.0), 0, 1, no_prefetch(net))
     return total, FINE, -1
 
 
 @inline
 def unit_case_weight(cases: CasePointers, mean: bool) -> float:
-    """What a case of weight 1 counts in E."""
+    """The weight in E of a case of weight 1."""
     if not mean:
         return 1.0
     return 1.0 / (total_weight(cases, 0, cases.number) if cases.has_weights else float(cases.number))
@@ -97,7 +92,7 @@ def unit_case_weight(cases: CasePointers, mean: bool) -> float:
 
 @inline
 def forward_backward(
-    net: Net, cases: CasePointers, first: int, scale: float, loss: int, wanted: int, top: int, bottom: int,
+    net: Net, cases: CasePointers, first: int, scale: float, loss: int, extent: int, top: int, bottom: int,
     loading: bool,
 ) -> None:  # fmt: skip
     """Forward and back, BLOCK by BLOCK, for the rows top .. bottom of the workspace."""
@@ -106,7 +101,7 @@ def forward_backward(
         if loading:
             load(net, cases, first, scale, loss, start, start + rows)
         forward(net, start, rows)
-        backward(net, loss, wanted, start, rows)
+        backward(net, loss, extent, start, rows)
 
 
 @inline

@@ -8,7 +8,7 @@ from fnn.data.kernels.cases import is_finite
 from fnn.data.kernels.faults import BAD_U, BAD_X, FINE, NO_CASES, U_SHAPE, X_COLUMNS
 from fnn.equations.kernels.derivatives import input_gradient, vector_times_jacobian
 from fnn.equations.kernels.forward import BLOCK
-from fnn.equations.kernels.gradient import PIECE
+from fnn.equations.kernels.gradient import CHUNK
 from fnn.njit.kernels.arguments import (
     Matrix,
     Network,
@@ -52,7 +52,7 @@ def vjp_all(
         return U_SHAPE
     if not is_finite(u.at, u.rows * u.columns):
         return BAD_U
-    work = claim(network, min(x.rows, PIECE), False, workspace)
+    work = claim(network, min(x.rows, CHUNK), False, workspace)
     status = work.status
     if status == FINE and vector_times_jacobian(work.net, x.at, x.rows, u.at, into.at, inputs.at) >= 0:
         status = BAD_X

@@ -35,7 +35,7 @@ from fnn.data.kernels.faults import (
 )
 from fnn.equations.kernels.backprop import EVERYTHING
 from fnn.equations.kernels.forward import BLOCK, descend_flat, outputs
-from fnn.equations.kernels.gradient import PIECE, differentiate
+from fnn.equations.kernels.gradient import CHUNK, differentiate
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import COLUMNS, Net, block, entry
 from fnn.njit.kernels.arguments import (
@@ -66,7 +66,7 @@ def workspace_size(network: Network, rows: int) -> int:
     table = allocate(network.spec, COLUMNS * (network.spec[0] + 1))
     if is_null(table):
         return 0
-    size = head(network.spec) + lay_out(network, min(rows, PIECE), False, table).whole + LINE
+    size = head(network.spec) + lay_out(network, min(rows, CHUNK), False, table).whole + LINE
     release(table)
     return size
 
@@ -105,7 +105,7 @@ def differentiate_all(
     status = shape_fault(problem)
     if status != FINE:
         return 0.0, status
-    capacity = min(problem.x.rows, PIECE)
+    capacity = min(problem.x.rows, CHUNK)
     work = claim(problem.network, capacity, False, workspace)
     error, status = 0.0, work.status
     if status == FINE:

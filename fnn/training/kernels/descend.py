@@ -37,7 +37,7 @@ from fnn.training.kernels.phases import phase_1, phase_2
 from fnn.training.kernels.update_rule import UpdateRule, call_rows_phase, update_rule_of, update_rule_type
 from fnn.training.kernels.work_stealing import Worker
 
-CAPACITY: Final = 512  # cases of a batch that the workspace holds; larger batches add up their gradient in pieces
+CAPACITY: Final = 512  # cases that the workspace holds; larger batches add up their gradient
 
 
 @kernel(lambda t: types.void(array(types.int64), array(t), output(t)))

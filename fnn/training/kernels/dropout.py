@@ -1,8 +1,8 @@
-"""Phase 1 of a training step with dropout, which draws the units that take part for every case and step.
+"""Phase 1 of a training step with dropout, which draws the dropped units anew for every case and epoch.
 
-Srivastava et al. 2014, inverted: what is left is divided by the part that is kept, so that nothing needs to be done
-when the network is used. Which units are dropped depends on nothing but the seed, the epoch, the layer, the case's
-place in the epoch and the unit, so threads change no bit.
+Inverted dropout (Srivastava et al. 2014): the units that stay are divided by the probability of staying, so that the
+trained network needs no change. Whether a unit is dropped depends only on the seed, the epoch, the layer, the case's
+place in the epoch and the unit, so the number of threads changes no bit.
 """
 
 import numpy as np
@@ -29,6 +29,7 @@ def dropout_phase(
     seed: int, epoch: int,
 ) -> None:  # fmt: skip
     """Forward and back, BLOCK by BLOCK, for the rows top .. bottom of the workspace."""
+    # `forward` and `backward` once more: a hook in them would be a call for each layer or a second compilation.
     run = mixed((mixed(np.uint64(seed) + GOLDEN) ^ _DROPPING) + np.uint64(epoch))
     for start in range(top, bottom, BLOCK):
         rows = min(BLOCK, bottom - start)
@@ -36,21 +37,21 @@ def dropout_phase(
         load(net, cases, first, scale, loss, start, start + rows)
         drop(net, 0, plan.A, start, rows, place, descriptor, run)
         for layer in range(1, net.layers + 1):
-            weighted_inputs(net, layer, start, rows)
-            activations(net, layer, start, rows)
+            weighted_inputs(net, layer, start, rows)  # F1
+            activations(net, layer, start, rows)  # F2
             if layer < net.layers:
                 drop(net, layer, plan.A, start, rows, place, descriptor, run)
-        output_errors(net, loss, start, rows)
+        output_errors(net, loss, start, rows)  # E1, E2
         for layer in range(net.layers, 0, -1):
             if layer < net.layers:
                 drop(net, layer, plan.DE_DA, start, rows, place, descriptor, run)
-                activations(net, layer, start, rows)  # f′ may be formed from what was dropped
-                deltas(net, layer, start, rows)
+                activations(net, layer, start, rows)  # F2 again, since f′ may be a function of a
+                deltas(net, layer, start, rows)  # B1
                 drop(net, layer, plan.A, start, rows, place, descriptor, run)
             elif not is_direct(loss):
-                deltas(net, layer, start, rows)
+                deltas(net, layer, start, rows)  # B1
             if layer > 1:
-                errors_before(net, layer, start, rows)
+                errors_before(net, layer, start, rows)  # B4
 
 
 @inline

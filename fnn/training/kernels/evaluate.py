@@ -29,8 +29,8 @@ def evaluate_kernel(
 ) -> int:  # fmt: skip
     """Write what each of the cases top .. bottom adds to E to `errors`; returns how many get their own class.
 
-    If some are chosen, those count, and no others. The workspace has room for BLOCK cases. No fault is looked for.
-    Classes may be empty: then none is right.
+    `chosen` are the only cases that count, or empty: all do. `classes` may be empty, which makes the result 0. The
+    workspace has room for BLOCK cases. The cases are checked.
     """
     net = net_of(table, flat, space)
     cases = cases_of(x, y, labels, weights, chosen, sources, chosen.size)
@@ -50,7 +50,7 @@ def evaluate_kernel(
 
 @inline
 def class_of(a: Floats, outputs: int, threshold: float) -> int:
-    """The class of the greatest output, the first of equals; of a single output, whether a > middle."""
+    """The class of the greatest output, the first of equals; of a single output, whether a > threshold."""
     if outputs == 1:
         return 1 if a[0] > threshold else 0
     best = 0

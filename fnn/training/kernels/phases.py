@@ -26,7 +26,7 @@ from fnn.training.kernels.barrier import cancel_if_interrupted, wait_for_all
 from fnn.training.kernels.update_rule import UpdateRule, call_cases_phase, rows_phase_type
 from fnn.training.kernels.work_stealing import CASES, ROWS, Worker, even_chunks, guided_chunk, guided_chunks, next_chunk
 
-# Rows of a chunk at least. Where the weights exceed the cache, chunks of cases are larger, so that each load of W
+# The fewest rows of a chunk. Where the weights exceed the cache, chunks of cases are larger, so that each load of W
 # serves more cases.
 _LEAST_CASES: Final = 8
 _LEAST_CASES_OF_LARGE: Final = 64
@@ -55,18 +55,9 @@ def phase_1(
             forward_backward(net, cases, first, scale, loss, GRADIENT, top, bottom, loading)
         else:
             call_cases_phase(
-                update_rule.cases_phase,
-                net,
-                cases,
-                first,
-                scale,
-                loss,
-                top,
-                bottom,
-                update_rule.descriptor,
-                seed,
+                update_rule.cases_phase, net, cases, first, scale, loss, top, bottom, update_rule.descriptor, seed,
                 epoch,
-            )
+            )  # fmt: skip
         chunk = next_chunk(worker, CASES, chunks, chunk)
     wait_for_all(worker.barrier, worker.threads)
 
@@ -149,7 +140,7 @@ def over_rows(apply: Callable[[Net, Floats, UpdateRule, Floats, int, float, bool
             inputs, width = entry(net, layer - 1, plan.UNITS), rounded(entry(net, layer, plan.UNITS), panel)
             w = entry(net, layer, plan.W)
             top, bottom = partition(inputs, part, parts)
-            if parts == 1:  # the panels lie one behind the other
+            if parts == 1:  # the panels are contiguous
                 apply(net, dE_dw, update_rule, coefficients, stages, factor, True, w, width * inputs)
             elif bottom > top:
                 for j in range(0, width, panel):

@@ -1,6 +1,6 @@
 """Masks and norms in training: connections removed, the norm of the gradient, the norms of the weights into units.
 
-Sums of squares are worked out column by column, each a chain over the rows in their order, and then added up in the
+Sums of squares are computed column by column, each a chain over the rows in their order, and then added up in the
 order of the columns: the same bits whatever the width of the vectors and the number of threads.
 """
 
@@ -32,17 +32,17 @@ def _by_rows(context: Any, builder: Any, p: Any, x: Any, rows: Any, step: Callab
     shape = machine(context, p.dtype)
     row = ir.VectorType(context.get_value_type(p.dtype), 2 * shape.lanes)
     with cgutils.for_range(builder, rows) as loop:
-        place = builder.bitcast(
+        start = builder.bitcast(
             builder.gep(x, [builder.mul(loop.index, ir.Constant(ir.IntType(64), row.count))]), row.as_pointer()
         )
-        step(place, builder.load(place, align=shape.itemsize))
+        step(start, builder.load(start, align=shape.itemsize))
 
 
 @intrinsic
 def add_squares(typingctx: Any, panel: Any, rows: Any, squares: Any) -> Any:
     """squares_j ← squares_j + Σ_i x_ij², for the rows of a panel in their order.
 
-    The sums stay in registers, for which Numba would have to know that they don't overlap the panel.
+    Written in LLVM's language, which keeps the sums in registers: Numba can't know that they don't overlap the panel.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -51,15 +51,15 @@ def add_squares(typingctx: Any, panel: Any, rows: Any, squares: Any) -> Any:
         kind = ir.FunctionType(doubles, [doubles] * 3)
         fma = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{lanes}f64")
         sums = cgutils.alloca_once(builder, doubles)
-        place = builder.bitcast(arguments[2], doubles.as_pointer())
-        builder.store(builder.load(place, align=8), sums)
+        start = builder.bitcast(arguments[2], doubles.as_pointer())
+        builder.store(builder.load(start, align=8), sums)
 
-        def step(_: Any, coefficients: Any) -> None:
-            x = builder.fpext(coefficients, doubles)
+        def step(_: Any, elements: Any) -> None:
+            x = builder.fpext(elements, doubles)
             builder.store(builder.call(fma, [x, x, builder.load(sums)]), sums)
 
         _by_rows(context, builder, panel, arguments[0], arguments[1], step)
-        builder.store(builder.load(sums), place, align=8)
+        builder.store(builder.load(sums), start, align=8)
 
         return context.get_dummy_value()
 
@@ -77,8 +77,8 @@ def multiply_columns(typingctx: Any, panel: Any, rows: Any, factors: Any) -> Any
         factors = builder.load(builder.bitcast(arguments[2], doubles.as_pointer()), align=8)
         factors = builder.fptrunc(factors, row)
 
-        def step(place: Any, coefficients: Any) -> None:
-            builder.store(builder.fmul(coefficients, factors), place, align=shape.itemsize)
+        def step(start: Any, elements: Any) -> None:
+            builder.store(builder.fmul(elements, factors), start, align=shape.itemsize)
 
         _by_rows(context, builder, panel, arguments[0], arguments[1], step)
 
@@ -90,55 +90,55 @@ def multiply_columns(typingctx: Any, panel: Any, rows: Any, factors: Any) -> Any
 @inline
 def squares_of_gradient(net: Net, dE_dw: Floats, squares: Floats, part: int, parts: int) -> None:
     """Σ_i g_ij² of every column of W and b, in the panels of the part: one in `parts`, in turn."""
-    panel, index, place = panel_width(dE_dw), 0, 0
+    panel, index, offset = panel_width(dE_dw), 0, 0
     for layer in range(1, net.layers + 1):
         inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
         for j in range(0, units, panel):
             if index % parts == part:
-                sums = shift(squares, place + j)
+                sums = shift(squares, offset + j)
                 clear(sums, panel)
                 add_squares(shift(dE_dw, entry(net, layer, plan.W) + j * inputs), inputs, sums)
                 add_squares(shift(dE_dw, entry(net, layer, plan.B) + j), 1, sums)
             index += 1
-        place += rounded(units, panel)
+        offset += rounded(units, panel)
 
 
 @inline
 def norm(net: Net, squares: Floats) -> float:
-    """√ of all sums of squares, added in their order."""
-    total, place = 0.0, 0
+    """√ Σ_j squares_j, added up in their order."""
+    total, offset = 0.0, 0
     for layer in range(1, net.layers + 1):
         units = entry(net, layer, plan.UNITS)
         for j in range(units):
-            total += squares[place + j]
-        place += rounded(units, panel_width(net.weights))
+            total += squares[offset + j]
+        offset += rounded(units, panel_width(net.weights))
     return math.sqrt(total)
 
 
 @inline
-def limit_units(net: Net, most: float, squares: Floats, part: int, parts: int) -> None:
-    """Scale the columns of W in the part's panels whose norm exceeds `most` to that norm."""
-    panel, index, place = panel_width(net.weights), 0, 0
+def limit_units(net: Net, limit: float, squares: Floats, part: int, parts: int) -> None:
+    """Scale the columns of W in the part's panels whose norm exceeds `limit` to that norm."""
+    panel, index, offset = panel_width(net.weights), 0, 0
     for layer in range(1, net.layers + 1):
         units = entry(net, layer, plan.UNITS)
         for j in range(0, units, panel):
             if index % parts == part:
-                limit_panel(net, layer, j, most, shift(squares, place + j))
+                limit_panel(net, layer, j, limit, shift(squares, offset + j))
             index += 1
-        place += rounded(units, panel)
+        offset += rounded(units, panel)
 
 
 @inline
-def limit_panel(net: Net, layer: int, j: int, most: float, squares: Floats) -> None:
+def limit_panel(net: Net, layer: int, j: int, limit: float, squares: Floats) -> None:
     panel, inputs, units = panel_width(net.weights), entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
     w = shift(net.weights, entry(net, layer, plan.W) + j * inputs)
     clear(squares, panel)
     add_squares(w, inputs, squares)
-    some = False
+    is_any_long = False
     for column in range(panel):
-        length = math.sqrt(squares[column]) if column < units - j else 0.0  # columns behind are padding
-        is_long = length > most
-        squares[column] = most / length if is_long else 1.0
-        some = some or is_long
-    if some:
+        length = math.sqrt(squares[column]) if column < units - j else 0.0  # further columns are padding
+        is_long = length > limit
+        squares[column] = limit / length if is_long else 1.0
+        is_any_long = is_any_long or is_long
+    if is_any_long:
         multiply_columns(w, inputs, squares)

@@ -34,7 +34,7 @@ def worker_type() -> types.Type:
 
 
 def barrier_size(threads: int) -> int:
-    """int64s of the array that the threads share, zero at first."""
+    """Elements of the int64 array, zero at first, that the threads share."""
     return barrier.SIZE + 2 * threads * _COUNTER_STRIDE
 
 

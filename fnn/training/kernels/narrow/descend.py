@@ -52,7 +52,7 @@ def narrow_kernel(
     """What `descend_kernel` does, with compact parameters, for batches that fit into the workspace."""
     net, cases = net_of(table, flat, space), cases_of(x, y, labels, case_weights, order, 0, chosen.size)
     coefficient_stride = COEFFICIENTS if coefficients.size > COEFFICIENTS else 0
-    relay(net, True)
+    transpose_parameters(net, True)
     add_ones(net)
     at, is_ordered = position_at(pointer(cursor), pointer(sums)), cursor[LOADED] != 0
     reshuffles = batch_size < cases.number
@@ -72,16 +72,16 @@ def narrow_kernel(
         at = end_batch(at, batch, error, cases, mean, pointer(history), True)
     cursor[LOADED] = 1
     store_position(at, pointer(cursor), pointer(sums))
-    relay(net, False)
+    transpose_parameters(net, False)
 
 
 @forced
-def relay(net: Net, begins: bool) -> None:
+def transpose_parameters(net: Net, packing: bool) -> None:
     """Transpose the parameters into the workspace, a row for each unit, or back."""
     for layer in range(1, net.layers + 1):
         inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
         flat, w = shift(net.weights, entry(net, layer, plan.COMPACT)), part(net, layer, plan.W)
-        if begins:
+        if packing:
             transpose_small(inputs + 1, units, flat, units, w, entry(net, layer, plan.W_ROW))
         else:
             transpose_small(units, inputs + 1, w, entry(net, layer, plan.W_ROW), flat, units)
@@ -89,7 +89,7 @@ def relay(net: Net, begins: bool) -> None:
 
 @forced
 def add_ones(net: Net) -> None:
-    """Write the inputs of 1 that belong to the biases, and the slopes of 1 by which B1 gives f′ alone."""
+    """Write the inputs of 1 of the biases, and the ones in place of ∂E/∂A with which B1 gives f′."""
     stride, one = entry(net, 0, plan.STRIDE), like(net.space, 1.0)
     for layer in range(net.layers):
         units, row = entry(net, layer, plan.UNITS), entry(net, layer + 1, plan.W_ROW)

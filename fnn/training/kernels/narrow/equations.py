@@ -1,10 +1,10 @@
 """The equations, F1 to B4 and G1, for networks and batches so small that the calls would take most of the time.
 
-They have the bits of `fnn.equations.kernels.backprop`, and the formulas beside the code are the same: the rows of a
-batch are cases. In memory, however, the cases lie side by side in a vector, so that the sigmoids of all take no longer
-than that of one: Z_l, A_l and Δ_l have a row for each unit, and so has W_l, the weights into the unit and behind them
-its bias, which belongs to an input of 1. Every product is then a sum of vectors times single numbers (see `.products`).
-The backward pass updates each W_l as it goes: B4 reads Wˡ before G1 changes it. `is_narrow` of
+The results have the bits of `fnn.equations.kernels.backprop`, and the formulas beside the code are the same: the rows
+of a batch are cases. In memory, however, cases are the columns, so that one vector holds a unit's values for several
+cases: Z_l, A_l and Δ_l have a row for each unit, and so has W_l, with the weights into the unit followed by its bias,
+which belongs to an input of 1. Every product is then a sum of vectors times single numbers (see `.products`). The
+backward pass updates each W_l as it goes: B4 reads Wˡ before G1 changes it. `is_narrow` of
 `fnn.network.kernels.narrow_plan` says which networks are trained this way.
 
 Calls are made only for activations other than the sigmoid, and for losses other than the squared error.
@@ -32,7 +32,7 @@ from fnn.training.kernels.narrow.products import (
     transpose_small,
 )
 
-_FEW: Final = 24  # elements that are turned round faster one by one than in blocks of 16 × 16
+_FEW: Final = 24  # elements that are transposed faster one by one than in blocks of 16 × 16
 
 
 @forced

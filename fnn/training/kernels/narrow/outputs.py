@@ -1,6 +1,6 @@
 """The output of a narrow network with other losses than the squared error, and with activations of whole rows.
 
-Their code wants a row for each case, as the general equations have it; so Zᴸ is turned round, and Δᴸ back.
+Their code takes a row for each case, as in the general equations; so Zᴸ is transposed, and Δᴸ back.
 """
 
 from typing import Any

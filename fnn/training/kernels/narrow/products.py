@@ -1,8 +1,8 @@
 """The products of a narrow network: vectors of sums side by side, each one chain of fma in order.
 
-They are written in LLVM's language, inside the function that wants them. Made from Numba's loops they have halves of
-vectors stored, which a load of the whole waits for, and get ready for long loops: a step of 2-2-1 units and 4 cases
-took 1850 instructions instead of 1000.
+They are written in LLVM's language, inside the function that calls them. LLVM's vectoriser stores halves of vectors,
+which the next load of a whole one waits for, and prepares for long loops: with Numba's loops a step of 2-2-1 units and
+4 cases took 1850 instructions instead of 1000.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,47 +20,48 @@ _HEIGHT: Final = 2  # rows of a product that are computed together: 4 make 2-2-1
 
 
 class _Product:
-    """The code of C = N V for rows of whole vectors; the pointer `beside` moves along with the rows of C.
+    """The code of C = N V for rows of whole vectors; the pointer `beside` advances with the rows of C.
 
-    `start` makes the vector that the chains of a row start from, of the place beside the row, and `finish` makes an
-    element of C of the sums, of the place beside it.
+    `init` makes the vector that the chains of a row start from, given the pointer beside the row; `epilogue` makes
+    elements of C, given their sums and the pointer beside them.
     """
 
     def __init__(
-        self, vectors: Vectors, arguments: Sequence[Any], start: Callable[[Any], Any],
+        self, vectors: Vectors, arguments: Sequence[Any], init: Callable[[Any], Any],
         epilogue: Callable[[Any, Any], Any],
     ) -> None:  # fmt: skip
-        self.vectors, self.builder, self.start, self.epilogue = vectors, vectors.builder, start, epilogue
+        self.vectors, self.builder, self.init, self.epilogue = vectors, vectors.builder, init, epilogue
         self.m, self.n, self.k, *rest = arguments
-        coefficients, number_row, self.number_step, self.v, self.v_row, into, into_row, beside, beside_row = rest
-        self.moving = (into, into_row), (coefficients, number_row), (beside, beside_row)
+        scalars, scalar_row, self.scalar_step, self.v, self.v_row, into, into_row, beside, beside_row = rest
+        self.pointers = (into, into_row), (scalars, scalar_row), (beside, beside_row)
 
     def write(self) -> None:
-        """Rows in pairs, and the last alone."""
-        most = self.builder.and_(self.m, number(-_HEIGHT))
-        self._rows(_HEIGHT, number(0), most)
-        self._rows(1, most, self.builder.sub(self.m, most))
+        """All rows: in pairs, and the last one alone."""
+        paired = self.builder.and_(self.m, number(-_HEIGHT))
+        self._rows(_HEIGHT, number(0), paired)
+        self._rows(1, paired, self.builder.sub(self.m, paired))
 
     def _rows(self, height: int, first: Any, count: Any) -> None:
-        moving = [
-            (advanced(self.builder, p, step, first), self.builder.mul(step, number(height))) for p, step in self.moving
+        pointers = [
+            (advanced(self.builder, p, step, first), self.builder.mul(step, number(height)))
+            for p, step in self.pointers
         ]
         with self.builder.if_then(self.builder.icmp_signed(">", count, number(0))):
-            repeat(self.builder, count, height, partial(self._block, height), moving)
+            repeat(self.builder, count, height, partial(self._block, height), pointers)
 
     def _block(self, height: int, _: Any, *places: Any) -> Sequence[Any]:
         """`height` rows."""
-        steps = [step for _, step in self.moving]
+        steps = [step for _, step in self.pointers]
         rows = [
             [advanced(self.builder, p, step, number(r)) for p, step in zip(places, steps, strict=True)]
             for r in range(height)
         ]
-        into, coefficients, beside = zip(*rows, strict=True)
-        starts = [self.start(b) for b in beside]
+        into, scalars, beside = zip(*rows, strict=True)
+        starts = [self.init(b) for b in beside]
 
         def place(_: Any, j: Any) -> Sequence[Any]:
             v = advanced(self.builder, self.v, j)
-            totals = self.vectors.chains(starts, self.k, v, self.v_row, coefficients, self.number_step)
+            totals = self.vectors.chains(starts, self.k, v, self.v_row, scalars, self.scalar_step)
             for total, c, b in zip(totals, into, beside, strict=True):
                 self.vectors.store(self.epilogue(total, advanced(self.builder, b, j)), advanced(self.builder, c, j))
             return ()
@@ -70,7 +71,7 @@ class _Product:
 
 
 def _product_type(p: Any, *more: Any) -> Any:
-    """The signature: C is m × n, N m × k with N[j,i] = numbers[j·row + i·step], V k × n; none of them is empty."""
+    """The signature: C is m × n, N is m × k with N_ji = scalars[j · row + i · step], V is k × n; none is empty."""
     require_pointer(p)
     i = types.int64
 
@@ -79,7 +80,7 @@ def _product_type(p: Any, *more: Any) -> Any:
 
 @intrinsic
 def product_plus(
-    typingctx: Any, m: Any, n: Any, k: Any, coefficients: Any, number_row: Any, number_step: Any, v: Any, v_row: Any,
+    typingctx: Any, m: Any, n: Any, k: Any, scalars: Any, scalar_row: Any, scalar_step: Any, v: Any, v_row: Any,
     into: Any, into_row: Any, b: Any, b_step: Any,
 ) -> Any:  # fmt: skip
     """C = b + N V, with b_j = b[j · b_step] for all of row j."""
@@ -94,7 +95,7 @@ def product_plus(
 
 @intrinsic
 def product_times(
-    typingctx: Any, m: Any, n: Any, k: Any, coefficients: Any, number_row: Any, number_step: Any, v: Any, v_row: Any,
+    typingctx: Any, m: Any, n: Any, k: Any, scalars: Any, scalar_row: Any, scalar_step: Any, v: Any, v_row: Any,
     into: Any, into_row: Any, factors: Any,
 ) -> Any:  # fmt: skip
     """C = N V ⊙ F, with F by rows as C is."""
@@ -113,7 +114,7 @@ def product_times(
 
 @intrinsic
 def descend_product(
-    typingctx: Any, m: Any, n: Any, k: Any, coefficients: Any, number_row: Any, number_step: Any, v: Any, v_row: Any,
+    typingctx: Any, m: Any, n: Any, k: Any, scalars: Any, scalar_row: Any, scalar_step: Any, v: Any, v_row: Any,
     into: Any, into_row: Any, eta: Any,
 ) -> Any:  # fmt: skip
     """C −= η N V, rounded once."""
@@ -160,7 +161,7 @@ def squared_errors(
 ) -> Any:
     """E1, E2 and B1 of whole vectors of cases, `stride` of them, as in `fnn.losses.kernels.dispatch.squared_error`.
 
-    E = share · ½ Σ_d (a_d − y_d)² in float64, 0 if the share is; δ_d = share · (a_d − y_d) · f′_d.
+    E = w · ½ Σ_d (a_d − y_d)² in float64, 0 where w, the case's weight, is; δ_d = w · (a_d − y_d) · f′_d.
     """
     require_pointer(a)
     i, p = types.int64, a
