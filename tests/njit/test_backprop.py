@@ -10,31 +10,11 @@ from numba import njit
 from numba.core.errors import TypingError
 
 import fnn
+from tests.njit import jitted
 from tests.problems import PAIRS, problem
 
 DTYPES = (np.float64, np.float32)
 QUANTITIES = ("z", "a", "dE_da", "delta")
-
-
-@njit
-def everything(params: Any, x: Any, y: Any, weights: Any) -> Any:
-    return fnn.backprop(params, fnn.Cases(x, y, weights=weights), reduction="mean")
-
-
-@njit
-def everything_of_cross_entropy(params: Any, x: Any, y: Any, weights: Any) -> Any:
-    return fnn.backprop(params, fnn.Cases(x, y, weights=weights), loss=fnn.cross_entropy, reduction="mean")
-
-
-@njit
-def everything_of_any(params: Any, x: Any, y: Any, weights: Any, loss: Any) -> Any:
-    return fnn.backprop(params, fnn.Cases(x, y, weights=weights), loss=loss, reduction="mean")
-
-
-@njit
-def some(params: Any, x: Any, y: Any, layer: int) -> Any:
-    t = fnn.backprop(params, x, y)
-    return t.z[1], t.a[layer], t.dE_da[0], t.delta[layer], t.grads["W1"], t.error
 
 
 @njit
@@ -58,7 +38,7 @@ def test_every_quantity(loss: fnn.Loss, output: fnn.Activation) -> None:
     for dtype in DTYPES if loss in (fnn.squared_error, fnn.cross_entropy, fnn.huber(0.7)) else DTYPES[:1]:
         for count in (1, 7, 300):
             p = problem(5, (4, 9, 3), (fnn.tanh,), output, loss, count, dtype=dtype, weighted=True)
-            found = everything_of_any(p.params, p.x, p.y, p.weights, loss)
+            found = jitted.backprop(p.params, p.x, p.y, loss, p.weights)
             require_equal(found, fnn.backprop(p.params, fnn.Cases(p.x, p.y, weights=p.weights), **options))
             # A gradient from jitted code is what update takes.
             assert fnn.update(p.params, found.grads, 0.5) == fnn.update(
@@ -71,11 +51,11 @@ def test_one_case_a_label_and_arrays_that_are_not_contiguous(dtype: Any) -> None
     params = fnn.init((4, 6, 3), seed=0, dtype=dtype, hidden=fnn.relu, output=fnn.softmax)
     x = np.random.default_rng(0).normal(size=(5, 4)).astype(dtype)
     wanted = fnn.backprop(params, fnn.Cases(x[0], 2, weights=3.0), loss=fnn.cross_entropy, reduction="mean")
-    require_equal(everything_of_cross_entropy(params, x[0], 2, 3.0), wanted)
+    require_equal(jitted.backprop(params, x[0], 2, fnn.cross_entropy, 3.0), wanted)
     labels, weights = np.array([0, 1, 2, 1, 0], np.int32), np.arange(1, 6, dtype=np.float32)
     wanted = fnn.backprop(params, fnn.Cases(x, labels, weights=weights), loss=fnn.cross_entropy, reduction="mean")
     apart = np.repeat(x, 2, axis=1)[:, ::2]
-    require_equal(everything_of_cross_entropy(params, apart, np.repeat(labels, 2)[::2], weights), wanted)
+    require_equal(jitted.backprop(params, apart, np.repeat(labels, 2)[::2], fnn.cross_entropy, weights), wanted)
 
 
 @pytest.mark.parametrize("single", [True, False])
@@ -86,7 +66,7 @@ def test_layers_by_literal_and_at_run_time(single: bool) -> None:
         x, y = x[0], y[0]
     t = fnn.backprop(params, x, y)
     for layer in (1, 2, 3):
-        *found, error = some(params, x, y, layer)
+        *found, error = jitted.some_of_backprop(params, x, y, layer)
         wanted = (t.z[1], t.a[layer], t.dE_da[0], t.delta[layer], t.grads["W1"])
         for mine, theirs in zip(found, wanted, strict=True):
             np.testing.assert_array_equal(mine, theirs, strict=True)
@@ -97,18 +77,18 @@ def test_layers_by_literal_and_at_run_time(single: bool) -> None:
 def test_a_layer_that_is_not_there(layer: int) -> None:
     params, x, y = fnn.init((4, 5, 2), seed=0), np.ones(4), np.ones(2)
     with pytest.raises(KeyError, match="there is no such layer"):
-        some(params, x, y, layer)
+        jitted.some_of_backprop(params, x, y, layer)
 
 
 def test_errors() -> None:
     params, x, y = fnn.init((4, 5, 2), seed=0), np.ones((3, 4)), np.ones((3, 2))
     with pytest.raises(ValueError, match="y: has another shape than the outputs for x"):
-        everything(params, x, y[:2], np.ones(3))
+        jitted.backprop(params, x, y[:2], fnn.squared_error, np.ones(3))
     with pytest.raises(ValueError, match="x: needs at least one case"):
-        everything(params, x[:0], y[:0], None)
+        jitted.backprop(params, x[:0], y[:0], fnn.squared_error)
     with pytest.raises(ValueError, match=r"loss: fnn\.poisson needs fnn\.exp"):
-        everything_of_any(params, x, y, None, fnn.poisson)
+        jitted.backprop(params, x, y, fnn.poisson)
     with pytest.raises(ValueError, match=r"y: fnn\.cross_entropy needs values between 0 and 1"):
-        everything_of_cross_entropy(params, x, 2 * y, None)
+        jitted.backprop(params, x, 2 * y, fnn.cross_entropy)
     with pytest.raises(TypingError, match="needs the number of a layer, got"):
         by_text(params, x, y)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numba import njit, prange
+from numba import njit
 from numba.core.errors import TypingError
 
 import fnn
@@ -14,7 +14,9 @@ from tests.njit import jitted
 
 P = fnn.init((4, 3, 2), seed=0)
 PAIR = (P, P)
+ADAM = fnn.adam(1e-3)
 X, Y = np.ones((5, 4)), np.ones((5, 2))
+CASES = fnn.Cases(X, Y)
 NAN = np.where(np.arange(20).reshape(5, 4) == 7, np.nan, X)
 
 
@@ -44,8 +46,8 @@ def literal_eta(params: Any, x: Any, y: Any) -> Any:
 
 
 @njit
-def shows_progress(params: Any, x: Any, y: Any) -> Any:
-    return fnn.train(params, x, y, eta=0.1, epochs=1, callbacks=[fnn.progress(True)])
+def endless(params: Any, x: Any, y: Any) -> Any:
+    return fnn.train(params, x, y, eta=0.1)  # type: ignore[call-arg]  # refused when compiled
 
 
 @njit
@@ -63,17 +65,74 @@ def of_a_tuple(x: Any) -> Any:
     return fnn.forward(PAIR[1], x)
 
 
-@njit(parallel=True)
-def in_parallel(params: Any, x: Any) -> Any:
-    found = np.empty(x.shape[0])
-    for row in prange(x.shape[0]):
-        found[row] = fnn.forward(params, x[row])[0]
-    return found
+@njit
+def of_global_cases(params: Any) -> Any:
+    return fnn.error(params, CASES)
+
+
+@njit
+def weighs(params: Any, x: Any, y: Any) -> Any:
+    return fnn.grad(params, x, y, weights=x)  # type: ignore[call-arg]  # refused when compiled
+
+
+@njit
+def has_no_targets(params: Any, x: Any) -> Any:
+    return fnn.grad(params, x)
+
+
+@njit
+def has_more_targets(params: Any, cases: Any, y: Any) -> Any:
+    return fnn.grad(params, cases, y)
+
+
+@njit
+def forward_scaled(params: Any, x: Any) -> Any:
+    return fnn.forward(params, x, scale=2.0)
+
+
+@njit
+def forward_by_threads(params: Any, x: Any) -> Any:
+    return fnn.forward(params, x, threads=2)
+
+
+@njit
+def scaled(x: Any, y: Any) -> Any:
+    return fnn.Cases(x, y, scale=2.0)
+
+
+@njit
+def weighs_classes(x: Any, y: Any, weights: Any) -> Any:
+    return fnn.Cases(x, y, class_weights=weights)
+
+
+@njit
+def regularizes(params: Any, x: Any, y: Any, value: Any) -> Any:
+    return fnn.grad(params, x, y, regularization=value)
 
 
 @njit
 def validates(params: Any, x: Any, y: Any) -> Any:
     return fnn.train(params, x, y, eta=0.1, epochs=1, validation=(x, y))
+
+
+@njit
+def stops(params: Any, x: Any, y: Any, value: Any) -> Any:
+    return fnn.train(params, x, y, eta=0.1, epochs=1, stopping=value)
+
+
+@njit
+def calls_back(params: Any, x: Any, y: Any, value: Any) -> Any:
+    return fnn.train(params, x, y, eta=0.1, epochs=1, callbacks=(value,))
+
+
+@njit
+def writes_checkpoints(params: Any, x: Any, y: Any, value: Any) -> Any:
+    return fnn.train(params, x, y, eta=0.1, epochs=1, checkpoint=value)
+
+
+@njit
+def goes_on(params: Any, x: Any, y: Any, value: Any) -> Any:
+    return fnn.train(params, x, y, optimizer=ADAM, epochs=1, state=value)
 
 
 @pytest.mark.parametrize(
@@ -83,15 +142,15 @@ def validates(params: Any, x: Any, y: Any) -> Any:
         (jitted.forward, (P, X.astype(np.int64)), "x: has dtype int64, but params have float64"),
         (jitted.forward, (P, X[None]), "x: needs 1 or 2 dimensions, got an array with 3"),
         (jitted.forward, (P, 1.0), "x: must be an array"),
-        (jitted.forward_out, (P, X, np.ones(2)), "out: needs 2 dimensions, got an array with 1"),
-        (jitted.forward_out, (P, X, Y.T), "out: needs a C-contiguous, writable array"),
+        (jitted.forward, (P, X, np.ones(2)), "out: needs 2 dimensions, got an array with 1"),
+        (jitted.forward, (P, X, Y.T), "out: needs a C-contiguous, writable array"),
         (jitted.error, (P, X, Y[0]), "y: needs 2 dimensions, got an array with 1"),
         (jitted.error, (P, X, np.ones(5, np.int64)), "y: fnn.squared_error takes no labels; use loss=fnn."),
         (jitted.error, (P, X[0], 1), "y: fnn.squared_error takes no labels; use loss=fnn."),
         (jitted.error, (P, X, np.ones((5, 2), np.int64)), "y: has dtype int64, but params have float64"),
         (jitted.update, (P, P, True), "eta: needs a number, got bool"),
         (literal_eta, (P, X, Y), "eta: needs a number, got True"),
-        (shows_progress, (P, X, Y), "progress: fnn.train can't take it inside @njit"),
+        (endless, (P, X, Y), "epochs: needs a whole number, got None"),
         (jitted.train_by_threads, (P, X, Y, 1.5), "threads: needs a whole number"),
         (jitted.value_and_grad, (P, X, Y, 1.0), "weights: needs one number a case"),
         (jitted.any_loss, (P, X, Y, 3), "loss: must be a constant such as fnn.cross_entropy"),
@@ -107,12 +166,28 @@ def validates(params: Any, x: Any, y: Any) -> Any:
         (jitted.grad, (1, X, Y), "params: needs fnn.Params, got int64"),
         (jitted.update, (X, P, 0.1), "params: needs fnn.Params, got array(float64, 2d, C)"),
         (jitted.train, (None, X, Y, 0.1, 1), "params: needs fnn.Params, got none"),
-        (in_parallel, (X, X), "params: needs fnn.Params, got array(float64, 2d, C)"),
+        (jitted.first_outputs, (X, X), "params: needs fnn.Params, got array(float64, 2d, C)"),
         (of_a_global, (X,), "params: a jitted function can't hold them as a global or a default"),
         (of_a_tuple, (X,), "params: a jitted function can't hold them as a global or a default"),
         (unknown_key, (P,), "there is no key 'w1'"),
         (unknown_reduction, (P, X, Y), 'reduction: must be the constant "sum" or "mean"'),
-        (validates, (P, X, Y), "validation: fnn.train can't take it inside @njit"),
+        (weighs, (P, X, Y), "got an unexpected keyword argument 'weights'"),
+        (has_no_targets, (P, X), "y: needs the targets, unless x is fnn.Cases(x, y)"),
+        (has_more_targets, (P, CASES, Y), "y: fnn.Cases has its own targets, so y can't be given beside it"),
+        (jitted.all_of_cases, (P, fnn.Cases(X.astype("f"), Y)), "x: has dtype float32, but params have float64"),
+        (jitted.all_of_cases, (P, fnn.Cases(X, Y, scale=2.0)), "scale: fnn.Cases(x=(5, 4), y=(5, 2), scale=2.0) can't"),
+        (jitted.all_of_cases, (P, fnn.Cases(X, Y, class_weights=[1.0, 2.0])), "class_weights: fnn.Cases(x=(5, 4), "),
+        (of_global_cases, (P,), "cases: a jitted function can't hold them as a global or a default"),
+        (scaled, (X, Y), "scale: can't be given inside @njit"),
+        (weighs_classes, (X, Y, Y[0]), "class_weights: can't be given inside @njit"),
+        (forward_scaled, (P, X), "scale: can't be given inside @njit"),
+        (forward_by_threads, (P, X), "threads: can't be given inside @njit"),
+        (regularizes, (P, X, Y, 1), "regularization: can't be given inside @njit"),
+        (validates, (P, X, Y), "validation: can't be given inside @njit"),
+        (stops, (P, X, Y, 1), "stopping: can't be given inside @njit"),
+        (calls_back, (P, X, Y, 1), "callbacks: can't be given inside @njit"),
+        (writes_checkpoints, (P, X, Y, 1), "checkpoint: can't be given inside @njit"),
+        (goes_on, (P, X, Y, ADAM.init(P)), "state: can't be given inside @njit"),
         (writes, (P,), "Cannot modify readonly array"),
     ],
 )  # fmt: skip
@@ -135,19 +210,19 @@ F = fnn.init((4, 3, 2), seed=0, dtype=np.float32)
         (jitted.forward, (P, X[:0]), "x: needs at least one case"),
         (jitted.forward, (P, NAN), "x: NaN or infinity"),
         (jitted.forward, (P, NAN[1]), "x: NaN or infinity"),
-        (jitted.forward_out, (P, X, np.ones((5, 3))), "out: needs the shape of the result"),
-        (jitted.forward_out, (P, X[0], np.ones(3)), "out: needs the shape of the result"),
+        (jitted.forward, (P, X, np.ones((5, 3))), "out: needs the shape of the result"),
+        (jitted.forward, (P, X[0], np.ones(3)), "out: needs the shape of the result"),
         (jitted.error, (P, X, Y[:4]), "y: has another shape"),
         (jitted.grad, (P, X, NAN[:, 2:]), "y: NaN or infinity"),
         (jitted.grad, (P, NAN, Y), "x: NaN or infinity"),
         (jitted.value_and_grad, (P, X, Y, np.ones(4)), "weights: needs one weight a case"),
         (jitted.value_and_grad, (P, X, Y, -np.ones(5)), "weights: must be finite and at least 0"),
-        (jitted.value_and_grad, (P, X, Y, np.zeros(5)), "weights: their sum must be above 0, and it and its inverse finite"),
+        (jitted.value_and_grad, (P, X, Y, np.zeros(5)), "weights: their sum must be above 0, and it"),
         (jitted.cross_entropy, (fnn.init((4, 2), seed=0, output=fnn.tanh), X, Y), "loss: fnn.cross_entropy needs"),
         (jitted.cross_entropy, (S, X, np.full(5, 3)), "y: labels must be 0 to the number of classes less one"),
         (jitted.cross_entropy, (S, X, np.full((5, 3), 2.0)), "y: fnn.cross_entropy needs values between 0 and 1"),
         (jitted.cross_entropy, (S, X, np.full((5, 3), 0.5)), "y: fnn.cross_entropy needs values that sum to 1"),
-        (jitted.any_loss, (S, X, np.zeros((5, 3)), fnn.kl_divergence), "y: fnn.kl_divergence needs values that sum to 1"),
+        (jitted.any_loss, (S, X, np.zeros((5, 3)), fnn.kl_divergence), "y: fnn.kl_divergence needs values that sum"),
         (jitted.any_loss, (S, X, np.ones((5, 3)), fnn.hinge), "loss: fnn.hinge needs fnn.identity or fnn.tanh at"),
         (jitted.any_loss, (H, X, np.zeros((5, 2)), fnn.hinge), "y: fnn.hinge needs the values −1 and 1"),
         (jitted.update, (P, fnn.init((4, 5, 2), seed=0), 0.1), "grads: needs the sizes and activations of params"),
@@ -207,9 +282,9 @@ def test_numba_garbles_or_loses_an_error_in_a_parallel_loop() -> None:
     wanted = fnn.forward(P, X)[:, 0]
     for _ in range(20):
         try:
-            in_parallel(P, NAN)  # lost, if another thread than the caller's came upon it
+            jitted.first_outputs(P, NAN)  # lost, if another thread than the caller's came upon it
         except (SystemError, ValueError) as error:
             cause = error.__cause__ if isinstance(error, SystemError) else error
             assert isinstance(cause, ValueError)
             assert str(cause) == "x: NaN or infinity"
-        np.testing.assert_array_equal(in_parallel(P, X), wanted)
+        np.testing.assert_array_equal(jitted.first_outputs(P, X), wanted)

@@ -6,38 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numba import njit
 from numba.core.errors import TypingError
 
 import fnn
+from tests.njit import jitted
 from tests.njit.test_processes import run
 
 DTYPES = (np.float64, np.float32)
 SIZES = ((4, 2), (4, 8, 2), (3, 17, 70, 5), (2, 1100, 3))
-
-
-@njit
-def all_calls(params: Any, x: Any, y: Any, workspace: Any) -> Any:
-    out = np.empty_like(y)
-    fnn.forward(params, x, out=out, workspace=workspace)
-    error = fnn.error(params, x, y, workspace=workspace)
-    value, grads = fnn.value_and_grad(params, x, y, workspace=workspace)
-    return out, error, value, grads, fnn.grad(params, x, y, workspace=workspace)
-
-
-@njit
-def forward(params: Any, x: Any, workspace: Any) -> Any:
-    return fnn.forward(params, x, workspace=workspace)
-
-
-@njit
-def forward_into(params: Any, x: Any, out: Any, workspace: Any) -> Any:
-    return fnn.forward(params, x, out, workspace)
-
-
-@njit
-def size(params: Any, cases: Any) -> Any:
-    return fnn.workspace(params, cases).size
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -48,11 +24,13 @@ def test_what_was_in_it_does_not_matter(dtype: Any, sizes: tuple[int, ...], coun
     random = np.random.default_rng(0)
     x, y = (random.normal(size=(count, n)).astype(dtype) for n in (sizes[0], sizes[-1]))
     memory = fnn.workspace(params, count)
-    assert memory.size >= size(params, count) > 0
+    assert memory.size >= jitted.workspace_size(params, count) > 0
     wanted = (fnn.forward(params, x), fnn.error(params, x, y), fnn.grad(params, x, y))
     for content in (np.nan, 1e-40, np.inf):
         memory[:] = content
-        out, error, value, grads, same = all_calls(params, x, y, memory[: size(params, count)])
+        out, error, value, grads, same = jitted.in_a_workspace(
+            params, x, y, memory[: jitted.workspace_size(params, count)]
+        )
         np.testing.assert_array_equal(out, wanted[0], strict=True)
         assert (error, value, grads, same) == (wanted[1], wanted[1], wanted[2], wanted[2])
         memory[:] = content
@@ -61,7 +39,7 @@ def test_what_was_in_it_does_not_matter(dtype: Any, sizes: tuple[int, ...], coun
         assert fnn.error(params, x, y, workspace=memory) == wanted[1]
         assert fnn.value_and_grad(params, x, y, workspace=memory) == wanted[1:]
         assert fnn.grad(params, x, y, workspace=memory) == wanted[2]
-        np.testing.assert_array_equal(forward(params, x[0], memory), wanted[0][0], strict=True)
+        np.testing.assert_array_equal(jitted.forward(params, x[0], None, memory), wanted[0][0], strict=True)
 
 
 @pytest.mark.parametrize("sizes, cases", [((4, 8, 2), 3), ((2, 1100, 3), 1)])
@@ -71,12 +49,12 @@ def test_too_small(sizes: tuple[int, ...], cases: int) -> None:
     text = r"workspace: is too small; fnn.workspace makes one for a number of cases"
     for length in (0, 1, 64, 500):
         with pytest.raises(ValueError, match=text):
-            all_calls(params, x, np.ones((cases, sizes[-1])), np.empty(length))
+            jitted.in_a_workspace(params, x, np.ones((cases, sizes[-1])), np.empty(length))
         with pytest.raises(ValueError, match=r"workspace: needs [0-9]+ elements in a row, got shape \(10,\)"):
             fnn.forward(params, x, workspace=np.empty(10))
     if max(sizes) > 1024:
         with pytest.raises(ValueError, match=text):
-            forward(params, x[0], np.empty(64))
+            jitted.forward(params, x[0], None, np.empty(64))
 
 
 def test_of_another_kind() -> None:
@@ -89,22 +67,22 @@ def test_of_another_kind() -> None:
     ]
     for wrong, message in kinds:
         with pytest.raises(TypingError, match=message):
-            forward(params, x, wrong)
+            jitted.forward(params, x, None, wrong)
         with pytest.raises((ValueError, TypeError), match="workspace: needs"):
             fnn.forward(params, x, workspace=wrong)
     with pytest.raises(ValueError, match="cases: must be at least 1"):
-        size(params, 0)
+        jitted.workspace_size(params, 0)
     with pytest.raises(ValueError, match="cases: must be at least 1, got 0"):
         fnn.workspace(params, 0)
     with pytest.raises(TypingError, match="cases: needs a whole number"):
-        size(params, 1.5)
+        jitted.workspace_size(params, 1.5)
 
 
 def test_nothing_is_allocated() -> None:
     assert run("allocations", NUMBA_NRT_STATS="1") == ["one 0", "many 0", "error 0"]
 
 
-@pytest.mark.parametrize("call", [fnn.forward, forward_into])
+@pytest.mark.parametrize("call", [fnn.forward, jitted.forward])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_out_may_be_x_or_beside_it_but_not_overlap_it(call: Any, dtype: Any) -> None:
     params = fnn.init((5, 8, 5), seed=0, dtype=dtype)
@@ -123,7 +101,7 @@ def test_out_may_be_x_or_beside_it_but_not_overlap_it(call: Any, dtype: Any) -> 
     np.testing.assert_array_equal(memory.reshape(-1)[1497:1502], wanted[300])
 
 
-@pytest.mark.parametrize("call", [fnn.forward, forward_into])
+@pytest.mark.parametrize("call", [fnn.forward, jitted.forward])
 @pytest.mark.parametrize("place", [(), 0])
 def test_a_workspace_must_be_apart(call: Any, place: Any) -> None:
     params = fnn.init((5, 1100, 5), seed=0)
