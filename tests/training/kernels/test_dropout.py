@@ -79,7 +79,7 @@ def test_by_the_reference(
     assert_allclose(run.params.flat, params.flat, rtol=1e-10, atol=1e-13)
 
 
-def test_more_cases_than_the_workspace_has_room_for() -> None:
+def test_a_batch_larger_than_the_workspace() -> None:
     p = problem(6, (2, 5, 1), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 700)
     run = fnn.train(p.params, p.x, p.y, eta=1e-3, epochs=2, regularization=fnn.Regularization(dropout=0.5))
     params = p.params
@@ -91,7 +91,7 @@ def test_more_cases_than_the_workspace_has_room_for() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_how_many_are_dropped(rate: float) -> None:
+def test_fraction_of_dropped_units(rate: float) -> None:
     # Output identity, target far away: the hidden units' part in ∂E/∂W2 shows which took part in the one step.
     units, cases = 4000, 5
     params = fnn.Params(
@@ -111,7 +111,7 @@ def test_how_many_are_dropped(rate: float) -> None:
     assert abs(np.mean(shares) - rate) < 4 * np.sqrt(rate * (1 - rate) / (units * cases))
 
 
-def test_no_dropout_is_none_at_all() -> None:
+def test_a_rate_of_0_is_no_dropout() -> None:
     p = problem(7, (3, 5, 2), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 20)
     plain = fnn.train(p.params, p.x, p.y, eta=0.1, epochs=5, batch_size=6)
 
@@ -130,7 +130,7 @@ def test_no_dropout_is_none_at_all() -> None:
     )
 
 
-def test_when_training_diverges_it_goes_over_the_same_units_again() -> None:
+def test_a_diverged_run_repeats_with_the_same_units() -> None:
     params = fnn.Params(
         {"W1": np.ones((1, 8)), "b1": np.zeros(8), "W2": np.ones((8, 1)), "b2": [0.0]},
         hidden=fnn.identity, output=fnn.identity,

@@ -1,4 +1,4 @@
-"""Training narrow networks: the same bits as by the general equations, whatever the network and the cases."""
+"""Training narrow networks: the bits of the general equations, for any network and any cases."""
 
 from itertools import pairwise
 from typing import Any
@@ -24,7 +24,7 @@ EVERY = sorted(
 
 
 def by(narrow: bool, p: Problem, **options: Any) -> fnn.Run[Any] | fnn.TrainingDiverged:
-    """A run by the one equations or the other."""
+    """A run by the narrow equations or the general ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fnn.training.steppers.buffers.is_narrow", lambda *_: narrow)
         try:
@@ -78,7 +78,7 @@ def _of_cube(z: float, a: float) -> float:
     return 3 * z * z
 
 
-def test_an_activation_of_ones_own() -> None:
+def test_a_user_defined_activation() -> None:
     cube = fnn.Activation("cube", _cube, _of_cube)
 
     p = problem(5, (2, 3, 1), (fnn.tanh,), fnn.tanh, fnn.squared_error, 6)
@@ -88,7 +88,7 @@ def test_an_activation_of_ones_own() -> None:
 
 
 @BOTH
-def test_calls_of_some_steps_go_on_where_the_last_ended(dtype: type[Any]) -> None:
+def test_calls_continue_each_other(dtype: type[Any]) -> None:
     p = problem(8, (3, 6, 2), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 23, dtype=dtype)
     options: dict[str, Any] = {"eta": 0.5, "epochs": 12, "batch_size": 5, "seed": 9}
     wanted = by(True, p, **options)
@@ -106,7 +106,7 @@ def test_a_rate_that_changes_with_the_step() -> None:
     assert_same(p, eta=fnn.cosine(3.0, steps=40), epochs=10, batch_size=5)
 
 
-def test_cases_that_do_not_count() -> None:
+def test_cases_of_weight_0() -> None:
     p = problem(6, (3, 6, 2), (fnn.sigmoid,), fnn.identity, fnn.squared_error, 9, weighted=True, reduction="mean")
     assert p.weights is not None
     p.weights[2:5] = 0
@@ -143,7 +143,7 @@ def test_which_networks_are_narrow() -> None:
 
 @pytest.mark.parametrize("outputs_code", [0, 1])
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=5), st.integers(1, 40), st.sampled_from([2, 4, 8, 16]))
-def test_arrays_lie_one_behind_the_other(outputs_code: int, sizes: list[int], batch: int, lanes: int) -> None:
+def test_arrays_do_not_overlap(outputs_code: int, sizes: list[int], batch: int, lanes: int) -> None:
     functions = [CODE_OF_SIGMOID] * DESCRIPTOR_SIZE * (len(sizes) - 1)
     table, whole = lay_out_narrow(sizes, functions, outputs_code, batch, lanes)
     stride = -(-batch // lanes) * lanes
