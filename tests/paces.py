@@ -28,5 +28,5 @@ def train_by_exactly(patch: pytest.MonkeyPatch) -> None:
 
 def train_many_by(patch: pytest.MonkeyPatch, threads: int) -> None:
     """From now on `fnn.train_many` has so many processors, and trains each network by as many threads as are free."""
-    patch.setattr("fnn.training.worker_pool.tuner_for", Exactly)
+    patch.setattr("fnn.training.network_pool.tuner_for", Exactly)
     patch.setattr("fnn.training.many.available", lambda: threads)

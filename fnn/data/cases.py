@@ -29,16 +29,17 @@ class Cases:
     ----------
     x
         Inputs: a batch, (N, n_0), or one case, (n_0,). An array of any real dtype (but long double), byte order and
-        strides, such as ``np.memmap``: one of more than a megabyte is never copied, its rows are cast as they are read.
+        strides, such as ``np.memmap``. `forward`, `error`, `grad` and `train` copy none of more than a megabyte: they
+        cast its rows as they read them.
     y
         Targets, (N, n_L) or (n_L,). For `cross_entropy`, `focal`, `kl_divergence` and `hinge` also integer labels, (N,)
         or a number: 0 .. n_L − 1, or with a single output unit 0 and 1.
     weights
         w_c ≥ 0 for each case, (N,); by default 1. A case of weight 2 counts as two. Metrics count each case once.
     class_weights
-        k_d ≥ 0 for each class, (n_L,), or (2,) with a single output unit: a case of class d weighs k_d times as much,
-        which "mean" divides by, too. The targets must name classes, by labels, one-hot or by probabilities; with
-        these it is Σ_d k_d y_d times as much. (Inside ``@njit`` give ``weights=class_weights[labels]``.)
+        k_d ≥ 0 for each class, (n_L,), or (2,) with a single output unit. The weight of a case of class d is multiplied
+        by k_d; if the targets are probabilities, by Σ_d k_d y_d. "mean" divides by the sum of the resulting weights.
+        The targets must name classes. (Inside ``@njit`` give ``weights=class_weights[labels]``.)
     scale
         Finite and above 0: x is multiplied by it once it is cast to the dtype of the params, as
         ``x.astype(dtype) * dtype(scale)`` is. ``scale=1 / 255`` makes bytes into numbers in [0, 1].
@@ -84,7 +85,7 @@ class Cases:
         arrays = self._converted.get(key)
         if arrays is None:
             arrays = convert(params, self.x, self.y, self.weights, self.class_weights, self.scale, loss)
-            if arrays.sources is None:  # those are checked as they are converted
+            if arrays.sources is None:  # `convert` has checked the others
                 require_no_fault(params, arrays, loss)
             arrays = self._converted[key] = arrays._replace(is_checked=True)
 

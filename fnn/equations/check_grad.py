@@ -34,9 +34,8 @@ def check_grad(
 
         ∂E/∂w ≈ [8 (E(w + h) − E(w − h)) − (E(w + 2h) − E(w − 2h))] / 12h
 
-    whose own error is of the order h⁴. Each difference is taken relative to the greater of the two derivatives, or
-    where both are smaller to a ten-thousandth of the greatest one of the tree or a millionth of E: below
-    that the roundings of E hide them.
+    whose own error is of the order h⁴. The difference from `grad` is divided by the greatest of the two derivatives,
+    10⁻⁴ times the largest derivative of the network and 10⁻⁶ |E|: smaller derivatives drown in the roundings of E.
 
     Parameters
     ----------
@@ -52,7 +51,7 @@ def check_grad(
 
     Returns
     -------
-    The greatest relative error over all weights and biases; 0 if the gradient is zero throughout.
+    The greatest relative error over all weights and biases; 0 if E is constant and 0.
 
     Examples
     --------

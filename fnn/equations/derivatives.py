@@ -71,8 +71,8 @@ def hvp(
 
         H V = ∂/∂r grad(params + r V) at r = 0
 
-    It takes about twice the time of `grad`, and H is never formed. Where an activation or a loss has a kink, it is that
-    of the pieces beside it.
+    It takes about twice the time of `grad`, and H is never formed. At a kink of an
+    activation or a loss the second derivatives are those of the pieces beside it.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ A batch is a matrix whose rows are cases: x is (N, n_0), A_l and Z_l are (N, n_l
 S1 writes one case as a column and its W^l is the transpose of ours.
 
 Here stand the arguments, their checks and the results. The equations themselves, a line each, are in
-`fnn.equations.kernels.backprop`; `grad`, `backprop` and `train` all run those lines.
+`fnn.equations.kernels.backprop`; `grad`, `backprop` and `train` all run those lines (see `fnn.equations`).
 """
 
 from __future__ import annotations
@@ -146,7 +146,9 @@ def backprop(
     params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None, *, loss: Loss = squared_error,
     reduction: Reduction = "sum",
 ) -> Backprop[DT]:  # fmt: skip
-    """Every quantity that `grad` computes on its way, to the bit. Parameters and errors are those of `grad`.
+    """Every quantity that `grad` computes on its way, to the bit, and the gradient for the input.
+
+    Parameters and errors are those of `grad`.
 
     With the losses of probabilities and of means above 0, such as `cross_entropy`, δᴸ is worked out directly (a − y,
     mostly), and ``dE_da[L]``, which may be infinite, is for looking only.

@@ -20,10 +20,10 @@ from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedules import Rate
 from fnn.training.callbacks import Callback, progress
 from fnn.training.history import Run, TrainingDiverged
+from fnn.training.network_pool import NetworkPool, Outcome
 from fnn.training.run import task_of
 from fnn.training.stopping import Stopping
 from fnn.training.task import Task
-from fnn.training.worker_pool import Outcome, WorkerPool
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -120,7 +120,7 @@ state
     )  # fmt: skip
     most = available() if threads is None else min(whole("threads", threads, at_least=1), available())
     networks = _networks(params)
-    outcomes = WorkerPool(_tasks(networks, arguments, max(1, most // max(1, len(networks)))), most).run()
+    outcomes = NetworkPool(_tasks(networks, arguments, max(1, most // max(1, len(networks)))), most).run()
     runs = [outcome for outcome in outcomes if isinstance(outcome, Run)]
     if len(runs) < len(outcomes):
         raise SomeDiverged(outcomes)

@@ -72,28 +72,28 @@ def task_of(
         raise ValueError("params: hold NaN or infinity")
     objective = objective_of(params, loss, reduction, regularization)
     called = Callbacks(callbacks)
-    rule, total = resolve_optimizer(eta, optimizer, params), whole("epochs", epochs, at_least=0)
+    optimizer, total = resolve_optimizer(eta, optimizer, params), whole("epochs", epochs, at_least=0)
     number = whole("seed", seed, at_least=0, at_most=2**63 - 1)
     cases: CaseArrays[DT] | BatchStream[DT]
     if y is None and not isinstance(x, Cases):
         cases, size, scale = BatchStream(stream_of(x, total, batch_size), params, loss), 0, 1.0
-        if rule.needs_all_cases:
-            raise ValueError(f"x: {rule!r} needs all cases in every step, so x can't be an iterable of batches")
+        if optimizer.needs_all_cases:
+            raise ValueError(f"x: {optimizer!r} needs all cases in every step, so x can't be an iterable of batches")
         held_out = held_out_cases(params, validation, loss, scale)
     else:
         given = cases_of(require_no_batches(x), y)
         scale = given.scale
         cases, held_out = split(params, given, validation, loss, number)
         size = cases.number if batch_size is None else min(whole("batch_size", batch_size, at_least=1), cases.number)
-        if rule.needs_all_cases and size < cases.number:
-            raise ValueError(f"batch_size: {rule!r} needs all {cases.number} cases in every step, got {size}")
+        if optimizer.needs_all_cases and size < cases.number:
+            raise ValueError(f"batch_size: {optimizer!r} needs all {cases.number} cases in every step, got {size}")
     most = None if threads is None else whole("threads", threads, at_least=1)
     if state is not None:
-        rule.require_state(params, state)
+        optimizer.require_state(params, state)
     stopper: Stopper[DT] = Stopper(stopping, params.architecture)
 
     return Task(
-        params, cases, held_out, objective, rule, size, number, scale, total, state, stopper,
+        params, cases, held_out, objective, optimizer, size, number, scale, total, state, stopper,
         _checkpoint_of(checkpoint), called, most,
     )  # fmt: skip
 

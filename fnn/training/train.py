@@ -72,7 +72,8 @@ def train(
         Cases a step, at least 1; the last batch of an epoch may be smaller. None: all of them, or the batches of an
         iterable as they come. 1: online.
     seed
-        Of the order of the cases, which changes every epoch. A batch of all cases keeps their order.
+        Of the order of the cases, which changes every epoch (a batch of all cases keeps their order), of dropout, and
+        of the cases that a fraction for `validation` holds out.
     loss, reduction
         As for `grad`. With "mean" a step follows the mean gradient of its batch: the sum over its cases, however many
         they are, divided by the sum of their weights.

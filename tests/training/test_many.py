@@ -253,7 +253,7 @@ def test_callbacks_may_end_networks_one_by_one() -> None:
 def test_the_longest_is_first_and_the_last_ones_get_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     train_many_by(monkeypatch, 4)
     begun: list[int] = []
-    begin: Any = sys.modules["fnn.training.worker_pool"].__dict__["begin"]
+    begin: Any = sys.modules["fnn.training.network_pool"].__dict__["begin"]
     threads: set[int] = set()
 
     class Noting(Exactly):
@@ -264,8 +264,8 @@ def test_the_longest_is_first_and_the_last_ones_get_more_threads(monkeypatch: py
         begun.append(task.params.sizes[1])
         return begin(task, tuner)
 
-    monkeypatch.setattr("fnn.training.worker_pool.begin", noting)
-    monkeypatch.setattr("fnn.training.worker_pool.tuner_for", Noting)
+    monkeypatch.setattr("fnn.training.network_pool.begin", noting)
+    monkeypatch.setattr("fnn.training.network_pool.tuner_for", Noting)
     callbacks: fnn.Each[Any] = fnn.Each(
         [[], [fnn.each_epoch(lambda epoch, params, record: 4 in threads)], [], [], [], []]
     )

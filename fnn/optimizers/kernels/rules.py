@@ -122,7 +122,10 @@ def adam(
     w: float, g: float, m: float, v: float,
     eta: float, beta_1: float, rest_1: float, beta_2: float, rest_2: float, root: float, epsilon: float,
 ) -> tuple[float, float, float]:  # fmt: skip
-    """m ← β₁m + (1 − β₁) g;  v ← β₂v + (1 − β₂) g²;  w ← w − η m / (root · √v + ε)."""
+    """m ← β₁m + (1 − β₁) g;  v ← β₂v + (1 − β₂) g²;  w ← w − eta m / (root · √v + ε).
+
+    eta is η / (1 − β₁ᵗ) and root √(1 / (1 − β₂ᵗ)): the bias correction is in the coefficients of `library.adam`.
+    """
     m, v = average(m, g, beta_1, rest_1), average(v, g * g, beta_2, rest_2)
     return w - eta * m / fma(root, math.sqrt(v), epsilon), m, v
 

@@ -40,7 +40,7 @@ def barrier_size(threads: int) -> int:
 
 @inline
 def even_chunks(worker: Worker, multiplications: int, rows: int, least: int) -> int:
-    """Equal chunks in each thread's range of a phase; a chunk has at least `least` rows."""
+    """The number of equal chunks in each thread's range of a phase; a chunk has at least `least` rows."""
     if worker.threads == 1:
         return 1
     return max(1, min(_MAX_CHUNKS, multiplications // (_CHUNK_WORK * worker.threads), rows // (least * worker.threads)))
@@ -48,7 +48,7 @@ def even_chunks(worker: Worker, multiplications: int, rows: int, least: int) -> 
 
 @inline
 def guided_chunks(worker: Worker, multiplications: int, rows: int, least: int) -> int:
-    """Guided chunks in each thread's range: each is half of the rest, the last all of it."""
+    """The number of guided chunks in each thread's range: each chunk is half of the rest, the last all of it."""
     chunks, rest, work = 1, rows // worker.threads, multiplications // worker.threads
     while worker.threads > 1 and chunks < _MAX_CHUNKS and rest >= 2 * least and work >= 2 * _CHUNK_WORK:
         chunks, rest, work = chunks + 1, rest // 2, work // 2

@@ -1,1 +1,5 @@
-"""What changes parameters step by step, a file an engine: `stepper` has the protocol that the loop drives."""
+"""What changes parameters step by step: `stepper` is the protocol, `batches` and `streams` are the engines.
+
+Beside them stands what an engine needs: its memory (`buffers`), steps and threads of a call (`call_tuner`), the rate
+that follows the errors (`plateau`), and the last good parameters of a run that diverged (`divergence`).
+"""

@@ -1,4 +1,4 @@
-"""`plateau`, a learning rate that falls when the error has stopped to; and how a run follows the errors."""
+"""`plateau`, a learning rate that is reduced when the error stops falling; and how a run follows the errors."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class PlateauState(NamedTuple):
 
 
 class plateau(Schedule):
-    """The rate times a scale that is reduced whenever the error has stopped to fall; in `train` only.
+    """The rate times a scale that is reduced whenever the error stops falling; in `train` only.
 
-    After each epoch: if its error is below the best so far by more than the threshold times that, it is the new best.
-    If this has not happened for more than `patience` epochs, the scale is multiplied by the factor, and they are
-    counted anew. The error is that of the validation set, if there is one, or else the epoch's.
+    After each epoch: if its error is below the best so far by more than threshold × best, it is the new best. After
+    more than `patience` epochs without a new best the scale is multiplied by the factor, and counting starts again.
+    The error is that of the validation set, if there is one, or else the epoch's.
 
     Parameters
     ----------

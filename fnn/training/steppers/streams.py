@@ -31,7 +31,9 @@ UNKNOWN: Final = 2**62  # steps of an epoch: more than there will ever be
 
 
 class StreamStepper(BatchStepper[DT]):
-    """Steps on batches as they come. To the kernel each is the present part of an epoch that goes on after it.
+    """Steps on batches as they come.
+
+    The kernel sees each batch as part of an epoch without an end; `_end_epoch` ends it.
 
     Parameters
     ----------

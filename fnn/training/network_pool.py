@@ -16,7 +16,7 @@ from fnn.training.task import Task
 Outcome: TypeAlias = Run[DT] | TrainingDiverged
 
 
-class WorkerPool(Generic[DT]):
+class NetworkPool(Generic[DT]):
     """Worker threads, and the runs that they take one after another.
 
     Parameters
