@@ -216,21 +216,29 @@ def _outputs_and_labels(
     """Outputs (N, n_L), and labels (N,), checked."""
     if labels is None and not isinstance(x, Cases):
         raise TypeError("labels: needs the labels, unless x is fnn.Cases(x, labels)")
-    cases = cases_of(x, labels)
+    cases, name = cases_of(x, labels), "labels" if labels is not None else "y"
     require_params("params", params)
-    a = np.atleast_2d(forward(params, cases.x, scale=cases.scale))
-    labels = np.atleast_1d(_labels("labels", _of_one_hot(cases.y, a.shape[1]), max(a.shape[1], 2))).astype(np.int64)
+    outputs = forward(params, cases.x, scale=cases.scale)
+    a = np.atleast_2d(outputs)
+    labels = _labels(name, _labels_of_targets(cases.y, outputs.shape), max(a.shape[1], 2))
+    labels = np.atleast_1d(labels).astype(np.int64)
     if len(labels) != len(a):
-        raise ValueError(f"labels: has {len(labels)} cases, but x has {len(a)}")
+        raise ValueError(f"{name}: has {len(labels)} cases, but x has {len(a)}")
 
     return a, labels
 
 
-def _of_one_hot(y: NDArray[Any], units: int) -> NDArray[Any]:
-    """The labels of one-hot rows; other targets unchanged."""
-    is_one_hot = y.ndim == 2 and y.shape[1] == units > 1 and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()
+def _labels_of_targets(y: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The labels of targets of the outputs' shape that are 0 and 1, or −1 and 1, and one-hot; others unchanged."""
+    if y.shape != shape:
+        return y
+    targets = np.atleast_2d(y)
+    for low in (0, -1):
+        is_one_hot = targets.shape[1] == 1 or ((targets == 1).sum(axis=1) == 1).all()
+        if is_one_hot and np.isin(targets, (low, 1)).all():
+            return classes_of(targets, (low + 1) / 2)
 
-    return np.argmax(y, axis=1) if is_one_hot else y
+    return y
 
 
 def _threshold(threshold: SupportsFloat) -> float:

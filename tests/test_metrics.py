@@ -113,6 +113,16 @@ def test_cases_and_one_hot_rows_stand_for_labels() -> None:
     assert fnn.r2_score(PASS, fnn.Cases(x, one_hot, scale=0.5)) == fnn.r2_score(PASS, scaled, one_hot)
 
 
+def test_targets_that_name_classes_stand_for_labels() -> None:
+    x = np.array([[0.1], [0.9], [0.6], [0.2]])
+    for y in ([[0], [1], [0], [0]], [[0.0], [1.0], [0.0], [0.0]], [[-1.0], [1.0], [-1.0], [-1.0]]):
+        assert fnn.accuracy(SINGLE, fnn.Cases(x, y)) == fnn.accuracy(SINGLE, x, y) == 0.75
+    assert fnn.accuracy(PASS, fnn.Cases([1.0, 3.0, 2.0], [0, 1, 0])) == 1.0
+    assert fnn.accuracy(PASS, fnn.Cases([[1.0, 3.0, 2.0]], [[-1, -1, 1]])) == 0.0
+    with pytest.raises(TypeError, match=r"^y: needs integers, got dtype float64"):
+        fnn.accuracy(SINGLE, fnn.Cases(x, x))
+
+
 @pytest.mark.parametrize(
     "x, labels, error, message",
     [

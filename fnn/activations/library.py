@@ -1,7 +1,7 @@
 """F2 and F3: the built-in activations, each with its formula, its derivative and its source.
 
-To add one: f, f′ and f″ among the kernels, a line here, one in ``fnn/__init__.py``, and for the tests one in
-`tests.oracles`.
+To add one: f, f′ and f″ among the kernels, a line here, one in ``fnn/__init__.py``, one in `fnn.export.formulas`, and
+for the tests one in `tests.oracles`.
 """
 
 from __future__ import annotations

@@ -25,6 +25,9 @@ class Cases:
     where they lie, converts them; the next ones with such a network and such a loss find them ready, so the arrays must
     stay as they are.
 
+    Inside ``@njit`` the arrays aren't converted: they must have the dtype of the params, y may be integer labels, and
+    there are neither scale nor class_weights.
+
     Parameters
     ----------
     x
@@ -78,13 +81,13 @@ class Cases:
         for name, value in zip((*_FIELDS, "_converted"), (*fields, {}), strict=True):
             object.__setattr__(self, name, value)
 
-    def arrays(self, params: Params[DT], loss: Loss) -> CaseArrays[DT]:
-        """The cases as kernels take them for such params and this loss, free from faults."""
+    def arrays(self, params: Params[DT], loss: Loss, whole: bool = False) -> CaseArrays[DT]:
+        """The cases as kernels take them for such params and this loss, free from faults; see `convert`."""
         sizes, output = params.sizes, params.activations[-1]
         key = (params.dtype.type, sizes[0], sizes[-1], output, loss)
         arrays = self._converted.get(key)
         if arrays is None:
-            arrays = convert(params, self.x, self.y, self.weights, self.class_weights, self.scale, loss)
+            arrays = convert(params, self.x, self.y, self.weights, self.class_weights, self.scale, loss, whole)
             if arrays.sources is None:  # `convert` has checked the others
                 require_no_fault(params, arrays, loss)
             arrays = self._converted[key] = arrays._replace(is_checked=True)
@@ -133,8 +136,10 @@ def cases_of(x: ArrayLike | Cases, y: ArrayLike | None) -> Cases:
     return Cases(x, y)
 
 
-def arrays_of(params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None, loss: Loss) -> CaseArrays[DT]:
-    """The cases of a call as kernels take them; what isn't given as `Cases` may still have faults."""
+def arrays_of(
+    params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None, loss: Loss, whole: bool = False
+) -> CaseArrays[DT]:
+    """The cases of a call as kernels take them; what isn't given as `Cases` may still have faults. See `convert`."""
     if isinstance(x, Cases):
         return cases_of(x, y).arrays(params, loss)
     if y is not None:
@@ -143,4 +148,4 @@ def arrays_of(params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None, los
             return plain
     cases = cases_of(x, y)
 
-    return convert(params, cases.x, cases.y, None, None, 1.0, loss)
+    return convert(params, cases.x, cases.y, None, None, 1.0, loss, whole)

@@ -20,14 +20,18 @@ from fnn.network.params import DT, Params
 
 def convert(
     params: Params[DT], x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None,
-    class_weights: NDArray[Any] | None, scale: float, loss: Loss,
+    class_weights: NDArray[Any] | None, scale: float, loss: Loss, whole: bool = False,
 ) -> CaseArrays[DT]:  # fmt: skip
     """Check the shapes of the cases of a call and convert them to what kernels take.
 
     Large arrays that kernels can't take as they are aren't converted: the result has sources, and their numbers are
-    checked here, a chunk at a time.
+    checked here, a chunk at a time. If `whole`, they are converted like small ones, and there are no sources.
     """
-    arrays = _converted(params, x, y, weights, scale_of(params, scale), loss)
+    factor, dtype = scale_of(params, scale), params.dtype
+    if whole:
+        is_labels = loss.targets.labels and y.dtype.kind in "iub"
+        x, y, factor = cast(dtype, x, factor), y if is_labels else cast(dtype, y), 1.0
+    arrays = _converted(params, x, y, weights, factor, loss)
     if class_weights is not None:
         outputs = params.architecture.sizes[-1]
         factors = np.concatenate(

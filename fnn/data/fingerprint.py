@@ -17,8 +17,9 @@ _CHUNK = 1 << 16  # bytes: they stay in the nearest caches
 def fingerprints(arrays: CaseArrays[Any]) -> dict[str, str]:
     """The fingerprints of x, y and the weights: of the caller's arrays, or of what they were cast and scaled to."""
     y = arrays.labels if arrays.labels.size else arrays.y
+    scale = "" if arrays.sources is None else f" times {arrays.sources.scale!r}"
 
-    return {"x": fingerprint(arrays.x), "y": fingerprint(y), "weights": fingerprint(arrays.weights)}
+    return {"x": fingerprint(arrays.x) + scale, "y": fingerprint(y), "weights": fingerprint(arrays.weights)}
 
 
 def fingerprint(array: NDArray[Any]) -> str:

@@ -50,7 +50,7 @@ def input_grad(
     require_params("params", params)
     require_loss(params, loss)
     mean = require_reduction(reduction)
-    batch = arrays_of(params, x, y, loss).plain
+    batch = arrays_of(params, x, y, loss, whole=True).plain
     dtype, into = params.flat_buffer.dtype, np.empty_like(batch.x)
     layout = params.architecture.layout(dtype, min(len(into), BLOCK))
     (space,) = workspaces(dtype, layout.whole)
@@ -104,7 +104,7 @@ def hvp(
     require_loss(params, loss)
     _require_curvature(params, loss)
     mean = require_reduction(reduction)
-    batch = arrays_of(params, x, y, loss).plain
+    batch = arrays_of(params, x, y, loss, whole=True).plain
     flat = direction_of(params, v)
     dtype, architecture, capacity = params.flat_buffer.dtype, params.architecture, min(len(batch.x), CHUNK)
     layout, r = architecture.layout(dtype, capacity), architecture.r_layout(dtype, capacity, with_second=True)

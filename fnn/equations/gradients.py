@@ -168,7 +168,7 @@ def backprop(
     require_params("params", params)
     require_loss(params, loss)
     mean = require_reduction(reduction)
-    batch = arrays_of(params, x, y, loss).plain
+    batch = arrays_of(params, x, y, loss, whole=True).plain
     count, layers = len(batch.x), len(params.activations)
     table = params.architecture.layout(params.dtype, count).table
     value, grads, space = evaluate(params, batch, loss, mean, EVERYTHING, count)

@@ -14,17 +14,22 @@ from fnn.network.params import Params
 Mask: TypeAlias = Mapping[str, ArrayLike]
 
 
-def flat_mask(params: Params[Any], mask: Mask) -> NDArray[np.bool_]:
-    """A mask of all parameters as one vector, True where a parameter is kept."""
+def mask_arrays(mask: Mask) -> dict[str, NDArray[Any]]:
+    """The arrays of a mask by key; TypeError if it isn't a mapping to real numbers."""
     if not isinstance(mask, Mapping):
         raise TypeError(f"mask: needs a mapping from W1, b1, .. to arrays of 0 and 1, got {type(mask).__name__}")
+
+    return {key: real_array(f"mask[{key!r}]", value) for key, value in mask.items()}
+
+
+def flat_mask(params: Params[Any], mask: Mask) -> NDArray[np.bool_]:
+    """A mask of all parameters as one vector, True where a parameter is kept."""
     flat = np.ones(params.flat.size, np.bool_)
     places = {key: (place, shape) for key, place, shape in params.architecture.slices()}
-    for key, value in mask.items():
+    for key, array in mask_arrays(mask).items():
         if key not in places:
             raise ValueError(f"mask: unknown key {key!r}; this network has {', '.join(places)}")
         place, shape = places[key]
-        array = real_array(f"mask[{key!r}]", value)
         if array.shape != shape:
             raise ValueError(f"mask[{key!r}]: needs shape {shape}, got {array.shape}")
         if (others := array[~np.isin(array, (0, 1))]).size:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fnn.checks import real
 from fnn.network.kernels.penalty import penalize_kernel
-from fnn.network.masks import Mask, flat_mask
+from fnn.network.masks import Mask, flat_mask, mask_arrays
 from fnn.network.params import DT, Params, require_params, wrap
 
 OF_ALL: Final = 2**53  # the values that a unit's random number may have
@@ -39,8 +39,8 @@ class Regularization:
     Raises
     ------
     ValueError, TypeError
-        A number out of range or of another type. The number of layers and the keys and shapes of the mask are checked
-        when it is used with a network.
+        A number out of range or of another type, a mask of another type. The number of layers and the keys, shapes and
+        values of the mask are checked when it is used with a network.
 
     Examples
     --------
@@ -60,6 +60,10 @@ class Regularization:
         real("l1", self.l1, at_least=0)
         for name, rate in _rates(self.dropout).items():
             real(name, rate, at_least=0, below=1)
+        if isinstance(self.dropout, Sequence):
+            object.__setattr__(self, "dropout", tuple(self.dropout))
+        if self.mask is not None:  # a copy, so that the value stays as it is
+            object.__setattr__(self, "mask", {key: value.copy() for key, value in mask_arrays(self.mask).items()})
 
     def of(self, params: Params[Any]) -> NetworkRegularization:
         """The regularization of a network, checked.

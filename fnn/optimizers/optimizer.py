@@ -212,6 +212,12 @@ class Optimizer(Value):
             **rule,
         }
 
+    def require_limits(self, dtype: np.dtype[Any]) -> None:
+        """Raise ValueError if a limit is beyond the dtype."""
+        for name in ("clip", "clip_norm", "max_norm"):
+            if getattr(self, name) is not None:
+                positive(name, getattr(self, name), dtype)
+
     def coefficient_table(self, first: int, count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
         """The coefficients of `count` steps after the first ones, as kernels take them: a row each, or one for all.
 
@@ -230,9 +236,7 @@ class Optimizer(Value):
         if too_much.any():
             step = first + int(np.argmax(too_much))
             raise ValueError(f"weight_decay: {self!r} takes away more than all of a weight at step {step}")
-        for name in ("clip", "clip_norm", "max_norm"):
-            if getattr(self, name) is not None:
-                positive(name, getattr(self, name), dtype)
+        self.require_limits(dtype)
         with np.errstate(over="ignore"):
             cast = table.astype(dtype)
         is_finite = np.isfinite(cast)

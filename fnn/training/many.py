@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, SupportsFloat, SupportsIndex, TypeAlias, TypeVar
 
 from numpy.typing import ArrayLike
 
 from fnn.checks import prefixed, whole
 from fnn.compiler.threads import available
+from fnn.data.batch_stream import require_no_batches
 from fnn.data.cases import Cases, cases_of
 from fnn.equations.objective import Reduction
 from fnn.losses.library import squared_error
@@ -18,7 +19,7 @@ from fnn.network.params import DT, Params, require_params, wrap
 from fnn.network.regularization import Regularization
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedules import Rate
-from fnn.training.callbacks import Callback, progress
+from fnn.training.callbacks import Callback
 from fnn.training.history import Run, TrainingDiverged
 from fnn.training.network_pool import NetworkPool, Outcome
 from fnn.training.run import task_of
@@ -48,7 +49,7 @@ class Each(Generic[T_co]):
 
     def __init__(self, values: Iterable[T_co]) -> None:
         if not isinstance(values, Iterable):
-            raise TypeError(f"each: needs a value for each network, got {values!r}")
+            raise TypeError(f"fnn.Each: needs a value for each network, got {values!r}")
         self.values = tuple(values)
 
     def __repr__(self) -> str:
@@ -86,8 +87,9 @@ def train_many(
         times, its cases in other orders.
     x, y, optimizer, eta, epochs, batch_size, seed, loss, reduction, regularization, validation, stopping, callbacks, \
 state
-        As for `train`, for all networks; or `each` of them has its own: ``x=fnn.Each(samples)``. What they share is
-        checked and converted once. Functions are called in the threads that train, several at a time.
+        As for `train`, for all networks; or `Each` of them has its own: ``x=fnn.Each(samples)``. What they share is
+        checked and converted once. Functions are called in the threads that train, several at a time, and no progress
+        bar is shown.
     threads
         The most threads; by default as many as there are processors. Each trains a network, the longest run first;
         when fewer networks than threads are left, several train one. It changes no bit of the result.
@@ -99,7 +101,7 @@ state
     Raises
     ------
     ValueError, TypeError
-        As `train` does, naming the network by its number from 0, before any is trained; `each` with another number of
+        As `train` does, naming the network by its number from 0, before any is trained; `Each` with another number of
         values than there are networks; params that are no sequence.
     SomeDiverged
         Networks diverged. The others were trained to their end, and it carries their runs.
@@ -166,7 +168,7 @@ def _tasks(networks: list[Params[DT]], arguments: dict[str, object], threads: in
     for name, values in own.items():
         if len(values) != len(networks):
             raise ValueError(f"{name}: has {len(values)} values, but there are {len(networks)} networks")
-    given: dict[str, Any] = shared | _as_values(shared)
+    given: dict[str, Any] = shared | _as_values(shared, own.get("x", ()))
     architectures: dict[Architecture, Architecture] = {}  # equal ones are made one: its layouts take 0.1 ms
     tasks = []
     for number, network in enumerate(networks):
@@ -176,24 +178,25 @@ def _tasks(networks: list[Params[DT]], arguments: dict[str, object], threads: in
                 raise TypeError("y: needs the targets; batches that come one after the other are for `train` alone")
             require_params("params", network)
             architecture = architectures.setdefault(network.architecture, network.architecture)
-            own_arguments = {
-                "callbacks": [*given["callbacks"], progress(False)],
-                "checkpoint": None,
-                "threads": threads,
-            }
-            tasks.append(task_of(wrap(network.flat_buffer, architecture), **given | own_arguments))
+            own_network = wrap(network.flat_buffer, architecture)
+            task: Task[DT] = task_of(own_network, **given, checkpoint=None, threads=threads)
+        task.callbacks.progress = False  # or several threads would write their bars at once
+        tasks.append(task)
 
     return tasks
 
 
-def _as_values(shared: dict[str, Any]) -> dict[str, Any]:
-    """The arrays that all networks share as `Cases`, so that what is made of them is shared, too."""
+def _as_values(shared: dict[str, Any], own_x: Iterable[Any]) -> dict[str, Any]:
+    """What all networks share in a form that can be shared: arrays as `Cases`, callbacks as a list."""
     values: dict[str, Any] = {}
     if "x" in shared and shared.get("y") is not None:
-        values = {"x": cases_of(shared["x"], shared["y"]), "y": None}
+        values = {"x": cases_of(require_no_batches(shared["x"]), shared["y"]), "y": None}
     validation = shared.get("validation")
-    if isinstance(validation, tuple) and len(validation) == 2 and "x" in values:
+    scales = {x.scale for x in [shared.get("x"), *own_x] if isinstance(x, Cases)}
+    if isinstance(validation, tuple) and len(validation) == 2 and scales <= {1.0}:  # else each `train` refuses it
         with prefixed("validation "):
             values["validation"] = Cases(*validation)
+    if isinstance(shared.get("callbacks"), Iterator):
+        values["callbacks"] = list(shared["callbacks"])
 
     return values

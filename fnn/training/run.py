@@ -106,6 +106,7 @@ def resolve_optimizer(eta: Rate | None, optimizer: Optimizer | None, params: Par
         return gradient_descent(eta if callable(eta) else positive("eta", eta, params.dtype))
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer: needs an optimizer such as fnn.adam(1e-3), got {optimizer!r}")
+    optimizer.require_limits(params.dtype)
     if eta is not None:
         raise TypeError(f"eta: {optimizer!r} has its own, so it can't be given too; got {eta!r}")
 

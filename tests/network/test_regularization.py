@@ -116,10 +116,9 @@ def test_numbers_out_of_range(fields: dict[str, Any], error: type[Exception], me
         (fnn.Regularization(mask={"W3": np.ones((1, 1))}), ValueError, "mask: unknown key 'W3'; this network"),
         (fnn.Regularization(mask={"W1": np.ones((2, 2))}), ValueError, r"mask\['W1'\]: needs shape \(4, 5\), got "),
         (fnn.Regularization(mask={"b1": np.full(5, 0.5)}), ValueError, r"mask\['b1'\]: must be 0 and 1, got 0.5"),
-        (fnn.Regularization(mask=[1]), TypeError, "mask: needs a mapping"),  # type: ignore[arg-type]  # refused
         (fnn.Regularization(dropout=[0.1] * 3), ValueError, "dropout: needs one number for all hidden layers"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_the_network(regularization: Any, error: type[Exception], message: str) -> None:
     for call in (*LOOKS, train):
         with pytest.raises(error, match=f"^{message}"):
@@ -160,3 +159,16 @@ def test_bad_penalties() -> None:
         fnn.penalty(fnn.init((2, 1), seed=0, dtype=np.float32), l2=1e39)
     with pytest.raises(TypeError, match=r"params: needs fnn\.Params, got dict"):
         fnn.penalty(dict(params))  # type: ignore[arg-type]
+
+
+def test_it_stays_as_it_was_made() -> None:
+    mask, dropout = {"b1": np.ones(5)}, [0.0, 0.5]
+    changes = fnn.Regularization(mask=mask, dropout=dropout)
+    mask["b1"][:] = 0
+    dropout[0] = 0.9
+
+    assert changes.dropout == (0.0, 0.5)
+    assert changes.mask is not None
+    assert np.all(changes.mask["b1"])
+    with pytest.raises(TypeError, match=r"^mask: needs a mapping"):
+        fnn.Regularization(mask=3)  # type: ignore[arg-type]

@@ -136,6 +136,14 @@ def test_another_run_is_refused(changes: dict[str, Any], message: str, tmp_path:
     assert (tmp_path / "run").read_bytes() == content
 
 
+def test_another_scale_of_the_validation_set_is_another_run(tmp_path: Path) -> None:
+    inputs = np.random.default_rng(0).integers(0, 9, (40_000, 4), np.uint8)  # large: cast as it is read
+    targets = np.zeros((40_000, 2))
+    run(tmp_path / "run", epochs=1, validation=fnn.Cases(inputs, targets, scale=1 / 255))
+    with pytest.raises(ValueError, match="is of a run with validation uint8"):
+        run(tmp_path / "run", epochs=2, validation=fnn.Cases(inputs, targets))
+
+
 @pytest.mark.parametrize("name", ["x", "y"])
 def test_one_other_number_is_other_data(name: str, tmp_path: Path) -> None:
     p = PROBLEM

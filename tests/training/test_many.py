@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fnn
+from fnn.training import network_pool
 from fnn.training.callbacks import EachEpoch
 from fnn.training.task import Task
 from tests.paces import Exactly, train_many_by
@@ -190,7 +191,7 @@ def test_errors_name_the_network_and_the_argument(change: dict[str, Any], kind: 
 
 
 def test_each_needs_several() -> None:
-    with pytest.raises(TypeError, match=r"each: needs a value for each network, got 0\.1"):
+    with pytest.raises(TypeError, match=r"^fnn\.Each: needs a value for each network, got 0\.1"):
         fnn.Each(0.1)  # type: ignore[arg-type]
     assert repr(fnn.Each([1, 2])) == "fnn.Each([1, 2])"
 
@@ -332,3 +333,42 @@ def test_it_takes_what_train_takes() -> None:
 
     assert [name for name in one if name != "checkpoint"] == list(many)
     assert all(many[name].default == one[name].default for name in many)
+
+
+def test_callbacks_that_come_one_by_one_are_for_all_networks() -> None:
+    epochs: list[int] = []
+    once: Any = iter([fnn.each_epoch(lambda epoch, params, record: epochs.append(epoch))])
+    fnn.train_many(networks(3, 3, 3), X, Y, eta=0.1, epochs=2, callbacks=once, threads=1)
+
+    assert epochs == [1, 2] * 3
+    for wrong in (None, fnn.each_epoch(print), 3):
+        with pytest.raises(TypeError, match=r"^network 0: callbacks: needs a sequence such as"):
+            fnn.train_many(networks(3), X, Y, eta=0.1, epochs=1, callbacks=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("own", ["no", "cases", "each"])
+def test_a_validation_set_of_all_is_converted_once(own: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = {"no": X, "cases": fnn.Cases(X, Y), "each": fnn.Each([X, fnn.Cases(X, Y)])}[own]
+    y = {"no": Y, "cases": None, "each": fnn.Each([Y, None])}[own]
+    tasks: list[Task[Any]] = []
+    begin = network_pool.begin
+    monkeypatch.setattr(network_pool, "begin", lambda task, *a: (tasks.append(task), begin(task, *a))[1])
+    fnn.train_many(networks(3, 3), x, y, eta=0.1, epochs=1, validation=(X[:9].tolist(), Y[:9]))
+
+    assert tasks[0].held_out is not None
+    assert tasks[0].held_out.x is tasks[1].held_out.x  # type: ignore[union-attr]
+
+
+def test_a_limit_beyond_the_dtype_is_refused_before_any_network_is_trained() -> None:
+    called: list[int] = []
+    params = [*networks(3), *networks(3, dtype=np.float32)]
+    counting = [fnn.each_epoch(lambda epoch, params, record: called.append(epoch))]
+    with pytest.raises(ValueError, match=r"^network 1: clip: "):
+        fnn.train_many(params, X, Y, optimizer=fnn.adam(clip=1e-60), epochs=1, callbacks=counting)
+
+    assert called == []
+
+
+def test_batches_are_refused_as_by_train() -> None:
+    with pytest.raises(TypeError, match=r"^y: an iterable of batches has its own targets"):
+        fnn.train_many(networks(3), iter([X]), Y, eta=0.1, epochs=1)  # type: ignore[arg-type]
