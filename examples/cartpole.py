@@ -110,7 +110,7 @@ def ascent(noise: NDArray[np.float64], returns: Returns) -> NDArray[np.float64]:
 
 @njit(cache=True, parallel=True)
 def evolve(params: Network, seed: int, generations: int, pairs: int) -> tuple[Network, Returns]:
-    """Learn for so many generations; with the returns of all episodes."""
+    """Learn for a number of generations; with the returns of all episodes."""
     noise, returns = np.empty((pairs, params.flat.size)), np.empty((generations, pairs, 2), np.int64)
     for generation in range(generations):
         for i in prange(pairs):
@@ -121,7 +121,7 @@ def evolve(params: Network, seed: int, generations: int, pairs: int) -> tuple[Ne
 
 @njit(cache=True, parallel=True)
 def evaluate(params: Network, seed: int, episodes: int) -> Returns:
-    """The returns of so many new episodes."""
+    """The returns of a number of new episodes."""
     returns = np.empty(episodes, np.int64)
     for episode in prange(episodes):
         returns[episode] = play(params, seed, TEST, episode)

@@ -6,7 +6,7 @@ Run it as::
     python -m tests.beyond_memory stream FILE ROWS BYTES
 
 The file, which it makes, has ROWS rows of 4096 bytes, with holes where most of them are. To map it, the process needs
-that much address space, so whoever starts it limits its memory by a control group. Of a stream it sees a batch at a
+that much address space, so its starter limits its memory by a control group. Of a stream it sees a batch at a
 time, and limits itself to BYTES of address space.
 """
 

@@ -73,7 +73,7 @@ def train(kind: Kind, **more: Any) -> str:
 
 
 def in_child(work: Callable[[], object], seconds: float | None) -> bool:
-    """Do something in a forked process; False if that was killed after so many seconds before it was done."""
+    """Do something in a forked process; False if that was killed after these seconds before it was done."""
     child = os.fork()
     if child == 0:
         status = 1

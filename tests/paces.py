@@ -27,6 +27,6 @@ def train_by_exactly(patch: pytest.MonkeyPatch) -> None:
 
 
 def train_many_by(patch: pytest.MonkeyPatch, threads: int) -> None:
-    """From now on `fnn.train_many` has so many processors, and trains each network by as many threads as are free."""
+    """From now on `fnn.train_many` has `threads` processors, and trains a network by as many as are free."""
     patch.setattr("fnn.training.network_pool.tuner_for", Exactly)
     patch.setattr("fnn.training.many.available", lambda: threads)

@@ -3,7 +3,7 @@
 A function is compiled in one of five ways: `kernel` for Python to call, `linked` for kernels to call through a pointer,
 `inline` and `forced` to become part of kernels, `OnDemand` to be called through an address that is only then known.
 
-All that fnn uses of Numba's and llvmlite's insides, none of it documented, stands in this package and in `fnn.njit`.
+All that fnn uses of Numba's and llvmlite's insides, none of it documented, is imported by this package or `fnn.njit`.
 The list names modules of ``numba.core``, and what breaks if a version of Numba changes them;
 ``tests/oldest_and_newest.py`` tries the oldest and the newest one.
 

@@ -29,8 +29,7 @@ def convert(
     """
     factor, dtype = scale_of(params, scale), params.dtype
     if whole:
-        is_labels = loss.targets.labels and y.dtype.kind in "iub"
-        x, y, factor = cast(dtype, x, factor), y if is_labels else cast(dtype, y), 1.0
+        x, y, factor = cast(dtype, x, factor), y if y.ndim < 2 else cast(dtype, y), 1.0  # labels have one axis
     arrays = _converted(params, x, y, weights, factor, loss)
     if class_weights is not None:
         outputs = params.architecture.sizes[-1]

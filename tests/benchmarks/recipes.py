@@ -55,7 +55,7 @@ def job(peer: str, recipe: str, data: str, threads: int, style: str, seconds: fl
 
 
 def with_fnn(recipe: str, x: Array, y: Array) -> Callable[[int], object]:
-    """`train`, for so many epochs; it chooses its threads itself."""
+    """`train`, for a number of epochs; it chooses its threads itself."""
     import fnn
 
     sizes, batch, eta = RECIPES[recipe]
@@ -76,7 +76,7 @@ def with_fnn(recipe: str, x: Array, y: Array) -> Callable[[int], object]:
 
 
 def with_torch(recipe: str, x: Array, y: Array, threads: int, style: str) -> Callable[[int], object]:
-    """So many steps, eager: data as tensors, autograd, and the optimizer of `torch.optim` in one of its fast forms."""
+    """Steps, eager: data as tensors, autograd, and the optimizer of `torch.optim` in one of its fast forms."""
     import torch
     from torch.nn import functional
 

@@ -1,7 +1,7 @@
 """A process whose threads do jobs of every kind side by side: ``python -m tests.concurrency.hammer omp 8 60``.
 
 Numba's threading layer `workqueue` ends a process in which two threads run parallel code of a user's at once, so there
-they take turns with that; with fnn's own threads nobody needs to.
+they take turns with that; fnn's own threads need not.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Hammer:
                 self.slowest = max(self.slowest, time.perf_counter() - began)
 
     def run(self, threads: int, seconds: float) -> None:
-        """Strike in so many threads; what fails in one is written to stderr."""
+        """Strike in a number of threads; what fails in one is written to stderr."""
         end = time.perf_counter() + seconds
         started = [threading.Thread(target=self.strike, args=(7 * i, end)) for i in range(threads)]
         for thread in started:

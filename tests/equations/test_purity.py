@@ -184,7 +184,7 @@ def test_random_state_is_neither_read_nor_changed() -> None:
     params = fnn.init((3, 2), seed=0)
     x, y = base(20, 3), base(20, 2)
     options: dict[str, Any] = {"eta": 0.1, "epochs": 3, "batch_size": 4, "seed": 5}
-    before = np.random.get_state(legacy=False)  # noqa: NPY002  # that nobody touches it is the point
+    before = np.random.get_state(legacy=False)  # noqa: NPY002  # that fnn doesn't touch it is the point
     first = fnn.train(params, x, y, **options)
     assert repr(np.random.get_state(legacy=False)) == repr(before)  # noqa: NPY002
     np.random.seed(123)  # noqa: NPY002

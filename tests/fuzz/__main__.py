@@ -25,7 +25,7 @@ CAPACITY = 256 << 20  # bytes
 
 
 def limit_memory() -> None:
-    """Let the process have so much more address space than it has."""
+    """Let the process have this much more address space than it has."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + CAPACITY,) * 2)
 
@@ -52,7 +52,7 @@ def fault_of(kind: Format, path: Path, content: bytes, outcomes: Counter[str]) -
 
 
 def run(kind: Format, count: int, seed: int, folder: Path) -> int:
-    """Try so many mutations of a format's files; the number that failed."""
+    """Try a number of mutations of a format's files; the number that failed."""
     path, outcomes, faults = folder / f"mutated{kind.suffix}", Counter[str](), 0
     start = time.perf_counter()
     for number in range(count):

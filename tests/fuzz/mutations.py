@@ -119,7 +119,7 @@ def is_accepted(kind: Format, path: Path, content: bytes) -> bool:
     except ValueError as error:
         assert os.fspath(path) in str(error), f"doesn't name the file: {error!r}"
         return False
-    except fnn.TrainingDiverged:  # from numbers that nobody can tell from those of a run
+    except fnn.TrainingDiverged:  # from numbers that can't be told from those of a run
         return True
     if isinstance(result, fnn.Run):
         assert np.isfinite(result.params.flat).all()

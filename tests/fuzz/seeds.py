@@ -40,7 +40,7 @@ class Format:
 
 
 class Bomb:
-    """What a pickle runs when somebody reads it."""
+    """What a pickle runs when it is read."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return exec, ("raise SystemExit('a pickle was run')",)

@@ -192,7 +192,7 @@ def cache() -> None:
 
 
 def custom() -> None:
-    """The same with activations of the user's own, and so many more."""
+    """The same with activations of the user's own, and many more."""
     chosen: list[fnn.Activation] = [BELL, SOFTPLUS]
     for number in range(int(sys.argv[2])):
         twice, two = njit(lambda z: 2 * z), njit(lambda z, a: 2.0)
@@ -225,7 +225,7 @@ def memory() -> int:
 
 
 def leaks() -> None:
-    """Call rightly and wrongly, so many times each, and print whether anything is left over."""
+    """Call rightly and wrongly, again and again, and print whether anything is left over."""
     from numba.core.runtime import rtsys
 
     params = fnn.init((4, 8, 2), seed=0)

@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 import fnn
 from fnn.training import network_pool
 from fnn.training.callbacks import EachEpoch
+from fnn.training.loop import Loop
+from fnn.training.run import begin
 from fnn.training.task import Task
 from tests.paces import Exactly, train_many_by
 
@@ -39,7 +41,7 @@ def bits(run: fnn.Run[Any]) -> list[bytes]:
 
 
 def networks(*middles: int, dtype: Any = np.float64) -> list[fnn.Params[Any]]:
-    """3 inputs, 2 outputs, and so many hidden units."""
+    """3 inputs, 2 outputs, and a number of hidden units."""
     return [fnn.init((3, n, 2), seed=i, hidden=fnn.tanh, dtype=dtype) for i, n in enumerate(middles)]
 
 
@@ -341,18 +343,24 @@ def test_callbacks_that_come_one_by_one_are_for_all_networks() -> None:
     fnn.train_many(networks(3, 3, 3), X, Y, eta=0.1, epochs=2, callbacks=once, threads=1)
 
     assert epochs == [1, 2] * 3
-    for wrong in (None, fnn.each_epoch(print), 3):
+    values: list[Any] = [None, fnn.each_epoch(print), 3]
+    for wrong in values:
         with pytest.raises(TypeError, match=r"^network 0: callbacks: needs a sequence such as"):
-            fnn.train_many(networks(3), X, Y, eta=0.1, epochs=1, callbacks=wrong)  # type: ignore[arg-type]
+            fnn.train_many(networks(3), X, Y, eta=0.1, epochs=1, callbacks=wrong)
 
 
 @pytest.mark.parametrize("own", ["no", "cases", "each"])
 def test_a_validation_set_of_all_is_converted_once(own: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    x = {"no": X, "cases": fnn.Cases(X, Y), "each": fnn.Each([X, fnn.Cases(X, Y)])}[own]
-    y = {"no": Y, "cases": None, "each": fnn.Each([Y, None])}[own]
+    x: Any = {"no": X, "cases": fnn.Cases(X, Y), "each": fnn.Each([X, fnn.Cases(X, Y)])}[own]
+    y: Any = {"no": Y, "cases": None, "each": fnn.Each([Y, None])}[own]
     tasks: list[Task[Any]] = []
-    begin = network_pool.begin
-    monkeypatch.setattr(network_pool, "begin", lambda task, *a: (tasks.append(task), begin(task, *a))[1])
+
+    def begin_and_keep(task: Task[Any], tuner: Any) -> Loop[Any]:
+        tasks.append(task)
+
+        return begin(task, tuner)
+
+    monkeypatch.setattr(network_pool, "begin", begin_and_keep)
     fnn.train_many(networks(3, 3), x, y, eta=0.1, epochs=1, validation=(X[:9].tolist(), Y[:9]))
 
     assert tasks[0].held_out is not None
@@ -362,7 +370,7 @@ def test_a_validation_set_of_all_is_converted_once(own: str, monkeypatch: pytest
 def test_a_limit_beyond_the_dtype_is_refused_before_any_network_is_trained() -> None:
     called: list[int] = []
     params = [*networks(3), *networks(3, dtype=np.float32)]
-    counting = [fnn.each_epoch(lambda epoch, params, record: called.append(epoch))]
+    counting: Any = [fnn.each_epoch(lambda epoch, params, record: called.append(epoch))]
     with pytest.raises(ValueError, match=r"^network 1: clip: "):
         fnn.train_many(params, X, Y, optimizer=fnn.adam(clip=1e-60), epochs=1, callbacks=counting)
 

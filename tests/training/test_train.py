@@ -53,7 +53,7 @@ def test_epochs_of_batches_are_such_steps_to_the_bit(p: Problem, batch_size: int
 
 @pytest.mark.parametrize("layout", ["as it is", "labels", "one output", "backwards", "bytes"])
 def test_cases_that_are_fetched_ahead(monkeypatch: pytest.MonkeyPatch, layout: str) -> None:
-    # So many that they don't stay in the second-level cache, with a last batch that is smaller.
+    # Enough that they don't stay in the second-level cache, with a last batch that is smaller.
     is_labelled, units = layout == "labels", 1 if layout == "one output" else 3
     loss, output = (fnn.cross_entropy, fnn.softmax) if is_labelled else (fnn.squared_error, fnn.sigmoid)
     p = problem(3, (400, 5, units), (fnn.tanh,), output, loss, 700, dtype=np.float32, labelled=is_labelled)

@@ -30,7 +30,7 @@ fnn.grad(params, x, y, fnn.squared_error)  # expect: call-arg
 fnn.grad(params, x, y, lr=0.1)  # expect: call-arg
 fnn.update(params, fnn.grad(params, x, y))  # expect: call-arg
 fnn.update(params, fnn.grad(params, x, y), "0.1")  # expect: arg-type
-fnn.train(params, x, y, 0.1)  # expect: call-arg
+fnn.train(params, x, y, fnn.gradient_descent(0.1))  # expect: call-arg
 fnn.train(params, x, y, eta=0.1, epochs=2.5)  # expect: arg-type
 fnn.train(params, x, y, eta=0.1, epochs=2, batch_size=0.5)  # expect: arg-type
 fnn.train(params, x, y, eta=0.1, epochs=2, validation="0.1")  # expect: arg-type

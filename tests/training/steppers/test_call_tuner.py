@@ -25,7 +25,7 @@ def four_processors(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(tuner: Tuner, each: Mapping[int, float], calls: int = 10**6, seconds: float = float("inf")) -> list[Call]:
-    """Calls, if a step takes ``each[threads]`` seconds: at most so many, and until so much time is over."""
+    """Calls, if a step takes ``each[threads]`` seconds: up to a number and a time."""
     made: list[Call] = []
     while len(made) < calls and sum(call.seconds for call in made[-1:]) < seconds:
         steps, threads = tuner.suggest()

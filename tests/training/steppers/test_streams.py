@@ -27,7 +27,7 @@ OPTIMIZERS = (fnn.momentum(0.01), fnn.adam(fnn.cosine(1e-2, steps=9)), fnn.adamw
 
 
 def batches(p: Problem, size: int) -> list[tuple[Any, ...]]:
-    """The cases in their order, so many at a time."""
+    """The cases in their order, in batches."""
     weights = [] if p.weights is None else [p.weights]
     return [tuple(a[top : top + size] for a in (p.x, p.y, *weights)) for top in range(0, len(p.x), size)]
 
