@@ -1,6 +1,8 @@
 """What all tests share."""
 
 import os
+import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -19,3 +21,11 @@ if os.environ.get("CI"):
 def exact_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """`train` takes as many threads as it is told to."""
     train_by_exactly(monkeypatch)
+
+
+@pytest.fixture
+def default_sigint() -> Iterator[None]:
+    """Python's own handler of Ctrl-C, even if SIGINT is ignored where the tests run."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

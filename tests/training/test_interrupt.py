@@ -25,15 +25,10 @@ from tests.interrupted import KINDS
 from tests.kills import digest
 from tests.paces import Exactly
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
-
-
-@pytest.fixture(autouse=True)
-def _default_handler() -> Any:
-    """Python's own handler, even if SIGINT is ignored where the tests run."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals"),
+    pytest.mark.usefixtures("default_sigint"),
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)

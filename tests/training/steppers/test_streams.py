@@ -238,6 +238,7 @@ def test_an_interrupt_while_waiting_for_a_batch_is_none_of_its_faults() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize("before", [0, 3])
+@pytest.mark.usefixtures("default_sigint")
 def test_ctrl_c_does_not_wait_for_a_batch(before: int) -> None:
     def slow() -> Iterator[Any]:
         yield from [GOOD] * before
