@@ -22,7 +22,7 @@ from fnn.njit.kernels import derivatives as derivative_kernels
 from fnn.njit.kernels import entry_points as entry_points
 from fnn.njit.kernels import forward_one as forward_one_kernels
 from fnn.njit.kernels import optimize
-from fnn.njit.structures import WORD, matrix_of, network_of, optimizer_words_of, problem_of, state_of
+from fnn.njit.structures import WORD, matrix_of, network_of, optimizer_words_of, problem_of, state_of, structure_of
 from fnn.njit.types import SPEC, ByLayerType, CasesType, OptimizerType, ParamsType, StateType
 
 _PROBLEM = "params cases loss mean"  # arguments that make up a `Problem`
@@ -49,6 +49,8 @@ def _calling(link: Linked | OnDemand, names: str) -> Callable[..., Any]:
                     value = network_of(context, builder, argument, value)
                 elif isinstance(argument, StateType):
                     value = state_of(context, builder, kind, value)
+                elif kind == optimize.state_type(dtype):
+                    value = structure_of(context, builder, kind, [None] * len(kind))
                 elif isinstance(argument, OptimizerType):
                     value = optimizer_words_of(context, builder, value)
                 elif isinstance(kind, types.NamedTuple):
@@ -74,7 +76,7 @@ input_gradient_all = _calling(derivative_kernels.INPUT_GRADIENT, f"{_PROBLEM} in
 vjp_all = _calling(derivative_kernels.VJP, "params x u into inputs workspace")
 begin_state = _calling(optimize.BEGIN, "params optimizer vectors size")
 step_all = _calling(optimize.STEP, "params grads optimizer state into vectors")
-optimize_all = _calling(optimize.OPTIMIZE, f"{_PROBLEM} optimizer phase batch seed epochs history into vectors")
+optimize_all = _calling(optimize.OPTIMIZE, f"{_PROBLEM} optimizer phase state batch seed epochs history into vectors")
 
 
 def _cases_type(x: NumbaType, y: NumbaType, weights: NumbaType) -> CasesType:

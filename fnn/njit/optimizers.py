@@ -77,8 +77,7 @@ def _update_in_nopython(optimizer: Any, params: Any, grads: Any, state: Any) -> 
     require_network("params", params)
     if not isinstance(grads, ParamsType) or grads.dtype != params.dtype:
         raise TypingError(f"grads: needs fnn.Params of {params.dtype} inside @njit, got {grads}")
-    if not isinstance(state, StateType):
-        raise TypingError(f"state: needs what init or update returned, got {state}")
+    require_state(state)
 
     def body(optimizer: Any, params: Any, grads: Any, state: Any) -> Any:
         into, vectors = np.empty(params.flat.size, params.flat.dtype), np.empty(state._vectors.size, np.uint8)
@@ -89,6 +88,12 @@ def _update_in_nopython(optimizer: Any, params: Any, grads: Any, state: Any) -> 
         return with_flat(params, into), new_state(params, state.step + 1, optimizer._words[STATES], vectors)
 
     return body
+
+
+def require_state(state: Any) -> None:
+    """Raise unless it is `OptimizerState`."""
+    if not isinstance(state, StateType):
+        raise TypingError(f"state: needs what init or update returned, got {state}")
 
 
 def require_network(name: str, params: Any) -> None:

@@ -11,7 +11,7 @@ from fnn.njit.calls import loss_at, optimize_all, train_all, whole_or, with_flat
 from fnn.njit.cases import Objective, objective_of
 from fnn.njit.faults import NO_MEMORY, refuse
 from fnn.njit.kernels.optimizer_words import STATES
-from fnn.njit.optimizers import new_state, phase_at
+from fnn.njit.optimizers import new_state, phase_at, require_state
 from fnn.njit.registration import Body, Call, in_nopython
 from fnn.njit.types import NativeHistory, NativeOptimizedRun, NativeRun, OptimizerType
 from fnn.training.train import train
@@ -21,7 +21,7 @@ _ALL_CASES = 2**62
 
 @in_nopython(train, prefer_literal=True)
 def _train(call: Call) -> Body:
-    require_left_out(call, "regularization", "validation", "stopping", "callbacks", "checkpoint", "state")
+    require_left_out(call, "regularization", "validation", "stopping", "callbacks", "checkpoint")
     objective = objective_of(call)
     for name, value in (("epochs", call.epochs), ("seed", call.seed)):
         require_whole(name, value)
@@ -30,11 +30,14 @@ def _train(call: Call) -> Body:
             require_whole(name, value)
     if unwrapped(call.optimizer) is None:
         require_number("eta", call.eta)
+        require_left_out(call, "state")
         return _by_eta(objective)
     if not isinstance(call.optimizer, OptimizerType):
         raise TypingError(f"optimizer: needs an optimizer such as fnn.adam(1e-3), got {call.optimizer}")
     if unwrapped(call.eta) is not None:
         raise TypingError(f"eta: the optimizer has its own, so it can't be given too; got {call.eta}")
+    if unwrapped(call.state) is not None:
+        require_state(call.state)
 
     return _by_optimizer(objective, call.params.dtype.bitwidth // 8)
 
@@ -75,8 +78,8 @@ def _by_optimizer(objective: Objective, itemsize: int) -> Body:
         count = optimizer._words[STATES]
         vectors = np.empty(count * into.size * itemsize, np.uint8)
         steps, status = optimize_all(
-            params, cases, loss_at(params, loss), mean, optimizer, phase_at(params), batch, seed, epochs,
-            history, into, vectors,
+            params, cases, loss_at(params, loss), mean, optimizer, phase_at(params), state, batch, seed,
+            epochs, history, into, vectors,
         )  # fmt: skip
         if status != FINE:
             refuse(status, loss)

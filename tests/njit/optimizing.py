@@ -5,22 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 import fnn
+from tests.njit.jitted import cached
 
 
-@njit
+@cached()
 def init(optimizer: Any, params: Any) -> Any:
     return optimizer.init(params)
 
 
-@njit
+@cached()
 def update(optimizer: Any, params: Any, grads: Any, state: Any) -> Any:
     return optimizer.update(params, grads, state)
 
 
-@njit
+@cached()
 def follow(optimizer: Any, params: Any, slopes: Any, state: Any) -> Any:
     """A step for each gradient; the parameters after each."""
     found = np.empty_like(slopes)
@@ -30,7 +31,7 @@ def follow(optimizer: Any, params: Any, slopes: Any, state: Any) -> Any:
     return found, state
 
 
-@njit
+@cached()
 def fit(optimizer: Any, params: Any, x: Any, y: Any, steps: Any) -> Any:
     state = optimizer.init(params)
     for _ in range(steps):
@@ -38,7 +39,7 @@ def fit(optimizer: Any, params: Any, x: Any, y: Any, steps: Any) -> Any:
     return params, state, state.step
 
 
-@njit
+@cached()
 def fit_mean(optimizer: Any, params: Any, x: Any, y: Any, steps: Any) -> Any:
     state = optimizer.init(params)
     for _ in range(steps):
@@ -46,17 +47,22 @@ def fit_mean(optimizer: Any, params: Any, x: Any, y: Any, steps: Any) -> Any:
     return params, state, state.step
 
 
-@njit
+@cached()
 def train_mean(optimizer: Any, params: Any, x: Any, y: Any, epochs: Any, batch: Any) -> Any:
     return fnn.train(params, x, y, optimizer=optimizer, epochs=epochs, batch_size=batch, reduction="mean")
 
 
-@njit
+@cached()
 def train(optimizer: Any, params: Any, x: Any, y: Any, epochs: Any, batch: Any) -> Any:
     return fnn.train(params, x, y, optimizer=optimizer, epochs=epochs, batch_size=batch, seed=5)
 
 
-@njit(parallel=True, nogil=True)
+@cached()
+def go_on(optimizer: Any, params: Any, x: Any, y: Any, state: Any) -> Any:
+    return fnn.train(params, x, y, optimizer=optimizer, epochs=2, state=state)
+
+
+@cached(parallel=True, nogil=True)
 def in_parallel(optimizer: Any, params: Any, x: Any, y: Any) -> Any:
     """Parameters after two steps and two epochs, a batch at a time."""
     flats = np.empty((x.shape[0], params.flat.size), x.dtype)

@@ -132,7 +132,7 @@ def writes_checkpoints(params: Any, x: Any, y: Any, value: Any) -> Any:
 
 @njit
 def goes_on(params: Any, x: Any, y: Any, value: Any) -> Any:
-    return fnn.train(params, x, y, optimizer=ADAM, epochs=1, state=value)
+    return fnn.train(params, x, y, eta=0.1, epochs=1, state=value)
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,16 @@ def test_steps_inside_are_those_of_train_outside(
     assert states_equal(inside.state, run.state)
 
 
+@each
+def test_a_run_goes_on_from_the_state_of_another(optimizer: fnn.Optimizer) -> None:
+    x, y = np.random.default_rng(0).normal(size=(5, 3)), np.ones((5, 2))
+    run = wanted = optimizing.go_on(optimizer, PARAMS, x, y, None)
+    for _ in range(2):
+        run = optimizing.go_on(optimizer, run.params, x, y, run.state)
+        wanted = fnn.train(wanted.params, x, y, optimizer=optimizer, epochs=2, state=wanted.state)
+        assert (run.params, run.state) == (wanted.params, wanted.state)
+
+
 def test_a_run_that_follows_a_schedule_over_many_calls_of_the_loop() -> None:
     params, optimizer = fnn.init((2, 3, 1), seed=0), fnn.adam(fnn.warm_up(fnn.cosine(0.1, steps=900), steps=50))
     x, y = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([[1.0], [1.0], [0.0]])
@@ -253,6 +263,7 @@ def with_a_global_plateau(params: Any) -> Any:
         (optimizing.update, (ADAM, P, F, STATE), "grads: needs fnn.Params of float64 inside @njit, got fnn.Params"),
         (optimizing.update, (ADAM, P, P, 1), "state: needs what init or update returned, got int64"),
         (optimizing.train, (0.1, P, X, Y, 1, 5), "optimizer: needs an optimizer such as fnn.adam(1e-3), got float64"),
+        (optimizing.go_on, (ADAM, P, X, Y, 1), "state: needs what init or update returned, got int64"),
         (by_both, (P, X, Y, ADAM), "eta: the optimizer has its own"),
         (by_neither, (P, X, Y), "eta: needs a number, got None"),
         (with_a_global_state, (P,), "state: a jitted function can't hold it as a global"),
@@ -296,6 +307,8 @@ OTHER = fnn.init((3, 5, 2), seed=0)
     [
         (optimizing.update, (ADAM, P, OTHER, STATE), "grads: needs the sizes and activations of params"),
         (optimizing.update, (ADAM, P, P, fnn.momentum(0.1).init(P)), "state: is that of another optimizer"),
+        (optimizing.go_on, (ADAM, P, X, Y, fnn.momentum(0.1).init(P)), "state: is that of another optimizer"),
+        (optimizing.go_on, (ADAM, P, X, Y, ADAM.init(OTHER)), "state: its vectors need the dtype, sizes"),
         (optimizing.update, (ADAM, P, P, ADAM.init(OTHER)), "state: its vectors need the dtype, sizes"),
         (optimizing.update, (ADAM, P, P, ADAM.init(F)), "state: its vectors need the dtype, sizes"),
         (optimizing.update, (ADAM, F, F, STATE), "state: its vectors need the dtype, sizes"),

@@ -82,6 +82,15 @@ def begin_all(network: Network, words: Integers, vectors: Matrix[Floats], size: 
     return FINE
 
 
+@inline
+def state_fault(network: Network, words: Integers, state: State) -> int:
+    """The fault of a state that isn't one of this optimizer for this network, or FINE."""
+    if state.vectors != words[STATES]:
+        return OTHER_STATE
+    is_like_params = state.itemsize == itemsize(network.flat) and is_same(network.spec, state.spec)
+    return FINE if state.vectors == 0 or is_like_params else STATE_STRUCTURE
+
+
 def step_all(
     network: Network, grads: Network, words: Integers, state: State, into: Matrix[Floats], vectors: Matrix[Floats]
 ) -> int:
@@ -89,10 +98,9 @@ def step_all(
     w, spec, count = network.flat, network.spec, into.columns
     if not is_same(spec, grads.spec):
         return STRUCTURE
-    if state.vectors != words[STATES]:
-        return OTHER_STATE
-    if state.vectors > 0 and (state.itemsize != itemsize(w) or not is_same(spec, state.spec)):
-        return STATE_STRUCTURE
+    status = state_fault(network, words, state)
+    if status != FINE:
+        return status
     coefficients = allocate(w, abi.COEFFICIENTS)
     status = MEMORY if is_null(coefficients) else fill_coefficients(words, state.taken, coefficients)
     if status == FINE:
@@ -124,41 +132,47 @@ def take_step(
 
 
 def optimize_all(
-    problem: Problem, words: Integers, phase: int, batch: int, seed: int, epochs: int, history: Matrix[Floats],
-    into: Matrix[Floats], vectors: Matrix[Floats],
+    problem: Problem, words: Integers, phase: int, state: State, batch: int, seed: int, epochs: int,
+    history: Matrix[Floats], into: Matrix[Floats], vectors: Matrix[Floats],
 ) -> tuple[int, int]:  # fmt: skip
     """A whole training run with an optimizer: the number of steps, and its status.
 
-    `phase` is the address of `optimizer_phase`, for optimizers that do no more than their rule.
+    `phase` is the address of `optimizer_phase`, for optimizers that do no more than their rule. A state without a spec
+    is none: the run begins with the optimizer's first state.
     """
     ready = prepare_run(problem, batch, seed, epochs, into)
     every, status, steps = ready.every, ready.status, 0
     if status == FINE and words[NEEDS_ALL] and batch < every.number:
         status = NEEDS_ALL_CASES
+    if status == FINE and not is_null(state.spec):
+        status = state_fault(problem.network, words, state)
     if status == FINE:
         batch = min(batch, every.number)
         steps = (every.number + batch - 1) // batch * epochs
-        begin(words, vectors.at, into.columns)
+        if is_null(state.spec):
+            begin(words, vectors.at, into.columns)
+        else:
+            copy(state.flat, vectors.at, state.vectors * into.columns)
         modified = code_at(words, PHASE, into.at)  # which sums squares behind the state
         run = begin_run(problem, ready.table, batch, True, words[STATES] + (modified != 0), _STEPS, history.at)
         status = run.status
         if status == FINE:
             copy_state(run, words[STATES], vectors.at, into.columns, True)
             phase = modified if modified != 0 else phase
-            status = take_all_steps(run, problem, every, words, phase, batch, seed, steps, history.at)
+            status = take_all_steps(run, problem, every, words, phase, state.taken, batch, seed, steps, history.at)
             copy_state(run, words[STATES], vectors.at, into.columns, False)
         status = end_run(run, status, into)
     release(every.order)
     release(ready.table)
-    return steps, status
+    return state.taken + steps, status
 
 
 @inline
 def take_all_steps(
-    run: Run, problem: Problem, every: CasePointers, words: Integers, phase: int, batch: int, seed: int, steps: int,
-    history: Floats,
+    run: Run, problem: Problem, every: CasePointers, words: Integers, phase: int, before: int, batch: int, seed: int,
+    steps: int, history: Floats,
 ) -> int:  # fmt: skip
-    """Compute the coefficients of some steps and take them, until all steps are done."""
+    """Compute the coefficients of some steps and take them, until all steps are done; `before` steps came before."""
     run.descriptor[abi.RULE], run.descriptor[abi.STRIDE] = code_at(words, RULE, run.gradient), run.stride
     run.descriptor[abi.MASK] = words[STATES] - 1  # there is no mask: the sums of squares lie behind the state
     taken, status = 0, FINE
@@ -166,7 +180,7 @@ def take_all_steps(
         count = min(steps - taken, _STEPS)
         for i in range(count):
             if status == FINE:
-                status = fill_coefficients(words, taken + i, shift(run.coefficients, i * abi.COEFFICIENTS))
+                status = fill_coefficients(words, before + taken + i, shift(run.coefficients, i * abi.COEFFICIENTS))
         if status == FINE:
             status = take_steps(run, problem, every, phase, abi.COEFFICIENTS, batch, seed, count, history)
         taken += count
@@ -190,6 +204,6 @@ STEP = OnDemand(
 OPTIMIZE = OnDemand(
     optimize_all,
     lambda t: types.UniTuple(_I, 2)(
-        problem_type(t), _WORDS, _I, _I, _I, _I, matrix_type(types.float64), matrix_type(t), matrix_type(t)
+        problem_type(t), _WORDS, _I, state_type(t), _I, _I, _I, matrix_type(types.float64), *[matrix_type(t)] * 2
     ),
 )  # fmt: skip
