@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.core.errors import TypingError
 from numba.extending import make_attribute_wrapper, overload, register_jitable
 
+from fnn.compiler.internals import TypingError
 from fnn.data.kernels.faults import FINE
 from fnn.equations.gradients import backprop
 from fnn.njit.calls import backpropagate_all, from_first_layer, from_input, loss_at, with_flat

@@ -1,17 +1,18 @@
 """Boxing and unboxing of `Params`, losses, and the quantities of `backprop`."""
 
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 from numba import types
-from numba.core import cgutils
 from numba.core.imputils import lower_constant
 from numba.extending import NativeValue, box, unbox
 from numpy.typing import NDArray
 
 from fnn.activations.activation import activation_of
 from fnn.activations.kernels.dispatch import CODE, DESCRIPTOR_SIZE
+from fnn.compiler.internals import IRBuilder, cgutils
 from fnn.network.architecture import Architecture
 from fnn.network.params import Params, wrap
 from fnn.njit.types import SPEC, ByLayerType, LossType, ParamsType
@@ -39,6 +40,15 @@ def _wrapped(flat: NDArray[Any], spec: NDArray[np.int64]) -> Params[Any]:
     return wrap(flat, architecture_of_spec(spec))
 
 
+def call_python(c: Any, function: Callable[..., object], arguments: Sequence[Any]) -> Any:
+    """Call a Python function with Python objects; its result, or null if it raises."""
+    callee = c.pyapi.unserialize(c.pyapi.serialize_object(function))
+    result = c.pyapi.call_function_objargs(callee, arguments)
+    c.pyapi.decref(callee)
+
+    return result
+
+
 @unbox(ParamsType)
 def _unbox_params(params: ParamsType, value: Any, c: Any) -> NativeValue:
     native = cgutils.create_struct_proxy(params)(c.context, c.builder)
@@ -62,9 +72,8 @@ def _unbox_params(params: ParamsType, value: Any, c: Any) -> NativeValue:
 def _box_params(params: ParamsType, value: Any, c: Any) -> Any:
     native = cgutils.create_struct_proxy(params)(c.context, c.builder, value=value)
     flat, spec = c.box(params.flat, native.flat), c.box(SPEC, native.spec)  # each gives its reference away
-    wrapped = c.pyapi.unserialize(c.pyapi.serialize_object(_wrapped))
-    result = c.pyapi.call_function_objargs(wrapped, (flat, spec))
-    for reference in (flat, spec, wrapped):
+    result = call_python(c, _wrapped, (flat, spec))
+    for reference in (flat, spec):
         c.pyapi.decref(reference)
 
     return result
@@ -90,9 +99,8 @@ def _box_by_layer(kind: ByLayerType, value: Any, c: Any) -> Any:
         c.box(kind.values, native.values), c.box(SPEC, native.spec), c.box(types.int64, native.cases),
         c.pyapi.unserialize(c.pyapi.serialize_object(kind.ndim == 1)),
         c.pyapi.unserialize(c.pyapi.serialize_object(kind.first)),
-        c.pyapi.unserialize(c.pyapi.serialize_object(_by_layer)),
     ]  # fmt: skip
-    result = c.pyapi.call_function_objargs(parts[-1], parts[:-1])
+    result = call_python(c, _by_layer, parts)
     for reference in parts:
         c.pyapi.decref(reference)
 
@@ -105,5 +113,5 @@ def _unbox_loss(loss: LossType, value: Any, c: Any) -> NativeValue:
 
 
 @lower_constant(LossType)
-def _constant_loss(context: Any, builder: Any, loss: LossType, value: Any) -> Any:
+def _constant_loss(context: Any, builder: IRBuilder, loss: LossType, value: Any) -> Any:
     return context.get_dummy_value()

@@ -136,7 +136,7 @@ def loss_at(typingctx: Any, params: Any, loss: Any) -> Any:
     """
     value: Loss = loss.loss
 
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
         words = [ir.Constant(WORD, word) for word in value.descriptor(0)]
         if value.kernel is not None:
             compiled, _ = value.compiled(params.dtype)
@@ -150,11 +150,11 @@ def loss_at(typingctx: Any, params: Any, loss: Any) -> Any:
     return types.int64(params, loss), codegen
 
 
-def _load(context: Any, builder: Any, params: Any, at: Any) -> Any:
+def _load(context: Any, builder: IRBuilder, params: Any, at: Any) -> Any:
     return builder.load(cgutils.gep(builder, make_array(SPEC)(context, builder, params.spec).data, at))
 
 
-def _outputs(context: Any, builder: Any, params: ParamsType, value: Any) -> Any:
+def _outputs(context: Any, builder: IRBuilder, params: ParamsType, value: Any) -> Any:
     """n_L."""
     proxy = cgutils.create_struct_proxy(params)(context, builder, value=value)
     layers = _load(context, builder, proxy, ir.Constant(WORD, 0))
@@ -166,7 +166,7 @@ def _outputs(context: Any, builder: Any, params: ParamsType, value: Any) -> Any:
 def outputs_of(typingctx: Any, params: Any) -> Any:
     """n_L."""
 
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
         return _outputs(context, builder, params, values[0])
 
     return types.int64(params), codegen
@@ -181,7 +181,7 @@ def new_output(typingctx: Any, params: Any) -> Any:
     """
     vector = types.Array(params.dtype, 1, "C")
 
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
         count = _outputs(context, builder, params, values[0])
         itemsize = ir.Constant(WORD, params.dtype.bitwidth // 8)
         size, line = builder.mul(count, itemsize), ir.Constant(ir.IntType(32), 32)
@@ -204,7 +204,7 @@ def new_output(typingctx: Any, params: Any) -> Any:
 def spec_of(typingctx: Any, params: Any) -> Any:
     """The words that describe the architecture (see `fnn.njit.kernels.arguments.Network`)."""
 
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
         proxy = cgutils.create_struct_proxy(params)(context, builder, value=values[0])
         return impl_ret_borrowed(context, builder, SPEC, proxy.spec)
 
@@ -216,7 +216,7 @@ def _by_layer(first: int) -> Callable[..., Any]:
         """A quantity of each layer from `first` on, in a vector that has a place for all layers."""
         kind = ByLayerType(params.dtype, x.ndim, first)
 
-        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> Any:
             result = cgutils.create_struct_proxy(kind)(context, builder)
             result.spec = cgutils.create_struct_proxy(params)(context, builder, value=arguments[0]).spec
             result.values, result.cases = arguments[2:]
@@ -234,7 +234,7 @@ from_input, from_first_layer = _by_layer(0), _by_layer(1)
 def with_flat(typingctx: Any, params: Any, flat: Any) -> Any:
     """Params of the same architecture around a vector, which must not be written to afterwards."""
 
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
         old = cgutils.create_struct_proxy(params)(context, builder, value=values[0])
         new = cgutils.create_struct_proxy(params)(context, builder)
         new.flat, new.spec = values[1], old.spec

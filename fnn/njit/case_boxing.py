@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fnn.compiler.internals import IRBuilder, IRValue, TypingError, cgutils
 from fnn.data.cases import Cases
+from fnn.njit.boxing import call_python
 from fnn.njit.types import CasesType
 
 
@@ -39,8 +40,7 @@ def _plain(array: NDArray[Any]) -> object:
 def _unbox_cases(kind: CasesType, value: Any, c: Any) -> NativeValue:
     native = cgutils.create_struct_proxy(kind)(c.context, c.builder)
     is_error = cgutils.alloca_once_value(c.builder, cgutils.true_bit)
-    function = c.pyapi.unserialize(c.pyapi.serialize_object(_members))
-    members = c.pyapi.call_function_objargs(function, (value,))
+    members = call_python(c, _members, (value,))
     with c.builder.if_then(c.builder.not_(cgutils.is_null(c.builder, members)), likely=True):
         kinds = (kind.x, kind.y, kind.weights)
         parts = [c.unbox(t, c.pyapi.tuple_getitem(members, i)) for i, t in enumerate(kinds)]  # each takes a reference
@@ -50,7 +50,6 @@ def _unbox_cases(kind: CasesType, value: Any, c: Any) -> NativeValue:
             found = c.builder.or_(found, part.is_error)
         c.builder.store(found, is_error)
         c.pyapi.decref(members)
-    c.pyapi.decref(function)
 
     return NativeValue(native._getvalue(), is_error=c.builder.load(is_error))
 
@@ -64,8 +63,7 @@ def _cases(x: Any, y: Any, weights: Any) -> Cases:
 def _box_cases(kind: CasesType, value: Any, c: Any) -> Any:
     native = cgutils.create_struct_proxy(kind)(c.context, c.builder, value=value)
     parts = [c.box(getattr(kind, name), getattr(native, name)) for name in ("x", "y", "weights")]
-    parts.append(c.pyapi.unserialize(c.pyapi.serialize_object(_cases)))
-    result = c.pyapi.call_function_objargs(parts[-1], parts[:-1])
+    result = call_python(c, _cases, parts)
     for reference in parts:
         c.pyapi.decref(reference)
 

@@ -13,10 +13,10 @@ the beginning, before `refuse` comes, so nothing leaks.
 
 from typing import Any, Final
 
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from fnn.compiler.internals import IRBuilder, ir
 from fnn.data.faults import FAULTS
 from fnn.data.kernels.faults import MEMORY
 from fnn.njit.types import LossType
@@ -35,7 +35,7 @@ def refuse(typingctx: Any, status: Any, loss: Any) -> Any:
         }  # fmt: skip
     told = {code: fault for code, fault in FAULTS.items() if code != MEMORY and (words or "{" not in fault.message)}
 
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
         otherwise = builder.append_basic_block("refused")
         table = builder.switch(values[0], otherwise)
         for code, (message, error, _) in told.items():

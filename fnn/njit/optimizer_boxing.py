@@ -3,19 +3,17 @@
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.core.errors import TypingError
 from numba.core.imputils import lower_constant
 from numba.extending import NativeValue, box, unbox
 from numba.np.arrayobj import make_array, populate_array
 from numpy.typing import NDArray
 
 from fnn.checks import whole
+from fnn.compiler.internals import IRBuilder, TypingError, cgutils, ir
 from fnn.network.params import require_params, wrap
 from fnn.network.tree import require_same_structure
-from fnn.njit.boxing import architecture_of_spec
+from fnn.njit.boxing import architecture_of_spec, call_python
 from fnn.njit.optimizer_words import code_of, dtypes_in_use, optimizer_words_of, words_of
 from fnn.njit.structures import WORD
 from fnn.njit.types import SPEC, OptimizerType, StateType
@@ -25,20 +23,11 @@ _NO_SPEC = np.zeros(0, np.int64)
 _NO_SPEC.setflags(write=False)
 
 
-def _call(c: Any, function: Any, arguments: Any) -> Any:
-    """Call a Python function; the result, or null."""
-    callee = c.pyapi.unserialize(c.pyapi.serialize_object(function))
-    result = c.pyapi.call_function_objargs(callee, arguments)
-    c.pyapi.decref(callee)
-
-    return result
-
-
 @unbox(OptimizerType)
 def _unbox_optimizer(kind: OptimizerType, value: Any, c: Any) -> NativeValue:
     native = cgutils.create_struct_proxy(kind)(c.context, c.builder)
     is_error = cgutils.alloca_once_value(c.builder, cgutils.true_bit)
-    words = _call(c, optimizer_words_of, (value,))
+    words = call_python(c, optimizer_words_of, (value,))
     with c.builder.if_then(c.builder.not_(cgutils.is_null(c.builder, words)), likely=True):
         unboxed = c.unbox(SPEC, words)  # which takes a reference of its own
         native.words = unboxed.value
@@ -49,7 +38,7 @@ def _unbox_optimizer(kind: OptimizerType, value: Any, c: Any) -> NativeValue:
 
 
 @lower_constant(OptimizerType)
-def _constant_optimizer(context: Any, builder: Any, kind: OptimizerType, optimizer: Optimizer) -> Any:
+def _constant_optimizer(context: Any, builder: IRBuilder, kind: OptimizerType, optimizer: Optimizer) -> Any:
     """The words, and the optimizer's code for the dtypes in use, as parts of the function that has the optimizer."""
     words = [ir.Constant(WORD, int(word)) for word in words_of(optimizer)]
     for at, dtype, code in code_of(optimizer, dtypes_in_use):
@@ -91,7 +80,7 @@ def _members(state: OptimizerState[Any]) -> tuple[int, int, int, NDArray[np.int6
 def _unbox_state(kind: StateType, value: Any, c: Any) -> NativeValue:
     native = cgutils.create_struct_proxy(kind)(c.context, c.builder)
     is_error = cgutils.alloca_once_value(c.builder, cgutils.true_bit)
-    members = _call(c, _members, (value,))
+    members = call_python(c, _members, (value,))
     with c.builder.if_then(c.builder.not_(cgutils.is_null(c.builder, members)), likely=True):
         kinds = (types.int64, types.int64, types.int64, SPEC, kind.vectors)
         parts = [c.unbox(t, c.pyapi.tuple_getitem(members, i)) for i, t in enumerate(kinds)]
@@ -121,7 +110,7 @@ def _box_state(kind: StateType, value: Any, c: Any) -> Any:
     native = cgutils.create_struct_proxy(kind)(c.context, c.builder, value=value)
     numbers = [c.box(types.int64, number) for number in (native.step, native.count, native.itemsize)]
     parts = [*numbers, c.box(SPEC, native.spec), c.box(kind.vectors, native.vectors)]  # which give their references
-    result = _call(c, _state_of, parts)
+    result = call_python(c, _state_of, parts)
     for part in parts:
         c.pyapi.decref(part)
 
@@ -129,5 +118,5 @@ def _box_state(kind: StateType, value: Any, c: Any) -> Any:
 
 
 @lower_constant(StateType)
-def _constant_state(context: Any, builder: Any, kind: StateType, value: Any) -> Any:
+def _constant_state(context: Any, builder: IRBuilder, kind: StateType, value: Any) -> Any:
     raise TypingError("state: a jitted function can't hold it as a global or a default; pass it as an argument")

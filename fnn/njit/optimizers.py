@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.core import cgutils
-from numba.core.errors import TypingError
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, make_attribute_wrapper
 
+from fnn.compiler.internals import IRBuilder, TypingError, cgutils
 from fnn.data.kernels.faults import FINE
 from fnn.njit.calls import begin_state, step_all, with_flat
 from fnn.njit.faults import NO_MEMORY, refuse
@@ -30,7 +29,7 @@ _init, _update = Optimizer.init, Optimizer.update
 def new_state(typingctx: Any, params: Any, step: Any, count: Any, vectors: Any) -> Any:
     """The state after `step` steps, with `count` vectors like params, which must not be written to afterwards."""
 
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
         native = cgutils.create_struct_proxy(STATE)(context, builder)
         native.spec = cgutils.create_struct_proxy(params)(context, builder, value=values[0]).spec
         native.step, native.count, native.vectors = values[1:]
@@ -44,7 +43,7 @@ def new_state(typingctx: Any, params: Any, step: Any, count: Any, vectors: Any) 
 def phase_at(typingctx: Any, params: Any) -> Any:
     """The address of `optimizer_phase`, which becomes part of the function that calls this."""
 
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
         return builder.ptrtoint(OPTIMIZER_PHASE.embed(context, builder, params.dtype), WORD)
 
     return types.int64(params), codegen

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.core.errors import TypingError
 from numba.extending import make_attribute_wrapper, overload, overload_attribute, register_jitable
 
+from fnn.compiler.internals import TypingError
 from fnn.network.params import Params
 from fnn.njit.argument_types import require_floats
 from fnn.njit.calls import spec_of, with_flat

@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.np.arrayobj import make_array
 
+from fnn.compiler.internals import IRBuilder, NumbaType, cgutils, ir
 from fnn.njit.kernels.arguments import matrix_type, network_type, problem_type
 from fnn.njit.types import OPTIMIZER, SPEC, STATE, CasesType, ParamsType
 
 WORD = ir.IntType(64)
 
 
-def structure_of(context: Any, builder: Any, kind: Any, parts: Sequence[Any]) -> Any:
+def structure_of(context: Any, builder: IRBuilder, kind: Any, parts: Sequence[Any]) -> Any:
     """A named tuple for a kernel, with null for None."""
     filled = [
         ir.Constant(context.get_value_type(t), None) if part is None else part
@@ -24,7 +23,7 @@ def structure_of(context: Any, builder: Any, kind: Any, parts: Sequence[Any]) ->
     return context.make_tuple(builder, kind, filled)
 
 
-def network_of(context: Any, builder: Any, params: ParamsType, value: Any) -> Any:
+def network_of(context: Any, builder: IRBuilder, params: ParamsType, value: Any) -> Any:
     """`Network` of params."""
     proxy = cgutils.create_struct_proxy(params)(context, builder, value=value)
     parts = [make_array(t)(context, builder, v).data for t, v in ((SPEC, proxy.spec), (params.flat, proxy.flat))]
@@ -32,7 +31,7 @@ def network_of(context: Any, builder: Any, params: ParamsType, value: Any) -> An
     return structure_of(context, builder, network_type(params.dtype), parts)
 
 
-def matrix_of(context: Any, builder: Any, dtype: types.Type, kind: types.Type, value: Any) -> Any:
+def matrix_of(context: Any, builder: IRBuilder, dtype: NumbaType, kind: NumbaType, value: Any) -> Any:
     """`Matrix` of an array (a vector is a row), of a number, or of None."""
     one, zero = ir.Constant(WORD, 1), ir.Constant(WORD, 0)
     parts: list[Any] = [None, zero, zero]
@@ -46,7 +45,7 @@ def matrix_of(context: Any, builder: Any, dtype: types.Type, kind: types.Type, v
     return structure_of(context, builder, matrix_type(dtype), parts)
 
 
-def problem_of(context: Any, builder: Any, kinds: Sequence[types.Type], values: Sequence[Any]) -> Any:
+def problem_of(context: Any, builder: IRBuilder, kinds: Sequence[NumbaType], values: Sequence[Any]) -> Any:
     """`Problem` of (params, cases, loss, mean), the last two being constants."""
     params, cases, _, _ = kinds
     assert isinstance(params, ParamsType)
@@ -67,7 +66,7 @@ def problem_of(context: Any, builder: Any, kinds: Sequence[types.Type], values: 
     return structure_of(context, builder, problem_type(params.dtype), parts)
 
 
-def state_of(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+def state_of(context: Any, builder: IRBuilder, kind: Any, value: Any) -> Any:
     """`State` of an optimizer's state."""
     proxy = cgutils.create_struct_proxy(STATE)(context, builder, value=value)
     spec = make_array(SPEC)(context, builder, proxy.spec).data
@@ -77,7 +76,7 @@ def state_of(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     return structure_of(context, builder, kind, [proxy.step, proxy.count, proxy.itemsize, spec, vectors])
 
 
-def optimizer_words_of(context: Any, builder: Any, value: Any) -> Any:
+def optimizer_words_of(context: Any, builder: IRBuilder, value: Any) -> Any:
     """The address of an optimizer's words."""
     proxy = cgutils.create_struct_proxy(OPTIMIZER)(context, builder, value=value)
 

@@ -9,6 +9,7 @@ from numba import types
 
 from fnn.activations.kernels.dispatch import CODE, DESCRIPTOR_SIZE
 from fnn.compiler.inline import inline
+from fnn.compiler.internals import NumbaType
 from fnn.compiler.intrinsics import Floats, Integers, address, aligned, integers, shift
 from fnn.compiler.memory import allocate, is_null, release
 from fnn.compiler.target import LINE, panel_width
@@ -49,17 +50,17 @@ class Problem(NamedTuple):
     mean: bool
 
 
-def network_type(t: types.Float) -> types.Type:
+def network_type(t: types.Float) -> NumbaType:
     """`Network` as a Numba type."""
     return types.NamedTuple([types.CPointer(types.int64), types.CPointer(t)], Network)
 
 
-def matrix_type(t: types.Type) -> types.Type:
+def matrix_type(t: NumbaType) -> NumbaType:
     """`Matrix` as a Numba type."""
     return types.NamedTuple([types.CPointer(t), types.int64, types.int64], Matrix)
 
 
-def problem_type(t: types.Float) -> types.Type:
+def problem_type(t: types.Float) -> NumbaType:
     """`Problem` as a Numba type."""
     matrices = [matrix_type(kind) for kind in (t, t, types.int64, types.float64)]
     measure = [types.boolean, types.boolean, types.int64, types.boolean]

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 
 from fnn.activations.kernels.dispatch import activate
 from fnn.compiler.inline import inline, intrinsic
+from fnn.compiler.internals import IRBuilder, cgutils, ir
 from fnn.compiler.intrinsics import Floats, Integers, aligned, like, shift
 from fnn.compiler.linking import entry_point
 from fnn.compiler.memory import STACK, allocate, is_null, on_stack, release
@@ -48,7 +47,7 @@ def _vector_of_z(
     this stores all of it.
     """
 
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> Any:
         inputs, a, w, w_row, b, z, columns = arguments
         _, itemsize, lanes, _, _ = machine(context, signature.args[1].dtype)
         vector, bits = ir.VectorType(a.type.pointee, lanes), ir.VectorType(ir.IntType(1), lanes)
