@@ -15,7 +15,7 @@ from fnn.network.params import DT, Params
 
 
 class Refusal(Exception):
-    """A batch with a fault, or an iterable that raised an error; the cause of this exception says which."""
+    """A batch with a fault, or an iterable that raised an error, which is the cause of this exception."""
 
     def __init__(self, message: str, epoch: int, batch: int) -> None:
         super().__init__(message)
@@ -26,15 +26,7 @@ Batches: TypeAlias = Iterable[Cases | tuple[ArrayLike, ArrayLike] | tuple[ArrayL
 
 
 def stream_of(x: object, epochs: int, batch_size: object) -> Iterable[Any]:
-    """The argument x of `train` without y, an iterable of batches.
-
-    Raises
-    ------
-    TypeError
-        It is no such iterable, or there is a batch_size, too.
-    ValueError
-        It can be gone through only once, but there is more than one epoch.
-    """
+    """The argument x of `train` without y: an iterable of batches, more than once for several epochs, or an error."""
     if hasattr(x, "__array__") or not isinstance(x, Iterable) or isinstance(x, str | bytes | Mapping):
         raise TypeError(
             f"y: needs the targets; without y, x must be fnn.Cases or an iterable of batches, got {x!r:.60}"
@@ -64,13 +56,7 @@ class BatchStream(Generic[DT]):
         self._epoch, self._number = 1, 0  # of the last batch
 
     def next(self) -> CaseArrays[DT] | None:
-        """The next batch of the epoch, or None at its end; the call after that begins another epoch.
-
-        Raises
-        ------
-        Refusal
-            The iterable raised an error or had no batch at all, or the batch has a fault.
-        """
+        """The next batch of the epoch, or None at its end; the call after that begins another epoch. Else `Refusal`."""
         self._number += 1
         try:
             if self._iterator is None:
@@ -102,7 +88,6 @@ class BatchStream(Generic[DT]):
         return f"batch {self._number} of epoch {self._epoch}: "
 
     def _checked(self, item: Any) -> CaseArrays[DT]:
-        """An item as the kernels take it."""
         with prefixed(self._place):
             if isinstance(item, tuple | list) and len(item) in (2, 3):
                 x, y, *weights = item

@@ -20,38 +20,34 @@ _FIELDS: Final = ("x", "y", "weights", "class_weights", "scale")
 class Cases:
     """Inputs and targets, what each case weighs, and what the inputs are multiplied by. Immutable.
 
-    It stands wherever cases are wanted: ``fnn.train(params, cases, ..)``, ``fnn.grad(params, cases)``,
-    ``validation=cases``, ``fnn.accuracy(params, cases)``. The first call checks the arrays and, unless they are read
-    where they lie, converts them; the next ones with such a network and such a loss find them ready, so the arrays must
-    stay as they are.
-
-    Inside ``@njit`` the arrays aren't converted: they must have the dtype of the params, y may be integer labels, and
-    there are neither scale nor class_weights.
+    Stands wherever cases are wanted: ``fnn.train(params, cases, ..)``, ``validation=cases``. The first call checks the
+    arrays and, unless they are read where they lie, converts them; the next ones with such a network and such a loss
+    find them ready, so the arrays must stay as they are. Inside ``@njit`` they aren't converted: they must have the
+    dtype of the params, y may be integer labels, and there are neither scale nor class_weights.
 
     Parameters
     ----------
     x
-        Inputs: a batch, (N, n_0), or one case, (n_0,). An array of any real dtype (but long double), byte order and
-        strides, such as ``np.memmap``. `forward`, `error`, `grad` and `train` copy none of more than a megabyte: they
-        cast its rows as they read them.
+        Inputs: a batch, (N, n_0), or one case, (n_0,), of any real dtype (but long double), byte order and strides,
+        such as ``np.memmap``. `forward`, `error`, `grad` and `train` copy none of more than a megabyte: they cast its
+        rows as they read them.
     y
         Targets, (N, n_L) or (n_L,). For `cross_entropy`, `focal`, `kl_divergence` and `hinge` also integer labels, (N,)
         or a number: 0 .. n_L − 1, or with a single output unit 0 and 1.
     weights
         w_c ≥ 0 for each case, (N,); by default 1. A case of weight 2 counts as two. Metrics count each case once.
     class_weights
-        k_d ≥ 0 for each class, (n_L,), or (2,) with a single output unit. The weight of a case of class d is multiplied
-        by k_d; if the targets are probabilities, by Σ_d k_d y_d. "mean" divides by the sum of the resulting weights.
-        The targets must name classes. (Inside ``@njit`` give ``weights=class_weights[labels]``.)
+        k_d ≥ 0 for each class, (n_L,), or (2,) with a single output unit: w_c is multiplied by k_d for a case of class
+        d, by Σ_d k_d y_d if y are probabilities. "mean" divides by the sum of the results. (Inside ``@njit`` give
+        ``weights=class_weights[labels]``.)
     scale
-        Finite and above 0: x is multiplied by it once it is cast to the dtype of the params, as
-        ``x.astype(dtype) * dtype(scale)`` is. ``scale=1 / 255`` makes bytes into numbers in [0, 1].
+        Finite and above 0: x becomes ``x.astype(dtype) * dtype(scale)``; 1 / 255 makes bytes into numbers in [0, 1].
 
     Raises
     ------
     ValueError, TypeError
-        x, y or weights that aren't real numbers; a scale out of range. What depends on the network and the loss is
-        checked by the first call that has them: shapes, labels, NaN and infinity.
+        Arrays that aren't real numbers; a scale out of range. What depends on the network and the loss is checked by
+        the first call that has them: shapes, labels, NaN and infinity.
 
     Examples
     --------
@@ -83,8 +79,7 @@ class Cases:
 
     def arrays(self, params: Params[DT], loss: Loss, whole: bool = False) -> CaseArrays[DT]:
         """The cases as kernels take them for such params and this loss, free from faults; see `convert`."""
-        sizes, output = params.sizes, params.activations[-1]
-        key = (params.dtype.type, sizes[0], sizes[-1], output, loss)
+        key = (params.dtype.type, params.sizes[0], params.sizes[-1], params.activations[-1], loss)
         arrays = self._converted.get(key)
         if arrays is None:
             arrays = convert(params, self.x, self.y, self.weights, self.class_weights, self.scale, loss, whole)
@@ -96,7 +91,7 @@ class Cases:
 
     @property
     def _numba_type_(self) -> NumbaType:
-        """What Numba asks for when a user's ``@njit`` function gets these cases."""
+        """What Numba asks for before it passes cases to a jitted function."""
         return numba_type(self)
 
     def __len__(self) -> int:

@@ -5,18 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from fnn.checks import real_array
 from fnn.data.kernels.cases import SUM_TOLERANCE
+from fnn.data.rows import CaseArrays
 from fnn.losses.loss import Loss
 
 
 def weights_by_class(
-    class_weights: ArrayLike, y: NDArray[Any], labels: NDArray[np.int64], outputs: int, loss: Loss, first: int = 0
+    k: NDArray[Any], cases: CaseArrays[Any], outputs: int, loss: Loss, first: int
 ) -> NDArray[np.float64]:
     """Σ_d k_d p_d for each case, where p_d is the probability of class d by its target; k of a label's class."""
-    k = class_weights_of(class_weights, max(outputs, 2))
+    y, labels, classes = cases.y, cases.labels, max(outputs, 2)
+    if k.shape != (classes,):
+        raise ValueError(f"class_weights: needs one weight a class, shape ({classes},), got {k.shape}")
+    bad = np.flatnonzero(~((k >= 0) & (k < np.inf)))
+    if bad.size:
+        raise ValueError(f"class_weights: must be finite and at least 0, got {k[bad[0]]} for class {bad[0]}")
+    k = k.astype(np.float64)
     if labels.size:
         return k[np.clip(labels, 0, len(k) - 1)]  # the kernels refuse labels out of range
     low, high = loss.targets.label_values
@@ -32,15 +38,3 @@ def weights_by_class(
         )
 
     return np.asarray(p @ k)
-
-
-def class_weights_of(class_weights: ArrayLike, classes: int) -> NDArray[np.float64]:
-    """The weights of the classes as (classes,) float64."""
-    array = real_array("class_weights", class_weights)
-    if array.shape != (classes,):
-        raise ValueError(f"class_weights: needs one weight a class, shape ({classes},), got {array.shape}")
-    bad = np.flatnonzero(~((array >= 0) & (array < np.inf)))
-    if bad.size:
-        raise ValueError(f"class_weights: must be finite and at least 0, got {array[bad[0]]} for class {bad[0]}")
-
-    return array.astype(np.float64)

@@ -32,18 +32,13 @@ def convert(
         x, y, factor = cast(dtype, x, factor), y if y.ndim < 2 else cast(dtype, y), 1.0  # labels have one axis
     arrays = _converted(params, x, y, weights, factor, loss)
     if class_weights is not None:
-        outputs = params.architecture.sizes[-1]
-        factors = np.concatenate(
-            [
-                weights_by_class(class_weights, chunk.y, chunk.labels, outputs, loss, top)
-                for top, chunk in arrays.chunks()
-            ]
-        )
+        outputs, chunks = params.sizes[-1], arrays.chunks()
+        factors = np.concatenate([weights_by_class(class_weights, part, outputs, loss, top) for top, part in chunks])
         with np.errstate(over="ignore", invalid="ignore"):  # what isn't finite is refused
             arrays = arrays._replace(weights=arrays.weights * factors if arrays.weights.size else factors)
     if arrays.sources is None:
         return arrays
-    arrays = arrays._replace(sources=sources_of(arrays, params.dtype, arrays.sources.scale))
+    arrays = arrays._replace(sources=sources_of(arrays, dtype, arrays.sources.scale))
     require_no_fault(params, arrays, loss)
 
     return arrays
@@ -55,10 +50,9 @@ def _converted(
     dtype, outputs = params.flat_buffer.dtype, params.architecture.sizes[-1]
     rows, single, is_source = rows_of(params, x, scale)
     count = len(rows)
-    case_weights = NO_WEIGHTS if weights is None else weights_of(weights, count, single)
+    case_weights = NO_WEIGHTS if weights is None else _weights(weights, count, single)
     expected = (outputs,) if single else (count, outputs)
     labels, targets = NO_LABELS, np.empty((0, outputs), dtype)
-    is_targets_source = False
     if loss.targets.labels and y.dtype.kind in "iub" and y.ndim == len(expected) - 1:
         require_count("y", y.reshape(-1), count)
         is_targets_source = is_to_fetch(y, NO_LABELS.dtype)
@@ -89,13 +83,10 @@ def plain_arrays(params: Params[DT], x: ArrayLike, y: ArrayLike) -> CaseArrays[D
     """The cases of a call if kernels take x and y as they are, the short way for small calls; else None."""
     sizes, dtype = params.architecture.sizes, params.flat_buffer.dtype
     inputs, targets = plain_rows(x, sizes[0], dtype), plain_rows(y, sizes[-1], dtype)
-    if inputs is None or targets is None or len(inputs) != len(targets):
-        return None
-    single = inputs is not x
-    if single != (targets is not y):
+    if inputs is None or targets is None or len(inputs) != len(targets) or (inputs is x) != (targets is y):
         return None
 
-    return CaseArrays(inputs, targets, NO_LABELS, NO_WEIGHTS, single)
+    return CaseArrays(inputs, targets, NO_LABELS, NO_WEIGHTS, inputs is not x)
 
 
 def plain_rows(value: ArrayLike, columns: int, dtype: np.dtype[DT]) -> NDArray[DT] | None:
@@ -131,7 +122,7 @@ def rows_of(params: Params[DT], x: ArrayLike, scale: float) -> tuple[NDArray[DT]
     return (array.reshape(1, units), True, is_source) if array.ndim == 1 else (array, False, is_source)
 
 
-def weights_of(array: NDArray[Any], count: int, single: bool) -> NDArray[np.float64]:
+def _weights(array: NDArray[Any], count: int, single: bool) -> NDArray[np.float64]:
     """The cases' weights as (N,) float64."""
     if array.ndim != (0 if single else 1):
         raise ValueError(f"weights: needs one weight a case, shape {() if single else (count,)}, got {array.shape}")
@@ -147,7 +138,7 @@ def require_count(name: str, array: NDArray[Any], count: int) -> None:
 
 
 def cast_to(dtype: np.dtype[DT], value: ArrayLike, name: str) -> NDArray[DT]:
-    """The value as a C-contiguous, aligned array of the dtype; the value itself if it is one (0.2 µs)."""
+    """The value as an array of the dtype that kernels take: the value itself if it is one (0.2 µs)."""
     if type(value) is np.ndarray and value.dtype is dtype and value.flags.carray:
         return value
 
@@ -173,30 +164,30 @@ def _taken(dtype: np.dtype[DT], value: ArrayLike, name: str, scale: float) -> tu
 def require_no_fault(params: Params[DT], batch: CaseArrays[DT], loss: Loss) -> None:
     """Raise ValueError if the cases hold NaN, infinity, or targets or weights that are out of range."""
     find, code, words = fault_kernel[params.dtype], params.activations[-1].code, loss.descriptor_address(params.dtype)
-    found: list[tuple[int, int, int]] = []
+    found: list[tuple[int, int]] = []
     for top, piece in [(0, batch)] if batch.sources is None else batch.chunks():
         weights = piece.weights if batch.sources is None else NO_WEIGHTS
         fault, row = find(piece.x, piece.y, piece.labels, weights, params.sizes[-1], code, words)
-        if fault != faults.FINE:
-            found.append((FAULTS[fault].rank, top + row, fault))
-    if batch.sources is not None:  # the weights as a whole, because of their sum
-        none = np.empty((len(batch.x), 0), params.dtype)
-        fault, row = find(none, none, NO_LABELS, batch.weights, 0, 0, squared_error.descriptor_address(params.dtype))
-        if fault != faults.FINE:
-            found.append((FAULTS[fault].rank, row, fault))
-    if found:
-        _, row, fault = min(found)
+        found.append((fault, top + row))
+    if batch.sources is not None:
+        found.append(_fault_of_weights(params, batch.weights))  # as a whole, because of their sum
+    ranked = [(FAULTS[fault].rank, row, fault) for fault, row in found if fault != faults.FINE]
+    if ranked:
+        _, row, fault = min(ranked)
         raise_fault(params, batch, loss, fault, row)
+
+
+def _fault_of_weights(params: Params[Any], weights: NDArray[np.float64]) -> tuple[int, int]:
+    none = np.empty((len(weights), 0), params.dtype)
+    words = squared_error.descriptor_address(params.dtype)
+
+    return fault_kernel[params.dtype](none, none, NO_LABELS, weights, 0, 0, words)
 
 
 def require_weight(params: Params[DT], batch: CaseArrays[DT]) -> None:
     """Raise ValueError if the cases that are chosen weigh nothing."""
     if batch.chosen.size and batch.weights.size:
-        part = batch.weights[batch.chosen]
-        none = np.empty((len(part), 0), params.dtype)
-        fault, row = fault_kernel[params.dtype](
-            none, none, NO_LABELS, part, 0, 0, squared_error.descriptor_address(params.dtype)
-        )
+        fault, row = _fault_of_weights(params, batch.weights[batch.chosen])
         if fault != faults.FINE:
             raise_fault(params, batch, None, fault, row)
 

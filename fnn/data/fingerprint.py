@@ -23,10 +23,9 @@ def fingerprints(arrays: CaseArrays[Any]) -> dict[str, str]:
 
 
 def fingerprint(array: NDArray[Any]) -> str:
-    """Dtype, shape, and 64 bits that follow from all bytes, wherever they lie; "None" of nothing.
+    """Dtype, shape, and 64 bits of SHA-256 of the checksums of all chunks; "None" of nothing.
 
-    A checksum of every chunk, four times as fast as SHA-256 of them all, and SHA-256 of the checksums: enough to tell
-    other data, not to resist data that are forged to look the same.
+    Four times as fast as SHA-256 of all bytes: enough to tell other data, not to resist forged ones.
     """
     if array.size == 0:
         return "None"

@@ -1,7 +1,6 @@
 """The cases of a call as kernels take them: as arrays, or fetched row by row from where they lie.
 
-What is fetched may have any dtype, byte order and strides. It is cast a row at a time and checked a chunk at a time, so
-that no copy of the whole is ever made.
+What is fetched is cast a row at a time and checked a chunk at a time, so that no copy of the whole is ever made.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class RowSources(NamedTuple):
 
     @property
     def address(self) -> int:
-        """Where the words are."""
+        """Of the words."""
         return address_of(self.words)
 
 

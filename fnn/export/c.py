@@ -9,13 +9,11 @@ from typing import Any, Final
 import numpy as np
 
 from fnn.activations.activation import Activation
-from fnn.export.formulas import kinds_of, lines_of, literal, title_of, translated
-from fnn.network.params import Params, require_params
-from fnn.network.tree import require_finite
+from fnn.export.formulas import INFIX, kinds_of, lines_of, literal, title_of, written
+from fnn.network.params import Params
 
 # $f: the suffix of functions and literals of type float.
-_OPERATIONS: Final = {
-    "+": "({} + {})", "-": "({} - {})", "*": "({} * {})", "/": "({} / {})", ">": "({} > {})", "negative": "(-{})",
+_OPERATIONS: Final = INFIX | {
     "max": "fmax$f({}, {})", "min": "fmin$f({}, {})", "where": "({} ? {} : {})", "abs": "fabs$f({})",
     "exp": "exp$f({})", "expm1": "expm1$f({})", "log1p": "log1p$f({})", "tanh": "tanh$f({})",
     "cdf": "(0.5$f * erfc$f({} * -0.70710678118654752$f))", "sin": "sin$f({})",
@@ -61,26 +59,15 @@ static inline void ${name}_dense(const $real *a, const $real *W, const $real *b,
 
 
 def to_c(params: Params[Any], name: str = "network") -> str:
-    """The network as C source: a header that contains the weights and allocates nothing.
+    """The network as C source: a header, in C99 and C++, that contains the weights and allocates nothing.
 
-    Parameters
-    ----------
-    params
-        float32 becomes ``float``, float64 ``double``. Built-in activations and finite numbers only.
-    name
-        The prefix of all names in the header; the function is ``name_forward``.
-
-    Returns
-    -------
-    str
-        The header, in C99 and C++. Its first lines explain its use.
+    Its first lines explain its use: the function is ``name_forward``, from one case (n_0,) to (n_L,), in ``float`` for
+    float32, else ``double``.
 
     Raises
     ------
-    ValueError
-        An activation of your own; a number that isn't finite; a name that isn't an identifier in C.
-    TypeError
-        params isn't `Params`.
+    ValueError, TypeError
+        An activation of your own; a number that isn't finite; a name that isn't an identifier in C; anything but `Params`.
 
     Examples
     --------
@@ -89,17 +76,16 @@ def to_c(params: Params[Any], name: str = "network") -> str:
     >>> "static inline void xor_forward(const double *x, double *y) {" in source
     True
     """
-    require_params("params", params)
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise ValueError(f"name: must be an identifier in C, got {name!r}")
-    require_finite(params)
-    functions = {f: (f"f{i}", kind) for i, (f, kind) in enumerate(kinds_of(params, "C").items(), start=1)}
+    kinds = kinds_of(params, "C")
+    functions = {f: f"f{i}" for i, f in enumerate(kinds, start=1)}
     numbers = {key: lines_of(leaf, "$f, ") for key, leaf in params.items()}
     parts = [
         _HEAD,
-        *(_function(f, function, kind, 8 * params.dtype.itemsize) for f, (function, kind) in functions.items()),
+        *(_function(f, functions[f], kind, 8 * params.dtype.itemsize) for f, kind in kinds.items()),
         *(f"static const $real ${{name}}_{key}[] = {{\n    {text}$f\n}};\n" for key, text in numbers.items()),
-        _forward(params, {f: function for f, (function, _) in functions.items()}),
+        _forward(params, functions),
         "#endif\n",
     ]
     single = params.dtype == np.float32
@@ -120,9 +106,7 @@ def _function(f: Activation, function: str, kind: str, bits: int) -> str:
     """An activation as a function that overwrites n weighted inputs."""
     body = _BODIES.get(kind)
     if body is None:
-        value = translated(
-            f, kind, "z", lambda number: f"{literal(number, bits)}$f", lambda name, of: _OPERATIONS[name].format(*of)
-        )
+        value = written(f, kind, _OPERATIONS, lambda number: f"{literal(number, bits)}$f")
         body = f"    for (int j = 0; j < n; j++) {{\n        const $real z = a[j];\n        a[j] = {value};\n    }}\n"
 
     return f"/* {f.name} */\nstatic inline void ${{name}}_{function}($real *a, int n) {{\n{body}}}\n"

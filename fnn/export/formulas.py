@@ -1,14 +1,13 @@
 """The formulas of the activations, in terms that every target language has.
 
-To export another activation: a line in `FORMULAS`. A formula is an expression in z and optionally the parameter p, of
-numbers, + - * / > and functions that every target has in its `_OPERATIONS` (Φ is ``cdf``). `translated` writes it in a
-target's language. The rowwise activations are written by each target itself.
+A formula is an expression in z and optionally the parameter p, of numbers, + - * / > and functions that every target
+has in its `_OPERATIONS` (Φ is ``cdf``). The rowwise activations are written by each target itself.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from fnn.activations.activation import Activation
 from fnn.activations.registry import named
 from fnn.network.params import Params
+from fnn.network.tree import require_finite
 
 T = TypeVar("T")
 
@@ -42,6 +42,9 @@ FORMULAS: Final = {
     "gaussian": "exp(-(z * z))",
 }
 ROWWISE: Final = ("softmax", "log_softmax")
+INFIX: Final = {  # of `written`, in C and Python
+    "+": "({} + {})", "-": "({} - {})", "*": "({} * {})", "/": "({} / {})", ">": "({} > {})", "negative": "(-{})",
+}  # fmt: skip
 
 _OPERATORS: Final[dict[type[ast.AST], str]] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Gt: ">", ast.USub: "negative",
@@ -49,7 +52,8 @@ _OPERATORS: Final[dict[type[ast.AST], str]] = {
 
 
 def kinds_of(params: Params[Any], target: str) -> dict[Activation, str]:
-    """A network's activations, with their names without parameters; ValueError if one can't be exported."""
+    """A network's activations, with their names without parameters; TypeError or ValueError if it can't be exported."""
+    require_finite(params)
     kinds = {}
     for layer, f in enumerate(params.activations, start=1):
         kind = f.name.partition("(")[0]
@@ -86,6 +90,11 @@ def translated(f: Activation, kind: str, z: T, number: Callable[[float], T], app
     return fold(ast.parse(FORMULAS[kind], mode="eval").body)
 
 
+def written(f: Activation, kind: str, operations: Mapping[str, str], number: Callable[[float], str]) -> str:
+    """The same in a language whose operations are format strings."""
+    return translated(f, kind, "z", number, lambda name, of: operations[name].format(*of))
+
+
 def literal(number: float, bits: int) -> str:
     """A decimal literal that reads back exactly, even if read as float64 and rounded to float32."""
     text = f"{number:.9g}" if bits == 32 else repr(number)
@@ -103,6 +112,4 @@ def lines_of(numbers: NDArray[Any], separator: str) -> str:
 
 def title_of(params: Params[Any]) -> str:
     """A one-line description of a network."""
-    sizes = "-".join(map(str, params.sizes))
-
-    return f"{sizes}, {', '.join(f.name for f in params.activations)}; {params.dtype}"
+    return f"{'-'.join(map(str, params.sizes))}, {', '.join(f.name for f in params.activations)}; {params.dtype}"

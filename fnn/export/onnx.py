@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from fnn.activations.activation import Activation
 from fnn.export.formulas import kinds_of, title_of, translated
 from fnn.extras import extra
-from fnn.network.params import Params, require_params
-from fnn.network.tree import require_finite
+from fnn.network.params import Params
 from fnn.numerics.special import CDF
 
 _OPSET, _IR_VERSION = 17, 8  # supported by runtimes since 2022
@@ -31,32 +30,19 @@ _OPERATIONS: Final = {
 def to_onnx(params: Params[Any]) -> bytes:
     """The network as an ONNX model, for ONNX Runtime among others.
 
-    Its input ``x`` is (N, n_0) and its output ``y`` (N, n_L), in the dtype of the parameters.
-
-    Parameters
-    ----------
-    params
-        Built-in activations and finite numbers only; less than 2 GB, the limit of ONNX.
-
-    Returns
-    -------
-    bytes
-        The contents of an ``.onnx`` file.
+    The bytes are the contents of an ``.onnx`` file. Its input ``x`` is (N, n_0) and its output ``y`` (N, n_L), in the
+    dtype of the parameters.
 
     Raises
     ------
+    ValueError, TypeError
+        An activation of your own; a number that isn't finite; 2 GB or more, the limit of ONNX; anything but `Params`.
     ModuleNotFoundError
         The package onnx is missing; the extra ``fnn[onnx]`` installs it.
-    ValueError
-        An activation of your own; a number that isn't finite; 2 GB or more.
-    TypeError
-        params isn't `Params`.
     """
-    require_params("params", params)
-    require_finite(params)
+    kinds = kinds_of(params, "ONNX")
     if params.flat.nbytes > _MAX_BYTES:
         raise ValueError(f"params: an ONNX model holds less than 2 GB, got {params.flat.nbytes} bytes")
-    kinds = kinds_of(params, "ONNX")
     graph = _Graph(extra("onnx", "to_onnx"), params.dtype)
     for key, leaf in params.items():
         graph.initializer(key, leaf)
@@ -72,8 +58,7 @@ class _Graph:
     """A builder of nodes and constants."""
 
     def __init__(self, onnx: Any, dtype: np.dtype[Any]) -> None:
-        self._onnx = onnx
-        self._dtype = dtype
+        self._onnx, self._dtype = onnx, dtype
         self._nodes: list[Any] = []
         self._initializers: list[Any] = []
         self._constants: dict[float, str] = {}
@@ -88,9 +73,8 @@ class _Graph:
         graph = helper.make_graph(self._nodes, "fnn", [x], [y], self._initializers, doc_string=title)
         opsets = [helper.make_opsetid("", _OPSET)]
         model = helper.make_model(graph, producer_name="fnn", opset_imports=opsets, ir_version=_IR_VERSION)
-        contents: bytes = model.SerializeToString()
 
-        return contents
+        return bytes(model.SerializeToString())
 
     def node(self, operation: str, inputs: list[str]) -> str:
         """Add a node; returns the name of its output."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fnn.activations.activation import Activation
-from fnn.export.formulas import kinds_of, lines_of, literal, title_of, translated
-from fnn.network.params import Params, require_params
-from fnn.network.tree import require_finite
+from fnn.export.formulas import INFIX, kinds_of, lines_of, literal, title_of, written
+from fnn.network.params import Params
 
-_OPERATIONS: Final = {
-    "+": "({} + {})", "-": "({} - {})", "*": "({} * {})", "/": "({} / {})", ">": "({} > {})", "negative": "(-{})",
+_OPERATIONS: Final = INFIX | {
     "max": "np.maximum({}, {})", "min": "np.minimum({}, {})", "where": "np.where({}, {}, {})", "abs": "np.abs({})",
     "exp": "np.exp({})", "expm1": "np.expm1({})", "log1p": "np.log1p({})", "tanh": "np.tanh({})",
     "cdf": "cdf({})", "sin": "np.sin({})",
@@ -39,17 +37,10 @@ def to_python(params: Params[Any]) -> str:
     Its function ``forward(x)`` takes one case (n_0,) or several (N, n_0) and returns (n_L,) or (N, n_L), in the dtype
     of the parameters. It agrees with `fnn.forward` to the precision of that dtype, not to the bit.
 
-    Parameters
-    ----------
-    params
-        Built-in activations and finite numbers only.
-
     Raises
     ------
-    ValueError
-        An activation of your own; a number that isn't finite.
-    TypeError
-        params isn't `Params`.
+    ValueError, TypeError
+        An activation of your own; a number that isn't finite; anything but `Params`.
 
     Examples
     --------
@@ -60,10 +51,9 @@ def to_python(params: Params[Any]) -> str:
     >>> module["forward"]([3.0, 4.0])
     array([11.5])
     """
-    require_params("params", params)
-    require_finite(params)
-    functions = {f: (f"f{i}", kind) for i, (f, kind) in enumerate(kinds_of(params, "Python").items(), start=1)}
-    parts = [_function(f, name, kind, 8 * params.dtype.itemsize) for f, (name, kind) in functions.items()]
+    kinds = kinds_of(params, "Python")
+    functions = {f: f"f{i}" for i, f in enumerate(kinds, start=1)}
+    parts = [_function(f, functions[f], kind, 8 * params.dtype.itemsize) for f, kind in kinds.items()]
     needs_cdf = any("cdf(" in part for part in parts)
     imports = "import math\n\nimport numpy as np\n" if needs_cdf else "import numpy as np\n"
     weights = [
@@ -71,16 +61,15 @@ def to_python(params: Params[Any]) -> str:
         for key, leaf in params.items()
     ]
     head = f'"""{title_of(params)}. Written by fnn."""\n\n{imports}\n' + "".join(weights)
-    parts = [head, *[_CDF] * needs_cdf, *parts, _forward(params, {f: name for f, (name, _) in functions.items()})]
+    parts = [head, *[_CDF] * needs_cdf, *parts, _forward(params, functions)]
 
     return "\n\n".join(parts)
 
 
 def _function(f: Activation, function: str, kind: str, bits: int) -> str:
-    value = None if kind in _BODIES else translated(
-        f, kind, "z", lambda number: literal(number, bits), lambda name, of: _OPERATIONS[name].format(*of)
-    )  # fmt: skip
-    body = _BODIES.get(kind, f"    return {value}\n")
+    body = _BODIES.get(kind)
+    if body is None:
+        body = f"    return {written(f, kind, _OPERATIONS, lambda number: literal(number, bits))}\n"
 
     return f"def {function}(z):  # {f.name}\n{body}"
 

@@ -36,10 +36,8 @@ def to_sklearn(params: Params[DT]) -> SklearnAttributes:
 
     Raises
     ------
-    ValueError
-        Activations that scikit-learn doesn't have, or hidden layers with different ones.
-    TypeError
-        params isn't `Params`.
+    ValueError, TypeError
+        Activations that scikit-learn doesn't have, or hidden layers with different ones; anything but `Params`.
 
     Examples
     --------
@@ -72,17 +70,12 @@ def to_sklearn(params: Params[DT]) -> SklearnAttributes:
 def from_sklearn(model: object) -> Params[np.float32 | np.float64]:
     """Parameters from a fitted ``MLPClassifier`` or ``MLPRegressor`` of scikit-learn, with its activations.
 
-    Parameters
-    ----------
-    model
-        An object with ``coefs_``, ``intercepts_``, ``activation`` and ``out_activation_``.
+    The model is any object with ``coefs_``, ``intercepts_``, ``activation`` and ``out_activation_``.
 
     Raises
     ------
-    TypeError
-        The model lacks one of these: it is of another type, or not fitted.
-    ValueError
-        An activation that fnn doesn't have.
+    ValueError, TypeError
+        An activation that fnn doesn't have; a model of another type, or not fitted.
     """
     try:
         coefs, intercepts, hidden, output = (

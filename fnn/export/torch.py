@@ -16,15 +16,7 @@ from fnn.network.params import DT, Params, params_of, require_params
 def to_torch(params: Params[DT]) -> dict[str, NDArray[DT]]:
     """The parameters as a ``state_dict`` for ``Sequential(Linear, activation, Linear, activation, ..)``.
 
-    Returns
-    -------
-    dict
-        ``0.weight, 0.bias, 2.weight, ..``: W_lᵀ of shape (n_l, n_{l−1}), b_l of shape (n_l,); all are copies.
-
-    Raises
-    ------
-    TypeError
-        params isn't `Params`.
+    ``0.weight, 0.bias, 2.weight, ..``: copies of W_lᵀ, (n_l, n_{l−1}), and b_l, (n_l,). TypeError unless from `Params`.
 
     Examples
     --------
@@ -53,17 +45,14 @@ def from_torch(
     ----------
     state
         ``*.weight`` and ``*.bias`` of each layer, with any prefix, in the order of the layers: tensors or arrays.
-    hidden
-        The activation of the hidden layers, or a sequence with one for each.
-    output
-        The activation of the output layer.
+    hidden, output
+        The activation of the hidden layers, or a sequence with one for each; that of the output layer.
 
     Raises
     ------
-    ValueError
-        Entries other than weights and biases, a layer without one of them, shapes that don't fit together.
-    TypeError
-        state isn't a mapping from names to real numbers; activations that aren't `Activation`.
+    ValueError, TypeError
+        Entries other than weights and biases, a layer without one of them, shapes that don't fit together, an argument
+        of another type.
 
     Examples
     --------

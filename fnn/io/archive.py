@@ -1,8 +1,7 @@
 """Archives: NPZ files of a description and arrays, in one canonical form.
 
-An archive is a ZIP file whose bytes are determined by its contents: the members are uncompressed, undated and in a
-fixed order. The first is ``fnn.json``, the description; the others are arrays, ``name.npy``, in row-major order with
-little-endian numbers. ``np.load`` and programs for ZIP files can read it.
+The members of the ZIP file are uncompressed, undated and in a fixed order: ``fnn.json``, the description, then arrays,
+``name.npy``, in row-major order with little-endian numbers. ``np.load`` and programs for ZIP files can read it.
 
 The reader accepts only this form. Of an untrusted file it parses only the description, from which it computes how long
 the file must be before it allocates the arrays; all bytes around their elements are compared with what the writer would
@@ -45,10 +44,8 @@ class _Member(NamedTuple):
     crc: int
 
     def common(self, extra: int) -> bytes:
-        """The fields that both headers share."""
-        sizes = _IN_EXTRA, _IN_EXTRA
-
-        return _COMMON.pack(_VERSION, 0, 0, 0, _FIRST_DAY, self.crc, *sizes, len(self.name), extra)
+        """The fields of both headers."""
+        return _COMMON.pack(_VERSION, 0, 0, 0, _FIRST_DAY, self.crc, _IN_EXTRA, _IN_EXTRA, len(self.name), extra)
 
     def local(self) -> bytes:
         """The header before the contents."""
@@ -59,9 +56,9 @@ class _Member(NamedTuple):
     def central(self, offset: int) -> bytes:
         """The entry in the directory at the end of the file."""
         extra = _CENTRAL_EXTRA.pack(1, 24, self.size, self.size, offset)
-        places = struct.pack("<HHHII", 0, 0, 0, 0, _IN_EXTRA)
+        rest = struct.pack("<HHHII", 0, 0, 0, 0, _IN_EXTRA)
 
-        return b"PK\1\2" + struct.pack("<H", _VERSION) + self.common(len(extra)) + places + self.name.encode() + extra
+        return b"PK\1\2" + struct.pack("<H", _VERSION) + self.common(len(extra)) + rest + self.name.encode() + extra
 
 
 def _directory(members: Sequence[_Member]) -> bytes:
@@ -116,10 +113,7 @@ def description_of(path: str, text: bytes) -> Description:
 
 
 def write_archive(file: BufferedWriter, text: str, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
-    """Write an archive of a description, from `text_of`, and arrays with ASCII names.
-
-    Raises ValueError if the reader would refuse the description for its length.
-    """
+    """Write a description, from `text_of`, and arrays with ASCII names; ValueError if it is too long to be read."""
     members = [_write(file, _DESCRIPTION, text.encode())]
     for name, array in arrays:
         stored = np.ascontiguousarray(array, little_endian(array.dtype))
@@ -146,11 +140,8 @@ class Archive:
     """An archive that is read once, from start to end."""
 
     def __init__(self, path: str, file: BufferedReader, length: int, first: _Member, description: Description) -> None:
-        self.path = path
-        self.description = description
-        self._file = file
-        self._length = length
-        self._members = [first]
+        self.path, self.description = path, description
+        self._file, self._length, self._members = file, length, [first]
 
     def expect(self, specs: Iterable[Spec]) -> None:
         """Raise ValueError unless the file has the length of an archive of these arrays."""

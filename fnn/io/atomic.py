@@ -15,8 +15,8 @@ fcntl: Any = import_module("fcntl") if os.name == "posix" else None
 def replacing(path: str | os.PathLike[str]) -> Iterator[BufferedWriter]:
     """A file to write to, which replaces the one at the path if the block ends without an exception.
 
-    Until then it is a temporary file in the same folder, ``.name.<random>.tmp``. A process killed at any instant leaves
-    the previous file as it was, and possibly a stale temporary file (see `remove_leftovers`).
+    A process killed before leaves the previous file, and possibly a stale one, ``.name.<random>.tmp``, in its folder
+    (see `remove_leftovers`).
     """
     target = Path(os.path.realpath(path))  # the target of a link is replaced, not the link
     temporary, opened = _beside(target)

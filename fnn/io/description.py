@@ -22,8 +22,7 @@ _KEYS = ["fnn", "format", "dtype", "sizes", "activations"]
 def describe(params: Params[Any]) -> Description:
     """The architecture and dtype as JSON values; ValueError if two activations have the same name."""
     by_name({f for f in params.activations if named(f.name) is not f})
-    activations = [f.name for f in params.activations]
-    values = "params", _FORMAT, params.dtype.name, list(params.sizes), activations
+    values = "params", _FORMAT, params.dtype.name, list(params.sizes), [f.name for f in params.activations]
 
     return dict(zip(_KEYS, values, strict=True))
 

@@ -28,19 +28,9 @@ _STEP = 1 << 18  # bytes unpacked at a time
 
 
 def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes, gzip or not.
+    """The elements of an IDX file of unsigned bytes, gzip or not, in the shape that its header states.
 
     Compression is detected from the first bytes, not from the name.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Returns
-    -------
-    NDArray[np.uint8]
-        The elements, in the shape that the header states.
 
     Raises
     ------
@@ -48,7 +38,7 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         The file is not IDX, holds another element type, is damaged, or is shorter or longer than its header says. The
         message names the file and the fault.
     OSError
-        The file can't be read, for example ``FileNotFoundError``.
+        The file can't be read.
 
     Examples
     --------
@@ -69,38 +59,21 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
 def read_images_and_labels(
     images: str | os.PathLike[str], labels: str | os.PathLike[str]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Read a pair of IDX files, such as MNIST's: images and their labels.
-
-    Parameters
-    ----------
-    images
-        A file of three dimensions: image, row, column.
-    labels
-        A file of one dimension: label.
-
-    Returns
-    -------
-    tuple[NDArray[np.uint8], NDArray[np.uint8]]
-        The images (N, rows, columns), from 0 to 255, and the labels (N,).
+    """The images (N, rows, columns), from 0 to 255, and the labels (N,) of a pair of IDX files, such as MNIST's.
 
     Raises
     ------
-    ValueError
+    ValueError, OSError
         As for `read_idx`; a file has another number of dimensions; the files differ in the number of cases.
-    OSError
-        A file can't be read.
     """
-    with _open(images) as image_source, _open(labels) as label_source:
-        image_shape = _read_shape(image_source, dimensions=3)
-        label_shape = _read_shape(label_source, dimensions=1)
-        if image_shape[0] != label_shape[0]:
-            raise ValueError(
-                f"{image_source.path} has {image_shape[0]} images, but {label_source.path} has {label_shape[0]} labels"
-            )
-        _check_length(image_source, image_shape)
-        _check_length(label_source, label_shape)
+    with _open(images) as image, _open(labels) as label:
+        shape, label_shape = _read_shape(image, dimensions=3), _read_shape(label, dimensions=1)
+        if shape[0] != label_shape[0]:
+            raise ValueError(f"{image.path} has {shape[0]} images, but {label.path} has {label_shape[0]} labels")
+        _check_length(image, shape)
+        _check_length(label, label_shape)
 
-        return _read_elements(image_source, image_shape), _read_elements(label_source, label_shape)
+        return _read_elements(image, shape), _read_elements(label, label_shape)
 
 
 @dataclass(frozen=True)
@@ -111,7 +84,7 @@ class _Source:
     stream: BufferedIOBase
 
     def fill(self, target: memoryview) -> int:
-        """Read into target until it is full or the file ends; return the number of bytes read."""
+        """Fill the target, unless the file ends; the number of bytes read."""
         filled = 0
         try:
             while filled < len(target) and (count := self.stream.readinto(target[filled : filled + _STEP])):
@@ -122,13 +95,13 @@ class _Source:
         return filled
 
     def read(self, count: int) -> bytes:
-        """Read count bytes, fewer only at the end of the file."""
+        """Count bytes, fewer only at the end of the file."""
         target = bytearray(count)
 
         return bytes(target[: self.fill(memoryview(target))])
 
     def skip(self, count: int) -> int:
-        """Read past count bytes, fewer only at the end of the file; return their number."""
+        """Read past count bytes, unless the file ends; the number of bytes read."""
         scratch = memoryview(bytearray(min(count, _STEP)))
         skipped = 0
         while skipped < count and (step := self.fill(scratch[: count - skipped])):
@@ -139,7 +112,6 @@ class _Source:
 
 @contextmanager
 def _open(path: str | os.PathLike[str]) -> Iterator[_Source]:
-    """Open a file that may be compressed."""
     with open(path, "rb") as file:
         if file.peek(len(_GZIP)).startswith(_GZIP):
             with gzip.GzipFile(fileobj=file) as stream:
@@ -149,9 +121,7 @@ def _open(path: str | os.PathLike[str]) -> Iterator[_Source]:
 
 
 def _read_shape(source: _Source, dimensions: int | None = None) -> tuple[int, ...]:
-    """Read the header."""
-    path = source.path
-    magic = source.read(4)
+    path, magic = source.path, source.read(4)
     if len(magic) < 4:
         raise ValueError(f"{path}: truncated: the type takes 4 bytes, the file ends after {len(magic)}")
     if magic[:2] != b"\0\0":
@@ -176,8 +146,7 @@ def _read_shape(source: _Source, dimensions: int | None = None) -> tuple[int, ..
 
 def _check_length(source: _Source, shape: tuple[int, ...]) -> None:
     """Raise ValueError unless the file has exactly the header's elements; return to the first."""
-    first = source.stream.tell()
-    needed = math.prod(shape)
+    first, needed = source.stream.tell(), math.prod(shape)
     count = source.skip(needed + 1)
     if count < needed:
         raise ValueError(f"{source.path}: truncated: sizes {shape} need {needed} elements, the file holds {count}")
@@ -187,7 +156,6 @@ def _check_length(source: _Source, shape: tuple[int, ...]) -> None:
 
 
 def _read_elements(source: _Source, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Read the elements of a file that `_check_length` has accepted."""
     elements = np.empty(shape, np.uint8)
     if source.fill(elements.reshape(-1).data) < elements.size:
         raise ValueError(f"{source.path}: changed while it was read")

@@ -22,9 +22,8 @@ _NAMES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
 
 def pack(text: str, params: Params[Any]) -> bytes:
     """The contents of a file; ValueError if `read` would refuse the description for its length."""
-    contents: bytes = extra("safetensors.numpy", _WHAT).save(
-        {key: leaf.copy() for key, leaf in params.items()}, {"fnn": text}
-    )
+    leaves = {key: leaf.copy() for key, leaf in params.items()}
+    contents: bytes = extra("safetensors.numpy", _WHAT).save(leaves, {"fnn": text})
     require_short(len(text), len(contents), "can't be saved")
 
     return contents
@@ -41,8 +40,8 @@ def read(path: str, own: dict[str, Activation]) -> tuple[Architecture, NDArray[n
             architecture, dtype = architecture_in(path, description_of(path, text), own)
             _check_tensors(path, file, architecture, _NAMES[dtype])
             flat = cache_aligned(architecture.count, dtype)
-            for key, place, _ in architecture.slices():
-                flat[place] = file.get_tensor(key).ravel()
+            for key, part, _ in architecture.slices():
+                flat[part] = file.get_tensor(key).ravel()
     except package.SafetensorError as error:
         raise ValueError(f"{path}: damaged, or no safetensors file: {error}") from None
 
@@ -67,7 +66,6 @@ def _check_tensors(path: str, file: Any, architecture: Architecture, dtype: str)
         raise ValueError(f"{path}: must hold {', '.join(shapes)}; {min(difference)!r} is missing or unexpected")
     for key, shape in shapes.items():
         leaf = file.get_slice(key)
-        if (leaf.get_dtype(), tuple(leaf.get_shape())) != (dtype, shape):
-            raise ValueError(
-                f"{path}: {key} must be {dtype} {shape}, it is {leaf.get_dtype()} {tuple(leaf.get_shape())}"
-            )
+        its_dtype, its_shape = leaf.get_dtype(), tuple(leaf.get_shape())
+        if (its_dtype, its_shape) != (dtype, shape):
+            raise ValueError(f"{path}: {key} must be {dtype} {shape}, it is {its_dtype} {its_shape}")

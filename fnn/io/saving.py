@@ -17,37 +17,31 @@ from fnn.io.atomic import replacing
 from fnn.io.description import architecture_in, by_name, describe
 from fnn.network.architecture import Architecture
 from fnn.network.layout import cache_aligned
-from fnn.network.params import Params, require_params, wrap
+from fnn.network.params import Params, wrap
 from fnn.network.tree import require_finite
 
 AnyParams: TypeAlias = Params[np.float32 | np.float64]
 
 
 def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
-    """Save parameters with their architecture in a file, which replaces the one at the path.
+    """Save parameters with their architecture in a file; the same parameters give the same bytes.
 
-    The replacement is atomic, once the new file is on disk: a process killed while saving leaves the previous file.
-    The same parameters give the same bytes.
+    A process killed while saving leaves the previous file: the new one replaces it atomically, once it is on disk.
 
     Parameters
     ----------
     path
-        ``name.npz``, which ``np.load`` can read, too, or ``name.safetensors``, which needs the extra
-        ``fnn[safetensors]``.
+        ``name.npz``, which ``np.load`` can read, too, or ``name.safetensors``, with the extra ``fnn[safetensors]``.
     params
         Finite numbers only. Of an activation of your own only the name is saved.
 
     Raises
     ------
-    ValueError
-        Another suffix; a parameter that isn't finite; two activations of your own with the same name, or with names
-        that take most of the file.
-    TypeError
-        params isn't `Params`.
-    ModuleNotFoundError
-        The suffix is ``.safetensors``, and that package is missing.
-    OSError
-        The file can't be written.
+    ValueError, TypeError
+        Another suffix, a parameter that isn't finite, an argument of another type; two activations of your own with the
+        same name, or with names that take most of the file.
+    OSError, ModuleNotFoundError
+        The file can't be written; the package safetensors is missing.
 
     Examples
     --------
@@ -59,9 +53,8 @@ def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
     ...     fnn.load(path) == params
     True
     """
-    require_params("params", params)
-    is_npz = _is_npz(path)
     require_finite(params)
+    is_npz = _is_npz(path)
     text = text_of(describe(params))
     if is_npz:
         with replacing(path) as file:
@@ -86,20 +79,17 @@ def load(path: str | os.PathLike[str], activations: Iterable[Activation] = ()) -
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         The file is damaged or truncated, wasn't written by `save`, or has a number that isn't finite. The network has
-        an activation that is neither built in nor passed. Another suffix. The message names the file and the fault.
-    TypeError
-        activations that aren't `Activation`.
-    ModuleNotFoundError
-        The suffix is ``.safetensors``, and that package is missing.
-    OSError
-        The file can't be read, for example because there is none (``FileNotFoundError``).
+        an activation that is neither built in nor passed. Another suffix, activations of another type. The message
+        names the file and the fault.
+    OSError, ModuleNotFoundError
+        The file can't be read; the package safetensors is missing.
     """
     own = by_name(activations)
     architecture, flat = _read_npz(path, own) if _is_npz(path) else tensors.read(os.fspath(path), own)
-    for key, place, _ in architecture.slices():
-        if not np.isfinite(flat[place]).all():
+    for key, part, _ in architecture.slices():
+        if not np.isfinite(flat[part]).all():
             raise ValueError(f"{os.fspath(path)}: {key} has a number that isn't finite")
 
     return wrap(flat, architecture)
@@ -120,6 +110,6 @@ def _read_npz(
         architecture, dtype = architecture_in(archive.path, archive.description, own)
         archive.expect((key, shape, dtype) for key, _, shape in architecture.slices())
         flat = cache_aligned(architecture.count, little_endian(dtype))
-        archive.fill((key, flat[place].reshape(shape)) for key, place, shape in architecture.slices())
+        archive.fill((key, flat[part].reshape(shape)) for key, part, shape in architecture.slices())
 
     return architecture, flat.astype(dtype, copy=False)

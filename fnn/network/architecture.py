@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from fnn.activations.activation import Activation
 from fnn.checks import whole
-from fnn.network.layout import Layout, layout_of, narrow_layout_of
+from fnn.network.layout import Layout, layout_of, narrow_layout_of, read_only
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """The static part of a network: n_0 .. n_L and an activation for each of the layers 1 .. L."""
+    """The sizes n_0 .. n_L of a network, and an activation for each of the layers 1 .. L."""
 
     sizes: tuple[int, ...]
     activations: tuple[Activation, ...]
@@ -30,14 +30,12 @@ class Architecture:
         if not name.startswith("_spec_"):
             raise AttributeError(name)
         descriptors = self._descriptors(np.dtype(name.removeprefix("_spec_")))
-        spec = np.array([len(self.activations), *self.sizes, *descriptors], np.int64)
-        spec.setflags(write=False)
+        spec = read_only([len(self.activations), *self.sizes, *descriptors])
         object.__setattr__(self, name, spec)
 
         return spec
 
     def _descriptors(self, dtype: np.dtype[Any]) -> list[int]:
-        """The descriptors of the activations, one after the other."""
         return [word for f in self.activations for word in f.descriptor(dtype).tolist()]
 
     def layout(self, dtype: np.dtype[Any], rows: int, *, packed: bool = False) -> Layout:
@@ -57,13 +55,11 @@ class Architecture:
     def r_layout(self, dtype: np.dtype[Any], rows: int, *, with_second: bool) -> Layout:
         """The layout for derivatives along a direction (see `fnn.equations.kernels.directional`); cached."""
         key = "r", dtype.type, rows, with_second
-        layout = self._layouts.get(key)
-        if layout is None:
-            each = [f.directional_descriptor(dtype, with_second=with_second) for f in self.activations]
-            descriptors = [word for descriptor in each for word in descriptor]
-            layout = self._cache(key, layout_of(self.sizes, descriptors, rows, dtype, packed=False))
+        if layout := self._layouts.get(key):
+            return layout
+        words = [word for f in self.activations for word in f.directional_descriptor(dtype, with_second=with_second)]
 
-        return layout
+        return self._cache(key, layout_of(self.sizes, words, rows, dtype, packed=False))
 
     def _cache(self, key: tuple[object, ...], layout: Layout) -> Layout:
         if len(self._layouts) > 300:

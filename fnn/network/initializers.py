@@ -1,8 +1,7 @@
 """Initial parameters: schemes that draw weights, and `init`.
 
-A draw depends only on the seed: PCG64's raw output is the same in every version of NumPy and on every machine, and is
-turned into uniform and normal numbers here by additions, multiplications, divisions and square roots, whose bits IEEE
-754 fixes. (NumPy's own `standard_normal` may change between versions and calls the C library's `log`.)
+A draw depends only on the seed: PCG64's raw output is the same everywhere, and becomes uniform and normal numbers by
+operations whose bits IEEE 754 fixes. (NumPy's `standard_normal` may change, and calls the C library's `log`.)
 """
 
 from __future__ import annotations
@@ -38,13 +37,7 @@ class Initializer:
 
 
 def uniform(low: float, high: float) -> Initializer:
-    """W and b uniform in (low, high); Rumelhart, Hinton and Williams used (−0.3, 0.3).
-
-    Raises
-    ------
-    ValueError
-        Unless low < high, both finite.
-    """
+    """W and b uniform in (low, high), finite, or ValueError; Rumelhart, Hinton and Williams used (−0.3, 0.3)."""
     if not -np.inf < low < high < np.inf:
         raise ValueError(f"uniform: needs finite low < high, got {low} and {high}")
 
@@ -105,10 +98,8 @@ def init(
         Units of each layer, n_0 .. n_L.
     seed
         An integer, at least 0. The same seed gives the same bits on every machine.
-    hidden
-        The activation of the hidden layers, or a sequence with one for each.
-    output
-        The activation of the output layer.
+    hidden, output
+        The activation of the hidden layers, or a sequence with one for each; that of the output layer.
     initializer
         A scheme such as `glorot_uniform`.
     dtype
@@ -134,14 +125,13 @@ def init(
         raise TypeError(f"initializer: needs a scheme such as fnn.glorot_uniform, got {initializer!r}")
     source = np.random.PCG64(whole("seed", seed, at_least=0))
     flat = np.zeros(architecture.count)
-    for key, place, shape in architecture.slices():
+    for key, part, shape in architecture.slices():
         if key.startswith("W"):
             m, n = shape
         if key.startswith("W") or initializer.draws_biases:
-            raw = source.random_raw(place.stop - place.start)
+            raw = source.random_raw(part.stop - part.start)
             u = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53  # in (0, 1)
-            flat[place] = initializer.draw(u, m, n)
-
+            flat[part] = initializer.draw(u, m, n)
     aligned = cache_aligned(flat.size, np.dtype(dtype))
     aligned[:] = flat
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fnn.compiler.target import LINE, lanes_of
 from fnn.network.kernels.narrow_plan import lay_out_narrow
-from fnn.network.kernels.plan import COLUMNS, lay_out, rounded
+from fnn.network.kernels.plan import COLUMNS, fill, rounded
 
 DT = TypeVar("DT", bound=np.float32 | np.float64)
 
@@ -29,27 +29,27 @@ class Layout(NamedTuple):
 def layout_of(
     sizes: Sequence[int], descriptors: Sequence[int], rows: int, dtype: np.dtype[Any], packed: bool
 ) -> Layout:
-    """The layout of a network for `rows` cases; `descriptors` are those of its activations, one after the other."""
+    """The layout of `plan.fill`."""
     table = [0] * (COLUMNS * len(sizes))
     line = LINE // dtype.itemsize
-    forward, whole, weights = (
-        count + line for count in lay_out(sizes, descriptors, rows, lanes_of(dtype), packed, table)
-    )
+    needed = fill(len(sizes) - 1, sizes, descriptors, rows, lanes_of(dtype), packed, table)
+    forward, whole, weights = (count + line for count in needed)
 
-    return Layout(_read_only(table), forward, whole, weights, rounded(weights, line))
+    return Layout(read_only(table), forward, whole, weights, rounded(weights, line))
 
 
 def narrow_layout_of(
     sizes: Sequence[int], descriptors: Sequence[int], outputs_code: int, batch: int, dtype: np.dtype[Any]
 ) -> Layout:
-    """The layout for training a narrow network (see `narrow_plan`), with the weights as in `Params`."""
+    """The layout of `lay_out_narrow`, with the weights as in `Params`."""
     table, whole = lay_out_narrow(sizes, descriptors, outputs_code, batch, lanes_of(dtype))
     weights = sum((m + 1) * n for m, n in pairwise(sizes))
 
-    return Layout(_read_only(table), 0, whole + LINE // dtype.itemsize, weights, weights)
+    return Layout(read_only(table), 0, whole + LINE // dtype.itemsize, weights, weights)
 
 
-def _read_only(table: Sequence[int]) -> NDArray[np.int64]:
+def read_only(table: Sequence[int]) -> NDArray[np.int64]:
+    """A table that nothing writes to any more."""
     array = np.array(table, np.int64)
     array.flags.writeable = False
 

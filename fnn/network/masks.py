@@ -15,7 +15,7 @@ Mask: TypeAlias = Mapping[str, ArrayLike]
 
 
 def mask_arrays(mask: Mask) -> dict[str, NDArray[Any]]:
-    """The arrays of a mask by key; TypeError if it isn't a mapping to real numbers."""
+    """The arrays of a mask by key; TypeError unless it is a mapping to real numbers."""
     if not isinstance(mask, Mapping):
         raise TypeError(f"mask: needs a mapping from W1, b1, .. to arrays of 0 and 1, got {type(mask).__name__}")
 
@@ -25,16 +25,16 @@ def mask_arrays(mask: Mask) -> dict[str, NDArray[Any]]:
 def flat_mask(params: Params[Any], mask: Mask) -> NDArray[np.bool_]:
     """A mask of all parameters as one vector, True where a parameter is kept."""
     flat = np.ones(params.flat.size, np.bool_)
-    places = {key: (place, shape) for key, place, shape in params.architecture.slices()}
+    slices = {key: (part, shape) for key, part, shape in params.architecture.slices()}
     for key, array in mask_arrays(mask).items():
-        if key not in places:
-            raise ValueError(f"mask: unknown key {key!r}; this network has {', '.join(places)}")
-        place, shape = places[key]
+        if key not in slices:
+            raise ValueError(f"mask: unknown key {key!r}; this network has {', '.join(slices)}")
+        part, shape = slices[key]
         if array.shape != shape:
             raise ValueError(f"mask[{key!r}]: needs shape {shape}, got {array.shape}")
         if (others := array[~np.isin(array, (0, 1))]).size:
             raise ValueError(f"mask[{key!r}]: must be 0 and 1, got {others[0]}")
-        flat[place] = array.ravel() == 1
+        flat[part] = array.ravel() == 1
 
     return flat
 
@@ -42,25 +42,15 @@ def flat_mask(params: Params[Any], mask: Mask) -> NDArray[np.bool_]:
 def connections(
     inputs: SupportsIndex, units: SupportsIndex, *blocks: tuple[Iterable[SupportsIndex], Iterable[SupportsIndex]]
 ) -> NDArray[np.bool_]:
-    """A mask of one layer that connects blocks of inputs to blocks of units (F4; S1).
+    """A mask (inputs, units) of one layer, True where there is a connection (F4; S1).
 
-    Parameters
-    ----------
-    inputs, units
-        The numbers of inputs and units.
-    blocks
-        Pairs of inputs and units, counted from 0: every input of a pair is connected to every unit of it.
-
-    Returns
-    -------
-    (inputs, units), True where there is a connection: for ``fnn.Regularization(mask={"W1": ..})``.
+    For ``fnn.Regularization(mask={"W1": ..})``. Blocks are pairs of inputs and units, counted from 0: every input of a
+    pair is connected to every unit of it.
 
     Raises
     ------
-    ValueError
-        A number out of range.
-    TypeError
-        A number that isn't an integer, or a block that isn't a pair.
+    ValueError, TypeError
+        A number out of range or that isn't an integer, a block that isn't a pair.
 
     Examples
     --------

@@ -22,7 +22,7 @@ DT = TypeVar("DT", bound=np.float32 | np.float64)
 
 
 class Params(Mapping[str, NDArray[DT]], Generic[DT]):
-    """The parameters W1, b1, .., WL, bL of a network, with its architecture. Immutable.
+    """The parameters W1, b1, .., WL, bL of a network, with its `architecture`: sizes and activations. Immutable.
 
     A mapping from keys to read-only arrays, which are views of one flat buffer. Gradients are `Params` too.
 
@@ -31,24 +31,13 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
     leaves
         W1, b1, .., WL, bL: W_l of shape (n_{l−1}, n_l), b_l of shape (n_l,), real numbers. They are copied. If all
         are float32, so is the result; otherwise it is float64.
-    hidden
-        The activation of the hidden layers, or a sequence with one for each.
-    output
-        The activation of the output layer.
-
-    Attributes
-    ----------
-    architecture
-        The static part: sizes and activations.
-    flat_buffer
-        The vector of all parameters itself, for fnn's own modules; users get a view of it, `flat`.
+    hidden, output
+        The activation of the hidden layers, or a sequence with one for each; that of the output layer.
 
     Raises
     ------
-    ValueError
-        Unknown or missing keys, shapes that don't fit together.
-    TypeError
-        Leaves that aren't real numbers; activations that aren't `Activation`.
+    ValueError, TypeError
+        Unknown or missing keys, shapes that don't fit together, leaves or activations of another type.
 
     Examples
     --------
@@ -57,16 +46,13 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
     >>> p
     fnn.Params(float64, 3 parameters)
       1: (2, 1) identity
-    >>> p["W1"]
-    array([[1.],
-           [2.]])
-    >>> p.flat
-    array([1. , 2. , 0.5])
+    >>> p["W1"].shape, p.flat
+    ((2, 1), array([1. , 2. , 0.5]))
     """
 
     __slots__ = ("__weakref__", "architecture", "flat_buffer")
     architecture: Architecture
-    flat_buffer: NDArray[DT]
+    flat_buffer: NDArray[DT]  # for fnn's own modules; users get a view of it, `flat`
 
     @overload
     def __init__(
@@ -82,8 +68,7 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         self, leaves: Mapping[str, Any], *, hidden: Activation | Sequence[Activation], output: Activation
     ) -> None:
         arrays = {key: leaf_of(key, value) for key, value in mapping_of(leaves).items()}
-        sizes = sizes_of(arrays)
-        architecture = architecture_of(sizes, hidden, output)
+        architecture = architecture_of(sizes_of(arrays), hidden, output)
         dtype = np.float32 if all(a.dtype == np.float32 for a in arrays.values()) else np.float64
         flat = np.concatenate(
             [arrays[key].ravel() for key, _, _ in architecture.slices()], dtype=dtype, casting="unsafe"
@@ -133,40 +118,32 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
 
     @property
     def _numba_type_(self) -> types.Type:
-        """The Numba type, which Numba asks for before it passes parameters to a jitted function."""
+        """What Numba asks for before it passes parameters to a jitted function."""
         return numba_type(self)
 
     def replace(self, leaves: Mapping[str, ArrayLike]) -> Params[DT]:
         """The same architecture and dtype with some or all leaves replaced.
 
-        Raises
-        ------
-        ValueError
-            An unknown key, or a leaf of another shape.
+        ValueError for an unknown key, another shape, or a value beyond the dtype.
         """
         flat = self.flat_buffer.copy()
-        places = {key: (place, shape) for key, place, shape in self.architecture.slices()}
+        slices = {key: (part, shape) for key, part, shape in self.architecture.slices()}
         for key, value in mapping_of(leaves).items():
-            if key not in places:
-                raise ValueError(f"leaves: unknown key {key!r}; this network has {', '.join(places)}")
-            place, shape = places[key]
+            if key not in slices:
+                raise ValueError(f"leaves: unknown key {key!r}; this network has {', '.join(slices)}")
+            part, shape = slices[key]
             array = leaf_of(key, value)
             if array.shape != shape:
                 raise ValueError(f"{key}: needs shape {shape}, got {array.shape}")
-            flat[place] = cast_leaf(key, array, self.dtype).ravel()
+            flat[part] = cast_leaf(key, array, self.dtype).ravel()
 
         return wrap(flat, self.architecture)
 
     def with_flat(self, flat: ArrayLike) -> Params[DT]:
         """The same architecture and dtype with other parameters, given as one vector in the order of `flat`.
 
-        Raises
-        ------
-        ValueError
-            A vector of another length, or with a value beyond the dtype.
+        ValueError for another length, or a value beyond the dtype.
 
-        Examples
-        --------
         >>> import fnn
         >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.tanh)
         >>> p.with_flat(10 * p.flat)["b1"]
@@ -213,8 +190,7 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
 
 @typeof_impl.register(Params)
 def _typeof(params: Params[Any], c: Any) -> types.Type:
-    """The Numba type of an argument. Constants are refused: Numba would compile in every number."""
-    if c.purpose.name == "constant":
+    if c.purpose.name == "constant":  # Numba would compile in every number
         raise ValueError("params: a jitted function can't hold them as a global or a default; pass them as an argument")
 
     return params._numba_type_
@@ -254,10 +230,10 @@ def _unpickled(flat: NDArray[DT], sizes: tuple[int, ...], activations: tuple[Act
 def require_params(name: str, value: object) -> None:
     """Raise TypeError unless the value is Params, with a hint for a plain mapping."""
     if not isinstance(value, Params):
-        hint = ""
-        if isinstance(value, Mapping):
-            hint = (
-                "; a plain mapping has lost its activations: wrap it as fnn.Params(d, hidden=.., output=..), "
-                "or keep an architecture with params.replace(d)"
-            )
-        raise TypeError(f"{name}: needs fnn.Params, got {type(value).__name__}{hint}")
+        hint = (
+            "; a plain mapping has lost its activations: wrap it as fnn.Params(d, hidden=.., output=..), "
+            "or keep an architecture with params.replace(d)"
+        )
+        raise TypeError(
+            f"{name}: needs fnn.Params, got {type(value).__name__}{hint if isinstance(value, Mapping) else ''}"
+        )

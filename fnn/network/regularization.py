@@ -29,9 +29,9 @@ class Regularization:
         λ₂ and λ₁, finite and at least 0, of the `penalty` that is added to the error of every batch, except for biases.
         The history has the error without it. Nielsen's λ (chapter 3) is λ₂ N with ``reduction="mean"``.
     dropout
-        The probability p in [0, 1) with which a unit is dropped from a step (Srivastava et al. 2014): one for all
-        hidden layers, or one for the inputs and one for each hidden layer. The outputs of the others are divided by
-        1 − p, so that the trained network needs no scaling. For training only.
+        The probability p in [0, 1) with which a unit is dropped from a training step (Srivastava et al. 2014): one for
+        all hidden layers, or one for the inputs and one for each hidden layer. The outputs of the others are divided by
+        1 − p, so that the trained network needs no scaling.
     mask
         0 for connections that are removed (F4; S1), else 1: a mapping from all or some of W1, b1, .. to arrays of their
         shapes, such as those of `connections`. A removed weight counts as 0, and stays 0 in training.
@@ -39,8 +39,7 @@ class Regularization:
     Raises
     ------
     ValueError, TypeError
-        A number out of range or of another type, a mask of another type. The number of layers and the keys, shapes and
-        values of the mask are checked when it is used with a network.
+        A number out of range, an argument of another type. What depends on the network is checked by its first use.
 
     Examples
     --------
@@ -58,21 +57,14 @@ class Regularization:
     def __post_init__(self) -> None:
         real("l2", self.l2, at_least=0)
         real("l1", self.l1, at_least=0)
-        for name, rate in _rates(self.dropout).items():
-            real(name, rate, at_least=0, below=1)
+        _checked_rates(self.dropout)
         if isinstance(self.dropout, Sequence):
             object.__setattr__(self, "dropout", tuple(self.dropout))
         if self.mask is not None:  # a copy, so that the value stays as it is
             object.__setattr__(self, "mask", {key: value.copy() for key, value in mask_arrays(self.mask).items()})
 
     def of(self, params: Params[Any]) -> NetworkRegularization:
-        """The regularization of a network, checked.
-
-        Raises
-        ------
-        ValueError, TypeError
-            λ₂ or λ₁ beyond the dtype, dropout for another number of layers, a mask that doesn't fit.
-        """
+        """The regularization of a network; ValueError if it doesn't fit its dtype, number of layers or shapes."""
         return NetworkRegularization(
             real("l2", self.l2, at_least=0, dtype=params.dtype),
             real("l1", self.l1, at_least=0, dtype=params.dtype),
@@ -100,12 +92,12 @@ class NetworkRegularization(NamedTuple):
 
     def add_penalty(self, params: Params[DT], value: float, slope: NDArray[DT]) -> float:
         """The value plus the penalty of masked params; adds its gradient to a slope that isn't empty."""
-        for key, place, _ in params.architecture.slices():
+        for key, part, _ in params.architecture.slices():
             if key.startswith("W") and (self.l2 or self.l1):
-                W = params.flat_buffer[place]
+                W = params.flat_buffer[part]
                 value += 0.5 * self.l2 * float(np.sum(W.astype(np.float64) ** 2))
                 value += self.l1 * float(np.sum(np.abs(W), dtype=np.float64))
-                penalize_kernel[params.dtype](W, slope[place], self.l2, self.l1)
+                penalize_kernel[params.dtype](W, slope[part], self.l2, self.l1)
 
         return value
 
@@ -128,25 +120,13 @@ def penalty(params: Params[DT], *, l2: SupportsFloat = 0.0, l1: SupportsFloat = 
 
         E = ½ λ₂ Σ W² + λ₁ Σ |W|,   ∂E/∂W = λ₂ W + λ₁ sign W,   ∂E/∂b = 0
 
-    ``regularization=`` of `error`, `grad` and `train` adds it.
-
-    Parameters
-    ----------
-    params
-        The network; biases have no penalty.
-    l2, l1
-        λ₂ and λ₁, finite and at least 0.
-
-    Returns
-    -------
-    E in float64, and Params of the same architecture and dtype.
+    λ₂ and λ₁ are finite and at least 0. E is float64, the gradient Params of the same architecture and dtype.
+    ``regularization=`` of `error`, `grad` and `train` adds both.
 
     Raises
     ------
-    ValueError
-        λ₂ or λ₁ negative or not finite.
-    TypeError
-        An argument of another type.
+    ValueError, TypeError
+        λ₂ or λ₁ out of range, an argument of another type.
 
     Examples
     --------
@@ -163,16 +143,16 @@ def penalty(params: Params[DT], *, l2: SupportsFloat = 0.0, l1: SupportsFloat = 
     return value, wrap(slope, params.architecture)
 
 
-def _rates(dropout: SupportsFloat | Sequence[SupportsFloat]) -> dict[str, SupportsFloat]:
-    """The rates by name: one, or one for each layer."""
+def _checked_rates(dropout: SupportsFloat | Sequence[SupportsFloat]) -> list[float]:
+    """The rate, or that of each layer."""
     if not isinstance(dropout, Sequence):
-        return {"dropout": dropout}
+        return [real("dropout", dropout, at_least=0, below=1)]
 
-    return {f"dropout[{i}]": rate for i, rate in enumerate(dropout)}
+    return [real(f"dropout[{i}]", rate, at_least=0, below=1) for i, rate in enumerate(dropout)]
 
 
 def _dropped(layers: int, dropout: SupportsFloat | Sequence[SupportsFloat]) -> tuple[int, ...]:
-    rates = [real(name, rate, at_least=0, below=1) for name, rate in _rates(dropout).items()]
+    rates = _checked_rates(dropout)
     if not isinstance(dropout, Sequence):
         rates = [0.0] + rates * (layers - 1)
     if len(rates) != layers:

@@ -20,7 +20,8 @@ def require_same_structure(name: str, tree: Params[Any], other: Params[Any]) -> 
 
 
 def require_finite(params: Params[Any]) -> None:
-    """Raise ValueError unless all numbers are finite; file formats and languages may have no others."""
+    """Raise TypeError or ValueError unless these are Params of finite numbers, which all files and languages have."""
+    require_params("params", params)
     for key, leaf in params.items():
         if not np.isfinite(leaf).all():
             raise ValueError(f"params: {key} has a number that isn't finite")
@@ -29,23 +30,13 @@ def require_finite(params: Params[Any]) -> None:
 def tree_map(f: Callable[..., NDArray[DT]], tree: Params[Any], *trees: Params[Any]) -> Params[DT]:
     """A tree of the same architecture whose leaves are f of the trees' leaves.
 
-    Parameters
-    ----------
-    f
-        Called as ``f(leaf, *leaves)`` with arrays of one shape; must return an array of that shape.
-    tree, trees
-        Params of one architecture; their dtypes may differ.
-
-    Returns
-    -------
-    Params of float32 if f returned only float32, else of float64.
+    The trees are Params of one architecture; their dtypes may differ. ``f(leaf, *leaves)`` gets arrays of one shape and
+    must return an array of that shape. The result is float32 if f returned only float32, else float64.
 
     Raises
     ------
-    ValueError
-        The trees differ in structure, or f changed a shape; the message says where.
-    TypeError
-        A tree isn't `Params`, or f returned something that isn't real numbers.
+    ValueError, TypeError
+        The trees differ in structure or aren't `Params`; f changed a shape, or returned anything but real numbers.
 
     Examples
     --------
@@ -62,7 +53,6 @@ def tree_map(f: Callable[..., NDArray[DT]], tree: Params[Any], *trees: Params[An
         leaves[key] = result = leaf_of(f"f at {key}", f(leaf, *(other[key] for other in trees)))
         if result.shape != leaf.shape:
             raise ValueError(f"f at {key}: must keep the shape {leaf.shape}, returned {result.shape}")
-
     mapped: Any = Params(leaves, hidden=tree.activations[:-1], output=tree.activations[-1])
 
     return cast(Params[DT], mapped)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fnn.activations.kernels.dispatch import DESCRIPTOR_SIZE
 from fnn.network.kernels import plan
-from fnn.network.kernels.plan import COLUMNS, lay_out
+from fnn.network.kernels.plan import COLUMNS, fill
 
 SIZES = st.lists(st.integers(1, 300), min_size=2, max_size=6)
 LANES = st.sampled_from([2, 4, 8, 16])
@@ -19,7 +19,7 @@ LANES = st.sampled_from([2, 4, 8, 16])
 def table_of(sizes: list[int], rows: int, lanes: int, packed: bool) -> tuple[list[int], Any]:
     table = [-1] * (COLUMNS * len(sizes))
 
-    return table, lay_out(sizes, functions_of(sizes), rows, lanes, packed, table)
+    return table, fill(len(sizes) - 1, sizes, functions_of(sizes), rows, lanes, packed, table)
 
 
 def functions_of(sizes: list[int]) -> list[int]:

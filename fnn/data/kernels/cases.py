@@ -22,16 +22,7 @@ from fnn.compiler.intrinsics import (
 )
 from fnn.compiler.kernel import array, kernel
 from fnn.compiler.linking import linked
-from fnn.data.kernels.faults import (
-    BAD_LABEL,
-    BAD_WEIGHT,
-    BAD_X,
-    BAD_Y,
-    FINE,
-    NO_WEIGHT,
-    NOT_A_DISTRIBUTION,
-    OUTSIDE,
-)
+from fnn.data.kernels.faults import BAD_LABEL, BAD_WEIGHT, BAD_X, BAD_Y, FINE, NO_WEIGHT, NOT_A_DISTRIBUTION, OUTSIDE
 from fnn.data.kernels.fetch import DATA, LABELLED, NUMBER, ROW, WEIGHTED, WEIGHTS, X, Y, fetch_case
 from fnn.losses.kernels.dispatch import ANY, ENDS, PROBABILITIES, RULE, bounds
 from fnn.network.kernels import plan
@@ -75,7 +66,7 @@ def cases_of(
 ) -> CasePointers:
     """Empty labels, weights and order stand for none; with sources only the order is taken from the arrays.
 
-    If `number` is not 0, the cases are only those at the first `number` places of the order.
+    If `number` is not 0, the cases are only those at the first `number` positions of the order.
     """
     if sources != 0:
         words = words_at(sources)
@@ -158,16 +149,16 @@ def target_fault(y: Floats, outputs: int, code: int, loss: int) -> int:
 
 
 @inline
-def case_at(cases: CasePointers, place: int) -> int:
-    return cases.order[place] if cases.has_order else place
+def case_at(cases: CasePointers, position: int) -> int:
+    return cases.order[position] if cases.has_order else position
 
 
 @inline
 def weight_of(cases: CasePointers, first: int, rows: int) -> float:
-    """Σ_c w_c over the places first .. first + rows of the order."""
+    """Σ_c w_c over the positions first .. first + rows of the order."""
     total = 0.0
-    for place in range(first, first + rows):
-        total += cases.weights[case_at(cases, place)]
+    for position in range(first, first + rows):
+        total += cases.weights[case_at(cases, position)]
     return total
 
 
@@ -179,7 +170,7 @@ def total_weight(cases: CasePointers, first: int, rows: int) -> float:
 
 @linked(lambda t: types.void(cases_type(t), types.int64, types.int64, types.int64))
 def prefetch_targets(cases: CasePointers, outputs: int, first: int, rows: int) -> None:
-    """Prefetch the targets of the cases at the places first .. first + rows of the order.
+    """Prefetch the targets of the cases at the positions first .. first + rows of the order.
 
     Of each, the first and the last cache line: the processor itself prefetches what lies between in long rows.
     """
@@ -190,8 +181,8 @@ def prefetch_targets(cases: CasePointers, outputs: int, first: int, rows: int) -
         start, step = words[Y + DATA], words[Y + ROW]
     elif cases.has_labels:
         start, step, each = address(cases.labels), 8, 8
-    for place in range(first, first + rows):
-        y = start + cases.order[place] * step
+    for position in range(first, first + rows):
+        y = start + cases.order[position] * step
         prefetch_line(words_at(y))
         prefetch_line(words_at(y + each - 8))
 
@@ -206,7 +197,7 @@ def copy(source: Floats, into: Floats, count: int) -> None:
     lambda t: types.void(net_type(t), cases_type(t), types.int64, types.float64, types.int64, types.int64, types.int64)
 )
 def load(net: Net, cases: CasePointers, first: int, scale: float, loss: int, top: int, bottom: int) -> None:
-    """Fill the rows top .. bottom of the workspace with the cases at the places first + row of the order.
+    """Fill the rows top .. bottom of the workspace with the cases at the positions first + row of the order.
 
     A⁰ gets the inputs, the targets get y or what a label stands for, and the weight of a case in E is w_c · scale.
     """

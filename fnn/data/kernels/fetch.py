@@ -1,7 +1,6 @@
 """Fetching cases from the caller's arrays: any real dtype, any strides, either byte order.
 
-A row is cast on its way into the workspace, so nothing is ever copied as a whole. The code for a dtype is compiled
-when the first such array is met; kernels reach it through its address.
+The code for a dtype is compiled when the first such array is met; kernels reach it through its address.
 """
 
 from collections.abc import Callable
@@ -26,6 +25,7 @@ NUMBER, LABELLED, WEIGHTED, WEIGHTS, LENGTH, X = range(6)
 FETCH, DATA, ROW, COLUMN, COLUMNS, SCALE = range(6)
 Y: Final = X + 6
 
+_FLOATS: Final[dict[types.Type, Any]] = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
 HALF: Final = types.UniTuple(types.uint8, 2)  # Numba knows float16 on no CPU: two bytes
 _SOURCES: Final[dict[str, types.Type]] = {
     "b1": types.boolean, "f2": HALF, "f4": types.float32, "f8": types.float64,
@@ -59,15 +59,11 @@ def fetch_case(sources: int, case: int, x: Floats, y: Floats) -> None:
     fetch(shift(words, Y), case, y)
 
 
-def _bits(source: Any) -> int:
-    """The bits of a number."""
-    return {types.boolean: 8, HALF: 16}.get(source) or source.bitwidth
-
-
 def _loading(p: Any, into: Any, is_swapped: bool) -> Any:
     """Typing and code of a load from any address, cast to the dtype of `into` as NumPy does it."""
     source, target = p.dtype, into.dtype
-    bits, element = ir.IntType(_bits(source)), ir.FloatType() if target == types.float32 else ir.DoubleType()
+    bits = ir.IntType({types.boolean: 8, HALF: 16}.get(source) or source.bitwidth)
+    element = _FLOATS[target]
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         start = builder.bitcast(arguments[0], ir.IntType(8).as_pointer())
@@ -85,9 +81,6 @@ def _loading(p: Any, into: Any, is_swapped: bool) -> Any:
         return context.cast(builder, builder.bitcast(value, _FLOATS[source]), source, target)
 
     return target(p, types.int64, into), codegen
-
-
-_FLOATS: Final[dict[types.Type, Any]] = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
 
 
 def _of_half(builder: Any, half: Any) -> Any:

@@ -7,7 +7,7 @@ run only if nothing that they write lies within 64 elements behind what they rea
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 from fnn.activations.kernels.dispatch import CODE, CODE_OF_SIGMOID, DESCRIPTOR_SIZE
 from fnn.compiler.inline import inline
@@ -41,19 +41,13 @@ def is_narrow(sizes: Sequence[int], batch: int, lanes: int) -> bool:
     return max(sizes) <= widest and weights <= 32 * lanes and batch <= 4 * lanes
 
 
-class Narrow(NamedTuple):
-    """The table, and the elements of workspace that it needs."""
-
-    table: list[int]
-    whole: int
-
-
 def lay_out_narrow(
     sizes: Sequence[int], descriptors: Sequence[int], outputs_code: int, batch: int, lanes: int
-) -> Narrow:
-    """The table for batches of `batch` cases; `descriptors` has those of the activations, one after the other.
+) -> tuple[list[int], int]:
+    """The table for batches of `batch` cases, and the elements of workspace that it needs.
 
-    `outputs_code` is 0 if the output activation is elementwise and the loss the squared error.
+    `descriptors` has those of the activations, one after the other. `outputs_code` is 0 if the output activation is
+    elementwise and the loss the squared error.
     """
     table, stride, at, compact = [0] * (COLUMNS * len(sizes)), rounded(batch, lanes), 0, 0
 
@@ -91,7 +85,7 @@ def lay_out_narrow(
         table[OUTPUT_BLOCK] = table[OUTPUT_STRIDE] * batch
         place(0, OUTPUTS, BLOCKS * table[OUTPUT_BLOCK])
 
-    return Narrow(table, at)
+    return table, at
 
 
 @inline

@@ -1,4 +1,4 @@
-"""Parameters between the layout of `Params`, which is compact, and that of training, in panels (see `plan.lay_out`)."""
+"""Parameters between the layout of `Params`, which is compact, and that of training, in panels (see `plan.fill`)."""
 
 import numpy as np
 import numpy.typing as npt

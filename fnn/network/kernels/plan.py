@@ -45,7 +45,6 @@ MULTIPLICATIONS: Final = W  # a case, in the forward pass
 
 ONE: Final = 0  # the workspace starts with the number one
 
-
 Words = Sequence[int] | Integers  # lists in Python, pointers in compiled code
 
 
@@ -102,21 +101,14 @@ class Sizes(NamedTuple):
     weights: int
 
 
-def lay_out(
-    sizes: Sequence[int], descriptors: Sequence[int], rows: int, lanes: int, packed: bool, table: list[int]
+def fill(
+    layers: int, sizes: Words, descriptors: Words, rows: int, lanes: int, packed: bool, table: list[int] | Integers
 ) -> Sizes:
     """Fill the table for `rows` cases; `descriptors` has those of the layers' activations, one after the other.
 
     Packed weights lie in panels of 2 · `lanes` columns, one after the other, which the matrix kernel reads in order;
     others lie as in `Params`.
     """
-    return fill(len(sizes) - 1, sizes, descriptors, rows, lanes, packed, table)
-
-
-def fill(
-    layers: int, sizes: Words, descriptors: Words, rows: int, lanes: int, packed: bool, table: list[int] | Integers
-) -> Sizes:
-    """`lay_out` of lists in Python, and of pointers in compiled code."""
     panel = 2 * lanes
     at = lanes  # the offset in the workspace, after ONE; in whole vectors, so that every array is aligned
     weights = compact = multiplications = 0
