@@ -5,10 +5,7 @@ from typing import Any
 
 
 def extra(module: str, what: str, name: str = "") -> Any:
-    """Import a module of an optional package, which `what` needs.
-
-    Raises ModuleNotFoundError if it isn't installed; `name`, or that of the package, is the extra of fnn that has it.
-    """
+    """Import a module of an optional package, which `what` needs; the extra `name`, or that of its own name, has it."""
     package = module.partition(".")[0]
     try:
         return import_module(module)

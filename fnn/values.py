@@ -1,7 +1,6 @@
-"""Immutable values with checked fields, and the types of their fields: each has a range.
+"""Immutable values with checked fields, and the types of their fields.
 
-A field's type may be ``Annotated[.., check]``: the check gets the field's name and the argument, and returns the
-field's value or raises an error that starts with the name.
+The check of a type ``Annotated[.., check]`` gets a field's name and argument, and returns its value or raises an error.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ Batches: TypeAlias = Iterable[Cases | tuple[ArrayLike, ArrayLike] | tuple[ArrayL
 
 
 def stream_of(x: object, epochs: int, batch_size: object) -> Iterable[Any]:
-    """The argument x of `train` without y: an iterable of batches, more than once for several epochs, or an error."""
+    """The argument x of `train` without y; an error unless it is an iterable of batches that fits the other two."""
     if hasattr(x, "__array__") or not isinstance(x, Iterable) or isinstance(x, str | bytes | Mapping):
         raise TypeError(
             f"y: needs the targets; without y, x must be fnn.Cases or an iterable of batches, got {x!r:.60}"

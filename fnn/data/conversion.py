@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.checks import positive, real_array
-from fnn.data.class_weights import weights_by_class
 from fnn.data.faults import FAULTS
 from fnn.data.kernels import faults
-from fnn.data.kernels.cases import fault_kernel
+from fnn.data.kernels.cases import SUM_TOLERANCE, fault_kernel
 from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays, RowSources, as_labels, cast, is_to_fetch, sources_of
 from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
@@ -24,8 +23,7 @@ def convert(
 ) -> CaseArrays[DT]:  # fmt: skip
     """Check the shapes of the cases of a call and convert them to what kernels take.
 
-    Large arrays that kernels can't take as they are aren't converted: the result has sources, and their numbers are
-    checked here, a chunk at a time. If `whole`, they are converted like small ones, and there are no sources.
+    Unless `whole`, large arrays that kernels can't take as they are become sources, whose numbers are checked here.
     """
     factor, dtype = scale_of(params, scale), params.dtype
     if whole:
@@ -33,7 +31,7 @@ def convert(
     arrays = _converted(params, x, y, weights, factor, loss)
     if class_weights is not None:
         outputs, chunks = params.sizes[-1], arrays.chunks()
-        factors = np.concatenate([weights_by_class(class_weights, part, outputs, loss, top) for top, part in chunks])
+        factors = np.concatenate([_weights_by_class(class_weights, part, outputs, loss, top) for top, part in chunks])
         with np.errstate(over="ignore", invalid="ignore"):  # what isn't finite is refused
             arrays = arrays._replace(weights=arrays.weights * factors if arrays.weights.size else factors)
     if arrays.sources is None:
@@ -54,7 +52,7 @@ def _converted(
     expected = (outputs,) if single else (count, outputs)
     labels, targets = NO_LABELS, np.empty((0, outputs), dtype)
     if loss.targets.labels and y.dtype.kind in "iub" and y.ndim == len(expected) - 1:
-        require_count("y", y.reshape(-1), count)
+        _require_count("y", y.reshape(-1), count)
         is_targets_source = is_to_fetch(y, NO_LABELS.dtype)
         labels = y if is_targets_source else as_labels(y.reshape(-1))
     elif y.shape != expected:
@@ -126,12 +124,41 @@ def _weights(array: NDArray[Any], count: int, single: bool) -> NDArray[np.float6
     """The cases' weights as (N,) float64."""
     if array.ndim != (0 if single else 1):
         raise ValueError(f"weights: needs one weight a case, shape {() if single else (count,)}, got {array.shape}")
-    require_count("weights", array.reshape(-1), count)
+    flat = array.reshape(-1)
+    _require_count("weights", flat, count)
 
-    return np.ascontiguousarray(array.reshape(-1), np.float64)
+    return np.ascontiguousarray(flat, np.float64)
 
 
-def require_count(name: str, array: NDArray[Any], count: int) -> None:
+def _weights_by_class(
+    k: NDArray[Any], cases: CaseArrays[Any], outputs: int, loss: Loss, first: int
+) -> NDArray[np.float64]:
+    """Σ_d k_d p_d for each case, where p_d is the probability of class d by its target; k of a label's class."""
+    y, labels, classes = cases.y, cases.labels, max(outputs, 2)
+    if k.shape != (classes,):
+        raise ValueError(f"class_weights: needs one weight a class, shape ({classes},), got {k.shape}")
+    bad = np.flatnonzero(~((k >= 0) & (k < np.inf)))
+    if bad.size:
+        raise ValueError(f"class_weights: must be finite and at least 0, got {k[bad[0]]} for class {bad[0]}")
+    k = k.astype(np.float64)
+    if labels.size:
+        return k[np.clip(labels, 0, len(k) - 1)]  # the kernels refuse labels out of range
+    low, high = loss.targets.label_values
+    p = (y.astype(np.float64) - low) / (high - low)
+    if outputs == 1:
+        p = np.concatenate([1 - p, p], axis=1)
+    names_class = (p >= 0).all(axis=1) & (np.abs(p.sum(axis=1) - 1) <= SUM_TOLERANCE)
+    bad = np.flatnonzero(~names_class & np.isfinite(y).all(axis=1))  # the kernels refuse NaN
+    if bad.size:
+        raise ValueError(
+            f"class_weights: need targets that name a class, by a label, one-hot or by probabilities; "
+            f"got {y[bad[0]]} in row {first + bad[0]} of y"
+        )
+
+    return np.asarray(p @ k)
+
+
+def _require_count(name: str, array: NDArray[Any], count: int) -> None:
     """Raise ValueError if an array has another number of cases than x."""
     if len(array) != count:
         raise ValueError(f"{name}: has {len(array)} cases, but x has {count}")

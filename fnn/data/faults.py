@@ -6,10 +6,9 @@ from fnn.data.kernels import faults as codes
 
 
 class Fault(NamedTuple):
-    """The message of a fault, the type of the error, and its rank: of several in the cases, the lowest is told.
+    """The message of a fault, in which words in braces are replaced, the type of the error, and its rank.
 
-    A message may name, in braces, ``loss``, the words of the loss for ``outputs`` and ``targets`` that don't suit it,
-    and the ``greatest`` label.
+    Of several faults in the cases, the lowest in rank is told.
     """
 
     message: str

@@ -31,22 +31,14 @@ class RowSources(NamedTuple):
     scale: float  # x is multiplied by it after the cast
     words: NDArray[np.int64]  # of `fnn.data.kernels.fetch`; they hold addresses, so the arrays must live as long
 
-    @property
-    def address(self) -> int:
-        """Of the words."""
-        return address_of(self.words)
-
 
 class CaseArrays(NamedTuple, Generic[DT]):
-    """Cases as arrays. One of `y` and `labels` is empty; `weights` is empty if each case weighs 1.
-
-    Without sources x, y and labels are as kernels take them. With sources they may be the caller's own arrays.
-    """
+    """Cases as arrays, as kernels take them; if there are sources, x, y and labels may be the caller's own."""
 
     x: NDArray[DT]  # (N, n_0)
-    y: NDArray[DT]  # (N, n_L)
-    labels: NDArray[np.int64]  # (N,)
-    weights: NDArray[np.float64]  # (N,)
+    y: NDArray[DT]  # (N, n_L); empty if there are labels
+    labels: NDArray[np.int64]  # (N,), or empty
+    weights: NDArray[np.float64]  # (N,); empty if each case weighs 1
     single: bool  # the caller's x is one case, (n_0,)
     sources: RowSources | None = None
     chosen: NDArray[np.int64] = NO_LABELS  # the cases that count, in order; all if it is empty
@@ -64,7 +56,7 @@ class CaseArrays(NamedTuple, Generic[DT]):
             return self.x, self.y, self.labels, self.weights, 0
         nothing: NDArray[Any] = np.empty((0, 0), self.sources.dtype)
 
-        return nothing, nothing, NO_LABELS, NO_WEIGHTS, self.sources.address
+        return nothing, nothing, NO_LABELS, NO_WEIGHTS, address_of(self.sources.words)
 
     @property
     def plain(self) -> CaseArrays[DT]:
@@ -104,7 +96,7 @@ def as_labels(labels: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def is_to_fetch(array: NDArray[Any], dtype: np.dtype[Any], scale: float = 1.0) -> bool:
-    """Whether kernels fetch rows of the array as they need them, instead of getting a cast and scaled copy of it."""
+    """Whether kernels fetch rows of the array, instead of getting a cast and scaled copy of it."""
     is_plain = array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
     is_large = array.size * dtype.itemsize > CAST
 

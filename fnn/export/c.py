@@ -67,7 +67,7 @@ def to_c(params: Params[Any], name: str = "network") -> str:
     Raises
     ------
     ValueError, TypeError
-        An activation of your own; a number that isn't finite; a name that isn't an identifier in C; anything but `Params`.
+        An activation of your own; a number that isn't finite; anything but `Params`; a name that C doesn't allow.
 
     Examples
     --------

@@ -53,7 +53,7 @@ _OPERATORS: Final[dict[type[ast.AST], str]] = {
 
 def kinds_of(params: Params[Any], target: str) -> dict[Activation, str]:
     """A network's activations, with their names without parameters; TypeError or ValueError if it can't be exported."""
-    require_finite(params)
+    require_finite("params", params)
     kinds = {}
     for layer, f in enumerate(params.activations, start=1):
         kind = f.name.partition("(")[0]

@@ -7,7 +7,6 @@ from typing import Any, Final, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.activations.activation import Activation
 from fnn.activations.library import identity, relu, sigmoid, softmax, tanh
 from fnn.network.params import DT, Params, params_of, require_params
 
@@ -83,14 +82,10 @@ def from_sklearn(model: object) -> Params[np.float32 | np.float64]:
         )
     except AttributeError as error:
         raise TypeError(f"model: needs a fitted MLP of scikit-learn, got {model!r}: {error}") from None
+    for name in (hidden, output):
+        if name not in _ACTIVATIONS:
+            raise ValueError(f"model: fnn has no activation {name!r}")
     leaves = {f"W{layer}": W for layer, W in enumerate(coefs, start=1)}
     leaves |= {f"b{layer}": b for layer, b in enumerate(intercepts, start=1)}
 
-    return params_of(leaves, [_activation(hidden)] * (len(coefs) - 1), _activation(output))
-
-
-def _activation(name: str) -> Activation:
-    if name not in _ACTIVATIONS:
-        raise ValueError(f"model: fnn has no activation {name!r}")
-
-    return _ACTIVATIONS[name]
+    return params_of(leaves, [_ACTIVATIONS[hidden]] * (len(coefs) - 1), _ACTIVATIONS[output])

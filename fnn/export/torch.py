@@ -41,12 +41,8 @@ def from_torch(
 ) -> Params[np.float32 | np.float64]:
     """Parameters from the ``state_dict`` of a stack of ``Linear`` layers, which lacks the activations.
 
-    Parameters
-    ----------
-    state
-        ``*.weight`` and ``*.bias`` of each layer, with any prefix, in the order of the layers: tensors or arrays.
-    hidden, output
-        The activation of the hidden layers, or a sequence with one for each; that of the output layer.
+    The state has ``*.weight`` and ``*.bias`` of each layer, with any prefix, in the order of the layers: tensors or
+    arrays. The activations are as for `Params`.
 
     Raises
     ------

@@ -3,9 +3,9 @@
 The members of the ZIP file are uncompressed, undated and in a fixed order: ``fnn.json``, the description, then arrays,
 ``name.npy``, in row-major order with little-endian numbers. ``np.load`` and programs for ZIP files can read it.
 
-The reader accepts only this form. Of an untrusted file it parses only the description, from which it computes how long
-the file must be before it allocates the arrays; all bytes around their elements are compared with what the writer would
-write. So nothing is unpacked, unpickled or evaluated.
+Of an untrusted file the reader parses only the description, from which it computes how long the file must be before it
+allocates the arrays; all bytes around their elements must be those that the writer would write. So nothing is unpacked,
+unpickled or evaluated.
 """
 
 from __future__ import annotations

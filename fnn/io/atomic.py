@@ -52,10 +52,7 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
     start, end, length = f".{target.name}.", ".tmp", len(target.name) + 22
     for name in os.listdir(target.parent):
         if len(name) == length and name.startswith(start) and name.endswith(end):
-            _remove_unlocked(target.with_name(name))
-
-
-def _remove_unlocked(leftover: Path) -> None:
-    with suppress(OSError), open(leftover, "rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        leftover.unlink()
+            leftover = target.with_name(name)
+            with suppress(OSError), open(leftover, "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                leftover.unlink()

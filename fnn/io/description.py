@@ -47,7 +47,14 @@ def architecture_in(
     dtype = dtypes.get(str(description["dtype"]))
     if dtype is None:
         raise ValueError(f"{path}: dtype must be float32 or float64, got {description['dtype']!r}")
-    activations = [_activation(path, name, own) for name in names]
+    activations = []
+    for name in names:
+        if (f := named(name) or own.get(name)) is None:
+            raise ValueError(
+                f"{path}: has an activation {name!r}, which isn't built in; "
+                "pass your own to load(path, activations=[..])"
+            )
+        activations.append(f)
     try:
         return architecture_of(sizes, activations[:-1], activations[-1]), np.dtype(dtype)
     except ValueError as error:
@@ -64,16 +71,6 @@ def by_name(activations: Iterable[Activation]) -> dict[str, Activation]:
             raise ValueError(f"activations: two of them have the name {f.name!r}, which identifies them in files")
 
     return result
-
-
-def _activation(path: str, name: str, own: dict[str, Activation]) -> Activation:
-    activation = named(name) or own.get(name)
-    if activation is None:
-        raise ValueError(
-            f"{path}: has an activation {name!r}, which isn't built in; pass your own to load(path, activations=[..])"
-        )
-
-    return activation
 
 
 def _list_of(path: str, key: str, value: object, kind: type[T]) -> list[T]:

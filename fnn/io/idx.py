@@ -1,12 +1,9 @@
-"""IDX files, the format in which MNIST is distributed: a strict reader.
-
-An IDX file is, gzip or not::
+"""IDX files, the format in which MNIST is distributed: a strict reader of those of unsigned bytes (t = 8).
 
     0 0 t d | size 1 .. size d | elements, last index fastest
 
-with one byte each for the element type t and the number of dimensions d, and big-endian 32-bit sizes. fnn reads
-unsigned bytes (t = 8). A file is checked to its end before its elements are allocated: for that a compressed file is
-unpacked twice, which takes 0.1 s for MNIST's training images.
+One byte each for the element type t and the number of dimensions d; big-endian 32-bit sizes. A file is checked to its
+end before its elements are allocated: one in gzip is unpacked twice, which takes 0.1 s for MNIST's training images.
 """
 
 import gzip

@@ -28,12 +28,8 @@ def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
 
     A process killed while saving leaves the previous file: the new one replaces it atomically, once it is on disk.
 
-    Parameters
-    ----------
-    path
-        ``name.npz``, which ``np.load`` can read, too, or ``name.safetensors``, with the extra ``fnn[safetensors]``.
-    params
-        Finite numbers only. Of an activation of your own only the name is saved.
+    The path is ``name.npz``, which ``np.load`` can read, too, or ``name.safetensors``, which needs the extra
+    ``fnn[safetensors]``. Of an activation of your own only the name is saved.
 
     Raises
     ------
@@ -53,7 +49,7 @@ def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
     ...     fnn.load(path) == params
     True
     """
-    require_finite(params)
+    require_finite("params", params)
     is_npz = _is_npz(path)
     text = text_of(describe(params))
     if is_npz:
@@ -66,16 +62,10 @@ def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
 
 
 def load(path: str | os.PathLike[str], activations: Iterable[Activation] = ()) -> AnyParams:
-    """Load parameters with their architecture from a file written by `save`.
+    """Load parameters with their architecture from a file written by `save`, ``name.npz`` or ``name.safetensors``.
 
-    An untrusted file is safe: no code in it is run, and the memory needed is at most a few times its size.
-
-    Parameters
-    ----------
-    path
-        ``name.npz`` or ``name.safetensors``.
-    activations
-        Your own activations, which the file has by name.
+    An untrusted file is safe: no code in it is run, and the memory needed is at most a few times its size. It has
+    activations of your own by name only: pass them.
 
     Raises
     ------
@@ -88,11 +78,10 @@ def load(path: str | os.PathLike[str], activations: Iterable[Activation] = ()) -
     """
     own = by_name(activations)
     architecture, flat = _read_npz(path, own) if _is_npz(path) else tensors.read(os.fspath(path), own)
-    for key, part, _ in architecture.slices():
-        if not np.isfinite(flat[part]).all():
-            raise ValueError(f"{os.fspath(path)}: {key} has a number that isn't finite")
+    params = wrap(flat, architecture)
+    require_finite(os.fspath(path), params)
 
-    return wrap(flat, architecture)
+    return params
 
 
 def _is_npz(path: str | os.PathLike[str]) -> bool:

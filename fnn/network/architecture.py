@@ -81,6 +81,14 @@ class Architecture:
             yield f"b{layer}", slice(start + m * n, start + m * n + n), (n,)
             start += (m + 1) * n
 
+    def slices_of(self, name: str, keys: Iterable[str]) -> Iterator[tuple[str, slice, tuple[int, ...]]]:
+        """`slices` of some leaves; ValueError, which begins with the name, for an unknown key."""
+        slices = {key: (key, part, shape) for key, part, shape in self.slices()}
+        for key in keys:
+            if key not in slices:
+                raise ValueError(f"{name}: unknown key {key!r}; this network has {', '.join(slices)}")
+            yield slices[key]
+
 
 def architecture_of(
     sizes: Sequence[int], hidden: Activation | Sequence[Activation], output: Activation

@@ -124,7 +124,8 @@ def init(
     if not isinstance(initializer, Initializer):
         raise TypeError(f"initializer: needs a scheme such as fnn.glorot_uniform, got {initializer!r}")
     source = np.random.PCG64(whole("seed", seed, at_least=0))
-    flat = np.zeros(architecture.count)
+    flat = cache_aligned(architecture.count, np.dtype(dtype))
+    flat[:] = 0
     for key, part, shape in architecture.slices():
         if key.startswith("W"):
             m, n = shape
@@ -132,7 +133,5 @@ def init(
             raw = source.random_raw(part.stop - part.start)
             u = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53  # in (0, 1)
             flat[part] = initializer.draw(u, m, n)
-    aligned = cache_aligned(flat.size, np.dtype(dtype))
-    aligned[:] = flat
 
-    return wrap(aligned, architecture)
+    return wrap(flat, architecture)

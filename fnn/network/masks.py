@@ -25,11 +25,9 @@ def mask_arrays(mask: Mask) -> dict[str, NDArray[Any]]:
 def flat_mask(params: Params[Any], mask: Mask) -> NDArray[np.bool_]:
     """A mask of all parameters as one vector, True where a parameter is kept."""
     flat = np.ones(params.flat.size, np.bool_)
-    slices = {key: (part, shape) for key, part, shape in params.architecture.slices()}
-    for key, array in mask_arrays(mask).items():
-        if key not in slices:
-            raise ValueError(f"mask: unknown key {key!r}; this network has {', '.join(slices)}")
-        part, shape = slices[key]
+    arrays = mask_arrays(mask)
+    for key, part, shape in params.architecture.slices_of("mask", arrays):
+        array = arrays[key]
         if array.shape != shape:
             raise ValueError(f"mask[{key!r}]: needs shape {shape}, got {array.shape}")
         if (others := array[~np.isin(array, (0, 1))]).size:

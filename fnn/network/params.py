@@ -127,12 +127,8 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         ValueError for an unknown key, another shape, or a value beyond the dtype.
         """
         flat = self.flat_buffer.copy()
-        slices = {key: (part, shape) for key, part, shape in self.architecture.slices()}
-        for key, value in mapping_of(leaves).items():
-            if key not in slices:
-                raise ValueError(f"leaves: unknown key {key!r}; this network has {', '.join(slices)}")
-            part, shape = slices[key]
-            array = leaf_of(key, value)
+        for key, part, shape in self.architecture.slices_of("leaves", mapping_of(leaves)):
+            array = leaf_of(key, leaves[key])
             if array.shape != shape:
                 raise ValueError(f"{key}: needs shape {shape}, got {array.shape}")
             flat[part] = cast_leaf(key, array, self.dtype).ravel()
@@ -160,11 +156,9 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         if not isinstance(other, Params):
             return NotImplemented
 
-        return (
-            self.architecture == other.architecture
-            and self.dtype == other.dtype
-            and np.array_equal(self.flat_buffer, other.flat_buffer)
-        )
+        same_kind = self.architecture == other.architecture and self.dtype == other.dtype
+
+        return same_kind and np.array_equal(self.flat_buffer, other.flat_buffer)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Params is immutable: {name} can't be set; use replace(), or build new Params")

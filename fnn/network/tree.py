@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,12 @@ def require_same_structure(name: str, tree: Params[Any], other: Params[Any]) -> 
             raise ValueError(f"{name}: needs {what} {mine}, got {its}")
 
 
-def require_finite(params: Params[Any]) -> None:
+def require_finite(name: str, params: Params[Any]) -> None:
     """Raise TypeError or ValueError unless these are Params of finite numbers, which all files and languages have."""
-    require_params("params", params)
+    require_params(name, params)
     for key, leaf in params.items():
         if not np.isfinite(leaf).all():
-            raise ValueError(f"params: {key} has a number that isn't finite")
+            raise ValueError(f"{name}: {key} has a number that isn't finite")
 
 
 def tree_map(f: Callable[..., NDArray[DT]], tree: Params[Any], *trees: Params[Any]) -> Params[DT]:
@@ -53,6 +53,6 @@ def tree_map(f: Callable[..., NDArray[DT]], tree: Params[Any], *trees: Params[An
         leaves[key] = result = leaf_of(f"f at {key}", f(leaf, *(other[key] for other in trees)))
         if result.shape != leaf.shape:
             raise ValueError(f"f at {key}: must keep the shape {leaf.shape}, returned {result.shape}")
-    mapped: Any = Params(leaves, hidden=tree.activations[:-1], output=tree.activations[-1])
+    mapped: Params[Any] = Params(leaves, hidden=tree.activations[:-1], output=tree.activations[-1])
 
-    return cast(Params[DT], mapped)
+    return mapped

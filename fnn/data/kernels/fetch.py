@@ -84,9 +84,7 @@ def _loading(p: Any, into: Any, is_swapped: bool) -> Any:
 
 
 def _of_half(builder: Any, half: Any) -> Any:
-    """Float32 from the bits of a float16: not every processor has an instruction for it, and in the mode that flushes
-    subnormals to 0 none keeps them.
-    """
+    """Float32 from the bits of a float16: an instruction for it, if there is one, may flush subnormals to 0."""
     word = ir.IntType(32)
     wide = builder.zext(half, word)
     sign = builder.shl(builder.and_(wide, word(0x8000)), word(16))

@@ -1,12 +1,10 @@
 """The plan of a network in memory: a table of integers for one architecture and one number of cases.
 
-Kernels see a network as two flat buffers, of parameters and of workspace, and a table with a row for each layer,
-l = 0..L: the number of units, the activation's descriptor and the offsets of the layer's arrays. All of these are
-values at run time, so one compiled kernel serves every architecture.
+Kernels see two flat buffers, of parameters and of workspace, and the table, whose rows are the layers 0 .. L. All of
+these are values at run time, so one compiled kernel serves every architecture.
 
 Rows of cases in the workspace are padded to whole vectors, and from 512 bytes on to an odd number of cache lines: rows
-a multiple of 4 KB apart share a few sets of the first-level cache. Elementwise kernels run over the padding, whose
-contents are never used.
+a multiple of 4 KB apart share a few sets of the first-level cache. Elementwise kernels run over the padding, too.
 """
 
 from collections.abc import Sequence
