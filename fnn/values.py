@@ -63,7 +63,6 @@ class Value:
         return f"fnn.{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in in_order)})"
 
     def __replace__(self, **changes: Any) -> Self:
-        """The same with other values of some fields."""
         return replace(self, **changes)
 
 

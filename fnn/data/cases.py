@@ -37,9 +37,9 @@ class Cases:
     weights
         w_c ≥ 0 for each case, (N,); by default 1. A case of weight 2 counts as two. Metrics count each case once.
     class_weights
-        k_d ≥ 0 for each class, (n_L,), or (2,) with a single output unit: w_c is multiplied by k_d for a case of class
-        d, by Σ_d k_d y_d if y are probabilities. "mean" divides by the sum of the results. (Inside ``@njit`` give
-        ``weights=class_weights[labels]``.)
+        k_d ≥ 0 for each class, which y must name, (n_L,), or (2,) with a single output unit: w_c is multiplied by k_d
+        for a case of class d, by Σ_d k_d y_d if y are probabilities. "mean" divides by the sum of the results. (Inside
+        ``@njit`` give ``weights=class_weights[labels]``.)
     scale
         Finite and above 0: x becomes ``x.astype(dtype) * dtype(scale)``; 1 / 255 makes bytes into numbers in [0, 1].
 
@@ -113,9 +113,7 @@ class Cases:
         return _made, tuple(getattr(self, name) for name in _FIELDS)
 
 
-def _made(
-    x: ArrayLike, y: ArrayLike, weights: ArrayLike | None, class_weights: ArrayLike | None, scale: float
-) -> Cases:
+def _made(x: ArrayLike, y: ArrayLike, weights: Any, class_weights: Any, scale: float) -> Cases:
     return Cases(x, y, weights=weights, class_weights=class_weights, scale=scale)
 
 

@@ -1,7 +1,4 @@
-"""The cases of a call as kernels take them: as arrays, or fetched row by row from where they lie.
-
-What is fetched is cast a row at a time and checked a chunk at a time, so that no copy of the whole is ever made.
-"""
+"""The cases of a call as kernels take them: arrays, or sources, whose rows are fetched and never copied as a whole."""
 
 from __future__ import annotations
 

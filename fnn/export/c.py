@@ -61,8 +61,7 @@ static inline void ${name}_dense(const $real *a, const $real *W, const $real *b,
 def to_c(params: Params[Any], name: str = "network") -> str:
     """The network as C source: a header, in C99 and C++, that contains the weights and allocates nothing.
 
-    Its first lines explain its use: the function is ``name_forward``, from one case (n_0,) to (n_L,), in ``float`` for
-    float32, else ``double``.
+    Its function ``name_forward`` takes one case (n_0,) to (n_L,), in ``float`` for float32, in ``double`` for float64.
 
     Raises
     ------

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.activations.library import identity, relu, sigmoid, softmax, tanh
-from fnn.network.params import DT, Params, params_of, require_params
+from fnn.network.params import DT, AnyParams, Params, params_of, require_params
 
 _NAMES: Final = {identity: "identity", sigmoid: "logistic", tanh: "tanh", relu: "relu", softmax: "softmax"}
 _ACTIVATIONS: Final = {name: f for f, name in _NAMES.items()}
@@ -66,7 +66,7 @@ def to_sklearn(params: Params[DT]) -> SklearnAttributes:
     }
 
 
-def from_sklearn(model: object) -> Params[np.float32 | np.float64]:
+def from_sklearn(model: object) -> AnyParams:
     """Parameters from a fitted ``MLPClassifier`` or ``MLPRegressor`` of scikit-learn, with its activations.
 
     The model is any object with ``coefs_``, ``intercepts_``, ``activation`` and ``out_activation_``.

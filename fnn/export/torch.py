@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fnn.activations.activation import Activation
-from fnn.network.params import DT, Params, params_of, require_params
+from fnn.network.architecture import Hidden
+from fnn.network.params import DT, AnyParams, Params, params_of, require_params
 
 
 def to_torch(params: Params[DT]) -> dict[str, NDArray[DT]]:
@@ -36,9 +37,7 @@ def to_torch(params: Params[DT]) -> dict[str, NDArray[DT]]:
     return state
 
 
-def from_torch(
-    state: Mapping[str, Any], *, hidden: Activation | Sequence[Activation], output: Activation
-) -> Params[np.float32 | np.float64]:
+def from_torch(state: Mapping[str, Any], *, hidden: Hidden, output: Activation) -> AnyParams:
     """Parameters from the ``state_dict`` of a stack of ``Linear`` layers, which lacks the activations.
 
     The state has ``*.weight`` and ``*.bias`` of each layer, with any prefix, in the order of the layers: tensors or

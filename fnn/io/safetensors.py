@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fnn.activations.activation import Activation
 from fnn.extras import extra
@@ -14,7 +13,7 @@ from fnn.io.archive import description_of, require_short
 from fnn.io.description import architecture_in
 from fnn.network.architecture import Architecture
 from fnn.network.layout import cache_aligned
-from fnn.network.params import Params
+from fnn.network.params import AnyParams, Params, wrap
 
 _WHAT = "path: a .safetensors file"
 _NAMES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
@@ -29,8 +28,8 @@ def pack(text: str, params: Params[Any]) -> bytes:
     return contents
 
 
-def read(path: str, own: dict[str, Activation]) -> tuple[Architecture, NDArray[np.float32 | np.float64]]:
-    """The architecture and the vector of parameters in a file; ValueError, which names the file, if it's invalid."""
+def read(path: str, own: dict[str, Activation]) -> AnyParams:
+    """The parameters in a file; ValueError, which names the file, if it's invalid."""
     package = extra("safetensors", _WHAT)
     length = _checked_length(path)
     try:
@@ -45,7 +44,7 @@ def read(path: str, own: dict[str, Activation]) -> tuple[Architecture, NDArray[n
     except package.SafetensorError as error:
         raise ValueError(f"{path}: damaged, or no safetensors file: {error}") from None
 
-    return architecture, flat
+    return wrap(flat, architecture)
 
 
 def _checked_length(path: str) -> int:

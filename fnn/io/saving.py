@@ -5,30 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import PurePath
-from typing import Any, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from fnn.activations.activation import Activation
 from fnn.io import safetensors as tensors
 from fnn.io.archive import little_endian, open_archive, text_of, write_archive
 from fnn.io.atomic import replacing
 from fnn.io.description import architecture_in, by_name, describe
-from fnn.network.architecture import Architecture
 from fnn.network.layout import cache_aligned
-from fnn.network.params import Params, wrap
+from fnn.network.params import AnyParams, Params, wrap
 from fnn.network.tree import require_finite
-
-AnyParams: TypeAlias = Params[np.float32 | np.float64]
 
 
 def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
     """Save parameters with their architecture in a file; the same parameters give the same bytes.
 
-    A process killed while saving leaves the previous file: the new one replaces it atomically, once it is on disk.
-
-    The path is ``name.npz``, which ``np.load`` can read, too, or ``name.safetensors``, which needs the extra
+    A process killed while saving leaves the previous file: the new one replaces it atomically, once it is on disk. The
+    path is ``name.npz``, which ``np.load`` can read, too, or ``name.safetensors``, which needs the extra
     ``fnn[safetensors]``. Of an activation of your own only the name is saved.
 
     Raises
@@ -77,8 +70,7 @@ def load(path: str | os.PathLike[str], activations: Iterable[Activation] = ()) -
         The file can't be read; the package safetensors is missing.
     """
     own = by_name(activations)
-    architecture, flat = _read_npz(path, own) if _is_npz(path) else tensors.read(os.fspath(path), own)
-    params = wrap(flat, architecture)
+    params = _read_npz(path, own) if _is_npz(path) else tensors.read(os.fspath(path), own)
     require_finite(os.fspath(path), params)
 
     return params
@@ -92,13 +84,11 @@ def _is_npz(path: str | os.PathLike[str]) -> bool:
     return suffix == ".npz"
 
 
-def _read_npz(
-    path: str | os.PathLike[str], own: dict[str, Activation]
-) -> tuple[Architecture, NDArray[np.float32 | np.float64]]:
+def _read_npz(path: str | os.PathLike[str], own: dict[str, Activation]) -> AnyParams:
     with open_archive(path) as archive:
         architecture, dtype = architecture_in(archive.path, archive.description, own)
         archive.expect((key, shape, dtype) for key, _, shape in architecture.slices())
         flat = cache_aligned(architecture.count, little_endian(dtype))
         archive.fill((key, flat[part].reshape(shape)) for key, part, shape in architecture.slices())
 
-    return architecture, flat.astype(dtype, copy=False)
+    return wrap(flat.astype(dtype, copy=False), architecture)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from fnn.activations.activation import Activation
 from fnn.checks import whole
 from fnn.network.layout import Layout, layout_of, narrow_layout_of, read_only
+
+Hidden: TypeAlias = Activation | Sequence[Activation]  # one for all hidden layers, or one for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,7 @@ class Architecture:
             yield slices[key]
 
 
-def architecture_of(
-    sizes: Sequence[int], hidden: Activation | Sequence[Activation], output: Activation
-) -> Architecture:
+def architecture_of(sizes: Sequence[int], hidden: Hidden, output: Activation) -> Architecture:
     """The architecture of the arguments of `init` and `Params`; TypeError or ValueError if they don't describe one."""
     if _is_string(sizes) or not isinstance(sizes, Iterable):
         raise TypeError(f"sizes: needs a sequence of layer sizes, got {sizes!r}")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fnn.activations.activation import Activation
 from fnn.activations.library import sigmoid
 from fnn.checks import whole
-from fnn.network.architecture import architecture_of
+from fnn.network.architecture import Hidden, architecture_of
 from fnn.network.layout import cache_aligned
 from fnn.network.params import DT, Params, wrap
 from fnn.numerics.normal import normal_quantile
@@ -78,17 +78,16 @@ standard_normal = Initializer("standard_normal", _spread(lambda m, n: 1.0), draw
 
 @overload
 def init(
-    sizes: Sequence[int], *, seed: int, hidden: Activation | Sequence[Activation] = ..., output: Activation = ...,
-    initializer: Initializer = ...,
-) -> Params[np.float64]: ...  # fmt: skip
+    sizes: Sequence[int], *, seed: int, hidden: Hidden = ..., output: Activation = ..., initializer: Initializer = ...
+) -> Params[np.float64]: ...
 @overload
 def init(
-    sizes: Sequence[int], *, seed: int, hidden: Activation | Sequence[Activation] = ..., output: Activation = ...,
-    initializer: Initializer = ..., dtype: type[DT],
+    sizes: Sequence[int], *, seed: int, hidden: Hidden = ..., output: Activation = ..., initializer: Initializer = ...,
+    dtype: type[DT],
 ) -> Params[DT]: ...  # fmt: skip
 def init(
-    sizes: Sequence[int], *, seed: int, hidden: Activation | Sequence[Activation] = sigmoid,
-    output: Activation = sigmoid, initializer: Initializer = glorot_uniform, dtype: type[Any] = np.float64,
+    sizes: Sequence[int], *, seed: int, hidden: Hidden = sigmoid, output: Activation = sigmoid,
+    initializer: Initializer = glorot_uniform, dtype: type[Any] = np.float64,
 ) -> Params[Any]:  # fmt: skip
     """Draw the initial parameters of a network.
 

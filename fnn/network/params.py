@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import Any, Generic, TypeAlias, TypeVar, cast, overload
 
 import numpy as np
 from numba import types
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from fnn.activations.activation import Activation
 from fnn.checks import real_array
 from fnn.compiler.numba_types import numba_type
-from fnn.network.architecture import Architecture, architecture_of
+from fnn.network.architecture import Architecture, Hidden, architecture_of
 from fnn.network.leaves import cast_leaf, leaf_of, mapping_of, sizes_of
 
 DT = TypeVar("DT", bound=np.float32 | np.float64)
@@ -56,17 +56,13 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
 
     @overload
     def __init__(
-        self: Params[np.float32], leaves: Mapping[str, NDArray[np.float32]], *,
-        hidden: Activation | Sequence[Activation], output: Activation,
-    ) -> None: ...  # fmt: skip
+        self: Params[np.float32], leaves: Mapping[str, NDArray[np.float32]], *, hidden: Hidden, output: Activation
+    ) -> None: ...
     @overload
     def __init__(
-        self: Params[np.float64], leaves: Mapping[str, ArrayLike], *,
-        hidden: Activation | Sequence[Activation], output: Activation,
-    ) -> None: ...  # fmt: skip
-    def __init__(
-        self, leaves: Mapping[str, Any], *, hidden: Activation | Sequence[Activation], output: Activation
-    ) -> None:
+        self: Params[np.float64], leaves: Mapping[str, ArrayLike], *, hidden: Hidden, output: Activation
+    ) -> None: ...
+    def __init__(self, leaves: Mapping[str, Any], *, hidden: Hidden, output: Activation) -> None:
         arrays = {key: leaf_of(key, value) for key, value in mapping_of(leaves).items()}
         architecture = architecture_of(sizes_of(arrays), hidden, output)
         dtype = np.float32 if all(a.dtype == np.float32 for a in arrays.values()) else np.float64
@@ -122,10 +118,7 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         return numba_type(self)
 
     def replace(self, leaves: Mapping[str, ArrayLike]) -> Params[DT]:
-        """The same architecture and dtype with some or all leaves replaced.
-
-        ValueError for an unknown key, another shape, or a value beyond the dtype.
-        """
+        """The same network and dtype with some leaves replaced; ValueError for an unknown key or one that doesn't fit."""
         flat = self.flat_buffer.copy()
         for key, part, shape in self.architecture.slices_of("leaves", mapping_of(leaves)):
             array = leaf_of(key, leaves[key])
@@ -136,9 +129,7 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         return wrap(flat, self.architecture)
 
     def with_flat(self, flat: ArrayLike) -> Params[DT]:
-        """The same architecture and dtype with other parameters, given as one vector in the order of `flat`.
-
-        ValueError for another length, or a value beyond the dtype.
+        """The same network and dtype with the numbers of a vector as `flat` is; ValueError if one doesn't fit.
 
         >>> import fnn
         >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.tanh)
@@ -152,7 +143,6 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         return wrap(cast_leaf("flat", array, self.dtype), self.architecture)
 
     def __eq__(self, other: object) -> bool:
-        """Whether architecture, dtype and every number are equal."""
         if not isinstance(other, Params):
             return NotImplemented
 
@@ -200,10 +190,11 @@ def wrap(flat: NDArray[DT], architecture: Architecture) -> Params[DT]:
     return params
 
 
-def params_of(
-    leaves: Mapping[str, ArrayLike], hidden: Activation | Sequence[Activation], output: Activation
-) -> Params[np.float32 | np.float64]:
-    """Params whose dtype is known only at run time."""
+AnyParams: TypeAlias = Params[np.float32 | np.float64]  # of a dtype known only at run time
+
+
+def params_of(leaves: Mapping[str, ArrayLike], hidden: Hidden, output: Activation) -> AnyParams:
+    """The params of leaves whose dtype is known only at run time."""
     params: Params[Any] = Params(leaves, hidden=hidden, output=output)
 
     return params

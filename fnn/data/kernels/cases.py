@@ -51,7 +51,6 @@ class CasePointers(NamedTuple):
 
 
 def cases_type(dtype: types.Float) -> types.Type:
-    """`CasePointers` as a Numba type."""
     floats, integers, flag = types.CPointer(dtype), types.CPointer(types.int64), types.boolean
 
     return types.NamedTuple(
@@ -170,10 +169,7 @@ def total_weight(cases: CasePointers, first: int, rows: int) -> float:
 
 @linked(lambda t: types.void(cases_type(t), types.int64, types.int64, types.int64))
 def prefetch_targets(cases: CasePointers, outputs: int, first: int, rows: int) -> None:
-    """Prefetch the targets of the cases at the positions first .. first + rows of the order.
-
-    Of each, the first and the last cache line: the processor itself prefetches what lies between in long rows.
-    """
+    """Prefetch the first and the last cache line of each case's targets; the processor itself prefetches the others."""
     each = address(shift(cases.y, outputs)) - address(cases.y)  # bytes
     start, step = address(cases.y), each
     if cases.sources != 0:

@@ -18,13 +18,11 @@ Reals = npt.NDArray[np.floating]
 
 @kernel(lambda t: types.void(array(types.int64), array(t), output(t)))
 def pack_kernel(table: Table, flat: Reals, weights: Reals) -> None:
-    """Fill packed weights from compact parameters."""
     pack_weights(_without_workspace(table, weights), pointer(flat))
 
 
 @kernel(lambda t: types.void(array(types.int64), array(t), output(t)))
 def unpack_kernel(table: Table, weights: Reals, flat: Reals) -> None:
-    """Fill compact parameters from packed weights."""
     unpack_weights(_without_workspace(table, weights), pointer(flat))
 
 
@@ -35,13 +33,12 @@ def _without_workspace(table: Table, weights: Reals) -> Net:
 
 @inline
 def pack_weights(net: Net, flat: Floats) -> None:
-    """Copy compact parameters to the network's packed weights; the padding stays as it is."""
+    """The padding stays as it is."""
     copy_rows(net, flat, True)
 
 
 @inline
 def unpack_weights(net: Net, flat: Floats) -> None:
-    """Copy the network's packed weights to compact parameters."""
     copy_rows(net, flat, False)
 
 

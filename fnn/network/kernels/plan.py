@@ -56,7 +56,6 @@ class Net(NamedTuple):
 
 
 def net_type(dtype: types.Float) -> types.Type:
-    """`Net` as a Numba type."""
     floats = types.CPointer(dtype)
 
     return types.NamedTuple([types.int64, types.CPointer(types.int64), floats, floats], Net)
