@@ -118,7 +118,7 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         return numba_type(self)
 
     def replace(self, leaves: Mapping[str, ArrayLike]) -> Params[DT]:
-        """The same network and dtype with some leaves replaced; ValueError for an unknown key or one that doesn't fit."""
+        """The same network and dtype with other leaves; ValueError for unknown keys, other shapes or overflow."""
         flat = self.flat_buffer.copy()
         for key, part, shape in self.architecture.slices_of("leaves", mapping_of(leaves)):
             array = leaf_of(key, leaves[key])
@@ -129,7 +129,7 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         return wrap(flat, self.architecture)
 
     def with_flat(self, flat: ArrayLike) -> Params[DT]:
-        """The same network and dtype with the numbers of a vector as `flat` is; ValueError if one doesn't fit.
+        """The same with the numbers of a vector like `flat`; ValueError for another length or a value beyond the dtype.
 
         >>> import fnn
         >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.tanh)
