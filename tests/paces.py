@@ -1,6 +1,11 @@
 """Training by a given number of threads: `train` gives small work, such as a test's, to one, whatever `threads` is."""
 
+from collections.abc import Callable
+
 import pytest
+
+from fnn.training.steppers import call_tuner
+from fnn.training.steppers.call_tuner import Tuner
 
 
 class Exactly:
@@ -21,12 +26,17 @@ class Exactly:
         """Learn nothing."""
 
 
+def tune_by(patch: pytest.MonkeyPatch, tuner_for: Callable[[float, int | None], Tuner]) -> None:
+    """From now on training has the tuners that `tuner_for` makes for the work of a step and the most threads."""
+    patch.setattr(call_tuner, "tuner_for", tuner_for)
+
+
 def train_by_exactly(patch: pytest.MonkeyPatch) -> None:
     """From now on ``fnn.train(threads=n)`` runs n threads."""
-    patch.setattr("fnn.training.run.tuner_for", Exactly)
+    tune_by(patch, Exactly)
 
 
 def train_many_by(patch: pytest.MonkeyPatch, threads: int) -> None:
     """From now on `fnn.train_many` has `threads` processors, and trains a network by as many as are free."""
-    patch.setattr("fnn.training.network_pool.tuner_for", Exactly)
+    tune_by(patch, Exactly)
     patch.setattr("fnn.training.many.available", lambda: threads)

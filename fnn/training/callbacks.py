@@ -138,17 +138,13 @@ class Callbacks(Generic[DT]):
 
     def after_steps(self, steps: int, params: Params[DT], error: float) -> bool:
         """Call what is due when this many steps are done; whether one of the callbacks ends the run."""
-        answers = [f(steps, params, error) for k, f in self._of_steps if steps % k == 0]
-
-        return any(map(_is_true, answers))
+        return _ends_run([f(steps, params, error) for k, f in self._of_steps if steps % k == 0])
 
     def after_epoch(self, epoch: int, params: Params[DT], record: Record) -> bool:
         """Call the callbacks of epochs; whether one of them ends the run."""
-        answers = [f(epoch, params, record) for f in self._of_epochs]
-
-        return any(map(_is_true, answers))
+        return _ends_run([f(epoch, params, record) for f in self._of_epochs])
 
 
-def _is_true(answer: object) -> bool:
+def _ends_run(answers: list[object]) -> bool:
     """Whether a function of the user has returned True, Python's or NumPy's."""
-    return isinstance(answer, bool | np.bool_) and bool(answer)
+    return any(isinstance(answer, bool | np.bool_) and answer for answer in answers)

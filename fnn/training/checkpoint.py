@@ -1,7 +1,4 @@
-"""Checkpoints: a run in a file, from which it goes on as if it had never been interrupted.
-
-`fnn.training.checkpoint_format` lists what the file holds.
-"""
+"""Checkpoints: a run in a file (see `checkpoint_format`), from which it goes on as if it had never been interrupted."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import os
 import time
 import warnings
 from dataclasses import KW_ONLY
-from typing import Annotated, Final, Generic, NamedTuple
+from typing import Annotated, Final, Generic
 
 import numpy as np
 
@@ -28,7 +25,6 @@ from fnn.training.checkpoint_format import (
     state_from,
     state_specs,
 )
-from fnn.training.history import Ending
 from fnn.training.recorder import Recorder
 from fnn.training.steppers.stepper import Snapshot, Stepper
 from fnn.training.stopping import Stopper
@@ -66,15 +62,6 @@ class Checkpoint(Value):
     seconds: OptionalAtLeast0 = None
 
 
-class Position(NamedTuple, Generic[DT]):
-    """Where a run stands beside its `Stepper`."""
-
-    last_snapshot: Snapshot[DT]  # at the last end of an epoch that was processed
-    callback_epoch: int  # after which callbacks of epochs were called last
-    callback_step: int  # after which callbacks of steps were called last
-    stop_reason: Ending | None
-
-
 class Checkpointer(Generic[DT]):
     """Writes a run to its checkpoint, and restores it."""
 
@@ -91,15 +78,10 @@ class Checkpointer(Generic[DT]):
         """Whether it is time to write again."""
         return time.monotonic() >= self._due
 
-    def resume(self, beginning: Snapshot[DT], epochs: int) -> Position[DT]:
-        """Go on from the file if there is one, else write the first.
+    def resume(self, beginning: Snapshot[DT], epochs: int) -> tuple[Snapshot[DT], Place]:
+        """Go on from the file if there is one, else write the first; return the last snapshot and the place.
 
-        Raises
-        ------
-        ValueError
-            The file is damaged, or of another run; it is left as it is.
-        OSError
-            The file can't be read, or written.
+        ValueError if the file is damaged, or of another run; OSError if it can't be read, or written.
         """
         path = self._path
         remove_leftovers(path)
@@ -109,34 +91,35 @@ class Checkpointer(Generic[DT]):
                 require_same(path, settings, self._settings)
                 arrays = read_arrays(archive, specs)
         except FileNotFoundError:
-            position = Position(beginning, 0, 0, None)
-            self._write(position)
-            return position
+            place = Place(0, 0, 0, 0, 0, None)
+            self._write(beginning, place)
+            return beginning, place
         if max(place.epoch, place.snapshot_epoch) > epochs:
             raise ValueError(f"checkpoint: {path} is of a run that has done {place.epoch} epochs, more than {epochs}")
         try:
-            position = self._restore(place, arrays, beginning, epochs)
+            last = self._restore(place, arrays, beginning, epochs)
         except ValueError as error:
             raise ValueError(f"checkpoint: {path} is damaged: {error}") from None
         if not self._stepper.catch_up():
             raise ValueError(f"checkpoint: {path} is of a run whose batches in epoch {place.epoch + 1} were others")
-        self._written = self._description(position, self._arrays(position))
+        if place.stop_reason == "seconds":  # this time there may be more
+            place = place._replace(stop_reason=None)
+        self._written = describe(self._settings, place, self._arrays(last))
         self._put_off(0.0)
 
-        return position
+        return last, place
 
-    def write(self, position: Position[DT]) -> None:
+    def write(self, last: Snapshot[DT], place: Place) -> None:
         """Write the run as it is now; warn if the file can't be written, for the run is worth more than that."""
         try:
-            self._write(position)
+            self._write(last, place)
         except OSError as error:
             self._put_off(0.0)
             warnings.warn(f"checkpoint: {self._path} wasn't written: {error}", RuntimeWarning, stacklevel=2)
 
-    def _write(self, position: Position[DT]) -> None:
-        began = time.monotonic()
-        arrays = self._arrays(position)
-        description = self._description(position, arrays)
+    def _write(self, last: Snapshot[DT], place: Place) -> None:
+        began, arrays = time.monotonic(), self._arrays(last)
+        description = describe(self._settings, place, arrays)
         if description == self._written or not np.isfinite(arrays["params"]).all():
             return  # a run that has diverged could not go on
         text = text_of(description)
@@ -149,8 +132,8 @@ class Checkpointer(Generic[DT]):
         seconds = self._rules.seconds
         self._due = time.monotonic() + (max(_INTERVAL, took / _PART) if seconds is None else seconds)
 
-    def _arrays(self, position: Position[DT]) -> Arrays:
-        now, last = self._stepper.snapshot(), position.last_snapshot
+    def _arrays(self, last: Snapshot[DT]) -> Arrays:
+        now = self._stepper.snapshot()
         arrays = state_arrays("", now.params, now.state)
         arrays |= {"sums": np.array(now.sums), "history": self._stepper.history[: now.epoch]}
         if _is_apart(last.epoch, now.epoch, now.cases):
@@ -160,13 +143,7 @@ class Checkpointer(Generic[DT]):
 
         return arrays
 
-    def _description(self, position: Position[DT], arrays: Arrays) -> Description:
-        now, (last, callback_epoch, callback_step, stop_reason) = self._stepper.snapshot(), position
-        place = Place(now.epoch, now.cases, last.epoch, callback_epoch, callback_step, stop_reason)
-
-        return describe(self._settings, place, arrays)
-
-    def _restore(self, place: Place, arrays: Arrays, beginning: Snapshot[DT], epochs: int) -> Position[DT]:
+    def _restore(self, place: Place, arrays: Arrays, beginning: Snapshot[DT], epochs: int) -> Snapshot[DT]:
         """Bring the parts of the run to where they were; ValueError if they can't have been there."""
         stepper, (epoch, cases, last_epoch) = self._stepper, place[:3]
         if last_epoch > epoch or (epoch == epochs and cases):
@@ -187,12 +164,10 @@ class Checkpointer(Generic[DT]):
             raise ValueError(f"it has an array {min(arrays)}, which this run has no use for")
         for error in self._recorder.errors(stepper, last_epoch) if stepper.observes_errors else ():
             stepper.observe(error)
-        last = now if last_epoch else beginning
         if is_apart:
-            last = Snapshot(last_epoch, *state_from("snapshot_", own, beginning.params))
-        stop_reason = None if place.stop_reason == "seconds" else place.stop_reason  # this time there may be more
+            return Snapshot(last_epoch, *state_from("snapshot_", own, beginning.params))
 
-        return Position(last, place.callback_epoch, place.callback_step, stop_reason)
+        return now if last_epoch else beginning
 
 
 def _is_apart(last_epoch: int, epoch: int, cases: int) -> bool:

@@ -56,14 +56,6 @@ class Place(NamedTuple):
     stop_reason: Ending | None
 
 
-class Header(NamedTuple):
-    """The description of a checkpoint, checked."""
-
-    settings: Settings
-    place: Place
-    specs: list[Spec]
-
-
 def describe(settings: Settings, place: Place, arrays: Arrays) -> Description:
     """The description of a checkpoint."""
     specs = [[name, array.dtype.name, list(array.shape)] for name, array in arrays.items()]
@@ -71,21 +63,20 @@ def describe(settings: Settings, place: Place, arrays: Arrays) -> Description:
     return dict(zip(_KEYS, ("checkpoint", _FORMAT, dict(settings), place._asdict(), specs), strict=True))
 
 
-def parse(archive: Archive) -> Header:
-    """The checked description of an archive; ValueError, which names the file, if it isn't that of a checkpoint."""
+def parse(archive: Archive) -> tuple[Settings, Place, list[Spec]]:
+    """Settings, place and arrays of an archive; ValueError, which names the file, if it isn't that of a checkpoint."""
     path, description = archive.path, archive.description
     if description.get("fnn") != "checkpoint":
         raise ValueError(f"checkpoint: {path} holds no checkpoint of fnn")
     if (version := description.get("format")) != _FORMAT:
         raise ValueError(f"checkpoint: {path} has format {version!r:.40}, but this version of fnn knows only {_FORMAT}")
     settings, place, arrays = (description.get(key) for key in _KEYS[2:])
-    if list(description) == _KEYS and isinstance(settings, dict) and isinstance(arrays, list) and _is_text(settings):
-        return Header(settings, _place_of(path, place), _specs_of(path, arrays))
+    if (
+        list(description) == _KEYS and isinstance(settings, dict) and isinstance(arrays, list)
+        and all(isinstance(text, str) for text in settings.values())
+    ):  # fmt: skip
+        return settings, _place_of(path, place), _specs_of(path, arrays)
     raise ValueError(f"checkpoint: {path} is damaged: its description isn't that of a checkpoint")
-
-
-def _is_text(settings: dict[str, object]) -> bool:
-    return all(isinstance(text, str) for text in settings.values())
 
 
 def _place_of(path: str, place: object) -> Place:

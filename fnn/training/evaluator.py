@@ -12,10 +12,10 @@ from fnn.compiler.threads import available, run_in_threads
 from fnn.data.rows import NO_LABELS, CaseArrays, as_labels
 from fnn.equations.forward import WORTH_THREADS
 from fnn.equations.kernels.forward import BLOCK
+from fnn.equations.objective import Objective
 from fnn.losses.loss import Loss
 from fnn.metrics import classes_of
-from fnn.network.architecture import Architecture
-from fnn.network.params import DT
+from fnn.network.params import DT, Params
 from fnn.training.kernels.evaluate import evaluate_kernel
 
 Measures: TypeAlias = tuple[float, float | None]  # the error, and the accuracy if the targets name classes
@@ -27,11 +27,9 @@ CHUNK_WORK: Final = 250_000_000  # multiplications of a chunk, at most: some 10 
 class Evaluator(Generic[DT]):
     """Measures the error, and the accuracy if the targets name classes, in one pass. The cases have no fault."""
 
-    def __init__(
-        self, architecture: Architecture, dtype: np.dtype[DT], batch: CaseArrays[DT], loss: Loss, mean: bool,
-        threads: int | None,
-    ) -> None:  # fmt: skip
-        self._batch, self._loss, self._mean = batch, loss, mean
+    def __init__(self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, threads: int | None) -> None:
+        architecture, dtype, loss = params.architecture, params.dtype, objective.loss
+        self._batch, self._loss, self._mean = batch, loss, objective.mean
         count, self._layout = batch.number, architecture.layout(dtype, BLOCK)
         self._threshold = sum(loss.targets.label_values) / 2
         self._classes = _classes(batch, loss)
@@ -49,10 +47,7 @@ class Evaluator(Generic[DT]):
         return self._classes is not None
 
     def measure(self, flat: NDArray[DT], is_interrupted: Callable[[], bool] = lambda: False) -> Measures:
-        """The error, to the bit that of `fnn.error`, and the accuracy, that of `fnn.accuracy`.
-
-        Once `is_interrupted` returns true, no further chunk is measured, and the error is NaN.
-        """
+        """Error and accuracy, to the bit those of `fnn.error` and `fnn.accuracy`; the error is NaN once interrupted."""
         x, y, labels, weights, sources = self._batch.taken
         kernel, count, loss = evaluate_kernel[flat.dtype], self._batch.number, self._loss.descriptor_address(flat.dtype)
         tops = iter(range(0, count, self._chunk))  # shared by all threads

@@ -15,12 +15,7 @@ class Interrupt:
     """A context in which Ctrl-C sets a flag instead of raising KeyboardInterrupt wherever the program is.
 
     Only in the main thread, where Python runs signal handlers, and only in the place of Python's own handler: another
-    one stays. A second Ctrl-C raises KeyboardInterrupt.
-
-    Parameters
-    ----------
-    notify
-        Called when the flag is set, in a signal handler.
+    one stays. `notify` is called when the flag is set, in a signal handler. A second Ctrl-C raises KeyboardInterrupt.
     """
 
     def __init__(self, notify: Callable[[], object]) -> None:

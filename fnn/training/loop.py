@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, NoReturn
 
 import numpy as np
 
 from fnn.network.params import DT, Params
 from fnn.training.callbacks import Callbacks
-from fnn.training.checkpoint import Checkpointer, Position
+from fnn.training.checkpoint import Checkpointer
+from fnn.training.checkpoint_format import Place
 from fnn.training.history import Ending, Run, TrainingDiverged, TrainingInterrupted
 from fnn.training.interrupt import Interrupt
 from fnn.training.progress import Progress
 from fnn.training.recorder import Recorder
 from fnn.training.steppers.call_tuner import Tuner
-from fnn.training.steppers.divergence import last_good
 from fnn.training.steppers.stepper import Snapshot, Stepper
 from fnn.training.stopping import Stopper
 
@@ -23,10 +24,11 @@ class Loop(Generic[DT]):
     """A run: calls of `Stepper.run`, most of 30 to 120 ms, and what is due between them and at the ends of epochs."""
 
     def __init__(
-        self, stepper: Stepper[DT], epochs: int, recorder: Recorder[DT], stopper: Stopper[DT], tuner: Tuner,
-        progress: Progress, callbacks: Callbacks[DT], checkpointer: Checkpointer[DT] | None = None,
+        self, stepper: Stepper[DT], epochs: int, recorder: Recorder[DT], stopper: Stopper[DT],
+        tuner: Callable[[], Tuner], progress: Progress, callbacks: Callbacks[DT],
+        checkpointer: Checkpointer[DT] | None = None,
     ) -> None:  # fmt: skip
-        self._stepper, self._epochs, self._tuner = stepper, epochs, tuner
+        self._stepper, self._epochs, self._tuner = stepper, epochs, tuner  # the last returns the present one
         self._recorder, self._stopper, self._progress = recorder, stopper, progress
         self._callbacks, self._checkpointer = callbacks, checkpointer
         self._interrupt = Interrupt(stepper.interrupt)
@@ -74,23 +76,25 @@ class Loop(Generic[DT]):
     def _resume(self) -> None:
         """Go on from the checkpoint, if there is one."""
         if self._checkpointer is not None:
-            position = self._checkpointer.resume(self._beginning, self._epochs)
-            last, self._callback_epoch, self._callback_step, self._stop_reason = position
+            last, place = self._checkpointer.resume(self._beginning, self._epochs)
+            *_, self._callback_epoch, self._callback_step, self._stop_reason = place
             self._snapshots = last, last
 
     def _save(self) -> None:
         if self._checkpointer is not None:
-            position = Position(self._snapshots[1], self._callback_epoch, self._callback_step, self._stop_reason)
-            self._checkpointer.write(position)
+            now, last = self._stepper.snapshot(), self._snapshots[1]
+            done = now.epoch, now.cases, last.epoch
+            place = Place(*done, self._callback_epoch, self._callback_step, self._stop_reason)
+            self._checkpointer.write(last, place)
 
     def _advance(self) -> None:
         """One call: part of an epoch, or whole epochs to their end."""
-        stepper = self._stepper
-        steps, threads = self._tuner.suggest()
+        stepper, tuner = self._stepper, self._tuner()
+        steps, threads = tuner.suggest()
         steps = min(steps, self._callbacks.until_due(stepper.steps) or steps)
         is_cut = False
-        if self._stopper.limit is not None:
-            left, seconds = max(self._stopper.limit - self._recorder.seconds, 0.0), self._tuner.seconds(steps)
+        if self._stopper.rules.seconds is not None:
+            left, seconds = max(self._stopper.rules.seconds - self._recorder.seconds, 0.0), tuner.seconds(steps)
             is_cut = seconds > left
             if is_cut:
                 steps = max(1, int(steps * left / seconds))
@@ -98,10 +102,9 @@ class Loop(Generic[DT]):
         if steps >= to_end:
             more = min((steps - to_end) // stepper.steps_per_epoch, self._next_observed() - stepper.epoch - 1)
             steps = to_end + more * stepper.steps_per_epoch
-        expected = self._tuner.seconds(steps)
-        count, seconds = stepper.run(steps, threads, seconds=expected, interrupt=self._interrupt)
+        count, seconds = stepper.run(steps, threads, seconds=tuner.seconds(steps), interrupt=self._interrupt)
         if count and not (is_cut or stepper.diverged or self._interrupt.interrupted):  # else too short to tell much
-            self._tuner.observe(count, threads, seconds)
+            tuner.observe(count, threads, seconds)
 
     def _next_observed(self) -> int:
         """The epoch at whose end something is due."""
@@ -174,14 +177,45 @@ class Loop(Generic[DT]):
 
     def _raise_diverged(self) -> NoReturn:
         """Look for the last good parameters, which may take a while."""
-        stepper, (last_but_one, last) = self._stepper, self._snapshots
         self._check_interrupt()
-        good = self._interrupt.call(
-            lambda: last_good(stepper, self._tuner, self._interrupt, self._beginning, last_but_one)
-        )
-        if good is None:
+        found = self._interrupt.call(self._last_good)
+        if found is None:
+            last = self._snapshots[1]
             self._raise_interrupted(last, last.epoch)
-        raise TrainingDiverged(good.epoch, good.params, self._recorder.history(stepper, good.epochs))
+        epoch, params, epochs = found
+        raise TrainingDiverged(epoch, params, self._recorder.history(self._stepper, epochs))
+
+    def _last_good(self) -> tuple[int, Params[DT], int]:
+        """The epoch, from 1, in which the run diverged; the last params before with a finite error; their epochs.
+
+        The run is repeated, an epoch at a time: from the last end of an epoch but one or, if that isn't good either,
+        from its beginning.
+        """
+        stepper, at = self._stepper, self._snapshots[0]
+        params = stepper.last_good()
+        if params is not None:
+            return stepper.epoch + 1, params, stepper.epoch
+        start = at if at.epoch == 0 or stepper.is_finite(at.params) else self._beginning
+        good = start.params, start.epoch
+        stepper.restore(start)
+        while True:
+            self._repeat_epoch()
+            if not self._is_good():
+                return stepper.epoch + stepper.diverged, *good
+            if stepper.is_finite(stepper.params()):
+                good = stepper.params(), stepper.epoch
+
+    def _repeat_epoch(self) -> None:
+        """Take the steps of an epoch by one thread, in calls about as short as those of the run."""
+        left = self._stepper.steps_per_epoch
+        while left > 0 and not self._stepper.diverged:
+            tuner = self._tuner()
+            together, threads = tuner.suggest()
+            steps = min(max(1, together // threads), left)
+            count, _ = self._stepper.run(steps, 1, seconds=tuner.seconds(steps), interrupt=self._interrupt)
+            left -= count
+            if self._interrupt.interrupted:
+                raise KeyboardInterrupt
 
     def _check_interrupt(self) -> None:
         """If the run is interrupted, save it and raise `TrainingInterrupted`."""

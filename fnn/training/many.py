@@ -22,9 +22,8 @@ from fnn.optimizers.schedules import Rate
 from fnn.training.callbacks import Callback
 from fnn.training.history import Run, TrainingDiverged
 from fnn.training.network_pool import NetworkPool, Outcome
-from fnn.training.run import task_of
 from fnn.training.stopping import Stopping
-from fnn.training.task import Task
+from fnn.training.task import Task, task_of
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

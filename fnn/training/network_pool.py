@@ -9,30 +9,22 @@ from typing import Generic, TypeAlias
 from fnn.network.params import DT
 from fnn.training.history import Run, TrainingDiverged
 from fnn.training.loop import Loop
-from fnn.training.run import begin
-from fnn.training.steppers.call_tuner import CallTuner, tuner_for
+from fnn.training.steppers import call_tuner
 from fnn.training.task import Task
+from fnn.training.train import begin
 
 Outcome: TypeAlias = Run[DT] | TrainingDiverged
 
 
 class NetworkPool(Generic[DT]):
-    """Worker threads, and the runs that they take one after another.
-
-    Parameters
-    ----------
-    tasks
-        The runs.
-    threads
-        The most threads, of workers and of their runs.
-    """
+    """Worker threads, and the runs that they take one after another; `threads` is the most of both together."""
 
     def __init__(self, tasks: list[Task[DT]], threads: int) -> None:
         self._tasks, self._threads = tasks, threads
         self._works = [task.work(task.batch_size) for task in tasks]  # operations of a step
         lengths = [work * task.steps for work, task in zip(self._works, tasks, strict=True)]
         self._waiting = sorted(range(len(tasks)), key=lengths.__getitem__)  # numbers of tasks, the longest last
-        self._tuners = {work: tuner_for(work, 1) for work in set(self._works)}  # shared by runs with one thread
+        self._tuners = {work: call_tuner.tuner_for(work, 1) for work in set(self._works)}  # of runs with one thread
         self._outcomes: dict[int, Outcome[DT]] = {}
         self._loops: dict[int, Loop[DT]] = {}  # of the tasks that run
         self._busy = 0  # workers
@@ -52,9 +44,19 @@ class NetworkPool(Generic[DT]):
 
         return [self._outcomes[number] for number in range(len(self._tasks))]
 
-    def threads_each(self) -> int:
-        """Threads available to each run."""
-        return 1 if self._waiting else self._threads // max(self._busy, 1)
+    def _tuner_of(self, number: int) -> Callable[[], call_tuner.Tuner]:
+        """The tuner of a run, which gets more threads as others end."""
+        work, threads = self._works[number], 1
+        tuner = self._tuners[work]
+
+        def present() -> call_tuner.Tuner:
+            nonlocal threads, tuner
+            available = 1 if self._waiting else self._threads // max(self._busy, 1)
+            if available != threads:
+                threads, tuner = available, call_tuner.tuner_for(work, available)
+            return tuner
+
+        return present
 
     def cancel(self) -> None:
         """End all runs soon, and begin no other."""
@@ -111,9 +113,8 @@ class NetworkPool(Generic[DT]):
         return None
 
     def _train(self, number: int) -> Outcome[DT]:
-        work = self._works[number]
         try:
-            loop = begin(self._tasks[number], PooledTuner(self.threads_each, work, self._tuners[work]))
+            loop = begin(self._tasks[number], self._tuner_of(number))
             with self._lock:
                 self._loops[number] = loop
                 if self._is_cancelled:
@@ -128,36 +129,3 @@ class NetworkPool(Generic[DT]):
         except BaseException as failure:
             failure.add_note(f"in network {number}")
             raise
-
-
-class PooledTuner:
-    """The tuner of a run in a pool, which gets more threads as others end.
-
-    Parameters
-    ----------
-    threads
-        Returns the threads that are available to each run.
-    work
-        Floating-point operations of a step.
-    alone
-        The tuner for one thread.
-    """
-
-    def __init__(self, threads: Callable[[], int], work: float, alone: CallTuner) -> None:
-        self._available, self._work, self._threads, self._tuner = threads, work, 1, alone
-
-    def suggest(self) -> tuple[int, int]:
-        """Steps and threads for the next call."""
-        threads = self._available()
-        if threads != self._threads:
-            self._threads, self._tuner = threads, tuner_for(self._work, threads)
-
-        return self._tuner.suggest()
-
-    def seconds(self, steps: int) -> float:
-        """The expected duration of the next call, with this number of steps."""
-        return self._tuner.seconds(steps)
-
-    def observe(self, steps: int, threads: int, seconds: float) -> None:
-        """Learn how long a call took."""
-        self._tuner.observe(steps, threads, seconds)

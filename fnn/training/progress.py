@@ -13,22 +13,9 @@ _FORMAT = "{l_bar}{bar}| {n:.1f}/{total} [{elapsed}<{remaining}, {rate_fmt}{post
 
 
 class Progress:
-    """Epochs, their rate and errors, and the time left, shown by tqdm once a run has lasted a second.
+    """Epochs, their rate and errors, and the time left, shown by tqdm once a run has lasted a second."""
 
-    Parameters
-    ----------
-    epochs
-        Of the whole run.
-    shown
-        True: always. False: never. None: if standard error is a terminal and tqdm is installed.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        It is True, and tqdm isn't installed.
-    """
-
-    def __init__(self, epochs: int, shown: bool | None) -> None:
+    def __init__(self, epochs: int, shown: bool | None) -> None:  # None: on a terminal, if tqdm is installed
         self._epochs = epochs
         self._tqdm: Any = None
         self._bar: Any = None

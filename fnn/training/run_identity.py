@@ -15,7 +15,7 @@ from fnn.values import Value
 
 def run_identity(task: Task[Any]) -> Settings:
     """The identity of a run, in the order in which its parts are compared."""
-    params, optimizer, state, regularization = task.params, task.optimizer, task.state, task.objective.regularization
+    params, state, regularization, rules = task.params, task.state, task.objective.regularization, task.stopper.rules
     vectors = [] if state is None else [fingerprint(vector.flat) for vector in state.vectors]
     validation = "None"
     if task.held_out is not None:
@@ -28,7 +28,7 @@ def run_identity(task: Task[Any]) -> Settings:
         "dtype": params.dtype.name,
         "sizes": str(list(params.sizes)),
         "activations": str([f.name for f in params.activations]),
-        "optimizer": describe(optimizer),
+        "optimizer": describe(task.optimizer),
         "loss": describe(task.objective.loss),
         "reduction": "mean" if task.objective.mean else "sum",
         "batch_size": str(task.batch_size or "None"),
@@ -38,7 +38,7 @@ def run_identity(task: Task[Any]) -> Settings:
         "l1": repr(regularization.l1),
         "dropout": str([round(n / OF_ALL, 15) for n in regularization.dropped if any(regularization.dropped)]),
         "mask": "None" if regularization.mask is None else fingerprint(regularization.mask),
-        **{f"stopping: {name}": describe(value) for name, value in task.stopper.settings.items() if name != "seconds"},
+        **{f"stopping: {name}": describe(value) for name, value in vars(rules).items() if name != "seconds"},
         "params": fingerprint(params.flat),
         "state": "None" if state is None else f"after {state.step} steps, {', '.join(vectors) or 'no vectors'}",
         **cases,

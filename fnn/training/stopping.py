@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
-from typing import Any, Final, Generic, Literal, NamedTuple, TypeAlias
+from typing import Final, Generic, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -85,34 +85,24 @@ class Stopper(Generic[DT]):
     def __init__(self, rules: Stopping | None, architecture: Architecture) -> None:
         if not (rules is None or isinstance(rules, Stopping)):
             raise TypeError(f"stopping: needs fnn.Stopping(..), got {rules!r}")
-        self._rules = _NEVER if rules is None else rules
+        self.rules = _NEVER if rules is None else rules
         self._improved, self._since = np.inf, 0  # the error of the last improvement, and the epochs since
         self.best: Best[DT] | None = None  # if it is to be restored
 
     @property
     def observes_errors(self) -> bool:
         """Whether `observe` must be called after every epoch."""
-        rules = self._rules
+        rules = self.rules
 
         return rules.patience is not None or rules.target_error is not None or rules.restore_best
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The rules by name."""
-        return dict(vars(self._rules))
-
-    @property
-    def limit(self) -> float | None:
-        """The seconds that the run may last."""
-        return self._rules.seconds
-
     def is_late(self, seconds: float) -> bool:
         """Whether a run that has lasted so long should end."""
-        return self.limit is not None and seconds >= self.limit
+        return self.rules.seconds is not None and seconds >= self.rules.seconds
 
     def observe(self, error: float, at: Snapshot[DT]) -> Rule | None:
         """Learn the error after an epoch; return the rule that ends the run, if one does."""
-        rules = self._rules
+        rules = self.rules
         if rules.restore_best and error < (np.inf if self.best is None else self.best.error):
             self.best = Best(error, at.params, at.state)
         if error < self._improved - rules.min_improvement:
@@ -142,7 +132,7 @@ class Stopper(Generic[DT]):
         require_arrays(arrays, specs, finite=["best_error", "best_params"] if has_best else [])
         if not 0 <= arrays["since"] <= epochs:
             raise ValueError(f"since: {arrays['since']} of {epochs} epochs")
-        if has_best and not (self._rules.restore_best and epochs > 0):
+        if has_best and not (self.rules.restore_best and epochs > 0):
             raise ValueError("best_error: there is a best epoch although restore_best is off, or no epoch has ended")
         self._improved, self._since = float(arrays["improved"]), int(arrays["since"])
         if has_best:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import SupportsFloat, SupportsIndex
 
 from numpy.typing import ArrayLike
 
 from fnn.compiler.numba_types import jittable
-from fnn.data.batch_stream import Batches, Refusal
+from fnn.data.batch_stream import Batches, BatchStream, Refusal
 from fnn.data.cases import Cases
 from fnn.equations.objective import Reduction
 from fnn.losses.library import squared_error
@@ -19,10 +19,19 @@ from fnn.network.regularization import Regularization
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedules import Rate
 from fnn.training.callbacks import Callback
-from fnn.training.checkpoint import Checkpoint
+from fnn.training.checkpoint import Checkpoint, Checkpointer
+from fnn.training.evaluator import Evaluator
 from fnn.training.history import BatchError, Run
-from fnn.training.run import begin, task_of
+from fnn.training.loop import Loop
+from fnn.training.progress import Progress
+from fnn.training.recorder import Recorder
+from fnn.training.run_identity import run_identity
+from fnn.training.steppers import call_tuner
+from fnn.training.steppers.batches import BatchStepper
+from fnn.training.steppers.stepper import Stepper
+from fnn.training.steppers.streams import StreamStepper
 from fnn.training.stopping import Stopping
+from fnn.training.task import Task, task_of
 
 
 @jittable
@@ -55,12 +64,11 @@ def train(
     params
         Where to start.
     x, y
-        The cases: inputs and targets as for `grad`; or `Cases`, which may have weights and a scale, in the place of x.
-        Arrays of any real dtype (but long double), byte order and strides, such as ``np.memmap``, are read where they
-        lie, and must stay as they are meanwhile: each case is cast when its batch comes, and nothing of more than a
-        megabyte is copied. The bits are those of ``x.astype(dtype)``. Or, without y, x is an iterable of batches, each
-        `Cases`, (x, y) or (x, y, weights): each is one step, in the order in which they come, and an epoch goes through
-        the iterable from its beginning. They have the bits of the same batches in one array.
+        Inputs and targets as for `grad`; or `Cases`, which may have weights and a scale, in the place of x. Arrays of
+        any real dtype (but long double), byte order and strides, such as ``np.memmap``, are read where they lie, and
+        must stay as they are meanwhile; nothing of more than a megabyte is copied. The bits are those of
+        ``x.astype(dtype)``. Or, without y, x is an iterable of batches, each `Cases`, (x, y) or (x, y, weights): a step
+        each, in the order in which they come, anew in every epoch, with the bits of the same batches in one array.
     optimizer
         How a step uses the gradient, such as ``fnn.adam(1e-3, clip_norm=1.0)``.
     eta
@@ -75,24 +83,22 @@ def train(
         Of the order of the cases, which changes every epoch (a batch of all cases keeps their order), of dropout, and
         of the cases that a fraction for `validation` holds out.
     loss, reduction
-        As for `grad`. With "mean" a step follows the mean gradient of its batch: the sum over its cases, however many
-        they are, divided by the sum of their weights.
+        As for `grad`. With "mean" a step follows the mean gradient of its batch, weighted by the weights of its cases.
     regularization
         Penalties, dropout and removed connections: a `Regularization`.
     validation
         What to measure the error on after every epoch, and the accuracy if the targets are labels or one-hot: `Cases`;
-        or (x, y); or the fraction in (0, 1) of the cases that is drawn by the seed, with their weights, and not trained
-        on.
+        or (x, y); or the fraction in (0, 1) of the cases that is drawn by the seed, with their weights, and not
+        trained on.
     stopping
         When to end before the last epoch, and whether to return the best params: an `fnn.Stopping`.
     callbacks
         What to call meanwhile, in this order: `each_epoch`, `each_steps`, `progress`.
     checkpoint
-        A file in which the run is kept as it goes, every ten seconds or so, and from which it goes on if the file is
-        there: a path, or an `fnn.Checkpoint`. Then it ends with the bits of a run that was left alone; more `epochs`
-        than before are welcome. A run with other arguments or data is refused, but of the user's functions only the
-        names are compared. Callbacks that were called after the file was last written are called again. An iterable of
-        batches must give the same ones again: those of the present epoch are gone through once more, and compared.
+        A file in which the run is kept, and from which it goes on if the file is there, to end with the bits of a run
+        that was left alone: a path, or an `fnn.Checkpoint`. More `epochs` than before are welcome; other arguments or
+        data are refused, but of the user's functions only the names are compared. Callbacks that were called after the
+        file was last written are called again, and an iterable must give the batches of the present epoch again.
     state
         What the optimizer starts from, such as the `state` of an earlier run: its vectors, and the steps that it has
         taken, by which schedules go on. The order of the cases is that of a new run, and so is what `fnn.plateau` sees.
@@ -106,15 +112,14 @@ def train(
     Raises
     ------
     ValueError, TypeError
-        As `grad` does, and for eta, epochs, batch_size, seed or threads out of range; both eta and an optimizer, or
-        neither; an optimizer that needs all cases in a step, with smaller batches; a callback that is none; a fraction
-        of the cases that leaves none to validate or to train on; a state that isn't this optimizer's; a checkpoint that
-        is damaged or of another run, which is left as it is.
+        As `grad` does, and for an argument out of range; both eta and an optimizer, or neither; an optimizer that needs
+        all cases in a step, with smaller batches; a fraction that leaves no cases to validate or to train on; a state
+        that isn't this optimizer's; a checkpoint that is damaged or of another run, which is left as it is.
     OSError
         The checkpoint can't be read, or not be written at the start. Later that is a RuntimeWarning.
     TrainingInterrupted
-        Ctrl-C, where it would raise KeyboardInterrupt, which this is: after the running step, or before that changes
-        anything, with the parameters and history so far, and the checkpoint written.
+        Ctrl-C, between two steps. It is a KeyboardInterrupt with the parameters and history so far; the checkpoint is
+        written.
     TrainingDiverged
         The error or the parameters became NaN or infinite; it carries the last good parameters. The checkpoint stays
         as it was before.
@@ -134,9 +139,36 @@ def train(
         reduction=reduction, regularization=regularization, validation=validation, stopping=stopping,
         callbacks=callbacks, checkpoint=checkpoint, state=state, threads=threads,
     )  # fmt: skip
-
     loop = begin(task)
     try:
         return loop.run()
     except Refusal as refusal:
         raise BatchError(str(refusal), refusal.epoch, refusal.batch, loop.result()) from refusal.__cause__
+
+
+def begin(task: Task[DT], present: Callable[[], call_tuner.Tuner] | None = None) -> Loop[DT]:
+    """Make what a run needs. `present` returns its tuner; None: one that knows what runs with as much work found."""
+    params, cases, objective = task.params, task.cases, task.objective
+    stepper: Stepper[DT]
+    if isinstance(cases, BatchStream):
+        stepper = streamed = StreamStepper(
+            params, cases, objective, task.optimizer, task.seed, task.epochs, task.state,
+            keeps_digest=task.checkpoint is not None,
+        )  # fmt: skip
+        present = _always(call_tuner.StreamTuner(lambda: task.work(streamed.batch_size), task.threads))
+    else:
+        stepper = BatchStepper(
+            params, cases, objective, task.optimizer, task.batch_size, task.seed, task.epochs, task.state
+        )
+        present = present or _always(call_tuner.tuner_for(task.work(task.batch_size), task.threads))
+    recorder = Recorder(None if task.held_out is None else Evaluator(params, task.held_out, objective, task.threads))
+    checkpointer: Checkpointer[DT] | None = None
+    if task.checkpoint is not None:
+        checkpointer = Checkpointer(task.checkpoint, run_identity(task), stepper, recorder, task.stopper)
+    progress = Progress(task.epochs, task.callbacks.progress)
+
+    return Loop(stepper, task.epochs, recorder, task.stopper, present, progress, task.callbacks, checkpointer)
+
+
+def _always(tuner: call_tuner.Tuner) -> Callable[[], call_tuner.Tuner]:
+    return lambda: tuner

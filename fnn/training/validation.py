@@ -11,10 +11,8 @@ from fnn.checks import number, prefixed
 from fnn.data.cases import Cases
 from fnn.data.conversion import require_weight
 from fnn.data.rows import CaseArrays
-from fnn.equations.objective import Objective
 from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params
-from fnn.training.evaluator import Evaluator
 
 
 def split(
@@ -63,13 +61,3 @@ def drawn(some: int, count: int, seed: int) -> NDArray[np.bool_]:
     chosen[np.argsort(numbers, kind="stable")[:some]] = True
 
     return chosen
-
-
-def evaluator_for(
-    params: Params[DT], held_out: CaseArrays[DT] | None, objective: Objective, threads: int | None
-) -> Evaluator[DT] | None:
-    """What measures the network on the validation set, if there is one."""
-    if held_out is None:
-        return None
-
-    return Evaluator(params.architecture, params.dtype, held_out, objective.loss, objective.mean, threads)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import fnn
 from tests import reference
 from tests.optimizers.examples import FOR_BATCHES, OPTIMIZERS, optimizers
-from tests.paces import train_by_exactly
+from tests.paces import train_by_exactly, tune_by
 from tests.problems import Problem, problem, problems, trained
 
 
@@ -108,7 +108,7 @@ def test_the_bits_do_not_depend_on_threads_nor_on_how_the_run_is_cut(
     with pytest.MonkeyPatch.context() as patch:
         train_by_exactly(patch)
         runs = [trained(p, threads=threads, **options) for threads in (2, 3, 4)]
-        patch.setattr("fnn.training.run.tuner_for", AnyTuner)
+        tune_by(patch, AnyTuner)
         runs += [trained(p, **options) for _ in range(2)]
     for run in runs:
         assert run.params == expected.params

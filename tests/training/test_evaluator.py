@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import fnn
+from fnn.equations.objective import objective_of
 from fnn.training.evaluator import Evaluator
 
 
@@ -13,7 +14,7 @@ def test_no_chunk_is_measured_after_an_interrupt(threads: int, monkeypatch: pyte
     monkeypatch.setattr("fnn.training.evaluator.WORTH_THREADS", 1)
     params, (x, y) = fnn.init((3, 5, 2), seed=0), np.random.default_rng(0).normal(size=(2, 1000, 3))
     arrays = fnn.Cases(x, y[:, :2]).arrays(params, fnn.squared_error)
-    evaluator = Evaluator(params.architecture, params.dtype, arrays, fnn.squared_error, False, threads)
+    evaluator = Evaluator(params, arrays, objective_of(params, fnn.squared_error, "sum", None), threads)
     asked: list[int] = []
 
     def after(calls: int) -> bool:

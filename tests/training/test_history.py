@@ -117,7 +117,7 @@ def test_a_recorder_goes_on_from_its_arrays(loss: fnn.Loss, targets: Any) -> Non
     stepper = BatchStepper(P.params, arrays, objective, fnn.momentum(0.1), 7, 0, 4)
 
     def recorder() -> Recorder[Any]:
-        return Recorder(Evaluator(P.params.architecture, P.params.dtype, arrays, loss, True, 1))
+        return Recorder(Evaluator(P.params, arrays, objective, 1))
 
     def record(recorders: list[Recorder[Any]], epochs: int) -> None:
         for recorder in recorders:

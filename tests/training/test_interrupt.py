@@ -18,12 +18,14 @@ import pytest
 import fnn
 from fnn.equations.objective import objective_of
 from fnn.training.callbacks import EachEpoch
-from fnn.training.checkpoint import Checkpointer, Position
+from fnn.training.checkpoint import Checkpointer
+from fnn.training.checkpoint_format import Place
 from fnn.training.interrupt import Interrupt
 from fnn.training.steppers.batches import BatchStepper
+from fnn.training.steppers.stepper import Snapshot
 from tests.interrupted import KINDS
 from tests.kills import digest
-from tests.paces import Exactly
+from tests.paces import Exactly, tune_by
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals"),
@@ -209,9 +211,9 @@ def test_ctrl_c_after_the_last_step_is_not_lost(monkeypatch: pytest.MonkeyPatch,
     x, y = np.random.default_rng(0).normal(size=(2, 20, 2))
     params, write, written = fnn.init((2, 3, 2), seed=0), Checkpointer.write, 0
 
-    def writing(checkpointer: Checkpointer[Any], position: Position[Any]) -> None:
+    def writing(checkpointer: Checkpointer[Any], last: Snapshot[Any], place: Place) -> None:
         nonlocal written
-        write(checkpointer, position)
+        write(checkpointer, last, place)
         written += 1
         if written == 1:
             signal.raise_signal(signal.SIGINT)
@@ -253,7 +255,7 @@ def test_ctrl_c_between_steps_leaves_a_checkpoint_that_goes_on(
                 signal.raise_signal(signal.SIGINT)
             return 1, 1
 
-    monkeypatch.setattr("fnn.training.run.tuner_for", Interrupting)
+    tune_by(monkeypatch, Interrupting)
     times, resumed = 0, None
     while resumed is None:
         try:

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import fnn
+from fnn.equations.objective import objective_of
 from fnn.io.archive import require_arrays
 from fnn.training.callbacks import Callbacks
 from fnn.training.checkpoint import Checkpointer
@@ -101,17 +102,17 @@ def loop(
     epochs: int, path: Path | None = None, eta: float = 0.1, stopping: fnn.Stopping | None = None,
     callbacks: tuple[Any, ...] = (),
 ) -> Loop[Any]:  # fmt: skip
-    stepper, architecture = PythonStepper(eta, epochs), P.params.architecture
+    stepper, tuner = PythonStepper(eta, epochs), CallTuner(1e3, 1)
     arrays = fnn.Cases(P.x, P.y).arrays(P.params, fnn.squared_error)
-    recorder = Recorder[Any](Evaluator(architecture, P.params.dtype, arrays, fnn.squared_error, False, 1))
-    stopper = Stopper[Any](stopping, architecture)
+    objective = objective_of(P.params, fnn.squared_error, "sum", None)
+    recorder = Recorder[Any](Evaluator(P.params, arrays, objective, 1))
+    stopper = Stopper[Any](stopping, P.params.architecture)
     checkpointer = None
     if path is not None:
         checkpointer = Checkpointer(fnn.Checkpoint(path, seconds=0), {"eta": str(eta)}, stepper, recorder, stopper)
 
     return Loop(
-        stepper, epochs, recorder, stopper, CallTuner(1e3, 1), Progress(epochs, False), Callbacks(callbacks),
-        checkpointer,
+        stepper, epochs, recorder, stopper, lambda: tuner, Progress(epochs, False), Callbacks(callbacks), checkpointer,
     )  # fmt: skip
 
 

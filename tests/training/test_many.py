@@ -22,9 +22,9 @@ import fnn
 from fnn.training import network_pool
 from fnn.training.callbacks import EachEpoch
 from fnn.training.loop import Loop
-from fnn.training.run import begin
 from fnn.training.task import Task
-from tests.paces import Exactly, train_many_by
+from fnn.training.train import begin
+from tests.paces import Exactly, train_many_by, tune_by
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((40, 3)), RNG.random((40, 2))
@@ -268,7 +268,7 @@ def test_the_longest_is_first_and_the_last_ones_get_more_threads(monkeypatch: py
         return begin(task, tuner)
 
     monkeypatch.setattr("fnn.training.network_pool.begin", noting)
-    monkeypatch.setattr("fnn.training.network_pool.tuner_for", Noting)
+    tune_by(monkeypatch, Noting)
     callbacks: fnn.Each[Any] = fnn.Each(
         [[], [fnn.each_epoch(lambda epoch, params, record: 4 in threads)], [], [], [], []]
     )

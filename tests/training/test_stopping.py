@@ -14,7 +14,7 @@ from fnn.equations.objective import objective_of
 from fnn.training.steppers.batches import BatchStepper
 from fnn.training.steppers.stepper import Snapshot
 from fnn.training.stopping import Stopper
-from tests.paces import Exactly, train_by_exactly
+from tests.paces import Exactly, train_by_exactly, tune_by
 from tests.problems import Problem, problem
 
 ERRORS = st.lists(st.sampled_from([0.0, 1.0, 1.5, 2.0, 2.25, 3.0, math.nan, math.inf]), max_size=12)
@@ -246,7 +246,7 @@ def test_a_call_fits_in_the_time_that_is_left(
         return run_steps(stepper, count, *args, **more)
 
     monkeypatch.setattr("fnn.training.recorder.time", steady)
-    monkeypatch.setattr("fnn.training.run.tuner_for", lambda work, threads: steady)
+    tune_by(monkeypatch, lambda work, threads: steady)
     monkeypatch.setattr(BatchStepper, "run", running)
     run = train(epochs=100, batch_size=4, stopping=fnn.Stopping(seconds=limit))
 
@@ -291,7 +291,7 @@ def test_rules_are_values() -> None:
     assert rules != fnn.Stopping(patience=5)
     assert eval(repr(rules), {"fnn": fnn}) == rules
     assert pickle.loads(pickle.dumps(rules)) == rules
-    assert Stopper[np.float64](rules, P.architecture).settings == {
+    assert vars(Stopper[np.float64](rules, P.architecture).rules) == {
         "patience": 5, "min_improvement": 0.0, "target_error": 0.5, "seconds": None, "restore_best": False,
     }  # fmt: skip
 

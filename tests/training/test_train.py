@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 
 import fnn
 from tests import reference
-from tests.paces import train_by_exactly
+from tests.paces import train_by_exactly, tune_by
 from tests.problems import Problem, assert_near, problem, problems, trained
 
 BATCHES = st.sampled_from([None, 1, 2, 5, 64, 100, 255, 256, 400, 513, 10_000])
@@ -187,7 +187,7 @@ def test_the_bits_do_not_depend_on_how_the_run_is_cut(p: Problem, batch_size: in
         def observe(self, steps: int, threads: int, seconds: float) -> None: ...
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fnn.training.run.tuner_for", AnyPace)
+        tune_by(patch, AnyPace)
         run = fnn.train(p.params, p.cases, **options)
 
     assert run.params.flat.tobytes() == wanted.params.flat.tobytes()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 import fnn
+from fnn.equations.objective import objective_of
 from fnn.training.evaluator import Evaluator
 from fnn.training.validation import drawn
 from tests.problems import Problem, problem, problems, trained
@@ -19,7 +20,7 @@ COUNTS = (1, 2, 63, 64, 65, 128, 300, 700)
 
 def measured(p: Problem, threads: int, weights: Any = None) -> tuple[float, float | None]:
     batch = fnn.Cases(p.x, p.y, weights=weights).arrays(p.params, p.loss)
-    evaluator = Evaluator(p.params.architecture, p.params.dtype, batch, p.loss, p.reduction == "mean", threads)
+    evaluator = Evaluator(p.params, batch, objective_of(p.params, p.loss, p.reduction, None), threads)
 
     return evaluator.measure(p.params.flat)
 
@@ -62,7 +63,7 @@ def test_large_sets_are_shared_by_threads(
     x, labels = random.normal(size=(2999, 20)).astype(dtype), random.integers(0, max(units, 2), 2999)
     y = fnn.one_hot(labels, units, dtype=dtype) if units > 1 else labels[:, None].astype(dtype)
     batch = fnn.Cases(x, y).arrays(params, fnn.squared_error)
-    evaluator = Evaluator(params.architecture, params.dtype, batch, fnn.squared_error, False, threads)
+    evaluator = Evaluator(params, batch, objective_of(params, fnn.squared_error, "sum", None), threads)
 
     for _ in range(3):
         assert evaluator.measure(params.flat) == (fnn.error(params, x, y), fnn.accuracy(params, x, labels))

@@ -22,7 +22,7 @@ IN_PLACE, BY_CALL, WITH_LOSS = range(3)  # inlined, for the sigmoid; by calls; o
 # In the row of layer 0:
 ERRORS: Final = PRIME  # of the cases, float64
 ONES: Final = plan.W  # for the elements of the widest layer
-OUTPUTS_CODE: Final = plan.FUNCTION  # address of the output's code (see `training.kernels.narrow.outputs`), or 0
+OUTPUTS_CODE: Final = plan.FUNCTION  # address of the output's code (see `outputs_by_cases`), or 0
 OUTPUTS: Final = plan.COMPACT  # blocks of the output for that code, with a row for each case,
 OUTPUT_STRIDE: Final = plan.W_ROW  # from one row to the next,
 OUTPUT_BLOCK: Final = plan.B  # and from one block to the next

@@ -44,7 +44,7 @@ class BatchStepper(Generic[DT]):
     ) -> None:  # fmt: skip
         self.architecture, self._dtype = params.architecture, params.dtype
         self._batch, self._batch_size, self._seed = batch, batch_size, seed
-        self._loss, self._mean, self._regularization = objective
+        self._objective, (self._loss, self._mean, self._regularization) = objective, objective
         self._optimizer, self._rate = optimizer, RateObserver(optimizer)
         if batch_size < batch.number:
             for array in batch[:3]:
@@ -52,7 +52,7 @@ class BatchStepper(Generic[DT]):
         self.steps_per_epoch = -(-batch.number // batch_size)
         self.history = _history(epochs)
         self._buffers = Buffers(params, batch, objective, optimizer, batch_size)
-        self._order = batch.chosen.copy() if batch.chosen.size else np.arange(batch.number)
+        self.order = batch.chosen.copy() if batch.chosen.size else np.arange(batch.number)
         self._interrupted = False
         self._barrier = np.zeros(0, np.int64)
         self._evaluator: Evaluator[DT] | None = None  # once it is needed
@@ -173,7 +173,7 @@ class BatchStepper(Generic[DT]):
         if b.is_narrow:  # by names, here and below: a swapped integer would write anywhere in memory
             narrow_kernel[self._dtype](
                 table=b.layout.table, flat=b.weights, space=b.space, x=x, y=y, labels=labels, case_weights=weights,
-                order=self._order, chosen=batch.chosen, loss=loss, mean=self._mean, coefficients=coefficients,
+                order=self.order, chosen=batch.chosen, loss=loss, mean=self._mean, coefficients=coefficients,
                 batch_size=self._batch_size, seed=self._seed, steps=steps, cursor=cursor, sums=sums,
                 history=self.history,
             )  # fmt: skip
@@ -184,7 +184,7 @@ class BatchStepper(Generic[DT]):
             kernel(
                 thread=number, threads=parts, barrier=words, table=b.layout.table, weights=b.weights, space=b.space,
                 capacity=b.capacity, gradient_buffer=b.gradient, x=x, y=y, labels=labels, case_weights=weights,
-                sources=sources, order=self._order, chosen=batch.chosen, loss=loss, mean=self._mean,
+                sources=sources, order=self.order, chosen=batch.chosen, loss=loss, mean=self._mean,
                 descriptor=b.descriptor, state=b.state, coefficients=coefficients, batch_size=self._batch_size,
                 seed=self._seed, steps=steps, cursor=cursor, sums=sums, history=self.history,
             )  # fmt: skip
@@ -204,7 +204,7 @@ class BatchStepper(Generic[DT]):
     def is_finite(self, params: Params[DT]) -> bool:
         """Whether parameters are finite, and so is the error of all cases with them."""
         if self._evaluator is None:
-            self._evaluator = Evaluator(self.architecture, self._dtype, self._batch, self._loss, self._mean, 1)
+            self._evaluator = Evaluator(params, self._batch, self._objective, 1)
         error, _ = self._evaluator.measure(params.flat_buffer)
 
         return bool(np.isfinite(error) and np.isfinite(params.flat_buffer).all())

@@ -19,7 +19,7 @@ from fnn.optimizers.library import gradient_descent
 from fnn.optimizers.optimizer import Optimizer
 from fnn.training.kernels.descend import CAPACITY, prepare_kernel
 from fnn.training.kernels.dropout import DROPOUT_PHASE
-from fnn.training.kernels.narrow.outputs import OUTPUTS_BY_CASES
+from fnn.training.kernels.narrow.equations import OUTPUTS_BY_CASES
 from fnn.training.kernels.phases import OPTIMIZER_PHASE
 from fnn.training.kernels.regularized_phase import REGULARIZED_PHASE
 

@@ -59,16 +59,9 @@ class CallTuner:
     TRYING     a neighbour: a short call, then  SETTLED: with the neighbour if it was faster; else as before, and
                one of 30 ms                    `wait` is three times as long
     =========  ==============================  =================================================================
-
-    Parameters
-    ----------
-    work
-        Floating-point operations of a step.
-    most
-        The most threads.
     """
 
-    def __init__(self, work: float, most: int) -> None:
+    def __init__(self, work: float, most: int) -> None:  # floating-point operations of a step, and threads at most
         halves = {most >> n for n in range(most.bit_length())}
         self._choices = [1] if work < SMALL else sorted({*halves, max(most - 1, 1)})  # of numbers of threads
         self._state, self._left = State.MEASURING, ENOUGH  # calls until that state ends
@@ -174,15 +167,7 @@ _tuners: Final[dict[tuple[float, int], CallTuner]] = {}  # of the last run with 
 
 
 def tuner_for(work: float, threads: int | None) -> CallTuner:
-    """A tuner that starts from what earlier runs with as much work a step have measured.
-
-    Parameters
-    ----------
-    work
-        Floating-point operations of a step.
-    threads
-        The most threads; None: as many as there are processors.
-    """
+    """A tuner for at most `threads`, which starts from what earlier runs with as much work a step have measured."""
     most = available() if threads is None else min(threads, available())
     earlier = _tuners.get((work, most))  # copied, because that run may still go on
     tuner = _tuners[work, most] = copy(earlier) if earlier else CallTuner(work, most)
@@ -191,15 +176,7 @@ def tuner_for(work: float, threads: int | None) -> CallTuner:
 
 
 class StreamTuner:
-    """A tuner for batches whose size, and so the work of a step, is known when the first one has come.
-
-    Parameters
-    ----------
-    work
-        Returns the floating-point operations of the last step.
-    threads
-        As for `tuner_for`.
-    """
+    """A tuner for batches whose size, and so the work of a step, is known when the first one has come."""
 
     def __init__(self, work: Callable[[], float], threads: int | None) -> None:
         self._work, self._threads = work, threads

@@ -69,20 +69,10 @@ class Stepper(Protocol[DT]):
     def run(
         self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None
     ) -> tuple[int, float]:
-        """Take steps, fewer if the run diverges or is interrupted. Errors are observed between epochs only.
+        """Take steps, fewer if the run diverges or is interrupted; return how many, and their seconds.
 
-        Parameters
-        ----------
-        steps, threads
-            How many, at least 1.
-        seconds
-            The expected duration. A long call must leave the main thread free to handle signals.
-        interrupt
-            Code of the user, such as an iterable of batches, is called by its `call`.
-
-        Returns
-        -------
-        The steps taken, and their seconds, without those spent in code of the user.
+        A call of many expected `seconds` must leave the main thread free to handle signals. Code of the user, such as
+        an iterable of batches, is called by `interrupt.call`, and its time doesn't count.
         """
 
     def interrupt(self) -> None:

@@ -31,15 +31,7 @@ UNKNOWN: Final = 2**62  # steps of an epoch: more than there will ever be
 
 
 class StreamStepper(BatchStepper[DT]):
-    """Steps on batches as they come.
-
-    The kernel sees each batch as part of an epoch without an end; `_end_epoch` ends it.
-
-    Parameters
-    ----------
-    keeps_digest
-        Whether the batches may have to be compared with those of a resumed run.
-    """
+    """Steps on batches as they come: the kernel sees each as part of an epoch without an end; `_end_epoch` ends it."""
 
     def __init__(
         self, params: Params[DT], stream: BatchStream[DT], objective: Objective, optimizer: Optimizer, seed: int,
@@ -51,7 +43,7 @@ class StreamStepper(BatchStepper[DT]):
         super().__init__(params, no_cases, objective, optimizer, CAPACITY + 1, seed, epochs, state)
         self.steps_per_epoch = UNKNOWN
         self._stream = stream
-        self._digest: int | None = 0 if keeps_digest else None  # of the current epoch's batches
+        self._digest: int | None = 0 if keeps_digest else None  # of the current epoch's batches, for a resumed run
 
     def restore(self, at: Snapshot[DT]) -> None:
         """Go on from a snapshot at the end of an epoch; `resume` may find the place within one."""
@@ -85,8 +77,8 @@ class StreamStepper(BatchStepper[DT]):
         """Take steps, fewer if the epoch ends, 30 ms are over, or the run diverges or is interrupted."""
         before, end, spent, count = self.params(), time.perf_counter() + CALL, 0.0, 0
         while count < steps and not (self.diverged or self._interrupted) and (count == 0 or time.perf_counter() < end):
-            item = self._next(interrupt)
-            if item is None:
+            item = self._following() if interrupt is None else interrupt.call(self._following)
+            if item is None:  # an interrupt came first
                 break
             (batch,) = item
             if batch is None:
@@ -101,13 +93,9 @@ class StreamStepper(BatchStepper[DT]):
 
         return count, spent
 
-    def _next(self, interrupt: Interrupt | None) -> tuple[CaseArrays[DT] | None] | None:
-        """What the stream has next; None if an interrupt came first."""
-
-        def following() -> tuple[CaseArrays[DT] | None]:
-            return (self._stream.next(),)
-
-        return following() if interrupt is None else interrupt.call(following)
+    def _following(self) -> tuple[CaseArrays[DT] | None]:
+        """A batch, or None at the end of an epoch; in a tuple, for `Interrupt.call` returns None, too."""
+        return (self._stream.next(),)
 
     def _take(self, batch: CaseArrays[DT], threads: int, seconds: float) -> bool:
         """Take a step on a batch; whether it was taken, not cancelled."""

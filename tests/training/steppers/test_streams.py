@@ -19,7 +19,7 @@ import fnn
 from fnn.equations.objective import objective_of
 from fnn.optimizers.library import gradient_descent
 from fnn.training.steppers.batches import BatchStepper
-from tests.paces import Exactly
+from tests.paces import Exactly, tune_by
 from tests.problems import Problem, problem, problems
 
 FEW = (1, 2, 7, 64, 65, 513, 700)
@@ -43,7 +43,7 @@ def in_order(
     objective = objective_of(p.params, p.loss, p.reduction, regularization)
     arrays = p.cases.arrays(p.params, p.loss)
     stepper = BatchStepper(p.params, arrays, objective, optimizer, min(size, len(p.x)), 3, epochs)
-    stepper._order = stepper._order[:0]
+    stepper.order = stepper.order[:0]
     for _ in range(epochs):
         stepper.run(stepper.steps_per_epoch, 1)
         if stepper.diverged:
@@ -99,7 +99,7 @@ def test_steps_are_those_of_grad_and_update_and_the_error_is_their_sum() -> None
 def test_the_bits_do_not_depend_on_the_number_of_threads(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     p = problem(2, (20, 30, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 900, labelled=True)
     wanted = fnn.train(p.params, batches(p, 250), eta=1e-3, epochs=2, **of_loss(p))
-    monkeypatch.setattr("fnn.training.steppers.call_tuner.tuner_for", lambda work, most: Threads(threads))
+    tune_by(monkeypatch, lambda work, most: Threads(threads))
     run = fnn.train(p.params, batches(p, 250), eta=1e-3, epochs=2, **of_loss(p))
 
     assert bits(run) == bits(wanted)
@@ -343,7 +343,7 @@ def test_every_call_teaches_how_fast_steps_are(monkeypatch: pytest.MonkeyPatch) 
         def observe(self, steps: int, threads: int, seconds: float) -> None:
             seen.append(steps)
 
-    monkeypatch.setattr("fnn.training.steppers.call_tuner.tuner_for", Noting)
+    tune_by(monkeypatch, Noting)
     r = np.random.default_rng(0)
     batches = [(r.normal(size=(5, 3)), r.normal(size=(5, 2))) for _ in range(3)]
     run = fnn.train(fnn.init((3, 4, 2), seed=0), batches, eta=0.01, epochs=10)

@@ -10,20 +10,24 @@ backward pass updates each W_l as it goes: B4 reads Wˡ before G1 changes it. `i
 Calls are made only for activations other than the sigmoid, and for losses other than the squared error.
 """
 
-from typing import Final
+from typing import Any, Final
 
-from fnn.activations.kernels.dispatch import activate, multiply_by_prime
+from numba import types
+
+from fnn.activations.kernels.dispatch import CODE, activate, multiply_by_prime
 from fnn.activations.kernels.smooth import sigmoid_prime
-from fnn.compiler.inline import forced
+from fnn.compiler.addresses import calling
+from fnn.compiler.inline import forced, intrinsic
 from fnn.compiler.intrinsics import doubles, like, shift
+from fnn.compiler.linking import OnDemand
 from fnn.compiler.target import vector_width
 from fnn.equations.kernels.gradient import sum_in_order
-from fnn.network.kernels import plan
-from fnn.network.kernels.narrow_plan import BY_CALL, BY_CASES, ERRORS, IN_PLACE, KIND, ONES, OUTPUTS_CODE, PRIME, part
-from fnn.network.kernels.plan import Net, entry, function_of
+from fnn.losses.kernels.dispatch import is_direct, output_error
+from fnn.network.kernels import narrow_plan, plan
+from fnn.network.kernels.narrow_plan import BY_CALL, BY_CASES, ERRORS, IN_PLACE, KIND, ONES, PRIME, block_of_cases, part
+from fnn.network.kernels.plan import Net, entry, function_of, net_type
 from fnn.numerics.elementary import sigmoid
 from fnn.numerics.matmul import transpose_block
-from fnn.training.kernels.narrow.outputs import call_outputs
 from fnn.training.kernels.narrow.products import (
     descend_product,
     product_plus,
@@ -100,7 +104,7 @@ def transpose_by_cases(net: Net, layer: int, rows: int) -> None:
 @forced
 def output_deltas(net: Net, loss: int, rows: int) -> float:
     """E1, E2 and B1 at the output: squared error here, anything else by a call."""
-    top, stride, code = net.layers, entry(net, 0, plan.STRIDE), entry(net, 0, OUTPUTS_CODE)
+    top, stride, code = net.layers, entry(net, 0, plan.STRIDE), entry(net, 0, narrow_plan.OUTPUTS_CODE)
     errors = doubles(part(net, 0, ERRORS))
     if code == 0:
         a, y, prime = part(net, top, plan.A), part(net, 0, plan.TARGETS), part(net, top, PRIME)
@@ -126,3 +130,32 @@ def descend(net: Net, layer: int, rows: int, eta: float) -> None:
     units, stride, row = entry(net, layer, plan.UNITS), entry(net, 0, plan.STRIDE), entry(net, layer, plan.W_ROW)
     w, delta, a = part(net, layer, plan.W), part(net, layer, plan.DELTA), part(net, layer - 1, BY_CASES)
     descend_product(units, row, rows, delta, stride, 1, a, row, w, row, eta)
+
+
+def _outputs_type(t: types.Float) -> Any:
+    return types.void(net_type(t), types.int64, types.int64)
+
+
+@intrinsic
+def call_outputs(typingctx: Any, code: Any, net: Any, loss: Any, rows: Any) -> Any:
+    """F2, E1, E2 and B1 at the output, by the code at the address `code`."""
+    return calling(_outputs_type(net.types[2].dtype))
+
+
+def outputs_by_cases(net: Net, loss: int, rows: int) -> None:
+    """F2, E1, E2 and B1 at the output, by code that takes a row for each case: Zᴸ is transposed, and Δᴸ back."""
+    top, stride, row = net.layers, entry(net, 0, plan.STRIDE), entry(net, 0, narrow_plan.OUTPUT_STRIDE)
+    units, function = entry(net, top, plan.UNITS), function_of(net, top)
+    z, a = block_of_cases(net, narrow_plan.Z_OF_CASES), block_of_cases(net, narrow_plan.A_OF_CASES)
+    y, dE_da = block_of_cases(net, narrow_plan.Y_OF_CASES), block_of_cases(net, narrow_plan.DE_DA_OF_CASES)
+    delta = block_of_cases(net, narrow_plan.DELTA_OF_CASES)
+    case_weights, errors = part(net, 0, plan.CASE_WEIGHTS), doubles(part(net, 0, ERRORS))
+    transpose_small(units, rows, part(net, top, plan.Z), stride, z, row)
+    activate(function, z, a, rows, units, row)  # F2
+    output_error(loss, function[CODE], z, a, y, case_weights, dE_da, delta, errors, rows, units, row)  # E1, E2
+    if not is_direct(loss):
+        multiply_by_prime(function, z, a, dE_da, delta, rows, units, row)  # B1
+    transpose_small(rows, units, delta, row, part(net, top, plan.DELTA), stride)
+
+
+OUTPUTS_BY_CASES = OnDemand(outputs_by_cases, _outputs_type)
