@@ -18,9 +18,7 @@ from fnn.training.checkpoint_format import (
     Place,
     Settings,
     describe,
-    parse,
-    read_arrays,
-    require_same,
+    read,
     state_arrays,
     state_from,
     state_specs,
@@ -87,9 +85,7 @@ class Checkpointer(Generic[DT]):
         remove_leftovers(path)
         try:
             with open_archive(path) as archive:
-                settings, place, specs = parse(archive)
-                require_same(path, settings, self._settings)
-                arrays = read_arrays(archive, specs)
+                place, arrays = read(archive, self._settings)
         except FileNotFoundError:
             place = Place(0, 0, 0, 0, 0, None)
             self._write(beginning, place)
@@ -162,8 +158,8 @@ class Checkpointer(Generic[DT]):
         self._stopper.restore(_part(arrays, "stopper"), stepper, last_epoch)
         if arrays:
             raise ValueError(f"it has an array {min(arrays)}, which this run has no use for")
-        for error in self._recorder.errors(stepper, last_epoch) if stepper.observes_errors else ():
-            stepper.observe(error)
+        for error in self._recorder.errors(stepper, last_epoch) if stepper.rate.observes_errors else ():
+            stepper.rate.observe(error)
         if is_apart:
             return Snapshot(last_epoch, *state_from("snapshot_", own, beginning.params))
 

@@ -63,20 +63,26 @@ def describe(settings: Settings, place: Place, arrays: Arrays) -> Description:
     return dict(zip(_KEYS, ("checkpoint", _FORMAT, dict(settings), place._asdict(), specs), strict=True))
 
 
-def parse(archive: Archive) -> tuple[Settings, Place, list[Spec]]:
-    """Settings, place and arrays of an archive; ValueError, which names the file, if it isn't that of a checkpoint."""
+def read(archive: Archive, ours: Settings) -> tuple[Place, Arrays]:
+    """Place and arrays of an archive, in no more memory than it is long; ValueError unless it is of such a run."""
     path, description = archive.path, archive.description
     if description.get("fnn") != "checkpoint":
         raise ValueError(f"checkpoint: {path} holds no checkpoint of fnn")
     if (version := description.get("format")) != _FORMAT:
         raise ValueError(f"checkpoint: {path} has format {version!r:.40}, but this version of fnn knows only {_FORMAT}")
     settings, place, arrays = (description.get(key) for key in _KEYS[2:])
-    if (
+    if not (
         list(description) == _KEYS and isinstance(settings, dict) and isinstance(arrays, list)
         and all(isinstance(text, str) for text in settings.values())
     ):  # fmt: skip
-        return settings, _place_of(path, place), _specs_of(path, arrays)
-    raise ValueError(f"checkpoint: {path} is damaged: its description isn't that of a checkpoint")
+        raise ValueError(f"checkpoint: {path} is damaged: its description isn't that of a checkpoint")
+    checked, specs = _place_of(path, place), _specs_of(path, arrays)
+    _require_same(path, settings, ours)
+    archive.expect(specs)
+    values = {name: np.empty(shape, little_endian(dtype)) for name, shape, dtype in specs}
+    archive.fill(values.items())
+
+    return checked, {name: array.astype(array.dtype.newbyteorder("="), copy=False) for name, array in values.items()}
 
 
 def _place_of(path: str, place: object) -> Place:
@@ -88,41 +94,24 @@ def _place_of(path: str, place: object) -> Place:
     raise ValueError(f"checkpoint: {path} is damaged: it describes no place in a run, but {place!r:.100}")
 
 
-def _specs_of(path: str, arrays: list[Any]) -> list[Spec]:
-    """Names, shapes and dtypes; ValueError if one of them isn't what a checkpoint may hold."""
-    specs: list[Spec] = []
-    for array in arrays:
-        if not _is_spec(array):
-            raise ValueError(f"checkpoint: {path} is damaged: it describes an array as {array!r:.100}")
-        name, dtype, shape = array
-        specs.append((name, tuple(shape), _DTYPES[dtype]))
+def _specs_of(path: str, arrays: list[object]) -> list[Spec]:
+    specs = [_spec_of(path, array) for array in arrays]
     if len({name for name, _, _ in specs}) < len(specs):
         raise ValueError(f"checkpoint: {path} is damaged: it describes two arrays of one name")
 
     return specs
 
 
-def _is_spec(array: object) -> bool:
-    if not isinstance(array, list) or len(array) != 3:
-        return False
-    name, dtype, shape = array
-    if not (isinstance(name, str) and re.fullmatch("[a-z_]{1,40}", name)) or not isinstance(shape, list):
-        return False
-    is_shape = len(shape) <= 2 and all(type(n) is int and 0 <= n < _MAX_LENGTH for n in shape)
-
-    return is_shape and isinstance(dtype, str) and dtype in _DTYPES
+def _spec_of(path: str, array: object) -> Spec:
+    """Name, shape and dtype of an array, or ValueError if it isn't what a checkpoint may hold."""
+    match array:
+        case [str(name), str(dtype), list(shape)] if re.fullmatch("[a-z_]{1,40}", name) and dtype in _DTYPES:
+            if len(shape) <= 2 and all(type(n) is int and 0 <= n < _MAX_LENGTH for n in shape):
+                return name, tuple(shape), _DTYPES[dtype]
+    raise ValueError(f"checkpoint: {path} is damaged: it describes an array as {array!r:.100}")
 
 
-def read_arrays(archive: Archive, specs: list[Spec]) -> Arrays:
-    """All arrays of the file, in no more memory than the file is long."""
-    archive.expect(specs)
-    arrays = {name: np.empty(shape, little_endian(dtype)) for name, shape, dtype in specs}
-    archive.fill(arrays.items())
-
-    return {name: array.astype(array.dtype.newbyteorder("="), copy=False) for name, array in arrays.items()}
-
-
-def require_same(path: str, theirs: Settings, ours: Settings) -> None:
+def _require_same(path: str, theirs: Settings, ours: Settings) -> None:
     """Raise ValueError, which names the first difference, unless a file is of a run with the same settings."""
     for (their_name, there), (name, here) in zip(theirs.items(), ours.items(), strict=False):
         if (their_name, there) != (name, here):

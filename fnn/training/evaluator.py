@@ -33,6 +33,7 @@ class Evaluator(Generic[DT]):
         count, self._layout = batch.number, architecture.layout(dtype, BLOCK)
         self._threshold = sum(loss.targets.label_values) / 2
         self._classes = _classes(batch, loss)
+        self.has_accuracy = self._classes is not None
         self._errors = np.empty(count)
         most = available() if count * architecture.count >= WORTH_THREADS else 1
         self._threads = min(threads or most, most, count // BLOCK) or 1
@@ -40,11 +41,6 @@ class Evaluator(Generic[DT]):
         blocks = min(-(-count // (BLOCK * chunks)), CHUNK_WORK // (BLOCK * architecture.count))
         self._chunk = BLOCK * max(blocks, 1)  # cases
         self._spaces = [np.zeros(self._layout.whole, dtype) for _ in range(self._threads)]
-
-    @property
-    def has_accuracy(self) -> bool:
-        """Whether there is an accuracy."""
-        return self._classes is not None
 
     def measure(self, flat: NDArray[DT], is_interrupted: Callable[[], bool] = lambda: False) -> Measures:
         """Error and accuracy, to the bit those of `fnn.error` and `fnn.accuracy`; the error is NaN once interrupted."""

@@ -97,12 +97,10 @@ class TrainingInterrupted(KeyboardInterrupt):
 
     Attributes
     ----------
-    params
-        The parameters after the last step.
+    params, state
+        The parameters and the optimizer's state after the last step.
     history
         The history of the epochs that had ended.
-    state
-        The optimizer's state after the last step.
     """
 
     def __init__(self, params: Params[Any], history: History, state: OptimizerState[Any]) -> None:

@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 R = TypeVar("R")
 
@@ -23,13 +23,11 @@ class Interrupt:
         self._is_installed = self._raises = False
         self.interrupted = False
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> None:
         is_main = threading.current_thread() is threading.main_thread()
         if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._is_installed = True
             signal.signal(signal.SIGINT, self._handle)
-
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._is_installed and signal.getsignal(signal.SIGINT) == self._handle:

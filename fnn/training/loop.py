@@ -8,12 +8,11 @@ from typing import Generic, NoReturn
 import numpy as np
 
 from fnn.network.params import DT, Params
-from fnn.training.callbacks import Callbacks
+from fnn.training.callbacks import Callbacks, Progress
 from fnn.training.checkpoint import Checkpointer
 from fnn.training.checkpoint_format import Place
 from fnn.training.history import Ending, Run, TrainingDiverged, TrainingInterrupted
 from fnn.training.interrupt import Interrupt
-from fnn.training.progress import Progress
 from fnn.training.recorder import Recorder
 from fnn.training.steppers.call_tuner import Tuner
 from fnn.training.steppers.stepper import Snapshot, Stepper
@@ -25,12 +24,11 @@ class Loop(Generic[DT]):
 
     def __init__(
         self, stepper: Stepper[DT], epochs: int, recorder: Recorder[DT], stopper: Stopper[DT],
-        tuner: Callable[[], Tuner], progress: Progress, callbacks: Callbacks[DT],
-        checkpointer: Checkpointer[DT] | None = None,
+        tuner: Callable[[], Tuner], callbacks: Callbacks[DT], checkpointer: Checkpointer[DT] | None = None,
     ) -> None:  # fmt: skip
         self._stepper, self._epochs, self._tuner = stepper, epochs, tuner  # the last returns the present one
-        self._recorder, self._stopper, self._progress = recorder, stopper, progress
-        self._callbacks, self._checkpointer = callbacks, checkpointer
+        self._recorder, self._stopper, self._checkpointer = recorder, stopper, checkpointer
+        self._callbacks, self._progress = callbacks, Progress(epochs, callbacks.progress)
         self._interrupt = Interrupt(stepper.interrupt)
         self._beginning = stepper.snapshot()
         self._snapshots = self._beginning, self._beginning  # of the last two ends of epochs that were processed
@@ -40,7 +38,10 @@ class Loop(Generic[DT]):
     def run(self) -> Run[DT]:
         """Train to the end, from the checkpoint if there is one."""
         stepper = self._stepper
-        self._resume()
+        if self._checkpointer is not None:
+            last, place = self._checkpointer.resume(self._beginning, self._epochs)
+            *_, self._callback_epoch, self._callback_step, self._stop_reason = place
+            self._snapshots = last, last
         self._recorder.begin()
         self._progress.begin(stepper.epoch)
         try:
@@ -73,13 +74,6 @@ class Loop(Generic[DT]):
 
         return Run(at.params, history, at.state, self._stop_reason or ending)
 
-    def _resume(self) -> None:
-        """Go on from the checkpoint, if there is one."""
-        if self._checkpointer is not None:
-            last, place = self._checkpointer.resume(self._beginning, self._epochs)
-            *_, self._callback_epoch, self._callback_step, self._stop_reason = place
-            self._snapshots = last, last
-
     def _save(self) -> None:
         if self._checkpointer is not None:
             now, last = self._stepper.snapshot(), self._snapshots[1]
@@ -110,7 +104,7 @@ class Loop(Generic[DT]):
         """The epoch at whose end something is due."""
         observed = (
             self._callbacks.observe_epochs or self._recorder.has_validation or self._stopper.observes_errors
-            or self._stepper.observes_errors
+            or self._stepper.rate.observes_errors
         )  # fmt: skip
 
         return min(self._stepper.epoch + 1, self._epochs) if observed else self._epochs
@@ -150,7 +144,7 @@ class Loop(Generic[DT]):
         self._snapshots = self._snapshots[1], stepper.snapshot()
         record = recorder.record(stepper)
         error = record.error if record.validation_error is None else record.validation_error
-        stepper.observe(error)
+        stepper.rate.observe(error)
         self._stop_reason = self._stopper.observe(error, self._snapshots[1]) or self._stop_reason
         self._progress.tell(record)
 

@@ -120,7 +120,10 @@ state
         callbacks=callbacks, state=state,
     )  # fmt: skip
     most = available() if threads is None else min(whole("threads", threads, at_least=1), available())
-    networks = _networks(params)
+    is_one: bool = isinstance(params, Params)  # and so an iterable of keys
+    if is_one or not isinstance(params, Iterable):
+        raise TypeError(f"params: needs a sequence of fnn.Params, got {type(params).__name__}")
+    networks = list(params)
     outcomes = NetworkPool(_tasks(networks, arguments, max(1, most // max(1, len(networks)))), most).run()
     runs = [outcome for outcome in outcomes if isinstance(outcome, Run)]
     if len(runs) < len(outcomes):
@@ -150,14 +153,6 @@ class SomeDiverged(ArithmeticError):
 
     def __reduce__(self) -> tuple[type[SomeDiverged], tuple[list[Outcome[Any]]]]:
         return SomeDiverged, (self.outcomes,)
-
-
-def _networks(params: Iterable[Params[DT]]) -> list[Params[DT]]:
-    is_one: bool = isinstance(params, Params)  # and so an iterable of keys
-    if is_one or not isinstance(params, Iterable):
-        raise TypeError(f"params: needs a sequence of fnn.Params, got {type(params).__name__}")
-
-    return list(params)
 
 
 def _tasks(networks: list[Params[DT]], arguments: dict[str, object], threads: int) -> list[Task[DT]]:

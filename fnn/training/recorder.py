@@ -22,7 +22,7 @@ class Recorder(Generic[DT]):
     """Records the validation measures and the elapsed time of each epoch."""
 
     def __init__(self, evaluator: Evaluator[DT] | None) -> None:
-        self._evaluator = evaluator
+        self._evaluator, self.has_validation = evaluator, evaluator is not None
         self._measures: list[Measures] = []  # after each epoch, if there is a validation set
         self._times: list[tuple[int, float]] = []  # epochs that were over, and the seconds then
         self._earlier, self._began = 0.0, time.perf_counter()
@@ -36,11 +36,6 @@ class Recorder(Generic[DT]):
         """The duration of the run, the time before it was resumed included."""
         return self._earlier + time.perf_counter() - self._began
 
-    @property
-    def has_validation(self) -> bool:
-        """Whether there is a validation set, on which to measure after every epoch."""
-        return self._evaluator is not None
-
     def mark_time(self, epochs: int) -> None:
         """Record the present time as that at which these epochs were over."""
         if epochs > (self._times[-1][0] if self._times else 0):
@@ -51,7 +46,6 @@ class Recorder(Generic[DT]):
         return None if self._evaluator is None else self._evaluator.measure(params.flat_buffer, is_interrupted)
 
     def append(self, measures: Measures | None) -> None:
-        """Add the measures after an epoch."""
         if measures is not None:
             self._measures.append(measures)
 

@@ -62,7 +62,6 @@ class Stopping(Value):
     restore_best: Flag = False
 
     def __post_init__(self) -> None:
-        """Check the fields."""
         super().__post_init__()
         if self.min_improvement > 0 and self.patience is None:
             raise ValueError(f"min_improvement: {self.min_improvement} matters only with patience, which wasn't given")
@@ -85,16 +84,10 @@ class Stopper(Generic[DT]):
     def __init__(self, rules: Stopping | None, architecture: Architecture) -> None:
         if not (rules is None or isinstance(rules, Stopping)):
             raise TypeError(f"stopping: needs fnn.Stopping(..), got {rules!r}")
-        self.rules = _NEVER if rules is None else rules
+        self.rules = rules = _NEVER if rules is None else rules
+        self.observes_errors = rules.patience is not None or rules.target_error is not None or rules.restore_best
         self._improved, self._since = np.inf, 0  # the error of the last improvement, and the epochs since
         self.best: Best[DT] | None = None  # if it is to be restored
-
-    @property
-    def observes_errors(self) -> bool:
-        """Whether `observe` must be called after every epoch."""
-        rules = self.rules
-
-        return rules.patience is not None or rules.target_error is not None or rules.restore_best
 
     def is_late(self, seconds: float) -> bool:
         """Whether a run that has lasted so long should end."""

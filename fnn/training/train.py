@@ -23,7 +23,6 @@ from fnn.training.checkpoint import Checkpoint, Checkpointer
 from fnn.training.evaluator import Evaluator
 from fnn.training.history import BatchError, Run
 from fnn.training.loop import Loop
-from fnn.training.progress import Progress
 from fnn.training.recorder import Recorder
 from fnn.training.run_identity import run_identity
 from fnn.training.steppers import call_tuner
@@ -69,11 +68,10 @@ def train(
         must stay as they are meanwhile; nothing of more than a megabyte is copied. The bits are those of
         ``x.astype(dtype)``. Or, without y, x is an iterable of batches, each `Cases`, (x, y) or (x, y, weights): a step
         each, in the order in which they come, anew in every epoch, with the bits of the same batches in one array.
-    optimizer
-        How a step uses the gradient, such as ``fnn.adam(1e-3, clip_norm=1.0)``.
-    eta
-        Short for ``optimizer=fnn.gradient_descent(eta)``: the learning rate η of gradient descent, a number, finite and
-        above 0, a schedule such as ``fnn.cosine(3.0, steps=1000)``, or any function of the step, which counts from 0.
+    optimizer, eta
+        How a step uses the gradient, such as ``fnn.adam(1e-3, clip_norm=1.0)``; or, for ``fnn.gradient_descent(eta)``,
+        the learning rate η alone: a number, finite and above 0, a schedule such as ``fnn.cosine(3.0, steps=1000)``, or
+        any function of the step, which counts from 0.
     epochs
         How often to go through all cases, at least 0.
     batch_size
@@ -84,14 +82,13 @@ def train(
         of the cases that a fraction for `validation` holds out.
     loss, reduction
         As for `grad`. With "mean" a step follows the mean gradient of its batch, weighted by the weights of its cases.
-    regularization
-        Penalties, dropout and removed connections: a `Regularization`.
+    regularization, stopping
+        Penalties, dropout and removed connections: a `Regularization`. When to end before the last epoch, and whether
+        to return the best params: a `Stopping`.
     validation
         What to measure the error on after every epoch, and the accuracy if the targets are labels or one-hot: `Cases`;
         or (x, y); or the fraction in (0, 1) of the cases that is drawn by the seed, with their weights, and not
         trained on.
-    stopping
-        When to end before the last epoch, and whether to return the best params: an `fnn.Stopping`.
     callbacks
         What to call meanwhile, in this order: `each_epoch`, `each_steps`, `progress`.
     checkpoint
@@ -118,11 +115,9 @@ def train(
     OSError
         The checkpoint can't be read, or not be written at the start. Later that is a RuntimeWarning.
     TrainingInterrupted
-        Ctrl-C, between two steps. It is a KeyboardInterrupt with the parameters and history so far; the checkpoint is
-        written.
+        Ctrl-C: a KeyboardInterrupt between two steps, with parameters and history so far and the checkpoint written.
     TrainingDiverged
-        The error or the parameters became NaN or infinite; it carries the last good parameters. The checkpoint stays
-        as it was before.
+        The error or the parameters became NaN or infinite; it carries the last good ones. The checkpoint stays as it is.
     BatchError
         A batch of an iterable has a fault, or the iterable raised an error; it carries what was learned until then.
 
@@ -165,9 +160,8 @@ def begin(task: Task[DT], present: Callable[[], call_tuner.Tuner] | None = None)
     checkpointer: Checkpointer[DT] | None = None
     if task.checkpoint is not None:
         checkpointer = Checkpointer(task.checkpoint, run_identity(task), stepper, recorder, task.stopper)
-    progress = Progress(task.epochs, task.callbacks.progress)
 
-    return Loop(stepper, task.epochs, recorder, task.stopper, present, progress, task.callbacks, checkpointer)
+    return Loop(stepper, task.epochs, recorder, task.stopper, present, task.callbacks, checkpointer)
 
 
 def _always(tuner: call_tuner.Tuner) -> Callable[[], call_tuner.Tuner]:

@@ -18,9 +18,9 @@ from fnn.training.checkpoint_format import Arrays
 from fnn.training.evaluator import Evaluator
 from fnn.training.interrupt import Interrupt
 from fnn.training.loop import Loop
-from fnn.training.progress import Progress
 from fnn.training.recorder import Recorder
 from fnn.training.steppers.call_tuner import CallTuner
+from fnn.training.steppers.plateau import RateObserver
 from fnn.training.steppers.stepper import Snapshot
 from fnn.training.stopping import Stopper
 from tests.kills import digest
@@ -33,10 +33,11 @@ Params = fnn.Params[Any]
 class PythonStepper:
     """Gradient descent, all cases a step."""
 
-    steps_per_epoch, step, observes_errors = 1, 0, False
+    steps_per_epoch, step = 1, 0
 
     def __init__(self, eta: float, epochs: int) -> None:
         self.eta, self.history, self.epoch = eta, np.zeros(epochs), 0
+        self.rate = RateObserver(fnn.gradient_descent(eta))
         self._params: Params = P.params
         self.diverged = self._interrupted = False
 
@@ -47,8 +48,6 @@ class PythonStepper:
     @property
     def error(self) -> float:
         return float(self.history[self.epoch - 1])
-
-    def observe(self, error: float) -> None: ...
 
     def etas(self, epochs: int) -> NDArray[np.float64]:
         return np.full(epochs, self.eta)
@@ -112,7 +111,7 @@ def loop(
         checkpointer = Checkpointer(fnn.Checkpoint(path, seconds=0), {"eta": str(eta)}, stepper, recorder, stopper)
 
     return Loop(
-        stepper, epochs, recorder, stopper, lambda: tuner, Progress(epochs, False), Callbacks(callbacks), checkpointer,
+        stepper, epochs, recorder, stopper, lambda: tuner, Callbacks(callbacks), checkpointer,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 import fnn
-from fnn.training.progress import Progress
+from fnn.training.callbacks import Progress
 
 pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from numba import types
 
 from fnn.compiler.inline import inline, intrinsic
-from fnn.compiler.internals import ir
+from fnn.compiler.internals import cgutils, ir
 from fnn.compiler.intrinsics import Integers, shift
 
 # A barrier is an array of int64, zero at first. Its counter and its round lie on cache lines of their own.
@@ -74,9 +74,7 @@ def _yield_processor(typingctx: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         if sys.platform != "win32":
             kind = ir.FunctionType(ir.IntType(32), [])
-            builder.call(
-                builder.module.globals.get("sched_yield") or ir.Function(builder.module, kind, "sched_yield"), []
-            )
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), [])
         return context.get_dummy_value()
 
     return types.void(), codegen

@@ -45,12 +45,15 @@ class BatchStepper(Generic[DT]):
         self.architecture, self._dtype = params.architecture, params.dtype
         self._batch, self._batch_size, self._seed = batch, batch_size, seed
         self._objective, (self._loss, self._mean, self._regularization) = objective, objective
-        self._optimizer, self._rate = optimizer, RateObserver(optimizer)
+        self.rate = RateObserver(optimizer)
         if batch_size < batch.number:
             for array in batch[:3]:
                 expect_no_order(array, self)
         self.steps_per_epoch = -(-batch.number // batch_size)
-        self.history = _history(epochs)
+        try:
+            self.history = np.empty(epochs)
+        except (MemoryError, ValueError):  # the latter beyond what an array may be
+            raise MemoryError(f"epochs: no memory for the errors of {epochs} epochs") from None
         self._buffers = Buffers(params, batch, objective, optimizer, batch_size)
         self.order = batch.chosen.copy() if batch.chosen.size else np.arange(batch.number)
         self._interrupted = False
@@ -62,22 +65,18 @@ class BatchStepper(Generic[DT]):
 
     @property
     def epoch(self) -> int:
-        """Epochs that have ended."""
         return int(self._cursor[EPOCH])
 
     @property
     def step(self) -> int:
-        """Steps of the current epoch."""
         return int(self._cursor[CASE]) // self._batch_size
 
     @property
     def steps(self) -> int:
-        """Steps of the whole run."""
         return self.epoch * self.steps_per_epoch + self.step
 
     @property
     def error(self) -> float:
-        """The error of the current epoch's steps or, at its end, of all of them, each measured before its update."""
         if self.step == 0:
             return float(self.history[self.epoch - 1])
         total, weight = self._sums.tolist()
@@ -86,28 +85,16 @@ class BatchStepper(Generic[DT]):
 
     @property
     def diverged(self) -> bool:
-        """Whether the error of a step was NaN or infinite."""
         return bool(self._cursor[STOPPED])
 
-    @property
-    def observes_errors(self) -> bool:
-        """Whether the learning rate follows the errors of epochs."""
-        return self._rate.observes_errors
-
-    def observe(self, error: float) -> None:
-        """Learn the error after an epoch."""
-        self._rate.observe(error)
-
     def etas(self, epochs: int) -> NDArray[np.float64] | None:
-        """The learning rate of the first step of each of the first epochs; None if the optimizer has none."""
-        return self._rate.etas(epochs, self._first_steps)
+        return self.rate.etas(epochs, self._first_steps)
 
     def _first_steps(self, epochs: int) -> NDArray[np.int64]:
         """The optimizer's number, from 0, of the first step of each of the first epochs."""
         return self._earlier_steps + np.arange(epochs) * self.steps_per_epoch
 
     def params(self) -> Params[DT]:
-        """The parameters as they are now; until the next step the same object."""
         if self._params is None:
             flat = cache_aligned(self.architecture.count, self._dtype)
             self._params = wrap(self._buffers.unpack(self._buffers.weights, flat), self.architecture)
@@ -115,7 +102,6 @@ class BatchStepper(Generic[DT]):
         return self._params
 
     def snapshot(self) -> Snapshot[DT]:
-        """The run as it is now."""
         if self._snapshot is None:
             unpack, packed = self._buffers.unpack, self._buffers.vectors
             rows = np.empty((len(packed), self.architecture.count), self._dtype)
@@ -126,7 +112,6 @@ class BatchStepper(Generic[DT]):
         return self._snapshot
 
     def restore(self, at: Snapshot[DT]) -> None:
-        """Go on from a snapshot of this run."""
         self._snapshot, self._params = at, at.params
         self._cursor, self._sums = np.zeros(CURSOR_SIZE, np.int64), np.array(at.sums)
         self._cursor[EPOCH], self._cursor[CASE] = at.epoch, at.cases
@@ -135,15 +120,13 @@ class BatchStepper(Generic[DT]):
         self._buffers.pack(at.params.flat_buffer, self._buffers.weights)
 
     def interrupt(self) -> None:
-        """End the running call of `run`, or the next one, after a step or before its update."""
         self._interrupted = True
         self._barrier[barrier.INTERRUPTED : barrier.INTERRUPTED + 1] = 1
 
     def run(
         self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None
     ) -> tuple[int, float]:
-        """Take steps, fewer if the run diverges or is interrupted; return how many, and their seconds."""
-        began, optimizer = time.perf_counter(), self._rate.optimizer(self.epoch)
+        began, optimizer = time.perf_counter(), self.rate.optimizer(self.epoch)
         self._snapshot = self._params = None
         first = now = self.steps
         last = first + steps
@@ -202,7 +185,6 @@ class BatchStepper(Generic[DT]):
             raise
 
     def is_finite(self, params: Params[DT]) -> bool:
-        """Whether parameters are finite, and so is the error of all cases with them."""
         if self._evaluator is None:
             self._evaluator = Evaluator(params, self._batch, self._objective, 1)
         error, _ = self._evaluator.measure(params.flat_buffer)
@@ -233,11 +215,3 @@ class BatchStepper(Generic[DT]):
     def catch_up(self) -> bool:
         """True: the next case follows from the seed."""
         return True
-
-
-def _history(epochs: int) -> NDArray[np.float64]:
-    """Where the kernel writes the error of each epoch."""
-    try:
-        return np.empty(epochs)
-    except (MemoryError, ValueError):  # the latter beyond what an array may be
-        raise MemoryError(f"epochs: no memory for the errors of {epochs} epochs") from None

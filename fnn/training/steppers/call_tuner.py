@@ -76,13 +76,11 @@ class CallTuner:
         self._alone, self._age = float("inf"), 0.0  # seconds of a step with one thread, and since that was measured
 
     def suggest(self) -> tuple[int, int]:
-        """Steps and threads for the next call."""
         choice = self._at if self._state is State.SETTLED else self._candidate if self._state is State.TRYING else 0
 
         return max(1, round(self._length(choice) / self.seconds(1))), self._choices[choice]
 
     def seconds(self, steps: int) -> float:
-        """The expected duration of the next call, with this number of steps."""
         is_measured = self._state is State.MEASURING and self._alone < float("inf")
 
         return steps * (self._alone if is_measured else self._seconds)
@@ -183,15 +181,12 @@ class StreamTuner:
         self._tuner: CallTuner | None = None
 
     def suggest(self) -> tuple[int, int]:
-        """Steps and threads for the next call."""
         return (1, 1) if self._tuner is None else self._tuner.suggest()
 
     def seconds(self, steps: int) -> float:
-        """The expected duration of the next call, with this number of steps."""
         return 0.0 if self._tuner is None else self._tuner.seconds(steps)
 
     def observe(self, steps: int, threads: int, seconds: float) -> None:
-        """Learn how long a call took."""
         if self._tuner is None:
             self._tuner = tuner_for(self._work(), self._threads)
         else:

@@ -77,15 +77,11 @@ class RateObserver:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self._optimizer, self._rate = optimizer, optimizer.rate
+        self.observes_errors = isinstance(self._rate, plateau)
         self._states = [PlateauState()]  # at the beginning of each epoch
 
-    @property
-    def observes_errors(self) -> bool:
-        """Whether `observe` must be called after every epoch."""
-        return isinstance(self._rate, plateau)
-
     def observe(self, error: float) -> None:
-        """Learn the error after an epoch."""
+        """Learn the error after an epoch: that of the validation set, if there is one."""
         if isinstance(self._rate, plateau):
             self._states.append(self._rate.after(self._states[-1], error))
 
@@ -116,5 +112,4 @@ class _Scaled(Schedule):
     scale: float
 
     def at(self, steps: Steps) -> Etas:
-        """η of all these steps."""
         return self.scale * np.broadcast_to(etas(self.rate, steps), len(steps))

@@ -15,6 +15,7 @@ from fnn.network.params import DT, Params
 from fnn.optimizers.optimizer import OptimizerState
 from fnn.training.checkpoint_format import Arrays
 from fnn.training.interrupt import Interrupt
+from fnn.training.steppers.plateau import RateObserver
 
 
 class Snapshot(NamedTuple, Generic[DT]):
@@ -31,6 +32,7 @@ class Stepper(Protocol[DT]):
     """Changes parameters step by step, always with the same bits, however the steps are divided into calls."""
 
     history: NDArray[np.float64]  # the error of each epoch, written as it ends
+    rate: RateObserver  # it must observe the error after every epoch, before the next step
 
     @property
     def epoch(self) -> int:
@@ -55,13 +57,6 @@ class Stepper(Protocol[DT]):
     @property
     def diverged(self) -> bool:
         """Whether the error of a step was NaN or infinite; no further step is then taken."""
-
-    @property
-    def observes_errors(self) -> bool:
-        """Whether `observe` must be called after every epoch, before the next step."""
-
-    def observe(self, error: float) -> None:
-        """Learn the error after an epoch: that of the validation set, if there is one."""
 
     def etas(self, epochs: int) -> NDArray[np.float64] | None:
         """The learning rate of the first step of each of the first epochs; None if there is none."""

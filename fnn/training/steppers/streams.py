@@ -55,12 +55,10 @@ class StreamStepper(BatchStepper[DT]):
 
     @property
     def step(self) -> int:
-        """Steps of the current epoch."""
         return self._step
 
     @property
     def steps(self) -> int:
-        """Steps of the whole run."""
         return self._starts[-1] + self._step
 
     @property
@@ -116,8 +114,8 @@ class StreamStepper(BatchStepper[DT]):
     def _next_coefficients(self) -> NDArray[DT]:
         """The coefficients of the next step: a row."""
         row = self.steps - self._first_row
-        if row >= len(self._rows) or (self._step == 0 and self.observes_errors):
-            optimizer = self._rate.optimizer(self.epoch)
+        if row >= len(self._rows) or (self._step == 0 and self.rate.observes_errors):
+            optimizer = self.rate.optimizer(self.epoch)
             # A function of the user is called only for steps that are taken.
             is_known = not callable(optimizer.rate) or isinstance(optimizer.rate, Schedule)
             count = AHEAD if is_known else 1

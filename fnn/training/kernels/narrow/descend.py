@@ -9,17 +9,8 @@ from fnn.compiler.intrinsics import like, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.data.kernels.cases import CasePointers, Labels, Reals, Weights, case_at, cases_of
 from fnn.losses.kernels.dispatch import bounds
-from fnn.network.kernels import plan
-from fnn.network.kernels.narrow_plan import (
-    BY_CASES,
-    KIND,
-    ONES,
-    OUTPUT_STRIDE,
-    WITH_LOSS,
-    Y_OF_CASES,
-    block_of_cases,
-    part,
-)
+from fnn.network.kernels import narrow_plan, plan
+from fnn.network.kernels.narrow_plan import BY_CASES, ONES, block_of_cases, part
 from fnn.network.kernels.plan import Net, entry, net_of
 from fnn.optimizers.kernels.abi import COEFFICIENTS, ETA
 from fnn.training.kernels.epochs import (
@@ -106,8 +97,8 @@ def load(net: Net, cases: CasePointers, batch: Batch, loss: int) -> None:
     a, a_rows, a_row = part(net, 0, plan.A), part(net, 0, BY_CASES), entry(net, 1, plan.W_ROW)
     case_weights = part(net, 0, plan.CASE_WEIGHTS)
     y, y_unit, y_case = part(net, 0, plan.TARGETS), stride, 1
-    if entry(net, net.layers, KIND) == WITH_LOSS:
-        y, y_unit, y_case = block_of_cases(net, Y_OF_CASES), 1, entry(net, 0, OUTPUT_STRIDE)
+    if entry(net, net.layers, narrow_plan.KIND) == narrow_plan.WITH_LOSS:
+        y, y_unit, y_case = block_of_cases(net, narrow_plan.Y_OF_CASES), 1, entry(net, 0, narrow_plan.OUTPUT_STRIDE)
     low, high = bounds(loss)
     for c in range(batch.rows):
         case = case_at(cases, batch.first + c)

@@ -49,17 +49,17 @@ class _Product:
         with self.builder.if_then(self.builder.icmp_signed(">", count, number(0))):
             repeat(self.builder, count, height, partial(self._block, height), pointers)
 
-    def _block(self, height: int, _: Any, *places: Any) -> Sequence[Any]:
+    def _block(self, height: int, _: Any, *pointers: Any) -> Sequence[Any]:
         """`height` rows."""
         steps = [step for _, step in self.pointers]
         rows = [
-            [advanced(self.builder, p, step, number(r)) for p, step in zip(places, steps, strict=True)]
+            [advanced(self.builder, p, step, number(r)) for p, step in zip(pointers, steps, strict=True)]
             for r in range(height)
         ]
         into, scalars, beside = zip(*rows, strict=True)
         starts = [self.init(b) for b in beside]
 
-        def place(_: Any, j: Any) -> Sequence[Any]:
+        def columns(_: Any, j: Any) -> Sequence[Any]:
             v = advanced(self.builder, self.v, j)
             totals = self.vectors.chains(starts, self.k, v, self.v_row, scalars, self.scalar_step)
             for total, c, b in zip(totals, into, beside, strict=True):
@@ -67,7 +67,7 @@ class _Product:
             return ()
 
         lanes = self.vectors.lanes
-        return repeat(self.builder, self.n, lanes, place, [(number(0), number(lanes))])
+        return repeat(self.builder, self.n, lanes, columns, [(number(0), number(lanes))])
 
 
 def _product_type(p: Any, *more: Any) -> Any:
