@@ -1,4 +1,4 @@
-"""`train` and `train_many`: `train` checks arguments (`run`, `task`) and starts the Python loop (`loop`).
+"""`train` and `train_many`: `train` checks arguments (`task`) and starts the Python loop (`loop`).
 
 The loop drives a stepper (`steppers`) and does all else: callbacks, validation, checkpoints, stopping. A stepper calls
 the compiled loop (`kernels/descend.py`) in several threads; in each step `kernels/phases.py` cuts the cases, then the

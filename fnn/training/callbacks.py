@@ -44,17 +44,12 @@ Callback: TypeAlias = EachEpoch[DT] | EachSteps[DT] | ShowProgress
 
 
 def each_epoch(function: Callable[[int, Params[DT], Record], object]) -> EachEpoch[DT]:
-    """A callback of `train`: ``function(epoch, params, record)`` after every epoch, counted from 1.
-
-    Parameters
-    ----------
-    function
-        It ends the run by returning True.
+    """A callback of `train`: ``function(epoch, params, record)`` after every epoch, counted from 1; True ends the run.
 
     Raises
     ------
     TypeError
-        It isn't callable.
+        The function isn't callable.
 
     Examples
     --------

@@ -13,16 +13,7 @@ import numpy as np
 from fnn.io.archive import Description, open_archive, require_arrays, text_of, write_archive
 from fnn.io.atomic import remove_leftovers, replacing
 from fnn.network.params import DT
-from fnn.training.checkpoint_format import (
-    Arrays,
-    Place,
-    Settings,
-    describe,
-    read,
-    state_arrays,
-    state_from,
-    state_specs,
-)
+from fnn.training.checkpoint_format import Arrays, Place, Settings, header, read, state_arrays, state_from, state_specs
 from fnn.training.recorder import Recorder
 from fnn.training.steppers.stepper import Snapshot, Stepper
 from fnn.training.stopping import Stopper
@@ -100,7 +91,7 @@ class Checkpointer(Generic[DT]):
             raise ValueError(f"checkpoint: {path} is of a run whose batches in epoch {place.epoch + 1} were others")
         if place.stop_reason == "seconds":  # this time there may be more
             place = place._replace(stop_reason=None)
-        self._written = describe(self._settings, place, self._arrays(last))
+        self._written = header(self._settings, place, self._arrays(last))
         self._put_off(0.0)
 
         return last, place
@@ -115,7 +106,7 @@ class Checkpointer(Generic[DT]):
 
     def _write(self, last: Snapshot[DT], place: Place) -> None:
         began, arrays = time.monotonic(), self._arrays(last)
-        description = describe(self._settings, place, arrays)
+        description = header(self._settings, place, arrays)
         if description == self._written or not np.isfinite(arrays["params"]).all():
             return  # a run that has diverged could not go on
         text = text_of(description)

@@ -3,7 +3,7 @@
 A checkpoint is an archive (see `fnn.io.archive`). Its description has these keys, in this order:
 
 - ``fnn``: "checkpoint"; ``format``: 2
-- ``settings``: what the result follows from, in words (see `fnn.training.run_identity`)
+- ``settings``: what the result follows from, in words (see `fnn.training.task.run_identity`)
 - ``place``: a `Place`
 - ``arrays``: name, dtype and shape of each array
 
@@ -56,7 +56,7 @@ class Place(NamedTuple):
     stop_reason: Ending | None
 
 
-def describe(settings: Settings, place: Place, arrays: Arrays) -> Description:
+def header(settings: Settings, place: Place, arrays: Arrays) -> Description:
     """The description of a checkpoint."""
     specs = [[name, array.dtype.name, list(array.shape)] for name, array in arrays.items()]
 

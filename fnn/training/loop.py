@@ -163,14 +163,9 @@ class Loop(Generic[DT]):
         return not self._stepper.diverged and bool(np.isfinite(self._stepper.params().flat_buffer).all())
 
     def _good_params(self) -> Params[DT]:
-        """The parameters as they are now, or `TrainingDiverged`."""
-        if not self._is_good():
-            self._raise_diverged()
-
-        return self._stepper.params()
-
-    def _raise_diverged(self) -> NoReturn:
-        """Look for the last good parameters, which may take a while."""
+        """The parameters as they are now, or `TrainingDiverged` with the last good ones, which may take a while."""
+        if self._is_good():
+            return self._stepper.params()
         self._check_interrupt()
         found = self._interrupt.call(self._last_good)
         if found is None:

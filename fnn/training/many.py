@@ -30,12 +30,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Each(Generic[T_co]):
-    """A value for each network, for `train_many`: ``eta=fnn.Each([0.1, 0.3, 1.0])``.
-
-    Parameters
-    ----------
-    values
-        As many as there are networks, in their order.
+    """A value for each network, in their order, for `train_many`: ``eta=fnn.Each([0.1, 0.3, 1.0])``.
 
     Raises
     ------

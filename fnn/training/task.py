@@ -1,4 +1,4 @@
-"""`Task`: the arguments of a run of `train`, checked."""
+"""`Task`: the arguments of a run of `train`, checked; and in words, by which a checkpoint knows its run."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from itertools import pairwise
 from typing import Any, Generic, NamedTuple, SupportsFloat, SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from fnn.checks import positive, whole
+from fnn.checks import number, positive, prefixed, whole
 from fnn.data.batch_stream import Batches, BatchStream, require_no_batches, stream_of
 from fnn.data.cases import Cases, cases_of
+from fnn.data.conversion import require_weight
+from fnn.data.fingerprint import fingerprint, fingerprints
 from fnn.data.rows import CaseArrays
 from fnn.equations.objective import Objective, Reduction, objective_of
 from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params, require_params
-from fnn.network.regularization import Regularization
+from fnn.network.regularization import OF_ALL, Regularization
 from fnn.optimizers.library import gradient_descent
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedules import Rate
 from fnn.training.callbacks import Callback, Callbacks
 from fnn.training.checkpoint import Checkpoint
+from fnn.training.checkpoint_format import Settings
 from fnn.training.stopping import Stopper, Stopping
-from fnn.training.validation import held_out_cases, split
+from fnn.values import Value
 
 
 class Task(NamedTuple, Generic[DT]):
@@ -72,18 +75,18 @@ def task_of(
         raise ValueError("params: hold NaN or infinity")
     objective = objective_of(params, loss, reduction, regularization)
     called = Callbacks(callbacks)
-    optimizer, total = resolve_optimizer(eta, optimizer, params), whole("epochs", epochs, at_least=0)
-    number = whole("seed", seed, at_least=0, at_most=2**63 - 1)
+    optimizer, total = _optimizer_of(eta, optimizer, params), whole("epochs", epochs, at_least=0)
+    seed = whole("seed", seed, at_least=0, at_most=2**63 - 1)
     cases: CaseArrays[DT] | BatchStream[DT]
     if y is None and not isinstance(x, Cases):
         cases, size, scale = BatchStream(stream_of(x, total, batch_size), params, loss), 0, 1.0
         if optimizer.needs_all_cases:
             raise ValueError(f"x: {optimizer!r} needs all cases in every step, so x can't be an iterable of batches")
-        held_out = held_out_cases(params, validation, loss, scale)
+        held_out = _held_out_cases(params, validation, loss, scale)
     else:
         given = cases_of(require_no_batches(x), y)
         scale = given.scale
-        cases, held_out = split(params, given, validation, loss, number)
+        cases, held_out = _split(params, given, validation, loss, seed)
         size = cases.number if batch_size is None else min(whole("batch_size", batch_size, at_least=1), cases.number)
         if optimizer.needs_all_cases and size < cases.number:
             raise ValueError(f"batch_size: {optimizer!r} needs all {cases.number} cases in every step, got {size}")
@@ -93,12 +96,12 @@ def task_of(
     stopper: Stopper[DT] = Stopper(stopping, params.architecture)
 
     return Task(
-        params, cases, held_out, objective, optimizer, size, number, scale, total, state, stopper,
+        params, cases, held_out, objective, optimizer, size, seed, scale, total, state, stopper,
         _checkpoint_of(checkpoint), called, most,
     )  # fmt: skip
 
 
-def resolve_optimizer(eta: Rate | None, optimizer: Optimizer | None, params: Params[Any]) -> Optimizer:
+def _optimizer_of(eta: Rate | None, optimizer: Optimizer | None, params: Params[Any]) -> Optimizer:
     """The optimizer that is meant by the two arguments, one of which must be given."""
     if optimizer is None:
         if eta is None:
@@ -121,3 +124,98 @@ def _checkpoint_of(given: object) -> Checkpoint | None:
         raise TypeError(f"checkpoint: needs a path or an fnn.Checkpoint, got {given!r:.60}")
 
     return Checkpoint(given)
+
+
+def _split(
+    params: Params[DT], cases: Cases, validation: Cases | tuple[ArrayLike, ArrayLike] | SupportsFloat | None,
+    loss: Loss, seed: int,
+) -> tuple[CaseArrays[DT], CaseArrays[DT] | None]:  # fmt: skip
+    """The cases to train on, and those to validate on; no case is copied."""
+    arrays = cases.arrays(params, loss)
+    if not isinstance(validation, SupportsFloat) or isinstance(validation, bool | np.bool_ | np.ndarray):
+        return arrays, _held_out_cases(params, validation, loss, cases.scale, ", or the fraction of the cases")
+    fraction, count = number("validation", validation), len(arrays.x)
+    if not 0 < fraction < 1:
+        raise ValueError(f"validation: the fraction of the cases must be in (0, 1), got {fraction}")
+    some = round(fraction * count)
+    if not 0 < some < count:
+        raise ValueError(f"validation: {fraction} of {count} cases leaves none to validate or to train on")
+    is_held_out = drawn(some, count, seed)
+    rest, held_out = (arrays._replace(chosen=np.flatnonzero(part)) for part in (~is_held_out, is_held_out))
+    require_weight(params, rest)
+    with prefixed("validation "):
+        require_weight(params, held_out)
+
+    return rest, held_out
+
+
+def _held_out_cases(
+    params: Params[DT], validation: object, loss: Loss, scale: float, otherwise: str = ""
+) -> CaseArrays[DT] | None:
+    """The caller's own validation set; `otherwise` is what it might be instead, for the error if it is none."""
+    if validation is None:
+        return None
+    with prefixed("validation "):
+        if isinstance(validation, tuple) and len(validation) == 2:
+            if scale != 1:
+                raise ValueError(f"x: say whether it has the scale {scale} of x, too: fnn.Cases(x, y, scale=..)")
+            validation = Cases(*validation)
+        if isinstance(validation, Cases):
+            return validation.arrays(params, loss)
+    raise TypeError(f"validation: needs fnn.Cases or a tuple (x, y){otherwise}, got {validation!r:.60}")
+
+
+def drawn(some: int, count: int, seed: int) -> NDArray[np.bool_]:
+    """Which ones are some of `count` cases, drawn at random: a function of the seed, the same on every machine."""
+    numbers = np.random.PCG64((seed, 1)).random_raw(count)  # 1: apart from what `init` draws with the same seed
+    chosen = np.zeros(count, np.bool_)
+    chosen[np.argsort(numbers, kind="stable")[:some]] = True
+
+    return chosen
+
+
+def run_identity(task: Task[Any]) -> Settings:
+    """The identity of a run, in the order in which its parts are compared."""
+    params, state, regularization, rules = task.params, task.state, task.objective.regularization, task.stopper.rules
+    vectors = [] if state is None else [fingerprint(vector.flat) for vector in state.vectors]
+    validation = "None"
+    if task.held_out is not None:
+        is_own = task.held_out.chosen.size == 0  # else which cases those are follows from the seed
+        fraction = f"{task.held_out.number} of all cases"
+        validation = ", ".join(fingerprints(task.held_out).values()) if is_own else fraction
+    cases = {"x": "an iterable of batches"} if isinstance(task.cases, BatchStream) else fingerprints(task.cases)
+
+    return {
+        "dtype": params.dtype.name,
+        "sizes": str(list(params.sizes)),
+        "activations": str([f.name for f in params.activations]),
+        "optimizer": _in_words(task.optimizer),
+        "loss": _in_words(task.objective.loss),
+        "reduction": "mean" if task.objective.mean else "sum",
+        "batch_size": str(task.batch_size or "None"),
+        "seed": str(task.seed),
+        "scale": repr(task.scale),
+        "l2": repr(regularization.l2),
+        "l1": repr(regularization.l1),
+        "dropout": str([round(n / OF_ALL, 15) for n in regularization.dropped if any(regularization.dropped)]),
+        "mask": "None" if regularization.mask is None else fingerprint(regularization.mask),
+        **{f"stopping: {name}": _in_words(value) for name, value in vars(rules).items() if name != "seconds"},
+        "params": fingerprint(params.flat),
+        "state": "None" if state is None else f"after {state.step} steps, {', '.join(vectors) or 'no vectors'}",
+        **cases,
+        "validation": validation,
+    }
+
+
+def _in_words(value: object) -> str:
+    """The value's repr, but a function's name: what it does can't be told."""
+    if isinstance(value, Value):
+        parts = [f"{name}={_in_words(part)}" for name, part in vars(value).items()]
+
+        return f"fnn.{type(value).__name__}({', '.join(parts)})"
+    if isinstance(value, Loss):
+        return value.name if value.scalars else repr(value)
+    if callable(value):
+        return str(getattr(value, "__qualname__", type(value).__qualname__))
+
+    return repr(value)

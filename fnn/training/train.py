@@ -24,13 +24,12 @@ from fnn.training.evaluator import Evaluator
 from fnn.training.history import BatchError, Run
 from fnn.training.loop import Loop
 from fnn.training.recorder import Recorder
-from fnn.training.run_identity import run_identity
 from fnn.training.steppers import call_tuner
 from fnn.training.steppers.batches import BatchStepper
 from fnn.training.steppers.stepper import Stepper
 from fnn.training.steppers.streams import StreamStepper
 from fnn.training.stopping import Stopping
-from fnn.training.task import Task, task_of
+from fnn.training.task import Task, run_identity, task_of
 
 
 @jittable
@@ -117,7 +116,7 @@ def train(
     TrainingInterrupted
         Ctrl-C: a KeyboardInterrupt between two steps, with parameters and history so far and the checkpoint written.
     TrainingDiverged
-        The error or the parameters became NaN or infinite; it carries the last good ones. The checkpoint stays as it is.
+        The error or the parameters became NaN or infinite; it carries the last good ones. The checkpoint stays.
     BatchError
         A batch of an iterable has a fault, or the iterable raised an error; it carries what was learned until then.
 

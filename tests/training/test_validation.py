@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 import fnn
 from fnn.equations.objective import objective_of
 from fnn.training.evaluator import Evaluator
-from fnn.training.validation import drawn
+from fnn.training.task import drawn
 from tests.problems import Problem, problem, problems, trained
 
 COUNTS = (1, 2, 63, 64, 65, 128, 300, 700)

@@ -22,17 +22,9 @@ from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry, errors_of, net_of, net_type
 from fnn.numerics.microkernel import DESCEND, KEEP, STORE, ZERO
 from fnn.optimizers.kernels.abi import ETA
+from fnn.training.kernels import epochs
 from fnn.training.kernels.barrier import CANCELLED, load_acquired, wait_for_all
-from fnn.training.kernels.epochs import (
-    LOADED,
-    STOPPED,
-    Batch,
-    begin_batch,
-    end_batch,
-    position_at,
-    reshuffle,
-    store_position,
-)
+from fnn.training.kernels.epochs import begin_batch, end_batch, position_at, reshuffle, store_position
 from fnn.training.kernels.phases import phase_1, phase_2
 from fnn.training.kernels.update_rule import UpdateRule, call_rows_phase, update_rule_of, update_rule_type
 from fnn.training.kernels.work_stealing import Worker
@@ -100,7 +92,8 @@ def descend(
     always_loads = reshuffles or capacity < cases.number
     # The epoch of the order, and the one in which the only batch must be loaded. Flags that change in the first step
     # would do, but LLVM then compiles the first iteration apart, which takes 0.3 s.
-    order_epoch, loading_epoch = at.epoch if cursor[LOADED] and at.first > 0 else -1, -1 if cursor[LOADED] else at.epoch
+    order_epoch = at.epoch if cursor[epochs.LOADED] and at.first > 0 else -1
+    loading_epoch = -1 if cursor[epochs.LOADED] else at.epoch
     for number in range(steps):
         if reshuffles and at.epoch != order_epoch:
             if thread == 0:
@@ -117,7 +110,7 @@ def descend(
             break
         is_finite = np.isfinite(error)
         if thread == 0:
-            cursor[LOADED], cursor[STOPPED] = 1, not is_finite
+            cursor[epochs.LOADED], cursor[epochs.STOPPED] = 1, not is_finite
         if not is_finite:
             break
         at = end_batch(at, batch, error, cases, mean, history, thread == 0)
@@ -128,7 +121,7 @@ def descend(
 @inline
 def step(
     worker: Worker, net: Net, capacity: int, gradient_buffer: Floats, cases: CasePointers, loss: int,
-    update_rule: UpdateRule, coefficients: Floats, batch: Batch, loading: bool, seed: int, epoch: int,
+    update_rule: UpdateRule, coefficients: Floats, batch: epochs.Batch, loading: bool, seed: int, epoch: int,
 ) -> tuple[float, bool]:  # fmt: skip
     """One step; returns the batch's error, and whether the step is done.
 

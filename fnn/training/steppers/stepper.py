@@ -1,7 +1,8 @@
 """`Stepper`: what changes parameters step by step. `Loop` does everything else.
 
-To add an engine (L-BFGS, data parallelism): a file with a class that has these members, which `fnn.training.run.begin`
-chooses by the optimizer or the cases. Validation, stopping, callbacks, checkpoints and Ctrl-C then work with it.
+To add an engine (L-BFGS, data parallelism): a file with a class that has these members, which `begin` in
+`fnn.training.train` chooses by the optimizer or the cases. Validation, stopping, callbacks, checkpoints and Ctrl-C then
+work with it.
 """
 
 from __future__ import annotations

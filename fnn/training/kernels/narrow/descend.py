@@ -13,16 +13,8 @@ from fnn.network.kernels import narrow_plan, plan
 from fnn.network.kernels.narrow_plan import BY_CASES, ONES, block_of_cases, part
 from fnn.network.kernels.plan import Net, entry, net_of
 from fnn.optimizers.kernels.abi import COEFFICIENTS, ETA
-from fnn.training.kernels.epochs import (
-    LOADED,
-    STOPPED,
-    Batch,
-    begin_batch,
-    end_batch,
-    position_at,
-    reshuffle,
-    store_position,
-)
+from fnn.training.kernels import epochs
+from fnn.training.kernels.epochs import begin_batch, end_batch, position_at, reshuffle, store_position
 from fnn.training.kernels.narrow.equations import backward, forward
 from fnn.training.kernels.narrow.products import transpose_small
 
@@ -45,7 +37,7 @@ def narrow_kernel(
     coefficient_stride = COEFFICIENTS if coefficients.size > COEFFICIENTS else 0
     transpose_parameters(net, True)
     add_ones(net)
-    at, is_ordered = position_at(pointer(cursor), pointer(sums)), cursor[LOADED] != 0
+    at, is_ordered = position_at(pointer(cursor), pointer(sums)), cursor[epochs.LOADED] != 0
     reshuffles = batch_size < cases.number
     first_epoch = at.epoch
     for number in range(steps):
@@ -58,10 +50,10 @@ def narrow_kernel(
         forward(net, batch.rows)
         error = backward(net, loss, batch.rows, pointer(coefficients)[number * coefficient_stride + ETA])
         if not np.isfinite(error):
-            cursor[STOPPED] = 1
+            cursor[epochs.STOPPED] = 1
             break
         at = end_batch(at, batch, error, cases, mean, pointer(history), True)
-    cursor[LOADED] = 1
+    cursor[epochs.LOADED] = 1
     store_position(at, pointer(cursor), pointer(sums))
     transpose_parameters(net, False)
 
@@ -91,7 +83,7 @@ def add_ones(net: Net) -> None:
 
 
 @forced
-def load(net: Net, cases: CasePointers, batch: Batch, loss: int) -> None:
+def load(net: Net, cases: CasePointers, batch: epochs.Batch, loss: int) -> None:
     """Fill the workspace with the cases of a batch, as `fnn.data.kernels.cases.load` does."""
     inputs, outputs, stride = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS), entry(net, 0, plan.STRIDE)
     a, a_rows, a_row = part(net, 0, plan.A), part(net, 0, BY_CASES), entry(net, 1, plan.W_ROW)
