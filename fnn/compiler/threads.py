@@ -44,11 +44,7 @@ def pin_apart(busy: set[int]) -> None:
 
 
 def run_in_threads(
-    part: Callable[[int, int], None],
-    parts: int,
-    abandon: Callable[[], object] = lambda: None,
-    *,
-    apart: bool = False,
+    part: Callable[[int, int], None], parts: int, abandon: Callable[[], object] = lambda: None, *, apart: bool = False
 ) -> None:
     """Call ``part(i, parts)`` for all i at once, each in a thread of its own; one part alone only if `apart`.
 
@@ -77,13 +73,7 @@ def run_in_threads(
 
     threads: list[threading.Thread] = []
     try:
-        for number in range(parts):
-            thread = threading.Thread(target=enter, args=(number,), daemon=True)
-            thread.start()
-            threads.append(thread)
-        all_run = True
-    except RuntimeError:  # can't start new thread
-        pass
+        all_run = _start(threads, parts, enter)
     finally:
         decided.set()
         for thread in threads:
@@ -92,3 +82,16 @@ def run_in_threads(
         raise failures[0]
     if not all_run:
         part(0, 1)
+
+
+def _start(threads: list[threading.Thread], count: int, enter: Callable[[int], None]) -> bool:
+    """Start threads that call ``enter(i)``, and append each to the list; whether all could be started."""
+    try:
+        for number in range(count):
+            thread = threading.Thread(target=enter, args=(number,), daemon=True)
+            thread.start()
+            threads.append(thread)
+    except RuntimeError:  # can't start new thread
+        return False
+
+    return True

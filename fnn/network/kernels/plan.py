@@ -118,13 +118,9 @@ def fill(
             inputs = sizes[layer - 1]
             for i in range(DESCRIPTOR_SIZE):
                 table[row + FUNCTION + i] = descriptors[(layer - 1) * DESCRIPTOR_SIZE + i]
-            table[row + WIDTH] = rounded(units, lanes) if packed else units
             table[row + Z] = at
             at += rows * stride
-            table[row + COMPACT], table[row + W] = compact, weights if packed else compact
-            table[row + W_PANEL] = inputs * panel if packed else panel
-            table[row + W_ROW] = panel if packed else units
-            table[row + B] = weights + rounded(units, panel) * inputs if packed else compact + inputs * units
+            place_weights(row, inputs, units, lanes, packed, weights, compact, table)
             weights += rounded(units, panel) * (inputs + 1)
             compact += (inputs + 1) * units
             multiplications += inputs * units
@@ -146,6 +142,20 @@ def fill(
         at += rounded(sizes[layer - 1], panel) * sizes[layer]
 
     return Sizes(forward, at, weights if packed else compact)
+
+
+@register_jitable
+def place_weights(
+    row: int, inputs: int, units: int, lanes: int, packed: bool, weights: int, compact: int,
+    table: list[int] | Integers,
+) -> None:  # fmt: skip
+    """Where a layer's weights and biases lie: after `weights` elements if they are packed, else after `compact`."""
+    panel = 2 * lanes
+    table[row + WIDTH] = rounded(units, lanes) if packed else units
+    table[row + COMPACT], table[row + W] = compact, weights if packed else compact
+    table[row + W_PANEL] = inputs * panel if packed else panel
+    table[row + W_ROW] = panel if packed else units
+    table[row + B] = weights + rounded(units, panel) * inputs if packed else compact + inputs * units
 
 
 @register_jitable
