@@ -57,6 +57,7 @@ class Value:
     """
 
     def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
         dataclass(init=False, eq=False, repr=False)(cls)
 
     def __post_init__(self) -> None:

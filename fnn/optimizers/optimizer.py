@@ -228,10 +228,12 @@ class Optimizer(Value):
         """
         steps = np.arange(first, first + count)
         columns = self.columns(0.0 if self.rate is None else etas(self.rate, steps), steps)
-        is_constant = not any(isinstance(column, np.ndarray) for column in columns.values())
-        table = np.zeros((1 if is_constant else count, abi.COEFFICIENTS))
-        for number, column in columns.items():
-            table[:, number] = column
+        if any(isinstance(column, np.ndarray) for column in columns.values()):
+            table = np.zeros((count, abi.COEFFICIENTS))
+            for number, column in columns.items():
+                table[:, number] = column
+        else:  # at once: a tiny run would notice the loop
+            table = np.array([[columns.get(number, 0.0) for number in range(abi.COEFFICIENTS)]], np.float64)
         too_much = table[:, abi.KEEP] < 0
         if too_much.any():
             step = first + int(np.argmax(too_much))

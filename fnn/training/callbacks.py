@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Generic, SupportsIndex, TypeAlias
 
 import numpy as np
@@ -14,25 +13,23 @@ from fnn.checks import flag, whole
 from fnn.extras import extra
 from fnn.network.params import DT, Params
 from fnn.training.history import Record
+from fnn.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class EachEpoch(Generic[DT]):
+class EachEpoch(Value, Generic[DT]):
     """What `each_epoch` returns."""
 
     function: Callable[[int, Params[DT], Record], object]
 
 
-@dataclass(frozen=True, slots=True)
-class EachSteps(Generic[DT]):
+class EachSteps(Value, Generic[DT]):
     """What `each_steps` returns."""
 
     k: int
     function: Callable[[int, Params[DT], float], object]
 
 
-@dataclass(frozen=True, slots=True)
-class ShowProgress:
+class ShowProgress(Value):
     """What `progress` returns."""
 
     shown: bool | None = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
-from typing import Final, Generic, Literal, NamedTuple, TypeAlias
+from functools import cache
+from typing import Generic, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -67,7 +68,10 @@ class Stopping(Value):
             raise ValueError(f"min_improvement: {self.min_improvement} matters only with patience, which wasn't given")
 
 
-_NEVER: Final = Stopping()  # made once, which takes 20 µs
+@cache  # to make one takes 20 µs, and 0.6 ms the first time
+def _never() -> Stopping:
+    """No rule at all."""
+    return Stopping()
 
 
 class Best(NamedTuple, Generic[DT]):
@@ -84,7 +88,7 @@ class Stopper(Generic[DT]):
     def __init__(self, rules: Stopping | None, architecture: Architecture) -> None:
         if not (rules is None or isinstance(rules, Stopping)):
             raise TypeError(f"stopping: needs fnn.Stopping(..), got {rules!r}")
-        self.rules = rules = _NEVER if rules is None else rules
+        self.rules = rules = _never() if rules is None else rules
         self.observes_errors = rules.patience is not None or rules.target_error is not None or rules.restore_best
         self._improved, self._since = np.inf, 0  # the error of the last improvement, and the epochs since
         self.best: Best[DT] | None = None  # if it is to be restored

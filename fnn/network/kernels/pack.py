@@ -1,34 +1,13 @@
 """Parameters between the layout of `Params`, which is compact, and that of training, in panels (see `plan.fill`)."""
 
-import numpy as np
-import numpy.typing as npt
 from numba import types
 
 from fnn.compiler.inline import inline
-from fnn.compiler.intrinsics import Floats, aligned, pointer, shift
-from fnn.compiler.kernel import array, kernel, output
+from fnn.compiler.intrinsics import Floats, shift
 from fnn.compiler.linking import linked
 from fnn.compiler.target import panel_width
 from fnn.network.kernels import plan
-from fnn.network.kernels.plan import COLUMNS, Net, entry, net_type
-
-Table = npt.NDArray[np.int64]
-Reals = npt.NDArray[np.floating]
-
-
-@kernel(lambda t: types.void(array(types.int64), array(t), output(t)))
-def pack_kernel(table: Table, flat: Reals, weights: Reals) -> None:
-    pack_weights(_without_workspace(table, weights), pointer(flat))
-
-
-@kernel(lambda t: types.void(array(types.int64), array(t), output(t)))
-def unpack_kernel(table: Table, weights: Reals, flat: Reals) -> None:
-    unpack_weights(_without_workspace(table, weights), pointer(flat))
-
-
-@inline
-def _without_workspace(table: Table, weights: Reals) -> Net:
-    return Net(table.size // COLUMNS - 1, pointer(table), aligned(pointer(weights)), pointer(weights))
+from fnn.network.kernels.plan import Net, entry, net_type
 
 
 @inline

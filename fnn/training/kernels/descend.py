@@ -19,6 +19,7 @@ from fnn.equations.kernels.backprop import partition, transpose
 from fnn.equations.kernels.forward import descend_flat
 from fnn.equations.kernels.gradient import sum_in_order
 from fnn.network.kernels import plan
+from fnn.network.kernels.pack import copy_rows
 from fnn.network.kernels.plan import Net, entry, errors_of, net_of, net_type
 from fnn.numerics.microkernel import DESCEND, KEEP, STORE, ZERO
 from fnn.optimizers.kernels.abi import ETA
@@ -32,12 +33,18 @@ from fnn.training.kernels.work_stealing import Worker
 CAPACITY: Final = 512  # cases that the workspace holds; larger batches add up their gradient
 
 
-@kernel(lambda t: types.void(array(types.int64), array(t), output(t)))
-def prepare_kernel(table: npt.NDArray[np.int64], weights: Reals, space: Reals) -> None:
-    """Prepare a workspace for packed weights: the number one, and each Wᵀ for B4."""
+@kernel(lambda t: types.void(array(types.int64), output(t), output(t), output(t), types.boolean))
+def pack_kernel(table: npt.NDArray[np.int64], flat: Reals, weights: Reals, space: Reals, packing: bool) -> None:
+    """Copy compact parameters to packed weights, or back.
+
+    A workspace, unless it is empty, is prepared for the weights: the number one, and each Wᵀ for B4. One kernel for
+    all of this, because each takes 0.1 s of the first `train`.
+    """
     net = net_of(table, weights, space)
-    net.space[plan.ONE] = like(net.space, 1.0)
-    transpose(net, 2, 0, 1)
+    copy_rows(net, pointer(flat), packing)
+    if space.size > 0:
+        net.space[plan.ONE] = like(net.space, 1.0)
+        transpose(net, 2, 0, 1)
 
 
 # A flat signature, because Numba would not match a NamedTuple of arrays with one of read-only arrays. Callers name the

@@ -11,13 +11,12 @@ from fnn.compiler.target import LINE, float_type, lanes_of
 from fnn.data.rows import CaseArrays
 from fnn.equations.objective import Objective
 from fnn.network.kernels.narrow_plan import is_narrow
-from fnn.network.kernels.pack import pack_kernel, unpack_kernel
 from fnn.network.layout import Layout, cache_aligned
 from fnn.network.params import DT, Params
 from fnn.optimizers.kernels.abi import CASES_PHASE, DESCRIPTOR_SIZE, MASK, MASKED, ROWS_PHASE
 from fnn.optimizers.library import gradient_descent
 from fnn.optimizers.optimizer import Optimizer
-from fnn.training.kernels.descend import CAPACITY, prepare_kernel
+from fnn.training.kernels.descend import CAPACITY, pack_kernel
 from fnn.training.kernels.dropout import DROPOUT_PHASE
 from fnn.training.kernels.narrow.equations import OUTPUTS_BY_CASES
 from fnn.training.kernels.phases import OPTIMIZER_PHASE
@@ -77,15 +76,15 @@ class Buffers(Generic[DT]):
         if self.is_narrow:
             packed[:] = flat
             return
-        pack_kernel[self._dtype](self.layout.table, flat, packed)
-        if packed is self.weights:
-            prepare_kernel[self._dtype](self.layout.table, packed, self.space)
+        space = self.space if packed is self.weights else self.space[:0]
+        writable = flat.copy()  # as the kernel's type demands, which writes to it in `unpack`
+        pack_kernel[self._dtype](self.layout.table, writable, packed, space, True)
 
     def unpack(self, packed: NDArray[DT], flat: NDArray[DT]) -> NDArray[DT]:
         """Bring a vector back from the layout of training; it is returned."""
         if self.is_narrow:
             flat[:] = packed
         else:
-            unpack_kernel[self._dtype](self.layout.table, packed, flat)
+            pack_kernel[self._dtype](self.layout.table, flat, packed, self.space[:0], False)
 
         return flat
