@@ -49,7 +49,6 @@ class _Init:
 
 
 @dataclass_transform(frozen_default=True)
-@dataclass(init=False, eq=False, repr=False)
 class Value:
     """The base of values: every subclass is a frozen dataclass without saying so, and its fields are checked.
 
@@ -73,12 +72,16 @@ class Value:
         return hash((type(self), *vars(self).values()))
 
     def __repr__(self) -> str:
-        in_order = sorted(fields(self), key=lambda field: field.kw_only is True)  # as the arguments are
+        kind: Any = type(self)
+        in_order = sorted(fields(kind), key=lambda field: field.kw_only is True)  # as the arguments are
 
         return f"fnn.{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in in_order)})"
 
     def __replace__(self, **changes: Any) -> Self:
-        return replace(self, **changes)
+        value: Any = self
+        changed: Self = replace(value, **changes)
+
+        return changed
 
     if not TYPE_CHECKING:  # mypy knows these from `dataclass_transform`
         __init__ = _Init()
@@ -95,9 +98,8 @@ def _init_of(kind: Any) -> Callable[..., None]:
     """The `__init__` of a frozen dataclass with the fields of a class of values."""
     parameters = [(f.name, f.type, field(default=f.default, kw_only=f.kw_only)) for f in fields(kind)]
     checks = {"__post_init__": kind.__post_init__}
-    init: Callable[..., None] = make_dataclass(
-        kind.__name__, parameters, namespace=checks, frozen=True, eq=False, repr=False
-    ).__init__
+    made: Any = make_dataclass(kind.__name__, parameters, namespace=checks, frozen=True, eq=False, repr=False)
+    init: Callable[..., None] = made.__init__
 
     return init
 

@@ -9,8 +9,8 @@ from numpy.testing import assert_array_equal
 
 import fnn
 from fnn.compiler.target import lanes_of
-from fnn.network.kernels.pack import pack_kernel, unpack_kernel
 from fnn.network.layout import cache_aligned
+from fnn.training.kernels.descend import pack_kernel
 
 SIZES = (3, 1, 33, 70, 2)
 
@@ -21,7 +21,7 @@ def test_pack_and_unpack(dtype: type[Any]) -> None:
     layout = params.architecture.layout(params.dtype, 5, packed=True)
     weights = cache_aligned(layout.weights, params.dtype)
     weights[:] = np.nan
-    pack_kernel[params.dtype](layout.table, params.flat, weights)
+    pack_kernel[params.dtype](layout.table, params.flat.copy(), weights, weights[:0], True)
 
     # A panel holds `panel` columns of W, row by row; the biases follow the panels.
     panel, end = 2 * lanes_of(params.dtype), 0
@@ -38,5 +38,5 @@ def test_pack_and_unpack(dtype: type[Any]) -> None:
         assert np.isnan(b[n:]).all()
 
     flat = np.zeros_like(params.flat)
-    unpack_kernel[params.dtype](layout.table, weights, flat)
+    pack_kernel[params.dtype](layout.table, flat, weights, weights[:0], False)
     assert flat.tobytes() == params.flat.tobytes()

@@ -16,9 +16,9 @@ import fnn
 from fnn.compiler.intrinsics import pointer
 from fnn.compiler.kernel import array, kernel, output
 from fnn.data.kernels.cases import Reals, Weights
-from fnn.network.kernels.pack import pack_kernel, unpack_kernel
 from fnn.network.kernels.plan import net_of
 from fnn.network.layout import cache_aligned
+from fnn.training.kernels.descend import pack_kernel
 from fnn.training.kernels.regularize import limit_units, norm, remove, squares_of_gradient
 
 SIZES = (5, 37, 3, 1)
@@ -48,11 +48,12 @@ class Packed:
         self.layout = self.params.architecture.layout(self.params.dtype, 1, packed=True)
         self.weights = cache_aligned(self.layout.weights, self.params.dtype)
         self.weights[:], self.squares = 0, np.full(sum(SIZES) + 3 * 64, np.nan)
-        pack_kernel[self.params.dtype](self.layout.table, self.params.flat, self.weights)
+        flat, none = self.params.flat.copy(), self.weights[:0]
+        pack_kernel[self.params.dtype](self.layout.table, flat, self.weights, none, True)
 
     def unpacked(self) -> fnn.Params[Any]:
         flat = np.empty_like(self.params.flat)
-        unpack_kernel[self.params.dtype](self.layout.table, self.weights, flat)
+        pack_kernel[self.params.dtype](self.layout.table, flat, self.weights, self.weights[:0], False)
         return self.params.with_flat(flat)
 
 
