@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests.paces import train_by_exactly
+from tests.warm import warm_up
 
 collect_ignore = ["typing"]  # read by mypy (test_types.py), not imported
 
@@ -15,6 +16,12 @@ collect_ignore = ["typing"]  # read by mypy (test_types.py), not imported
 settings.register_profile("gate", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("gate")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile before xdist starts its workers."""
+    if session.config.getoption("numprocesses", None) and not hasattr(session.config, "workerinput"):
+        warm_up()
 
 
 @pytest.fixture
