@@ -23,6 +23,12 @@ LOSSES = (
     fnn.focal(0.5), fnn.kl_divergence, fnn.poisson, fnn.gamma, CAUCHY, *KINKED,
 )  # fmt: skip
 PAIRS = [(loss, output) for loss in LOSSES for output in OUTPUTS if not loss.outputs or output in loss.outputs]
+# One loss of each kind: plain, with labels, with a parameter, with an output of its own, a user's. A jitted function is
+# compiled for each loss, for a second.
+KINDS = [
+    (fnn.squared_error, fnn.sigmoid), (fnn.cross_entropy, fnn.softmax), (fnn.huber(0.7), fnn.identity),
+    (fnn.poisson, fnn.exp), (CAUCHY, fnn.tanh),
+]  # fmt: skip
 
 # Around the blocks (64), pieces (256) and room (512) of cases that the kernels work in.
 COUNTS = (1, 2, 3, 7, 63, 64, 65, 128, 255, 256, 257, 511, 512, 513, 700)

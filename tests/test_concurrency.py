@@ -22,7 +22,7 @@ LONG = 300.0  # seconds, after which something is stuck
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_threads_under_each_threading_layer(layer: str) -> None:
-    found = hammer(layer, 6, 1.5)
+    found = hammer(layer, 6, 0.7)
     if found.get("failed", "") is None:
         pytest.skip(f"the threading layer {layer} isn't installed, or where the loader doesn't look")
 

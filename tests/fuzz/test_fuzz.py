@@ -40,7 +40,8 @@ def test_mutated_files(suffix: str, tmp_path_factory: pytest.TempPathFactory, nu
 
 
 @suffixes
-def test_every_truncation_is_refused(suffix: str, tmp_path: Path) -> None:
+def test_truncations_are_refused(suffix: str, tmp_path: Path) -> None:
     path, content = tmp_path / f"file{suffix}", FORMATS[suffix].good[0]
+    lengths = range(len(content)) if len(content) < 1000 else {*range(0, len(content), 5), *range(len(content))[-100:]}
 
-    assert not any(is_accepted(FORMATS[suffix], path, content[:length]) for length in range(len(content)))
+    assert not any(is_accepted(FORMATS[suffix], path, content[:length]) for length in lengths)

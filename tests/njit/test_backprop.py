@@ -11,7 +11,7 @@ from numba.core.errors import TypingError
 
 import fnn
 from tests.njit import jitted
-from tests.problems import PAIRS, problem
+from tests.problems import KINDS, problem
 
 DTYPES = (np.float64, np.float32)
 QUANTITIES = ("z", "a", "dE_da", "delta")
@@ -32,7 +32,7 @@ def require_equal(found: Any, wanted: fnn.Backprop[Any]) -> None:
     assert (found.grads, found.error) == (wanted.grads, wanted.error)
 
 
-@pytest.mark.parametrize("loss, output", PAIRS)
+@pytest.mark.parametrize("loss, output", KINDS)  # test_functions.py has all losses
 def test_every_quantity(loss: fnn.Loss, output: fnn.Activation) -> None:
     options: dict[str, Any] = {"loss": loss, "reduction": "mean"}
     for dtype in DTYPES if loss in (fnn.squared_error, fnn.cross_entropy, fnn.huber(0.7)) else DTYPES[:1]:

@@ -10,8 +10,6 @@ import pytest
 import fnn
 from tests.njit import jitted
 
-DTYPES = (np.float64, np.float32)
-
 
 def require_same(params: fnn.Params[Any], cases: fnn.Cases, given: fnn.Cases) -> None:
     """What every function computes of `given` inside is what it computes of `cases` from Python."""
@@ -26,7 +24,7 @@ def require_same(params: fnn.Params[Any], cases: fnn.Cases, given: fnn.Cases) ->
 
 @pytest.mark.parametrize(
     "dtype, weighted, single",
-    [(np.float64, False, False), (np.float64, True, False), (np.float64, True, True), (np.float32, True, False)],
+    [(np.float64, False, False), (np.float64, True, True), (np.float32, True, False)],
 )
 def test_from_python(dtype: Any, weighted: bool, single: bool) -> None:
     params = fnn.init((4, 6, 3), seed=0, dtype=dtype, hidden=fnn.tanh)
@@ -39,8 +37,8 @@ def test_from_python(dtype: Any, weighted: bool, single: bool) -> None:
     require_same(params, cases, jitted.new_cases(cases.x, cases.y, None if weights is None else cases.weights))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_arrays_of_other_layouts_and_dtypes(dtype: Any) -> None:
+def test_arrays_of_other_layouts_and_dtypes() -> None:
+    dtype = np.float32
     params = fnn.init((4, 6, 3), seed=0, dtype=dtype)
     random = np.random.default_rng(0)
     x, y = random.normal(size=(5, 4)).astype(dtype), random.normal(size=(5, 3)).astype(dtype)

@@ -13,12 +13,12 @@ from fnn.compiler.linking import needed_by
 from fnn.njit.kernels import derivatives as sensitivity
 from fnn.njit.kernels import entry_points as native
 from tests.njit import jitted
-from tests.problems import PAIRS, problem
+from tests.problems import KINDS, problem
 
 DTYPES = (np.float64, np.float32)
 
 
-@pytest.mark.parametrize("loss, output", PAIRS)
+@pytest.mark.parametrize("loss, output", KINDS)  # test_functions.py has all losses
 def test_it_has_the_bits_of_backprop(loss: fnn.Loss, output: fnn.Activation) -> None:
     for dtype in DTYPES if loss in (fnn.squared_error, fnn.cross_entropy) else DTYPES[:1]:
         for count in (1, 64, 150):

@@ -61,9 +61,8 @@ def test_calls_and_errors_leak_nothing() -> None:
     assert line.startswith("True"), line
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.3, 1.0])
-def test_a_forked_child_can_go_on_while_a_thread_of_its_parent_compiles(delay: float) -> None:
-    assert run("forked", str(delay)) == ["0"]
+def test_forked_children_can_go_on_while_a_thread_of_their_parent_compiles() -> None:
+    assert run("forked") == ["0 0 0"]
 
 
 def test_two_threads_ask_first_for_both_dtypes_at_once(tmp_path: Path) -> None:
