@@ -16,7 +16,7 @@ Everything that is compiled:
 - A dispatcher's ``get_call_template``, ``targetctx``, ``_compiler._customize_flags``, ``add_overload``, the flag
   ``no_compile``, and the fields ``entry_point``, ``fndesc``, ``library`` of a compile result (`.inline`): inlined
   functions, of which every kernel is made. Without them plain `njit` would do, and take longer.
-- The options ``no_cpython_wrapper``, ``no_cfunc_wrapper``, ``forceinline``, ``no_rewrites`` of `njit` (`.options`).
+- The options ``no_cpython_wrapper``, ``no_cfunc_wrapper``, ``forceinline``, ``no_rewrites`` of `njit` (`.internals`).
 - ``library.get_pointer_to_function``, ``fndesc.llvm_cfunc_wrapper_name`` and that a function without Python objects has
   a C wrapper of the plain C convention (`.addresses`): linked functions, activations, losses, optimizers.
 - ``llvmlite.binding.add_symbol`` resolves a name in cached code (`.linking`): every kernel after the first process.
@@ -29,7 +29,7 @@ Everything that is compiled:
 Only jitted functions of the user that use fnn (`fnn.njit`):
 
 - ``imputils.lower_constant``, ``impl_ret_borrowed``, ``impl_ret_new_ref``, ``cgutils.create_struct_proxy``, ``c.pyapi``
-  (`boxing`, `optimizer_boxing`, `calls`, `structures`): values that enter, leave or are globals.
+  (`boxing`, `calls`, `structures`): values that enter, leave or are globals.
 - ``np.arrayobj.make_array``, ``populate_array``, ``context.nrt`` (`calls`, `structures`): arrays made without Python.
 - ``overload(.., inline="always")`` and ``targetconfig.ConfigStack`` (`registration`): errors without leaks, `parallel`.
 """

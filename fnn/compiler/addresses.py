@@ -7,8 +7,7 @@ from typing import Any
 from numba import njit, types
 
 from fnn.compiler.cache import give_cache
-from fnn.compiler.internals import IRBuilder, IRValue, cgutils, global_compiler_lock, ir
-from fnn.compiler.options import OPTIONS
+from fnn.compiler.internals import OPTIONS, IRBuilder, IRValue, cgutils, global_compiler_lock, ir
 
 NumbaSignature = Callable[[types.Float], Any]
 
@@ -36,9 +35,7 @@ def compiled(function: Callable[..., Any], signature: Any, *, cached: bool) -> A
 
 def start_of(result: Any) -> int:
     """The address of compiled code."""
-    address: int = result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)
-
-    return address
+    return result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)
 
 
 def address_of(function: Callable[..., Any], signature: Any, *, cached: bool) -> int:

@@ -17,8 +17,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from numba import njit, types
 from numba.core.typing.templates import make_intrinsic_template
 
-from fnn.compiler.internals import NumbaType
-from fnn.compiler.options import OPTIONS
+from fnn.compiler.internals import OPTIONS, IRBuilder, IRValue, NumbaType
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,6 +83,15 @@ class Intrinsic:
 def intrinsic(function: Callable[P, R]) -> Callable[..., Any]:
     """Make an intrinsic of a function of types that returns a signature and what writes the instructions."""
     return cast(Callable[..., Any], Intrinsic(function))
+
+
+def expression(signature: Any, write: Callable[..., IRValue]) -> Any:
+    """Typing and code of an intrinsic that `write` writes, given the builder and the arguments."""
+
+    def codegen(context: Any, builder: IRBuilder, _: Any, arguments: Any) -> IRValue:
+        return write(builder, *arguments)
+
+    return signature, codegen
 
 
 def inline(function: Callable[P, R]) -> Callable[P, R]:

@@ -4,13 +4,17 @@ Kernels work on pointers instead of arrays: a pointer carries no reference count
 small layer) and no negative indices (their check stops vectorisation).
 """
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from numba import types
 
-from fnn.compiler.inline import intrinsic
+from fnn.compiler.inline import expression, intrinsic
 from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, TypingError, cgutils, ir
 from fnn.compiler.target import FLOATS, LINE
+
+_WORD: Final = ir.IntType(64)
+_DOUBLES: Final = types.CPointer(types.float64)
+_INTEGERS: Final = types.CPointer(types.int64)
 
 
 def _require_float(*arguments: NumbaType) -> None:
@@ -23,10 +27,7 @@ def fma(typingctx: Any, a: types.Float, b: types.Float, c: types.Float) -> Any:
     """a·b + c with a single rounding; the same bits on every machine."""
     _require_float(a, b, c)
 
-    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
-        return builder.fma(*arguments)
-
-    return a(a, b, c), codegen
+    return expression(a(a, b, c), lambda builder, a, b, c: builder.fma(a, b, c))
 
 
 @intrinsic
@@ -50,10 +51,7 @@ def shift(typingctx: Any, p: NumbaType, count: NumbaType) -> Any:
     if not (isinstance(p, types.CPointer) and isinstance(count, types.Integer)):
         raise TypingError(f"needs a pointer and an integer, got {p} and {count}")
 
-    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
-        return cgutils.gep(builder, arguments[0], arguments[1])
-
-    return p(p, types.intp), codegen
+    return expression(p(p, types.intp), cgutils.gep)
 
 
 @intrinsic
@@ -62,12 +60,11 @@ def aligned(typingctx: Any, p: NumbaType) -> Any:
     if not isinstance(p, types.CPointer):
         raise TypingError(f"needs a pointer, got {p}")
 
-    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
-        word = ir.IntType(64)
-        end = builder.add(builder.ptrtoint(arguments[0], word), word(LINE - 1))
-        return builder.inttoptr(builder.and_(end, word(-LINE)), arguments[0].type)
+    def write(builder: IRBuilder, p: IRValue) -> IRValue:
+        end = builder.add(builder.ptrtoint(p, _WORD), _WORD(LINE - 1))
+        return builder.inttoptr(builder.and_(end, _WORD(-LINE)), p.type)
 
-    return p(p), codegen
+    return expression(p(p), write)
 
 
 @intrinsic
@@ -89,11 +86,7 @@ def prefetch_line(typingctx: Any, p: NumbaType) -> Any:
 @intrinsic
 def address(typingctx: Any, p: NumbaType) -> Any:
     """A pointer as an integer."""
-
-    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
-        return builder.ptrtoint(arguments[0], ir.IntType(64))
-
-    return types.int64(p), codegen
+    return expression(types.int64(p), lambda builder, p: builder.ptrtoint(p, _WORD))
 
 
 @intrinsic
@@ -108,45 +101,28 @@ def like(typingctx: Any, x: NumbaType, value: NumbaType) -> Any:
     return dtype(x, value), codegen
 
 
-def _as_pointer_to(element: NumbaType, p: NumbaType) -> Any:
-    """Typing and code of the same address as a pointer to other elements."""
-
-    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
-        return builder.bitcast(arguments[0], context.get_value_type(signature.return_type))
-
-    return types.CPointer(element)(p), codegen
-
-
 @intrinsic
 def doubles(typingctx: Any, p: NumbaType) -> Any:
     """The same address as a pointer to float64."""
-    return _as_pointer_to(types.float64, p)
+    return expression(_DOUBLES(p), lambda builder, p: builder.bitcast(p, ir.DoubleType().as_pointer()))
 
 
 @intrinsic
 def integers(typingctx: Any, p: NumbaType) -> Any:
     """The same address as a pointer to int64."""
-    return _as_pointer_to(types.int64, p)
+    return expression(_INTEGERS(p), lambda builder, p: builder.bitcast(p, _WORD.as_pointer()))
 
 
 @intrinsic
 def like_pointer(typingctx: Any, p: NumbaType, address: NumbaType) -> Any:
     """An address as a pointer of the type of p."""
-
-    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
-        return builder.inttoptr(arguments[1], arguments[0].type)
-
-    return p(p, types.int64), codegen
+    return expression(p(p, types.int64), lambda builder, p, address: builder.inttoptr(address, p.type))
 
 
 @intrinsic
 def words_at(typingctx: Any, address: NumbaType) -> Any:
     """An address as a pointer to int64."""
-
-    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
-        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
-
-    return types.CPointer(types.int64)(types.int64), codegen
+    return expression(_INTEGERS(types.int64), lambda builder, address: builder.inttoptr(address, _WORD.as_pointer()))
 
 
 class Floats(Protocol):

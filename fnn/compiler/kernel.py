@@ -8,9 +8,8 @@ from numba import njit, types
 
 from fnn.compiler.addresses import NumbaSignature
 from fnn.compiler.cache import give_cache
-from fnn.compiler.internals import NumbaType, global_compiler_lock
+from fnn.compiler.internals import OPTIONS, NumbaType, global_compiler_lock
 from fnn.compiler.linking import load_needed
-from fnn.compiler.options import OPTIONS
 from fnn.compiler.target import float_type
 
 P = ParamSpec("P")

@@ -59,7 +59,6 @@ class Linked:
             self._cells[dtype].value = self.address(dtype)
 
     def address(self, dtype: types.Float) -> int:
-        """The address of the compiled code."""
         return address_of(self.function, self.signature(dtype), cached=True)
 
 
@@ -163,7 +162,6 @@ class OnDemand:
         self._compiled: dict[types.Float, tuple[Any, int]] = {}
 
     def address(self, dtype: types.Float) -> int:
-        """The address of the compiled code."""
         return self._result(dtype)[1]
 
     def embed(self, context: Any, builder: IRBuilder, dtype: types.Float) -> ir.Function:

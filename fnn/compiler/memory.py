@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from numba import types
 
-from fnn.compiler.inline import intrinsic
+from fnn.compiler.inline import expression, intrinsic
 from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, cgutils, ir
 from fnn.compiler.target import LINE
 
@@ -51,9 +51,4 @@ def release(typingctx: Any, p: NumbaType) -> Any:
 
 @intrinsic
 def is_null(typingctx: Any, p: NumbaType) -> Any:
-    """Whether a pointer is null."""
-
-    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
-        return cgutils.is_null(builder, arguments[0])
-
-    return types.boolean(p), codegen
+    return expression(types.boolean(p), cgutils.is_null)

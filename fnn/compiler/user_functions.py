@@ -44,7 +44,6 @@ def restored(reference: Stored) -> Scalar:
     """The function of a reference that `stored` returned."""
     if isinstance(reference, tuple):
         module, name = reference
-        function: Scalar = attrgetter(name)(import_module(module))
-        return function
+        return attrgetter(name)(import_module(module))
 
     return reference

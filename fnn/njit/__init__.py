@@ -6,10 +6,10 @@
             params = fnn.update(params, fnn.grad(params, x, y), 0.1)
         return params
 
-- `types`, `boxing`, `case_boxing`, `optimizer_boxing`: Numba types of `Params`, `Cases`, losses, optimizers and their
-  states, and their way from Python and back.
-- `registration`: how a function gets a body; `argument_types`, `faults`: errors when compiling and when running.
-- `forward`, `gradients`, `backprop`, `derivatives`, `training`, `cases`, `params`, `optimizers`: the bodies.
+- `types`, `boxing`: Numba types of `Params`, `Cases`, losses, optimizers and their states, and their way from Python
+  and back.
+- `registration`: how a function gets a body; `errors`: those when compiling and when running.
+- `forward`, `gradients`, `backprop`, `training`, `cases`, `params`, `optimizers`: the bodies.
 - `calls`, `structures`: calls of the kernels in `kernels`, which are compiled once for all users.
 
 The package is imported when Numba first asks for the type of one of fnn's values, so programs without ``@njit`` don't
@@ -31,14 +31,12 @@ from fnn.network.params import Params
 from fnn.njit import backprop as backprop
 from fnn.njit import boxing as boxing
 from fnn.njit import cases as cases
-from fnn.njit import derivatives as derivatives
 from fnn.njit import forward as forward
 from fnn.njit import gradients as gradients
-from fnn.njit import optimizer_boxing as optimizer_boxing
 from fnn.njit import optimizers as optimizers
 from fnn.njit import params as params
 from fnn.njit import training as training
-from fnn.njit.case_boxing import type_of_cases
+from fnn.njit.boxing import type_of_cases
 from fnn.njit.optimizer_words import dtypes_in_use, words_of
 from fnn.njit.types import OPTIMIZER, STATE, LossType, OptimizerType, ParamsType
 from fnn.optimizers.optimizer import Optimizer, OptimizerState

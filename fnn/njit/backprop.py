@@ -11,9 +11,10 @@ from numba.extending import make_attribute_wrapper, overload, register_jitable
 from fnn.compiler.internals import TypingError
 from fnn.data.kernels.faults import FINE
 from fnn.equations.gradients import backprop
-from fnn.njit.calls import backpropagate_all, from_first_layer, from_input, loss_at, with_flat
+from fnn.equations.kernels.backprop import EVERYTHING
+from fnn.njit.calls import differentiate_all, from_first_layer, from_input, loss_at, with_flat
 from fnn.njit.cases import objective_of
-from fnn.njit.faults import NO_MEMORY, refuse
+from fnn.njit.errors import NO_MEMORY, refuse
 from fnn.njit.registration import Body, Call, in_nopython
 from fnn.njit.types import ByLayerType, NativeBackprop
 
@@ -42,7 +43,9 @@ def _backprop(call: Call) -> Body:
         cases, dtype = arrange(x, y), params.flat.dtype
         rows = _rows(cases.x)
         into, quantities = np.empty(params.flat.size, dtype), np.empty((4, rows * _sum(params.sizes)), dtype)
-        value, status = backpropagate_all(params, cases, loss_at(params, loss), mean, into, quantities, None)
+        value, status = differentiate_all(
+            params, cases, loss_at(params, loss), mean, EVERYTHING, into, quantities, None
+        )  # fmt: skip
         if status != FINE:
             refuse(status, loss)
             raise MemoryError(NO_MEMORY)

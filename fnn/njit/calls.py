@@ -18,11 +18,12 @@ from fnn.compiler.internals import IRBuilder, NumbaType, cgutils, ir
 from fnn.compiler.linking import Linked, OnDemand
 from fnn.losses.kernels.dispatch import KERNEL
 from fnn.losses.loss import Loss
+from fnn.njit import structures
 from fnn.njit.kernels import derivatives as derivative_kernels
 from fnn.njit.kernels import entry_points as entry_points
 from fnn.njit.kernels import forward_one as forward_one_kernels
 from fnn.njit.kernels import optimize
-from fnn.njit.structures import WORD, matrix_of, network_of, optimizer_words_of, problem_of, state_of, structure_of
+from fnn.njit.structures import WORD, data_of, members_of, value_of
 from fnn.njit.types import SPEC, ByLayerType, CasesType, OptimizerType, ParamsType, StateType
 
 _PROBLEM = "params cases loss mean"  # arguments that make up a `Problem`
@@ -43,18 +44,18 @@ def _calling(link: Linked | OnDemand, names: str) -> Callable[..., Any]:
         ]
 
         def codegen(context: Any, builder: IRBuilder, _: Any, values: Any) -> Any:
-            emitted = [problem_of(context, builder, taken[:parts], values[:parts])] if parts else []
+            emitted = [structures.problem_of(context, builder, taken[:parts], values[:parts])] if parts else []
             for kind, argument, value in zip(kinds, taken[parts:], values[parts:], strict=True):
                 if isinstance(argument, ParamsType):
-                    value = network_of(context, builder, argument, value)
+                    value = structures.network_of(context, builder, argument, value)
                 elif isinstance(argument, StateType):
-                    value = state_of(context, builder, kind, value)
+                    value = structures.state_of(context, builder, kind, value)
                 elif kind == optimize.state_type(dtype):
-                    value = structure_of(context, builder, kind, [None] * len(kind))
+                    value = structures.structure_of(context, builder, kind, [None] * len(kind))
                 elif isinstance(argument, OptimizerType):
-                    value = optimizer_words_of(context, builder, value)
+                    value = structures.optimizer_words_of(context, builder, value)
                 elif isinstance(kind, types.NamedTuple):
-                    value = matrix_of(context, builder, kind.types[0].dtype, argument, value)
+                    value = structures.matrix_of(context, builder, kind.types[0].dtype, argument, value)
                 emitted.append(value)
             return link.emit(context, builder, dtype, emitted)
 
@@ -68,8 +69,7 @@ def _calling(link: Linked | OnDemand, names: str) -> Callable[..., Any]:
 workspace_size = _calling(entry_points.workspace_size, "params rows")
 forward_one = _calling(forward_one_kernels.forward_one, "params x into workspace")
 forward_many = _calling(entry_points.forward_many, "params x into workspace")
-differentiate_all = _calling(entry_points.differentiate_all, f"{_PROBLEM} wanted into workspace")
-backpropagate_all = _calling(entry_points.backpropagate_all, f"{_PROBLEM} into quantities workspace")
+differentiate_all = _calling(entry_points.differentiate_all, f"{_PROBLEM} wanted into quantities workspace")
 update_all = _calling(entry_points.update_all, "params grads eta into")
 train_all = _calling(entry_points.train_all, f"{_PROBLEM} eta batch seed epochs history into")
 input_gradient_all = _calling(derivative_kernels.INPUT_GRADIENT, f"{_PROBLEM} into workspace")
@@ -94,9 +94,7 @@ def new_cases(typingctx: Any, x: Any, y: Any, weights: Any) -> Any:
     cases = _cases_type(x, y, weights)
 
     def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
-        native = cgutils.create_struct_proxy(cases)(context, builder)
-        native.x, native.y, native.weights = values
-        return impl_ret_borrowed(context, builder, cases, native._getvalue())
+        return value_of(context, builder, cases, x=values[0], y=values[1], weights=values[2])
 
     return cases(cases.x, cases.y, cases.weights), codegen
 
@@ -108,10 +106,9 @@ def cases_of(typingctx: Any, x: Any, y: Any) -> Any:
     cases = x if is_made else _cases_type(x, y, types.none)
 
     def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
-        native = cgutils.create_struct_proxy(cases)(context, builder, value=values[0] if is_made else None)
-        if not is_made:
-            native.x, native.y = values
-        return impl_ret_borrowed(context, builder, cases, native._getvalue())
+        if is_made:
+            return impl_ret_borrowed(context, builder, cases, values[0])
+        return value_of(context, builder, cases, x=values[0], y=values[1])
 
     return cases(x, y if is_made else cases.y), codegen
 
@@ -150,16 +147,12 @@ def loss_at(typingctx: Any, params: Any, loss: Any) -> Any:
     return types.int64(params, loss), codegen
 
 
-def _load(context: Any, builder: IRBuilder, params: Any, at: Any) -> Any:
-    return builder.load(cgutils.gep(builder, make_array(SPEC)(context, builder, params.spec).data, at))
-
-
 def _outputs(context: Any, builder: IRBuilder, params: ParamsType, value: Any) -> Any:
     """n_L."""
-    proxy = cgutils.create_struct_proxy(params)(context, builder, value=value)
-    layers = _load(context, builder, proxy, ir.Constant(WORD, 0))
+    spec = data_of(context, builder, SPEC, members_of(context, builder, params, value).spec)
+    layers = builder.load(spec)
 
-    return _load(context, builder, proxy, builder.add(layers, ir.Constant(WORD, 1)))
+    return builder.load(cgutils.gep(builder, spec, builder.add(layers, ir.Constant(WORD, 1))))
 
 
 @intrinsic
@@ -200,27 +193,14 @@ def new_output(typingctx: Any, params: Any) -> Any:
     return vector(params), codegen
 
 
-@intrinsic
-def spec_of(typingctx: Any, params: Any) -> Any:
-    """The words that describe the architecture (see `fnn.njit.kernels.arguments.Network`)."""
-
-    def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
-        proxy = cgutils.create_struct_proxy(params)(context, builder, value=values[0])
-        return impl_ret_borrowed(context, builder, SPEC, proxy.spec)
-
-    return SPEC(params), codegen
-
-
 def _by_layer(first: int) -> Callable[..., Any]:
     def by_layer(typingctx: Any, params: Any, x: Any, values: Any, cases: Any) -> Any:
         """A quantity of each layer from `first` on, in a vector that has a place for all layers."""
         kind = ByLayerType(params.dtype, x.ndim, first)
 
         def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> Any:
-            result = cgutils.create_struct_proxy(kind)(context, builder)
-            result.spec = cgutils.create_struct_proxy(params)(context, builder, value=arguments[0]).spec
-            result.values, result.cases = arguments[2:]
-            return impl_ret_borrowed(context, builder, kind, result._getvalue())
+            spec = members_of(context, builder, params, arguments[0]).spec
+            return value_of(context, builder, kind, values=arguments[2], spec=spec, cases=arguments[3])
 
         return kind(params, x, kind.values, types.int64), codegen
 
@@ -235,9 +215,7 @@ def with_flat(typingctx: Any, params: Any, flat: Any) -> Any:
     """Params of the same architecture around a vector, which must not be written to afterwards."""
 
     def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
-        old = cgutils.create_struct_proxy(params)(context, builder, value=values[0])
-        new = cgutils.create_struct_proxy(params)(context, builder)
-        new.flat, new.spec = values[1], old.spec
-        return impl_ret_borrowed(context, builder, params, new._getvalue())
+        spec = members_of(context, builder, params, values[0]).spec
+        return value_of(context, builder, params, flat=values[1], spec=spec)
 
     return params(params, types.Array(params.dtype, 1, "C")), codegen

@@ -9,8 +9,8 @@ from numba.extending import make_attribute_wrapper, register_jitable
 from fnn.compiler.internals import NumbaType, TypingError
 from fnn.data.cases import Cases
 from fnn.losses.loss import Loss
-from fnn.njit.argument_types import require_floats, require_left_out, unwrapped
 from fnn.njit.calls import cases_of, new_cases
+from fnn.njit.errors import require_floats, require_left_out, unwrapped
 from fnn.njit.registration import Body, Call, in_nopython
 from fnn.njit.types import CasesType, LossType
 

@@ -7,15 +7,22 @@ import numpy as np
 from fnn.data.kernels.faults import FINE
 from fnn.equations.forward import forward
 from fnn.equations.workspace import workspace
-from fnn.njit.argument_types import require_floats, require_left_out, require_whole, require_written, unwrapped
 from fnn.njit.calls import forward_many, forward_one, new_output, outputs_of, workspace_size
-from fnn.njit.faults import NO_MEMORY, refuse
+from fnn.njit.errors import (
+    NO_MEMORY,
+    refuse,
+    require_floats,
+    require_left_out,
+    require_number,
+    require_written,
+    unwrapped,
+)
 from fnn.njit.registration import Body, Call, in_nopython
 
 
 @in_nopython(workspace)
 def _workspace(call: Call) -> Body:
-    require_whole("cases", call.cases)
+    require_number("cases", call.cases, whole=True)
 
     def body(params: Any, cases: Any) -> Any:
         if cases < 1:

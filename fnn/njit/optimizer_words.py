@@ -10,23 +10,7 @@ from numpy.typing import NDArray
 
 from fnn.compiler.linking import OnDemand
 from fnn.compiler.target import FLOATS
-from fnn.njit.kernels import optimizer_words as words
-from fnn.njit.kernels.optimizer_words import (
-    BETA_1,
-    BETA_2,
-    FORMULA,
-    MODIFIED,
-    NEEDS_ALL,
-    PHASE,
-    ROOT_AT,
-    ROW,
-    RULE,
-    SCHEDULE,
-    START,
-    STATES,
-    WARM_UPS,
-    WEIGHT_DECAY,
-)
+from fnn.njit.kernels import optimizer_words as kernel
 from fnn.optimizers import library as optimizers
 from fnn.optimizers import schedules
 from fnn.optimizers.kernels.apply import MODIFIED_STEP
@@ -38,11 +22,11 @@ from fnn.training.steppers.plateau import plateau
 dtypes_in_use: Final[list[types.Float]] = []  # those of the `Params` that jitted functions have met
 
 _FORMULAS: Final[dict[type[Optimizer], int]] = {
-    optimizers.gradient_descent: words.OF_RATE, optimizers.momentum: words.OF_RATE,
-    optimizers.nesterov: words.OF_RATE, optimizers.adam: words.OF_ADAM, optimizers.adamw: words.OF_ADAM,
-    optimizers.nadam: words.OF_NADAM, optimizers.amsgrad: words.OF_ADAM, optimizers.rmsprop: words.OF_RATE,
-    optimizers.adagrad: words.OF_RATE, optimizers.adadelta: words.OF_RATE, optimizers.lion: words.OF_RATE,
-    optimizers.irprop: words.FIXED,
+    optimizers.gradient_descent: kernel.OF_RATE, optimizers.momentum: kernel.OF_RATE,
+    optimizers.nesterov: kernel.OF_RATE, optimizers.adam: kernel.OF_ADAM, optimizers.adamw: kernel.OF_ADAM,
+    optimizers.nadam: kernel.OF_NADAM, optimizers.amsgrad: kernel.OF_ADAM, optimizers.rmsprop: kernel.OF_RATE,
+    optimizers.adagrad: kernel.OF_RATE, optimizers.adadelta: kernel.OF_RATE, optimizers.lion: kernel.OF_RATE,
+    optimizers.irprop: kernel.FIXED,
 }  # fmt: skip
 
 
@@ -63,10 +47,14 @@ def _with_addresses(optimizer: Optimizer, dtypes: tuple[types.Float, ...]) -> ND
 
 def code_of(optimizer: Optimizer, dtypes: Sequence[types.Float]) -> list[tuple[int, types.Float, OnDemand]]:
     """The code of an optimizer: the word where its address stands, and what is compiled for which dtype."""
-    modified = [(MODIFIED, MODIFIED_STEP), (PHASE, REGULARIZED_PHASE)] if optimizer.modifies_weights else []
+    modified = (
+        [(kernel.MODIFIED, MODIFIED_STEP), (kernel.PHASE, REGULARIZED_PHASE)] if optimizer.modifies_weights else []
+    )
 
     return [
-        (at + FLOATS.index(dtype), dtype, code) for at, code in ((RULE, optimizer.rule), *modified) for dtype in dtypes
+        (at + FLOATS.index(dtype), dtype, code)
+        for at, code in ((kernel.RULE, optimizer.rule), *modified)
+        for dtype in dtypes
     ]
 
 
@@ -86,20 +74,21 @@ def words_of(optimizer: Optimizer) -> NDArray[np.int64]:
     if callable(fields.get("alpha")):
         raise ValueError(f"alpha: inside @njit it must be a number, got {fields['alpha']!r}")
     schedule, warm_ups = ([], []) if rate is None else _unwound(rate)
-    words = np.zeros(WARM_UPS + 1 + 2 * len(warm_ups), np.int64)
+    words = np.zeros(kernel.WARM_UPS + 1 + 2 * len(warm_ups), np.int64)
     value = words.view(np.float64)
-    words[STATES], words[NEEDS_ALL], words[FORMULA] = rule.states, optimizer.needs_all_cases, _FORMULAS[type(optimizer)]
-    words[ROOT_AT] = rule.coefficients.index("root") if "root" in rule.coefficients else 0
-    for at, name in enumerate(optimizer.starts, start=START):
+    words[kernel.STATES], words[kernel.NEEDS_ALL] = rule.states, optimizer.needs_all_cases
+    words[kernel.FORMULA] = _FORMULAS[type(optimizer)]
+    words[kernel.ROOT_AT] = rule.coefficients.index("root") if "root" in rule.coefficients else 0
+    for at, name in enumerate(optimizer.starts, start=kernel.START):
         value[at] = fields[name] if name else 0.0
-    for at, name in ((WEIGHT_DECAY, "weight_decay"), (BETA_1, "beta_1"), (BETA_2, "beta_2")):
+    for at, name in ((kernel.WEIGHT_DECAY, "weight_decay"), (kernel.BETA_1, "beta_1"), (kernel.BETA_2, "beta_2")):
         value[at] = fields.get(name, 0.0)
     for column, number in optimizer.columns(1.0, np.zeros(1, np.int64)).items():  # those that change are written over
-        value[ROW + column] = np.ravel(number)[0]
+        value[kernel.ROW + column] = np.ravel(number)[0]
     try:
-        for at, number in enumerate(schedule, start=SCHEDULE):
+        for at, number in enumerate(schedule, start=kernel.SCHEDULE):
             (value if isinstance(number, float) else words)[at] = number
-        words[WARM_UPS:] = [len(warm_ups), *(number for pair in warm_ups for number in pair)]
+        words[kernel.WARM_UPS :] = [len(warm_ups), *(number for pair in warm_ups for number in pair)]
     except OverflowError:
         raise ValueError(f"optimizer: too many steps for @njit in {optimizer!r}") from None
 
@@ -121,18 +110,18 @@ def _unwound(rate: Rate) -> tuple[list[float], list[tuple[int, int]]]:
 def _numbers(rate: Rate) -> list[float]:
     """The words of a schedule that is no warm-up."""
     if not callable(rate):
-        return [words.CONSTANT, float(rate)]
+        return [kernel.CONSTANT, float(rate)]
     if type(rate) is schedules.step_decay:
-        return [words.STEP_DECAY, rate.eta, rate.factor, rate.every]
+        return [kernel.STEP_DECAY, rate.eta, rate.factor, rate.every]
     if type(rate) is schedules.exponential:
-        return [words.EXPONENTIAL, rate.eta, rate.factor ** (1 / rate.every)]
+        return [kernel.EXPONENTIAL, rate.eta, rate.factor ** (1 / rate.every)]
     if type(rate) is schedules.inverse_time:
-        return [words.INVERSE_TIME, rate.eta, rate.steps]
+        return [kernel.INVERSE_TIME, rate.eta, rate.steps]
     if type(rate) is schedules.cosine:
-        return [words.COSINE, rate.eta, rate.end, rate.steps]
+        return [kernel.COSINE, rate.eta, rate.end, rate.steps]
     if type(rate) is schedules.one_cycle:
         start, top = rate.top / rate.divisor, max(rate.rise * rate.steps - 1, 0.0)
-        return [words.ONE_CYCLE, rate.top, start, start / rate.last_divisor, top, rate.steps - 1 - top]
+        return [kernel.ONE_CYCLE, rate.top, start, start / rate.last_divisor, top, rate.steps - 1 - top]
     hint = "fnn.plateau works in fnn.train from Python" if isinstance(rate, plateau) else f"got {rate!r}"
     raise ValueError(
         f"eta: inside @njit it must be a number or one of fnn's schedules, such as fnn.cosine; {hint}. For a rate "

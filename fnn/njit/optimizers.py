@@ -4,17 +4,16 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, make_attribute_wrapper
 
-from fnn.compiler.internals import IRBuilder, TypingError, cgutils
+from fnn.compiler.internals import IRBuilder
 from fnn.data.kernels.faults import FINE
 from fnn.njit.calls import begin_state, step_all, with_flat
-from fnn.njit.faults import NO_MEMORY, refuse
+from fnn.njit.errors import NO_MEMORY, refuse, require_gradient, require_network, require_state
 from fnn.njit.kernels.optimizer_words import STATES
 from fnn.njit.registration import Body, method_in_nopython
-from fnn.njit.structures import WORD
-from fnn.njit.types import STATE, OptimizerType, ParamsType, StateType
+from fnn.njit.structures import WORD, members_of, value_of
+from fnn.njit.types import STATE, OptimizerType, StateType
 from fnn.optimizers.optimizer import Optimizer
 from fnn.training.kernels.phases import OPTIMIZER_PHASE
 
@@ -30,11 +29,9 @@ def new_state(typingctx: Any, params: Any, step: Any, count: Any, vectors: Any) 
     """The state after `step` steps, with `count` vectors like params, which must not be written to afterwards."""
 
     def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
-        native = cgutils.create_struct_proxy(STATE)(context, builder)
-        native.spec = cgutils.create_struct_proxy(params)(context, builder, value=values[0]).spec
-        native.step, native.count, native.vectors = values[1:]
-        native.itemsize = WORD(params.dtype.bitwidth // 8)
-        return impl_ret_borrowed(context, builder, STATE, native._getvalue())
+        spec, itemsize = members_of(context, builder, params, values[0]).spec, WORD(params.dtype.bitwidth // 8)
+        _, step, count, vectors = values
+        return value_of(context, builder, STATE, step=step, count=count, itemsize=itemsize, spec=spec, vectors=vectors)
 
     return STATE(params, types.int64, types.int64, types.Array(types.uint8, 1, "C")), codegen
 
@@ -74,8 +71,7 @@ def _call_update(optimizer: Any, params: Any, grads: Any, state: Any) -> Any:
 @method_in_nopython(OptimizerType, _update, _call_update)
 def _update_in_nopython(optimizer: Any, params: Any, grads: Any, state: Any) -> Body:
     require_network("params", params)
-    if not isinstance(grads, ParamsType) or grads.dtype != params.dtype:
-        raise TypingError(f"grads: needs fnn.Params of {params.dtype} inside @njit, got {grads}")
+    require_gradient(params, grads)
     require_state(state)
 
     def body(optimizer: Any, params: Any, grads: Any, state: Any) -> Any:
@@ -87,15 +83,3 @@ def _update_in_nopython(optimizer: Any, params: Any, grads: Any, state: Any) -> 
         return with_flat(params, into), new_state(params, state.step + 1, optimizer._words[STATES], vectors)
 
     return body
-
-
-def require_state(state: Any) -> None:
-    """Raise unless it is `OptimizerState`."""
-    if not isinstance(state, StateType):
-        raise TypingError(f"state: needs what init or update returned, got {state}")
-
-
-def require_network(name: str, params: Any) -> None:
-    """Raise unless it is `Params`."""
-    if not isinstance(params, ParamsType):
-        raise TypingError(f"{name}: needs fnn.Params, got {params}")

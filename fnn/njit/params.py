@@ -11,18 +11,19 @@ from numba.extending import make_attribute_wrapper, overload, overload_attribute
 
 from fnn.compiler.internals import TypingError
 from fnn.network.params import Params
-from fnn.njit.argument_types import require_floats
-from fnn.njit.calls import spec_of, with_flat
+from fnn.njit.calls import with_flat
+from fnn.njit.errors import require_floats
 from fnn.njit.registration import Body, method_in_nopython
 from fnn.njit.types import ParamsType
 
 make_attribute_wrapper(ParamsType, "flat", "flat")
+make_attribute_wrapper(ParamsType, "spec", "_spec")
 
 
 @overload_attribute(ParamsType, "sizes")
 def _sizes(params: Any) -> Callable[..., Any]:
     def impl(params: Any) -> Any:
-        spec = spec_of(params)
+        spec = params._spec
         return spec[1 : spec[0] + 2]
 
     return impl
@@ -34,18 +35,18 @@ def _len(params: Any) -> Callable[..., Any] | None:
         return None
 
     def impl(params: Any) -> Any:
-        return 2 * spec_of(params)[0]
+        return 2 * params._spec[0]
 
     return impl
 
 
 @register_jitable
-def _start(spec: Any, layer: int) -> int:
-    """Where W of a layer is in the flat vector."""
+def _place(spec: Any, layer: int) -> tuple[int, int, int]:
+    """Where W of a layer starts in the flat vector, and its rows and columns."""
     at = 0
     for before in range(1, layer):
         at += (spec[before] + 1) * spec[before + 1]
-    return at
+    return at, spec[layer], spec[layer + 1]
 
 
 @overload(operator.getitem, prefer_literal=True)
@@ -60,17 +61,17 @@ def _getitem(params: Any, key: Any) -> Callable[..., Any] | None:
     layer = int(match[2])
 
     def weights(params: Any, key: Any) -> Any:
-        spec = spec_of(params)
+        spec = params._spec
         if layer > spec[0]:
             raise KeyError("fnn.Params: the network has no such layer")
-        at, m, n = _start(spec, layer), spec[layer], spec[layer + 1]
+        at, m, n = _place(spec, layer)
         return params.flat[at : at + m * n].reshape(m, n)
 
     def biases(params: Any, key: Any) -> Any:
-        spec = spec_of(params)
+        spec = params._spec
         if layer > spec[0]:
             raise KeyError("fnn.Params: the network has no such layer")
-        at, m, n = _start(spec, layer), spec[layer], spec[layer + 1]
+        at, m, n = _place(spec, layer)
         return params.flat[at + m * n : at + m * n + n]
 
     return weights if match[1] == "W" else biases

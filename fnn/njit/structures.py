@@ -1,9 +1,10 @@
-"""Kernel arguments (see `fnn.njit.kernels.arguments`), built from the values of a jitted function."""
+"""The values of a jitted function, made of their members, and the kernel arguments made of them (see `kernels`)."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from numba import types
+from numba.core.imputils import impl_ret_borrowed
 from numba.np.arrayobj import make_array
 
 from fnn.compiler.internals import IRBuilder, NumbaType, cgutils, ir
@@ -11,6 +12,25 @@ from fnn.njit.kernels.arguments import matrix_type, network_type, problem_type
 from fnn.njit.types import OPTIMIZER, SPEC, STATE, CasesType, ParamsType
 
 WORD = ir.IntType(64)
+
+
+def value_of(context: Any, builder: IRBuilder, kind: NumbaType, **members: Any) -> Any:
+    """A value of fnn, made of members that others hold too."""
+    native = cgutils.create_struct_proxy(kind)(context, builder)
+    for name, member in members.items():
+        setattr(native, name, member)
+
+    return impl_ret_borrowed(context, builder, kind, native._getvalue())
+
+
+def members_of(context: Any, builder: IRBuilder, kind: NumbaType, value: Any) -> Any:
+    """The members of a value of fnn, as attributes."""
+    return cgutils.create_struct_proxy(kind)(context, builder, value=value)
+
+
+def data_of(context: Any, builder: IRBuilder, kind: types.Array, array: Any) -> Any:
+    """The pointer to an array's elements."""
+    return make_array(kind)(context, builder, array).data
 
 
 def structure_of(context: Any, builder: IRBuilder, kind: Any, parts: Sequence[Any]) -> Any:
@@ -25,8 +45,8 @@ def structure_of(context: Any, builder: IRBuilder, kind: Any, parts: Sequence[An
 
 def network_of(context: Any, builder: IRBuilder, params: ParamsType, value: Any) -> Any:
     """`Network` of params."""
-    proxy = cgutils.create_struct_proxy(params)(context, builder, value=value)
-    parts = [make_array(t)(context, builder, v).data for t, v in ((SPEC, proxy.spec), (params.flat, proxy.flat))]
+    native = members_of(context, builder, params, value)
+    parts = [data_of(context, builder, t, v) for t, v in ((SPEC, native.spec), (params.flat, native.flat))]
 
     return structure_of(context, builder, network_type(params.dtype), parts)
 
@@ -50,7 +70,7 @@ def problem_of(context: Any, builder: IRBuilder, kinds: Sequence[NumbaType], val
     params, cases, _, _ = kinds
     assert isinstance(params, ParamsType)
     assert isinstance(cases, CasesType)
-    native = cgutils.create_struct_proxy(cases)(context, builder, value=values[1])
+    native = members_of(context, builder, cases, values[1])
     labelled = getattr(cases.y, "dtype", cases.y) != params.dtype
     y_or_none, labels_or_none = (types.none, cases.y) if labelled else (cases.y, types.none)
     flags = labelled, cases.weights != types.none
@@ -68,16 +88,14 @@ def problem_of(context: Any, builder: IRBuilder, kinds: Sequence[NumbaType], val
 
 def state_of(context: Any, builder: IRBuilder, kind: Any, value: Any) -> Any:
     """`State` of an optimizer's state."""
-    proxy = cgutils.create_struct_proxy(STATE)(context, builder, value=value)
-    spec = make_array(SPEC)(context, builder, proxy.spec).data
-    data = make_array(STATE.vectors)(context, builder, proxy.vectors).data
+    native = members_of(context, builder, STATE, value)
+    spec = data_of(context, builder, SPEC, native.spec)
+    data = data_of(context, builder, STATE.vectors, native.vectors)
     vectors = builder.bitcast(data, context.get_value_type(kind.types[-1]))
 
-    return structure_of(context, builder, kind, [proxy.step, proxy.count, proxy.itemsize, spec, vectors])
+    return structure_of(context, builder, kind, [native.step, native.count, native.itemsize, spec, vectors])
 
 
 def optimizer_words_of(context: Any, builder: IRBuilder, value: Any) -> Any:
     """The address of an optimizer's words."""
-    proxy = cgutils.create_struct_proxy(OPTIMIZER)(context, builder, value=value)
-
-    return make_array(SPEC)(context, builder, proxy.words).data
+    return data_of(context, builder, SPEC, members_of(context, builder, OPTIMIZER, value).words)

@@ -6,12 +6,11 @@ import numpy as np
 
 from fnn.compiler.internals import TypingError
 from fnn.data.kernels.faults import FINE
-from fnn.njit.argument_types import require_left_out, require_number, require_whole, unwrapped
 from fnn.njit.calls import loss_at, optimize_all, train_all, whole_or, with_flat
 from fnn.njit.cases import Objective, objective_of
-from fnn.njit.faults import NO_MEMORY, refuse
+from fnn.njit.errors import NO_MEMORY, refuse, require_left_out, require_number, require_state, unwrapped
 from fnn.njit.kernels.optimizer_words import STATES
-from fnn.njit.optimizers import new_state, phase_at, require_state
+from fnn.njit.optimizers import new_state, phase_at
 from fnn.njit.registration import Body, Call, in_nopython
 from fnn.njit.types import NativeHistory, NativeOptimizedRun, NativeRun, OptimizerType
 from fnn.training.train import train
@@ -24,10 +23,10 @@ def _train(call: Call) -> Body:
     require_left_out(call, "regularization", "validation", "stopping", "callbacks", "checkpoint")
     objective = objective_of(call)
     for name, value in (("epochs", call.epochs), ("seed", call.seed)):
-        require_whole(name, value)
+        require_number(name, value, whole=True)
     for name, value in (("batch_size", call.batch_size), ("threads", call.threads)):
         if unwrapped(value) is not None:
-            require_whole(name, value)
+            require_number(name, value, whole=True)
     if unwrapped(call.optimizer) is None:
         require_number("eta", call.eta)
         require_left_out(call, "state")

@@ -3,6 +3,7 @@
 They keep their names and this module, which users' compiled functions in caches on disk refer to.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -23,54 +24,44 @@ def version() -> str:
     )
 
 
-class ParamsType(NetworkType):
-    """`Params` of a dtype, of any architecture.
+SPEC = types.Array(types.int64, 1, "C", readonly=True)  # see `fnn.njit.kernels.arguments.Network`
+
+
+class StructType(types.Type):
+    """A value of fnn, made of `members`.
 
     The version is part of its identity, so that a function compiled for another version is compiled again.
     """
 
+    members: Sequence[tuple[str, NumbaType]]
+
+    def __init__(self, name: str) -> None:
+        self.version = version()
+        super().__init__(name)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes two types the same."""
+        return self.name, self.version
+
+
+class ParamsType(StructType, NetworkType):
+    """`Params` of a dtype, of any architecture."""
+
     def __init__(self, dtype: types.Float) -> None:
         self.dtype = dtype
-        self.version = version()
+        self.flat = types.Array(dtype, 1, "C", readonly=True)
+        self.members = [("flat", self.flat), ("spec", SPEC)]
         super().__init__(f"fnn.Params[{dtype}]")
 
-    @property
-    def key(self) -> tuple[types.Float, str]:
-        """What makes two types the same."""
-        return self.dtype, self.version
 
-    @property
-    def flat(self) -> types.Array:
-        """The type of the parameters as one vector."""
-        return types.Array(self.dtype, 1, "C", readonly=True)
-
-
-SPEC = types.Array(types.int64, 1, "C", readonly=True)  # see `fnn.njit.kernels.arguments.Network`
-
-
-@register_model(ParamsType)
-class _ParamsModel(models.StructModel):
-    def __init__(self, manager: Any, params: ParamsType) -> None:
-        super().__init__(manager, params, [("flat", params.flat), ("spec", SPEC)])
-
-
-class CasesType(types.Type):
+class CasesType(StructType):
     """Inputs, targets or labels, and weights or None, each of the type that kernels take: one case or a batch."""
 
     def __init__(self, x: NumbaType, y: NumbaType, weights: NumbaType) -> None:
         self.x, self.y, self.weights = x, y, weights
+        self.members = [("x", x), ("y", y), ("weights", weights)]
         super().__init__(f"fnn.Cases[{x}, {y}, {weights}]")
-
-    @property
-    def key(self) -> tuple[NumbaType, NumbaType, NumbaType, str]:
-        """What makes two types the same."""
-        return self.x, self.y, self.weights, version()
-
-
-@register_model(CasesType)
-class _CasesModel(models.StructModel):
-    def __init__(self, manager: Any, cases: CasesType) -> None:
-        super().__init__(manager, cases, [("x", cases.x), ("y", cases.y), ("weights", cases.weights)])
 
 
 class LossType(types.Opaque):
@@ -86,73 +77,43 @@ class LossType(types.Opaque):
         return self.loss, version()
 
 
-register_model(LossType)(models.OpaqueModel)
-
-
-class OptimizerType(types.Type):
+class OptimizerType(StructType):
     """Any optimizer, by its words (see `fnn.njit.kernels.optimizer_words`)."""
 
-    def __init__(self) -> None:
-        super().__init__("fnn.Optimizer")
-
-    @property
-    def key(self) -> str:
-        """What makes two types the same."""
-        return version()
+    members = (("words", SPEC),)
 
 
-@register_model(OptimizerType)
-class _OptimizerModel(models.StructModel):
-    def __init__(self, manager: Any, kind: OptimizerType) -> None:
-        super().__init__(manager, kind, [("words", SPEC)])
-
-
-class StateType(types.Type):
+class StateType(StructType):
     """`OptimizerState` of any optimizer, architecture and dtype: the vectors are bytes."""
 
     vectors = types.Array(types.uint8, 1, "C", readonly=True)
-
-    def __init__(self) -> None:
-        super().__init__("fnn.OptimizerState")
-
-    @property
-    def key(self) -> str:
-        """What makes two types the same."""
-        return version()
+    members = (
+        *((name, types.int64) for name in ("step", "count", "itemsize")),
+        ("spec", SPEC),
+        ("vectors", vectors),
+    )
 
 
-@register_model(StateType)
-class _StateModel(models.StructModel):
-    def __init__(self, manager: Any, kind: StateType) -> None:
-        numbers = [(name, types.int64) for name in ("step", "count", "itemsize")]
-        super().__init__(manager, kind, [*numbers, ("spec", SPEC), ("vectors", kind.vectors)])
-
-
-OPTIMIZER, STATE = OptimizerType(), StateType()
-
-
-class ByLayerType(types.Type):
-    """A quantity of each layer from `first` on, (n_l,) or (N, n_l)."""
+class ByLayerType(StructType):
+    """A quantity of each layer from `first` on, (n_l,) or (N, n_l), in one vector that has a place for all layers."""
 
     def __init__(self, dtype: types.Float, ndim: int, first: int) -> None:
         self.dtype, self.ndim, self.first = dtype, ndim, first
+        self.values = types.Array(dtype, 1, "C")
+        self.members = [("values", self.values), ("spec", SPEC), ("cases", types.int64)]
         super().__init__(f"fnn.ByLayer[{dtype}, {ndim}, {first}]")
 
-    @property
-    def key(self) -> tuple[types.Float, int, int, str]:
-        """What makes two types the same."""
-        return self.dtype, self.ndim, self.first, version()
 
-    @property
-    def values(self) -> types.Array:
-        """The type of the vector that holds them all, from layer 0 on."""
-        return types.Array(self.dtype, 1, "C")
+class _StructModel(models.StructModel):
+    def __init__(self, manager: Any, kind: StructType) -> None:
+        super().__init__(manager, kind, list(kind.members))
 
 
-@register_model(ByLayerType)
-class _ByLayerModel(models.StructModel):
-    def __init__(self, manager: Any, kind: ByLayerType) -> None:
-        super().__init__(manager, kind, [("values", kind.values), ("spec", SPEC), ("cases", types.int64)])
+for _kind in (ParamsType, CasesType, OptimizerType, StateType, ByLayerType):
+    register_model(_kind)(_StructModel)
+register_model(LossType)(models.OpaqueModel)
+
+OPTIMIZER, STATE = OptimizerType("fnn.Optimizer"), StateType("fnn.OptimizerState")
 
 
 class NativeBackprop(NamedTuple):

@@ -5,6 +5,7 @@ exchange in 60-digit arithmetic) made for this table.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,22 +107,27 @@ _TABLE = {
 }
 
 
-def require_float(x: NumbaType) -> None:
+def _require_float(x: NumbaType) -> None:
     """Refuse integers with a clear message."""
     if x not in _TABLE:
         raise TypingError(f"needs float32 or float64, got {x}")
 
 
+def constant_of(x: types.Float, tables: Mapping[types.Float, tuple[Any, ...]]) -> Any:
+    """Typing and code of the table for the type of x."""
+    _require_float(x)
+    table = typeof(tables[x])
+
+    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
+        return context.get_constant_generic(builder, table, tables[x])
+
+    return table(x), codegen
+
+
 @intrinsic
 def constants(typingctx: Any, x: types.Float) -> Any:
     """The table for the type of x."""
-    require_float(x)
-    table = typeof(_TABLE[x])
-
-    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
-        return context.get_constant_generic(builder, table, _TABLE[x])
-
-    return table(x), codegen
+    return constant_of(x, _TABLE)
 
 
 @intrinsic
@@ -130,7 +136,7 @@ def polynomial(typingctx: Any, x: types.Float, coefficients: NumbaType) -> Any:
 
     Horner's rule takes two operations less, but each waits for the one before it: 6 ns more in a layer of few units.
     """
-    require_float(x)
+    _require_float(x)
 
     def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
         power, terms = arguments[0], cgutils.unpack_tuple(builder, arguments[1])
@@ -147,7 +153,7 @@ def polynomial(typingctx: Any, x: types.Float, coefficients: NumbaType) -> Any:
 @intrinsic
 def power_of_two(typingctx: Any, shifted: types.Float) -> Any:
     """2ⁿ from n + shift."""
-    require_float(shifted)
+    _require_float(shifted)
     mantissa = np.finfo(_TABLE[shifted].one).nmant
 
     def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
@@ -161,7 +167,7 @@ def power_of_two(typingctx: Any, shifted: types.Float) -> Any:
 @intrinsic
 def split(typingctx: Any, x: types.Float) -> Any:
     """k and m with x = 2ᵏ·m and √½ ≤ m < √2, for normal x > 0."""
-    require_float(x)
+    _require_float(x)
     one = _TABLE[x].one
     info = np.finfo(one)
     integer = np.dtype(f"i{one.itemsize}")

@@ -13,9 +13,11 @@ from fnn.compiler.inline import inline, intrinsic
 from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, cgutils, ir
 from fnn.compiler.intrinsics import Floats, Integers, shift
 from fnn.compiler.linking import linked
-from fnn.compiler.target import LINE, line_width, machine, panel_width, require_pointer, tile_rows
+from fnn.compiler.target import LINE, line_width, panel_width, require_pointer, tile_rows
+from fnn.numerics.simd import Vectors, number
 from fnn.numerics.tile import tile
 
+_I: Final = types.int64
 _SLOWEST: Final = 2  # how often, at most, the rate is halved at which rows are prefetched
 
 
@@ -29,20 +31,13 @@ class Prefetch(NamedTuple):
 
 
 def prefetch_type(t: types.Float) -> types.Type:
-    """`Prefetch` as a Numba type."""
-    return types.NamedTuple([types.CPointer(t), types.CPointer(types.int64), types.int64, types.int64], Prefetch)
+    return types.NamedTuple([types.CPointer(t), types.CPointer(_I), _I, _I], Prefetch)
 
 
 def _product(t: types.Float) -> Any:
-    i, p = types.int64, types.CPointer(t)
+    p = types.CPointer(t)
 
-    return types.void(i, i, i, p, i, i, p, i, i, p, i, i, i, p, i, t, prefetch_type(t))
-
-
-def _transposition(t: types.Float) -> Any:
-    i, p = types.int64, types.CPointer(t)
-
-    return types.void(i, p, i, i, p, i, i)
+    return types.void(_I, _I, _I, p, _I, _I, p, _I, _I, p, _I, _I, _I, p, _I, t, prefetch_type(t))
 
 
 @inline
@@ -52,13 +47,21 @@ def _tile_width(m: int, panel: int) -> int:
 
 
 @inline
+def _heights(m: int, limit: int) -> tuple[int, int, int]:
+    """The number of blocks of rows, their height, and how many of them, the first ones, are a row taller."""
+    blocks = (m + limit - 1) // limit
+    height = m // blocks
+    return blocks, height, m - height * blocks
+
+
+@inline
 def _tiles_for(elements: int, of_tile: int) -> int:
     """How many tiles it takes to prefetch `elements`, if each prefetches `of_tile`."""
     return (elements + of_tile - 1) // of_tile
 
 
 @inline
-def _halvings(prefetch: Prefetch, length: int, tiles: int) -> int:
+def _throttle(prefetch: Prefetch, length: int, tiles: int) -> int:
     """How often to halve the rate of prefetching rows: in a rush, rows from memory delay what is needed now."""
     halvings = 0
     while (
@@ -81,22 +84,19 @@ def _many_tiles(
     from memory, the third-level cache or another core would wait for it: 110 instead of 200 GFLOP/s for layers of 1024
     units, and Aᵀ Δ took a fifth longer on cores that share no cache.
     """
-    panel, limit, line = panel_width(c), tile_rows(c), line_width(b)
-    blocks = (m + limit - 1) // limit
-    height = m // blocks
-    taller = m - height * blocks
+    panel, line = panel_width(c), line_width(b)
+    blocks, height, taller = _heights(m, tile_rows(c))
     width = _tile_width(m, panel)
     is_packed = b_row == panel  # so that a panel lies in one piece
     ahead = width // panel * b_panel
     length = k * line  # elements, by one tile
     of_panel = min((panel + line - 1) // line, blocks)  # tiles
-    slower = _halvings(prefetch, length, (n + width - 1) // width * (blocks - of_panel) + of_panel)
+    slower = _throttle(prefetch, length, (n + width - 1) // width * (blocks - of_panel) + of_panel)
     reach, of_row = LINE >> slower, _tiles_for(prefetch.length, length >> slower)
     row = fetched = 0
     for j in range(0, n, width):
-        q = j // panel
         i = block = 0
-        b_q = shift(b, q * b_panel)
+        b_q, c_q = shift(b, j // panel * b_panel), shift(c, j // panel * c_panel)
         while block < blocks:
             source, step, count = b_q, 0, blocks - block
             is_next = block < of_panel and (j + width < n or (is_packed and prefetch.rows == 0))
@@ -111,7 +111,7 @@ def _many_tiles(
             count = min(count, (taller if block < taller else blocks) - block)
             tile(
                 rows, count, k, shift(a, i * a_row), a_row, a_col, b_q, b_panel, b_row,
-                shift(c, q * c_panel + i * c_row), c_panel, c_row, init, shift(bias, j), epilogue, eta,
+                shift(c_q, i * c_row), c_panel, c_row, init, shift(bias, j), epilogue, eta,
                 min(width, n - j), source, step,
             )  # fmt: skip
             i += rows * count
@@ -145,74 +145,53 @@ def _transposing(dst: types.CPointer, is_whole: bool) -> Any:
 
     def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
         block, block_row, to, to_row, *extent = arguments
-        shape = machine(context, dst.dtype)
-        lanes, itemsize, i32 = shape.lanes, shape.itemsize, ir.IntType(32)
-        vector, mask = ir.VectorType(to.type.pointee, lanes), ir.VectorType(ir.IntType(1), lanes)
+        vectors = Vectors(context, builder, dst.dtype)
+        masks = [vectors.first(count) for count in extent]
+        none = ir.Constant(ir.VectorType(ir.IntType(1), vectors.lanes), [0] * vectors.lanes)
 
-        def address(p: IRValue, stride: IRValue, row: int) -> IRValue:
-            start = cgutils.gep(builder, p, builder.mul(stride, ir.Constant(stride.type, row)))
-            return builder.bitcast(start, vector.as_pointer())
-
-        def first(count: IRValue) -> IRValue:
-            """The mask of the first lanes."""
-            numbers = ir.Constant(ir.VectorType(i32, lanes), list(range(lanes)))
-            limit = builder.insert_element(ir.Constant(numbers.type, ir.Undefined), builder.trunc(count, i32), i32(0))
-            limits = builder.shuffle_vector(limit, limit, ir.Constant(numbers.type, [0] * lanes))
-            return builder.icmp_signed("<", numbers, limits)
+        def row_of(p: IRValue, stride: IRValue, row: int) -> IRValue:
+            return cgutils.gep(builder, p, builder.mul(stride, number(row)))
 
         def mask_of(row: int, count: IRValue, lanes_of_row: IRValue) -> IRValue:
             """The mask of a row; no lane from the row `count` on."""
-            none = ir.Constant(mask, [0] * lanes)
-            return builder.select(builder.icmp_signed("<", count.type(row), count), lanes_of_row, none)
+            return builder.select(builder.icmp_signed("<", number(row), count), lanes_of_row, none)
 
-        def call(name: str, returned: ir.Type, values: list[IRValue]) -> IRValue:
-            """Call one of LLVM's masked intrinsics."""
-            kind = ir.FunctionType(returned, [value.type for value in values])
-            name = f"llvm.masked.{name}.v{lanes}f{8 * itemsize}.p0"
-            return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
-
-        def load(row: int) -> IRValue:
-            p = address(block, block_row, row)
+        rows = []
+        for row in range(vectors.lanes):
+            p = row_of(block, block_row, row)
+            rows.append(vectors.load(p) if is_whole else vectors.masked_load(p, mask_of(row, extent[0], masks[1])))
+        for row, x in enumerate(_transposed(vectors, rows)):
+            p = row_of(to, to_row, row)
             if is_whole:
-                return builder.load(p, align=itemsize)
-            nothing = ir.Constant(vector, None)
-            return call("load", vector, [p, i32(itemsize), mask_of(row, extent[0], masks[1]), nothing])
-
-        def store(row: int) -> None:
-            p = address(to, to_row, row)
-            if is_whole:
-                builder.store(rows[row], p, align=itemsize)
+                vectors.store(x, p)
             else:
-                call("store", ir.VoidType(), [rows[row], p, i32(itemsize), mask_of(row, extent[1], masks[0])])
-
-        def shuffle(i: int, j: int, lane_numbers: list[int]) -> Any:
-            return builder.shuffle_vector(
-                rows[i], rows[j], ir.Constant(ir.VectorType(ir.IntType(32), lanes), lane_numbers)
-            )
-
-        masks = [first(count) for count in extent]
-        rows = [load(row) for row in range(lanes)]
-        bit = 1
-        while bit < lanes:
-            # Swap one bit of the row's number with that of the lane's; the second vector's lanes follow the first's.
-            low = [lane + lanes - bit if lane & bit else lane for lane in range(lanes)]
-            high = [lane + lanes if lane & bit else lane + bit for lane in range(lanes)]
-            for row in range(lanes):
-                if not row & bit:
-                    rows[row], rows[row + bit] = shuffle(row, row + bit, low), shuffle(row, row + bit, high)
-            bit *= 2
-        for row in range(lanes):
-            store(row)
+                vectors.masked_store(x, p, mask_of(row, extent[1], masks[0]))
 
         return context.get_dummy_value()
 
     return codegen
 
 
+def _transposed(vectors: Vectors, rows: list[IRValue]) -> list[IRValue]:
+    """The columns of a square block: each step swaps one bit of the row's number with that of the lane's."""
+    lanes, bit = vectors.lanes, 1
+    while bit < lanes:
+        # The second vector's lanes follow the first's.
+        low = vectors.lane_numbers([lane + lanes - bit if lane & bit else lane for lane in range(lanes)])
+        high = vectors.lane_numbers([lane + lanes if lane & bit else lane + bit for lane in range(lanes)])
+        for row in range(lanes):
+            if not row & bit:
+                pair = rows[row], rows[row + bit]
+                rows[row], rows[row + bit] = (vectors.builder.shuffle_vector(*pair, chosen) for chosen in (low, high))
+        bit *= 2
+
+    return rows
+
+
 @intrinsic
 def transpose_block(typingctx: Any, src: NumbaType, src_row: NumbaType, dst: types.CPointer, dst_row: NumbaType) -> Any:
     """dst[j,i] = src[i,j] for a square block as wide as a vector, half a panel."""
-    return types.void(dst, types.int64, dst, types.int64), _transposing(dst, True)
+    return types.void(dst, _I, dst, _I), _transposing(dst, True)
 
 
 @intrinsic
@@ -221,10 +200,10 @@ def transpose_edge(
     width: NumbaType,
 ) -> Any:  # fmt: skip
     """The same for i < height, j < width, at most a vector; nothing else is read or written."""
-    return types.void(dst, types.int64, dst, types.int64, types.int64, types.int64), _transposing(dst, False)
+    return types.void(dst, _I, dst, _I, _I, _I), _transposing(dst, False)
 
 
-@linked(_transposition)
+@linked(lambda t: types.void(_I, types.CPointer(t), _I, _I, types.CPointer(t), _I, _I))
 def _transpose_by_blocks(n: int, src: Floats, src_panel: int, src_row: int, dst: Floats, k0: int, k1: int) -> None:
     """`transpose_pack` by square blocks, with masks at the edges: a tenth of the time of element by element."""
     panel = panel_width(dst)

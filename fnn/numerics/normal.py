@@ -34,9 +34,7 @@ def normal_quantile(u: Doubles) -> Doubles:
     r = np.sqrt(-_log(near))
     tail = np.where(r <= 5, _ratio(_TAIL, r - 1.6), _ratio(_FAR_TAIL, r - 5))
 
-    normal: Doubles = np.where(np.abs(q) <= 0.425, q * _ratio(_CENTRE, 0.180625 - q * q), np.copysign(tail, q))
-
-    return normal
+    return np.where(np.abs(q) <= 0.425, q * _ratio(_CENTRE, 0.180625 - q * q), np.copysign(tail, q))
 
 
 def _ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], r: Doubles) -> Doubles:
@@ -45,9 +43,7 @@ def _ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], r: Doubles
     for p, q in zip(*coefficients, strict=True):
         above, below = above * r + p, below * r + q
 
-    quotient: Doubles = above / below
-
-    return quotient
+    return above / below
 
 
 def _log(x: Doubles) -> Doubles:
@@ -60,6 +56,4 @@ def _log(x: Doubles) -> Doubles:
     for k in range(21, 0, -2):  # |s| < 0.172: the next term is below 1e-17
         series = series * (s * s) + 1 / k
 
-    log: Doubles = 2 * s * series + e * _LN2
-
-    return log
+    return 2 * s * series + e * _LN2

@@ -8,7 +8,7 @@ from numba import types
 from fnn.compiler.internals import IRBuilder, IRValue, cgutils, ir
 from fnn.compiler.target import machine
 
-I64 = ir.IntType(64)
+I32, I64 = ir.IntType(32), ir.IntType(64)
 
 
 def number(n: int) -> ir.Constant:
@@ -17,7 +17,7 @@ def number(n: int) -> ir.Constant:
 
 
 class Vectors:
-    """Instructions on vectors of a dtype."""
+    """Instructions on vectors of a dtype; a mask chooses lanes."""
 
     def __init__(self, context: Any, builder: IRBuilder, dtype: types.Float) -> None:
         _, self._size, self.lanes, _, _ = machine(context, dtype)
@@ -26,16 +26,39 @@ class Vectors:
         self.zero = ir.Constant(self.type, None)
 
     def load(self, p: IRValue) -> IRValue:
-        return self.builder.load(self.builder.bitcast(p, self.type.as_pointer()), align=self._size)
+        return self.builder.load(self._cast(p), align=self._size)
 
     def store(self, x: IRValue, p: IRValue) -> None:
         self.builder.store(x, self.builder.bitcast(p, x.type.as_pointer()), align=self._size)
 
     def splat(self, x: IRValue) -> IRValue:
         """A vector of one number."""
-        word = ir.IntType(32)
-        one = self.builder.insert_element(ir.Constant(self.type, ir.Undefined), x, ir.Constant(word, 0))
-        return self.builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(word, self.lanes), [0] * self.lanes))
+        undefined = ir.Constant(ir.VectorType(x.type, self.lanes), ir.Undefined)
+        one = self.builder.insert_element(undefined, x, ir.Constant(I32, 0))
+        return self.builder.shuffle_vector(one, one, self.lane_numbers([0] * self.lanes))
+
+    def lane_numbers(self, numbers: Sequence[int]) -> ir.Constant:
+        return ir.Constant(ir.VectorType(I32, self.lanes), list(numbers))
+
+    def first(self, count: IRValue) -> IRValue:
+        """The mask of the first lanes."""
+        limits = self.splat(self.builder.trunc(count, I32))
+        return self.builder.icmp_signed("<", self.lane_numbers(range(self.lanes)), limits)
+
+    def masked_load(self, p: IRValue, mask: IRValue) -> IRValue:
+        """The lanes of the mask, and 0 in the others."""
+        return self._call_masked("load", self.type, [self._cast(p), I32(self._size), mask, self.zero])
+
+    def masked_store(self, x: IRValue, p: IRValue, mask: IRValue) -> None:
+        self._call_masked("store", ir.VoidType(), [x, self._cast(p), I32(self._size), mask])
+
+    def _cast(self, p: IRValue) -> IRValue:
+        return self.builder.bitcast(p, self.type.as_pointer())
+
+    def _call_masked(self, name: str, returned: ir.Type, values: Sequence[IRValue]) -> IRValue:
+        kind = ir.FunctionType(returned, [value.type for value in values])
+        name = f"llvm.masked.{name}.v{self.lanes}f{8 * self._size}.p0"
+        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), values)
 
     def fma(self, a: IRValue, b: IRValue, c: IRValue) -> IRValue:
         name = f"llvm.fma.v{self.lanes}f{8 * self._size}"

@@ -7,13 +7,12 @@ interpolate at Chebyshev nodes, in 60-digit arithmetic.
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numba import typeof, types
+from numba import types
 
 from fnn.compiler.inline import forced, inline, intrinsic
-from fnn.compiler.internals import IRBuilder, IRValue
 from fnn.compiler.intrinsics import fma
 from fnn.numerics.elementary import reduced
-from fnn.numerics.float_formats import constants, polynomial, power_of_two, require_float
+from fnn.numerics.float_formats import constant_of, constants, polynomial, power_of_two
 
 
 class _Special(NamedTuple):
@@ -90,13 +89,7 @@ CDF: Final = _SPECIAL[types.float64].cdf  # for exported networks
 @intrinsic
 def _special(typingctx: Any, x: types.Float) -> Any:
     """The table for the type of x."""
-    require_float(x)
-    table = typeof(_SPECIAL[x])
-
-    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
-        return context.get_constant_generic(builder, table, _SPECIAL[x])
-
-    return table(x), codegen
+    return constant_of(x, _SPECIAL)
 
 
 @inline

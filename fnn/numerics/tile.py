@@ -42,9 +42,7 @@ class _Tiles(Linked):
 
     def address(self, dtype: types.Float) -> int:
         """The address of the table."""
-        table: int = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(super().address(dtype))(None)
-
-        return table
+        return ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(super().address(dtype))(None)
 
 
 _cells: Final = _Tiles(_tiles, lambda dtype: types.int64(types.CPointer(dtype)))

@@ -51,17 +51,14 @@ class Problem(NamedTuple):
 
 
 def network_type(t: types.Float) -> NumbaType:
-    """`Network` as a Numba type."""
     return types.NamedTuple([types.CPointer(types.int64), types.CPointer(t)], Network)
 
 
 def matrix_type(t: NumbaType) -> NumbaType:
-    """`Matrix` as a Numba type."""
     return types.NamedTuple([types.CPointer(t), types.int64, types.int64], Matrix)
 
 
 def problem_type(t: types.Float) -> NumbaType:
-    """`Problem` as a Numba type."""
     matrices = [matrix_type(kind) for kind in (t, t, types.int64, types.float64)]
     measure = [types.boolean, types.boolean, types.int64, types.boolean]
 
@@ -78,6 +75,15 @@ def size_of(spec: Integers, layer: int) -> int:
 def activation_of(spec: Integers, layer: int) -> Integers:
     """The activation of a layer, l ≥ 1."""
     return shift(spec, 2 + spec[0] + (layer - 1) * DESCRIPTOR_SIZE)
+
+
+@inline
+def is_same(one: Integers, other: Integers) -> bool:
+    """Whether two networks have the same sizes and activations."""
+    end, same = 2 + (1 + DESCRIPTOR_SIZE) * one[0], 0
+    while same < end and one[same] == other[same]:
+        same += 1
+    return same == end
 
 
 @inline

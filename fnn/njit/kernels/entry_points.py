@@ -10,29 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
-from fnn.activations.kernels.dispatch import CODE, DESCRIPTOR_SIZE
+from fnn.activations.kernels.dispatch import CODE
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, address, like, shift
 from fnn.compiler.linking import entry_point
 from fnn.compiler.memory import allocate, is_null, release
 from fnn.compiler.target import LINE
+from fnn.data.kernels import faults
 from fnn.data.kernels.cases import CasePointers, copy, find_fault, is_finite
-from fnn.data.kernels.faults import (
-    BAD_PARAMS,
-    BAD_X,
-    BATCH_SIZE,
-    EPOCHS,
-    ETA,
-    FINE,
-    MEMORY,
-    NO_CASES,
-    OUT_OVERLAPS,
-    OUT_SHAPE,
-    SEED,
-    STRUCTURE,
-    WORKSPACE_OVERLAPS,
-    X_COLUMNS,
-)
+from fnn.data.kernels.faults import FINE
 from fnn.equations.kernels.backprop import EVERYTHING
 from fnn.equations.kernels.forward import BLOCK, descend_flat, outputs
 from fnn.equations.kernels.gradient import CHUNK, differentiate
@@ -47,6 +33,7 @@ from fnn.njit.kernels.arguments import (
     claim,
     discard,
     head,
+    is_same,
     lay_out,
     matrix_type,
     network_type,
@@ -76,64 +63,48 @@ def forward_many(network: Network, x: Matrix[Floats], into: Matrix[Floats], work
     """F1 and F2 for all cases."""
     spec = network.spec
     if x.columns != size_of(spec, 0):
-        return X_COLUMNS
+        return faults.X_COLUMNS
     if x.rows == 0:
-        return NO_CASES
+        return faults.NO_CASES
     if into.rows != x.rows or into.columns != size_of(spec, spec[0]):
-        return OUT_SHAPE
+        return faults.OUT_SHAPE
     # In place a block of x is read before its outputs are written.
     is_in_place = into.columns == x.columns and address(into.at) == address(x.at)
     if overlap(into, workspace) or (overlap(into, x) and not is_in_place):
-        return OUT_OVERLAPS
+        return faults.OUT_OVERLAPS
     if overlap(workspace, x):
-        return WORKSPACE_OVERLAPS
+        return faults.WORKSPACE_OVERLAPS
     work = claim(network, min(x.rows, BLOCK), True, workspace)
     status = work.status
     if status == FINE and outputs(work.net, x.at, x.rows, into.at) >= 0:
-        status = BAD_X
+        status = faults.BAD_X
     discard(work, workspace)
     return status
 
 
 @entry_point(
-    lambda t: types.Tuple((types.float64, types.int64))(problem_type(t), types.int64, matrix_type(t), matrix_type(t))
-)
+    lambda t: types.Tuple((types.float64, types.int64))(
+        problem_type(t), types.int64, matrix_type(t), matrix_type(t), matrix_type(t)
+    )
+)  # fmt: skip
 def differentiate_all(
-    problem: Problem, wanted: int, into: Matrix[Floats], workspace: Matrix[Floats]
+    problem: Problem, wanted: int, into: Matrix[Floats], quantities: Matrix[Floats], workspace: Matrix[Floats]
 ) -> tuple[float, int]:
-    """E of all cases and, unless `wanted` is ERROR_ONLY, ∂E/∂(W, b) into `into`."""
+    """E of all cases and, unless `wanted` is ERROR_ONLY, ∂E/∂(W, b) into `into`.
+
+    If it is EVERYTHING, z, a, ∂E/∂a and δ become the rows of `quantities`, by layer and then by case.
+    """
     status = shape_fault(problem)
     if status != FINE:
         return 0.0, status
-    capacity = min(problem.x.rows, CHUNK)
+    rows = problem.x.rows
+    capacity = rows if wanted == EVERYTHING else min(rows, CHUNK)
     work = claim(problem.network, capacity, False, workspace)
     error, status = 0.0, work.status
     if status == FINE:
         every = case_pointers(problem, problem.labels.at, False)
         error, status, _ = differentiate(work.net, capacity, every, False, problem.loss, problem.mean, wanted, into.at)
-    discard(work, workspace)
-    return error, status
-
-
-@entry_point(
-    lambda t: types.Tuple((types.float64, types.int64))(
-        problem_type(t), matrix_type(t), matrix_type(t), matrix_type(t)
-    )
-)  # fmt: skip
-def backpropagate_all(
-    problem: Problem, into: Matrix[Floats], quantities: Matrix[Floats], workspace: Matrix[Floats]
-) -> tuple[float, int]:
-    """E, ∂E/∂(W, b), and z, a, ∂E/∂a and δ as the rows of `quantities`, by layer and then by case."""
-    status = shape_fault(problem)
-    if status != FINE:
-        return 0.0, status
-    rows = problem.x.rows
-    work = claim(problem.network, rows, False, workspace)
-    error, status = 0.0, work.status
-    if status == FINE:
-        every = case_pointers(problem, problem.labels.at, False)
-        error, status, _ = differentiate(work.net, rows, every, False, problem.loss, problem.mean, EVERYTHING, into.at)
-    if status == FINE:
+    if status == FINE and wanted == EVERYTHING:
         for row, column in enumerate((plan.Z, plan.A, plan.DE_DA, plan.DELTA)):
             copy_quantity(work.net, column, rows, shift(quantities.at, row * quantities.columns))
     discard(work, workspace)
@@ -162,12 +133,11 @@ def is_rate(w: Floats, eta: float) -> bool:
 @entry_point(lambda t: types.int64(network_type(t), network_type(t), types.float64, matrix_type(t)))
 def update_all(network: Network, grads: Network, eta: float, into: Matrix[Floats]) -> int:
     """G1 for all parameters, if both have one architecture."""
-    for i in range(2 + (1 + DESCRIPTOR_SIZE) * network.spec[0]):
-        if network.spec[i] != grads.spec[i]:
-            return STRUCTURE
+    if not is_same(network.spec, grads.spec):
+        return faults.STRUCTURE
     w = network.flat
     if not is_rate(w, eta):
-        return ETA
+        return faults.ETA
     descend_flat(w, grads.flat, like(w, eta), into.at, into.columns)
     return FINE
 
@@ -183,7 +153,7 @@ def train_all(
 ) -> int:
     """A whole training run by gradient descent, in one thread."""
     if not is_rate(problem.network.flat, eta):
-        return ETA
+        return faults.ETA
     ready = prepare_run(problem, batch, seed, epochs, into)
     every, status = ready.every, ready.status
     if status == FINE:
@@ -216,11 +186,11 @@ def prepare_run(problem: Problem, batch: int, seed: int, epochs: int, into: Matr
     every = case_pointers(problem, order, True)
     status = shape_fault(problem)
     if status == FINE and (is_null(order) or is_null(table)):
-        status = MEMORY
+        status = faults.MEMORY
     elif status == FINE and not is_finite(problem.network.flat, into.columns):
-        status = BAD_PARAMS
+        status = faults.BAD_PARAMS
     elif status == FINE and (epochs < 0 or batch < 1 or seed < 0):
-        status = EPOCHS if epochs < 0 else BATCH_SIZE if batch < 1 else SEED
+        status = faults.EPOCHS if epochs < 0 else faults.BATCH_SIZE if batch < 1 else faults.SEED
     elif status == FINE:
         for row in range(rows):
             order[row] = row

@@ -6,25 +6,18 @@ from numba import types
 
 from fnn.activations.kernels.dispatch import activate
 from fnn.compiler.inline import inline, intrinsic
-from fnn.compiler.internals import IRBuilder, cgutils, ir
+from fnn.compiler.internals import IRBuilder, cgutils
 from fnn.compiler.intrinsics import Floats, Integers, aligned, like, shift
 from fnn.compiler.linking import entry_point
 from fnn.compiler.memory import STACK, allocate, is_null, on_stack, release
-from fnn.compiler.target import LINE, machine, panel_width, vector_width
+from fnn.compiler.target import LINE, panel_width, vector_width
+from fnn.data.kernels import faults
 from fnn.data.kernels.cases import copy, is_finite
-from fnn.data.kernels.faults import (
-    BAD_X,
-    FINE,
-    MEMORY,
-    OUT_OVERLAPS,
-    OUT_SHAPE,
-    WORKSPACE,
-    WORKSPACE_OVERLAPS,
-    X_COLUMNS,
-)
+from fnn.data.kernels.faults import FINE
 from fnn.network.kernels.plan import rounded
 from fnn.njit.kernels.arguments import Matrix, Network, activation_of, matrix_type, network_type, overlap, size_of
 from fnn.numerics.microkernel import BIAS, STORE
+from fnn.numerics.simd import Vectors
 from fnn.numerics.tile import tile
 
 
@@ -49,35 +42,14 @@ def _vector_of_z(
 
     def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> Any:
         inputs, a, w, w_row, b, z, columns = arguments
-        _, itemsize, lanes, _, _ = machine(context, signature.args[1].dtype)
-        vector, bits = ir.VectorType(a.type.pointee, lanes), ir.VectorType(ir.IntType(1), lanes)
-        numbers = ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(lanes)))
-        first_lane = ir.Constant(numbers.type, [0] * lanes)
-
-        def splat(x: Any) -> Any:
-            undefined = ir.Constant(ir.VectorType(x.type, lanes), ir.Undefined)
-            filled = builder.insert_element(undefined, x, ir.Constant(ir.IntType(32), 0))
-            return builder.shuffle_vector(filled, undefined, first_lane)
-
-        def named(name: str, kinds: list[Any]) -> Any:
-            kind = ir.FunctionType(vector, kinds)
-            return cgutils.get_or_insert_function(builder.module, kind, name.format(f"v{lanes}f{8 * itemsize}"))
-
-        masked_load = named("llvm.masked.load.{}.p0", [vector.as_pointer(), ir.IntType(32), bits, vector])
-        fma = named("llvm.fma.{}", [vector] * 3)
-        mask = builder.icmp_signed("<", numbers, splat(builder.trunc(columns, ir.IntType(32))))
-
-        def load(p: Any) -> Any:
-            zeros = ir.Constant(vector, [0.0] * lanes)
-            address = builder.bitcast(p, vector.as_pointer())
-            return builder.call(masked_load, [address, ir.Constant(ir.IntType(32), itemsize), mask, zeros])
-
-        total = cgutils.alloca_once_value(builder, load(b))
+        vectors = Vectors(context, builder, signature.args[1].dtype)
+        mask = vectors.first(columns)
+        total = cgutils.alloca_once_value(builder, vectors.masked_load(b, mask))
         with cgutils.for_range(builder, inputs) as loop:
-            x = builder.load(cgutils.gep(builder, a, loop.index))
-            row = load(cgutils.gep(builder, w, builder.mul(loop.index, w_row)))
-            builder.store(builder.call(fma, [splat(x), row, builder.load(total)]), total)
-        builder.store(builder.load(total), builder.bitcast(z, vector.as_pointer()), align=itemsize)
+            x = vectors.splat(builder.load(cgutils.gep(builder, a, loop.index)))
+            row = vectors.masked_load(cgutils.gep(builder, w, builder.mul(loop.index, w_row)), mask)
+            builder.store(vectors.fma(x, row, builder.load(total)), total)
+        vectors.store(builder.load(total), z)
 
         return context.get_dummy_value()
 
@@ -105,28 +77,28 @@ def forward_one(network: Network, x: Matrix[Floats], into: Matrix[Floats], works
     """F1 and F2 for one case."""
     spec = network.spec
     if x.columns != size_of(spec, 0):
-        return X_COLUMNS
+        return faults.X_COLUMNS
     if is_null(into.at):
-        return MEMORY
+        return faults.MEMORY
     if into.columns != size_of(spec, spec[0]):
-        return OUT_SHAPE
+        return faults.OUT_SHAPE
     if not is_finite(x.at, x.columns):
-        return BAD_X
+        return faults.BAD_X
     stride = rounded(widest(spec), panel_width(x.at))
     if 3 * stride <= STACK:
         through_layers(network, x, into, on_stack(x.at), stride)
     elif workspace.rows > 0:
         if overlap(into, workspace):
-            return OUT_OVERLAPS
+            return faults.OUT_OVERLAPS
         if overlap(workspace, x):
-            return WORKSPACE_OVERLAPS
+            return faults.WORKSPACE_OVERLAPS
         if workspace.columns < 3 * stride + LINE:
-            return WORKSPACE
+            return faults.WORKSPACE
         through_layers(network, x, into, aligned(workspace.at), stride)
     else:
         heap = allocate(x.at, 3 * stride + LINE)
         if is_null(heap):
-            return MEMORY
+            return faults.MEMORY
         through_layers(network, x, into, aligned(heap), stride)
         release(heap)
     return FINE

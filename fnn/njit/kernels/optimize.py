@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 from numba import types
 
-from fnn.activations.kernels.dispatch import DESCRIPTOR_SIZE
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, doubles, like, shift
 from fnn.compiler.linking import OnDemand
@@ -18,14 +17,7 @@ from fnn.data.kernels.cases import CasePointers, copy
 from fnn.data.kernels.faults import FINE, MEMORY, NEEDS_ALL_CASES, OTHER_STATE, STATE_STRUCTURE, STRUCTURE
 from fnn.network.kernels.pack import copy_rows
 from fnn.network.kernels.plan import Net
-from fnn.njit.kernels.arguments import (
-    Matrix,
-    Network,
-    Problem,
-    matrix_type,
-    network_type,
-    problem_type,
-)
+from fnn.njit.kernels.arguments import Matrix, Network, Problem, is_same, matrix_type, network_type, problem_type
 from fnn.njit.kernels.entry_points import prepare_run
 from fnn.njit.kernels.optimizer_words import MODIFIED, NEEDS_ALL, PHASE, RULE, START, STATES, fill_coefficients
 from fnn.njit.kernels.run import Run, begin_run, end_run, take_steps
@@ -46,7 +38,6 @@ class State(NamedTuple):
 
 
 def state_type(t: types.Float) -> types.Type:
-    """`State` as a Numba type."""
     i = types.int64
 
     return types.NamedTuple([i, i, i, types.CPointer(i), types.CPointer(t)], State)
@@ -56,15 +47,6 @@ def state_type(t: types.Float) -> types.Type:
 def code_at(words: Integers, at: int, w: Floats) -> int:
     """The address for what w points to, of the two at a word."""
     return words[at + itemsize(w) // 8]
-
-
-@inline
-def is_same(one: Integers, other: Integers) -> bool:
-    """Whether two networks have the same sizes and activations."""
-    end, same = 2 + (1 + DESCRIPTOR_SIZE) * one[0], 0
-    while same < end and one[same] == other[same]:
-        same += 1
-    return same == end
 
 
 @inline

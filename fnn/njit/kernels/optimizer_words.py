@@ -13,6 +13,7 @@ import numpy as np
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, doubles, like, shift
 from fnn.data.kernels.faults import BEYOND, FINE, RATE
+from fnn.numerics.powers import BLOCK, by_squaring
 from fnn.optimizers.kernels import abi
 
 # The words: the addresses, for float32 and for float64, of the rule, of `modified_step` and of `regularized_phase`, the
@@ -27,25 +28,14 @@ WARM_UPS: Final = SCHEDULE + 6  # their number; of each, from the innermost on, 
 FIXED, OF_RATE, OF_ADAM, OF_NADAM = range(4)  # formulas
 CONSTANT, STEP_DECAY, EXPONENTIAL, INVERSE_TIME, COSINE, ONE_CYCLE = range(6)  # schedules
 
-_BLOCK: Final = 4096
-
-
-@inline
-def by_squaring(base: float, exponent: int) -> float:
-    result = 1.0
-    while exponent > 0:
-        if exponent & 1:
-            result *= base
-        base *= base
-        exponent >>= 1
-    return result
+_by_squaring = inline(by_squaring)
 
 
 @inline
 def power(base: float, exponent: int) -> float:
     """base^n (see `fnn.numerics.powers`)."""
-    low = exponent % _BLOCK
-    return by_squaring(base, exponent - low) * by_squaring(base, low)
+    low = exponent % BLOCK
+    return _by_squaring(base, exponent - low) * _by_squaring(base, low)
 
 
 @inline
