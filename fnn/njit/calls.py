@@ -13,13 +13,12 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
 from fnn.compiler.addresses import embedded
-from fnn.compiler.inline import with_parameters
+from fnn.compiler.inline import expression, with_parameters
 from fnn.compiler.internals import IRBuilder, NumbaType, cgutils, ir
 from fnn.compiler.linking import Linked, OnDemand
 from fnn.losses.kernels.dispatch import KERNEL
 from fnn.losses.loss import Loss
 from fnn.njit import structures
-from fnn.njit.kernels import derivatives as derivative_kernels
 from fnn.njit.kernels import entry_points as entry_points
 from fnn.njit.kernels import forward_one as forward_one_kernels
 from fnn.njit.kernels import optimize
@@ -72,8 +71,8 @@ forward_many = _calling(entry_points.forward_many, "params x into workspace")
 differentiate_all = _calling(entry_points.differentiate_all, f"{_PROBLEM} wanted into quantities workspace")
 update_all = _calling(entry_points.update_all, "params grads eta into")
 train_all = _calling(entry_points.train_all, f"{_PROBLEM} eta batch seed epochs history into")
-input_gradient_all = _calling(derivative_kernels.INPUT_GRADIENT, f"{_PROBLEM} into workspace")
-vjp_all = _calling(derivative_kernels.VJP, "params x u into inputs workspace")
+input_gradient_all = _calling(entry_points.INPUT_GRADIENT, f"{_PROBLEM} into workspace")
+vjp_all = _calling(entry_points.VJP, "params x u into inputs workspace")
 begin_state = _calling(optimize.BEGIN, "params optimizer vectors size")
 step_all = _calling(optimize.STEP, "params grads optimizer state into vectors")
 optimize_all = _calling(optimize.OPTIMIZE, f"{_PROBLEM} optimizer phase state batch seed epochs history into vectors")
@@ -117,11 +116,8 @@ def cases_of(typingctx: Any, x: Any, y: Any) -> Any:
 def whole_or(typingctx: Any, value: Any, default: Any) -> Any:
     """A whole number, or the default for None."""
     is_given = not isinstance(value, types.NoneType)
-
-    def codegen(context: Any, builder: IRBuilder, signature: Any, values: Any) -> Any:
-        return values[0 if is_given else 1]
-
-    return types.int64(types.int64 if is_given else value, types.int64), codegen
+    signature = types.int64(types.int64 if is_given else value, types.int64)
+    return expression(signature, lambda builder, value, default: value if is_given else default)
 
 
 @intrinsic

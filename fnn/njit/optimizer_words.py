@@ -62,11 +62,7 @@ def code_of(optimizer: Optimizer, dtypes: Sequence[types.Float]) -> list[tuple[i
 def words_of(optimizer: Optimizer) -> NDArray[np.int64]:
     """The words of an optimizer but for the addresses of its code. Numba asks for them at every call.
 
-    Raises
-    ------
-    ValueError
-        It isn't one of fnn's, or its rate is neither a number nor one of fnn's schedules, or counts more steps than an
-        int64 holds. Numba makes a TypingError of it, which is why it isn't a TypeError.
+    It makes a TypingError of a ValueError, which is why there is no TypeError for optimizers that @njit can't use.
     """
     if type(optimizer) not in _FORMULAS:
         raise ValueError(f"optimizer: only those of fnn work inside @njit, got {optimizer!r}")

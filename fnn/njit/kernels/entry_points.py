@@ -1,25 +1,23 @@
 """The kernels behind the bodies of `fnn.njit`: each checks what only run time knows, and does the work of one call.
 
-They are entry points (see `fnn.compiler.linking`), so that a user's function compiles nothing but the call. They return
-a status, and the user's function raises: an exception from a called function leaks what its caller holds. `forward` for
-one case is in `fnn.njit.kernels.forward_one`.
+Most are entry points (see `fnn.compiler.linking`), so that a user's function compiles nothing but the call. Those of
+`input_grad` and `vjp` become part of the function that calls them, so that others don't wait for them. They return a
+status, and the user's function raises: an exception from a called function leaks what its caller holds.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 from numba import types
 
-from fnn.activations.kernels.dispatch import CODE
 from fnn.compiler.inline import inline
-from fnn.compiler.intrinsics import Floats, Integers, address, like, shift
-from fnn.compiler.linking import entry_point
+from fnn.compiler.intrinsics import Floats, address, like, shift
+from fnn.compiler.linking import OnDemand, entry_point
 from fnn.compiler.memory import allocate, is_null, release
 from fnn.compiler.target import LINE
 from fnn.data.kernels import faults
-from fnn.data.kernels.cases import CasePointers, copy, find_fault, is_finite
+from fnn.data.kernels.cases import copy, is_finite
 from fnn.data.kernels.faults import FINE
 from fnn.equations.kernels.backprop import EVERYTHING
+from fnn.equations.kernels.derivatives import input_gradient, vector_times_jacobian
 from fnn.equations.kernels.forward import BLOCK, descend_flat, outputs
 from fnn.equations.kernels.gradient import CHUNK, differentiate
 from fnn.network.kernels import plan
@@ -28,7 +26,6 @@ from fnn.njit.kernels.arguments import (
     Matrix,
     Network,
     Problem,
-    activation_of,
     case_pointers,
     claim,
     discard,
@@ -42,7 +39,7 @@ from fnn.njit.kernels.arguments import (
     shape_fault,
     size_of,
 )
-from fnn.njit.kernels.run import begin_run, end_run, take_steps
+from fnn.njit.kernels.run import begin_run, end_run, prepare_run, take_steps
 from fnn.optimizers.kernels import abi
 from fnn.training.kernels.descend import CAPACITY
 
@@ -170,31 +167,41 @@ def train_all(
     return status
 
 
-class PreparedRun(NamedTuple):
-    """The cases and the table of a run, unless the status isn't FINE; `every.order` and `table` are to be released."""
-
-    status: int
-    every: CasePointers
-    table: Integers
-
-
-@inline
-def prepare_run(problem: Problem, batch: int, seed: int, epochs: int, into: Matrix[Floats]) -> PreparedRun:
-    """Check the arguments and the cases of a run, and put the cases in order."""
-    spec, rows = problem.network.spec, problem.x.rows
-    order, table = allocate(spec, rows), allocate(spec, COLUMNS * (spec[0] + 1))
-    every = case_pointers(problem, order, True)
+def input_gradient_all(problem: Problem, into: Matrix[Floats], workspace: Matrix[Floats]) -> int:
+    """∂E/∂A⁰ of all cases."""
     status = shape_fault(problem)
-    if status == FINE and (is_null(order) or is_null(table)):
-        status = faults.MEMORY
-    elif status == FINE and not is_finite(problem.network.flat, into.columns):
-        status = faults.BAD_PARAMS
-    elif status == FINE and (epochs < 0 or batch < 1 or seed < 0):
-        status = faults.EPOCHS if epochs < 0 else faults.BATCH_SIZE if batch < 1 else faults.SEED
-    elif status == FINE:
-        for row in range(rows):
-            order[row] = row
-        status, _ = find_fault(
-            every, size_of(spec, 0), size_of(spec, spec[0]), activation_of(spec, spec[0])[CODE], problem.loss
-        )
-    return PreparedRun(status, every, table)
+    if status != FINE:
+        return status
+    work = claim(problem.network, min(problem.x.rows, BLOCK), False, workspace)
+    status = work.status
+    if status == FINE:
+        every = case_pointers(problem, problem.labels.at, False)
+        status, _ = input_gradient(work.net, every, problem.loss, problem.mean, into.at)
+    discard(work, workspace)
+    return status
+
+
+def vjp_all(
+    network: Network, x: Matrix[Floats], u: Matrix[Floats], into: Matrix[Floats], inputs: Matrix[Floats],
+    workspace: Matrix[Floats],
+) -> int:  # fmt: skip
+    """B1 to B4 from ∂E/∂Aᴸ = U."""
+    spec = network.spec
+    if x.columns != size_of(spec, 0):
+        return faults.X_COLUMNS
+    if x.rows == 0:
+        return faults.NO_CASES
+    if u.rows != x.rows or u.columns != size_of(spec, spec[0]):
+        return faults.U_SHAPE
+    if not is_finite(u.at, u.rows * u.columns):
+        return faults.BAD_U
+    work = claim(network, min(x.rows, CHUNK), False, workspace)
+    status = work.status
+    if status == FINE and vector_times_jacobian(work.net, x.at, x.rows, u.at, into.at, inputs.at) >= 0:
+        status = faults.BAD_X
+    discard(work, workspace)
+    return status
+
+
+INPUT_GRADIENT = OnDemand(input_gradient_all, lambda t: types.int64(problem_type(t), matrix_type(t), matrix_type(t)))
+VJP = OnDemand(vjp_all, lambda t: types.int64(network_type(t), *[matrix_type(t)] * 5))

@@ -18,9 +18,8 @@ from fnn.data.kernels.faults import FINE, MEMORY, NEEDS_ALL_CASES, OTHER_STATE, 
 from fnn.network.kernels.pack import copy_rows
 from fnn.network.kernels.plan import Net
 from fnn.njit.kernels.arguments import Matrix, Network, Problem, is_same, matrix_type, network_type, problem_type
-from fnn.njit.kernels.entry_points import prepare_run
 from fnn.njit.kernels.optimizer_words import MODIFIED, NEEDS_ALL, PHASE, RULE, START, STATES, fill_coefficients
-from fnn.njit.kernels.run import Run, begin_run, end_run, take_steps
+from fnn.njit.kernels.run import Run, begin_run, end_run, prepare_run, take_steps
 from fnn.optimizers.kernels import abi
 from fnn.optimizers.kernels.apply import call_step, plain_step
 
@@ -49,19 +48,16 @@ def code_at(words: Integers, at: int, w: Floats) -> int:
     return words[at + itemsize(w) // 8]
 
 
-@inline
-def begin(words: Integers, vectors: Floats, size: int) -> None:
-    """The vectors of state before the first step."""
+def begin_all(network: Network, words: Integers, vectors: Matrix[Floats], size: int) -> int:
+    """The vectors of state, of `size` elements each, before the first step."""
     value = doubles(words)
     for number in range(words[STATES]):
         for i in range(size):
-            vectors[number * size + i] = like(vectors, value[START + number])
-
-
-def begin_all(network: Network, words: Integers, vectors: Matrix[Floats], size: int) -> int:
-    """The first state of a network with `size` parameters."""
-    begin(words, vectors.at, size)
+            vectors.at[number * size + i] = like(vectors.at, value[START + number])
     return FINE
+
+
+_begin_all = inline(begin_all)
 
 
 @inline
@@ -132,7 +128,7 @@ def optimize_all(
         batch = min(batch, every.number)
         steps = (every.number + batch - 1) // batch * epochs
         if is_null(state.spec):
-            begin(words, vectors.at, into.columns)
+            _begin_all(problem.network, words, vectors, into.columns)
         else:
             copy(state.flat, vectors.at, state.vectors * into.columns)
         modified = code_at(words, PHASE, into.at)  # which sums squares behind the state

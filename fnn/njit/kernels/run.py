@@ -1,22 +1,53 @@
-"""The memory of a training run in a jitted function: parameters packed at its beginning, unpacked at its end."""
+"""A training run in a jitted function: its cases in order; parameters packed at its beginning, unpacked at its end."""
 
 from typing import NamedTuple
 
+from fnn.activations.kernels.dispatch import CODE
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, aligned, like, shift
 from fnn.compiler.memory import allocate, is_null, release
 from fnn.compiler.target import LINE
-from fnn.data.kernels.cases import CasePointers, is_finite
-from fnn.data.kernels.faults import DIVERGED, FINE, MEMORY
+from fnn.data.kernels.cases import CasePointers, find_fault, is_finite
+from fnn.data.kernels.faults import BAD_PARAMS, BATCH_SIZE, DIVERGED, EPOCHS, FINE, MEMORY, SEED
 from fnn.equations.kernels.backprop import transpose
 from fnn.network.kernels.pack import pack_weights, unpack_weights
-from fnn.network.kernels.plan import ONE, Net, rounded
-from fnn.njit.kernels.arguments import Matrix, Problem, lay_out
+from fnn.network.kernels.plan import COLUMNS, ONE, Net, rounded
+from fnn.njit.kernels.arguments import Matrix, Problem, activation_of, case_pointers, lay_out, shape_fault, size_of
 from fnn.optimizers.kernels import abi
 from fnn.training.kernels.barrier import SIZE
 from fnn.training.kernels.descend import CAPACITY, descend
 from fnn.training.kernels.epochs import CURSOR_SIZE, STOPPED
 from fnn.training.kernels.update_rule import UpdateRule
+
+
+class PreparedRun(NamedTuple):
+    """The cases and the table of a run, unless the status isn't FINE; `every.order` and `table` are to be released."""
+
+    status: int
+    every: CasePointers
+    table: Integers
+
+
+@inline
+def prepare_run(problem: Problem, batch: int, seed: int, epochs: int, into: Matrix[Floats]) -> PreparedRun:
+    """Check the arguments and the cases of a run, and put the cases in order."""
+    spec, rows = problem.network.spec, problem.x.rows
+    order, table = allocate(spec, rows), allocate(spec, COLUMNS * (spec[0] + 1))
+    every = case_pointers(problem, order, True)
+    status = shape_fault(problem)
+    if status == FINE and (is_null(order) or is_null(table)):
+        status = MEMORY
+    elif status == FINE and not is_finite(problem.network.flat, into.columns):
+        status = BAD_PARAMS
+    elif status == FINE and (epochs < 0 or batch < 1 or seed < 0):
+        status = EPOCHS if epochs < 0 else BATCH_SIZE if batch < 1 else SEED
+    elif status == FINE:
+        for row in range(rows):
+            order[row] = row
+        status, _ = find_fault(
+            every, size_of(spec, 0), size_of(spec, spec[0]), activation_of(spec, spec[0])[CODE], problem.loss
+        )
+    return PreparedRun(status, every, table)
 
 
 class Run(NamedTuple):
