@@ -96,7 +96,6 @@ _TABLE = {
 
 
 def _require_float(x: NumbaType) -> None:
-    """Refuse integers with a clear message."""
     if x not in _TABLE:
         raise TypingError(f"needs float32 or float64, got {x}")
 

@@ -88,7 +88,6 @@ CDF: Final = _SPECIAL[types.float64].cdf  # for exported networks
 
 @intrinsic
 def _special(typingctx: Any, x: types.Float) -> Any:
-    """The table for the type of x."""
     return constant_of(x, _SPECIAL)
 
 
