@@ -15,9 +15,9 @@ from fnn.activations.kernels.dispatch import FREE_CODES, ActivationKernels
 from fnn.activations.kernels.lift import from_user
 from fnn.compiler.internals import NumbaError
 from fnn.compiler.target import float_type
-from fnn.compiler.user_functions import Scalar, Stored, require_jitted, restored, stored
+from fnn.compiler.user_functions import Scalar, Stored, checked_functions, representation, restored, stored
 
-BUILT_IN: Final[dict[str, ActivationKernels]] = {}  # by name, a family's without its parameter; see `registry`
+BUILT_IN: Final[dict[str, ActivationKernels]] = {}  # by name, a family's without its parameter; see `library`
 
 # Activations are interned, by name, parameter and functions, and never freed: neither is compiled code.
 _interned: Final[dict[tuple[object, ...], Activation]] = {}
@@ -29,11 +29,10 @@ _codes: Final = count(FREE_CODES)
 class Activation:
     """An activation function f and its derivative f′: a built-in one such as `fnn.sigmoid`, or one of your own.
 
-    One of your own is made from two scalar functions under ``@numba.njit``. It works wherever a built-in one does,
-    inside jitted functions too, and is compiled once for each dtype, when a network that has it is first used.
-
-    The functions must neither raise nor allocate: an exception would be lost, and the old output values used instead.
-    Python's division raises, so use ``@njit(error_model="numpy")`` for a function that divides.
+    One of your own, from scalar functions under ``@numba.njit``, works wherever a built-in one does, inside jitted
+    functions too, and is compiled for each dtype on first use. The functions must neither raise nor allocate: an
+    exception would be lost, and the old output values used instead. Python's division raises, so use
+    ``@njit(error_model="numpy")`` for a function that divides.
 
     The same name and functions give the same object. It is kept until the process ends, and so is its compiled code:
     a notebook cell that defines an activation leaves one behind each time it is run.
@@ -42,12 +41,9 @@ class Activation:
     ----------
     name
         An identifier, as in Python; not the name of a built-in activation.
-    f
-        f(z) → a, jitted. In a float32 network z is a float32, and the result is rounded to float32.
-    prime
-        prime(z, a) → f′(z), jitted, where a = f(z).
-    second
-        second(z, a) → f″(z), jitted; only `hvp` needs it.
+    f, prime, second
+        f(z) → a, prime(z, a) → f′(z) and second(z, a) → f″(z), which only `hvp` needs; jitted. In a float32 network
+        z is a float32, and the result is rounded to float32.
 
     Raises
     ------
@@ -87,19 +83,11 @@ class Activation:
 
     def __new__(cls, name: str, f: Scalar, prime: Scalar, second: Scalar | None = None) -> Activation:
         """Intern an activation made of jitted functions."""
-        if not isinstance(name, str):
-            raise TypeError(f"name: needs a string, got {name!r}")
-        if not name.isidentifier():
-            raise ValueError(f"name: must be an identifier, got {name!r}")
-        if name in BUILT_IN:
-            raise ValueError(f"name: fnn.{name} is a built-in activation")
-        require_jitted("f", f, "z")
-        require_jitted("prime", prime, "z, a")
-        if second is None:
-            return intern(from_user(name, f, prime), f, prime)
-        require_jitted("second", second, "z, a")
+        scalars = checked_functions(
+            "activation", name, BUILT_IN, f=(f, "z"), prime=(prime, "z, a"), second=(second, "z, a")
+        )
 
-        return intern(from_user(name, f, prime, second), f, prime, second)
+        return intern(from_user(name, *scalars), *scalars)
 
     def __call__(self, z: ArrayLike) -> NDArray[np.floating]:
         """a = f(z) (F2), elementwise; `softmax` and `log_softmax` along the last axis.
@@ -107,11 +95,7 @@ class Activation:
         Parameters
         ----------
         z
-            Weighted inputs of any shape; float32 stays float32, any other real dtype becomes float64.
-
-        Returns
-        -------
-        Array of the shape of z.
+            Weighted inputs of any shape, which is that of a; float32 stays float32, other real dtypes become float64.
         """
         rows = _rows(z)
         a = np.empty_like(rows)
@@ -125,7 +109,7 @@ class Activation:
         Parameters
         ----------
         z
-            Weighted inputs of any shape; float32 stays float32, any other real dtype becomes float64.
+            As for f.
         """
         rows = _rows(z)
         units, shape = rows.shape[1], np.shape(z)
@@ -145,19 +129,11 @@ class Activation:
         return self._kernels.is_rowwise
 
     def descriptor(self, dtype: np.dtype[Any]) -> NDArray[np.int64]:
-        """The code, addresses and parameter that kernels read (see `fnn.activations.kernels.dispatch`).
-
-        Compiles f and f′ for the dtype on first use.
-
-        Raises
-        ------
-        TypeError
-            f or f′ can't be compiled for the dtype.
-        """
+        """What kernels read (see `fnn.activations.kernels.dispatch`); TypeError if f or f′ can't be compiled."""
         descriptor = self._descriptors.get(dtype)
         if descriptor is None:
             try:
-                addresses = self._kernels.addresses(float_type(dtype))
+                addresses = [kernel.address(float_type(dtype)) for kernel in (self._kernels.f, self._kernels.prime)]
             except NumbaError as error:
                 raise TypeError(f"{self!r}: f or prime can't be compiled for {dtype}:\n{error}") from error
             descriptor = self._descriptors[dtype] = np.array([self.code, *addresses, self._parameter_bits])
@@ -167,36 +143,24 @@ class Activation:
     @property
     def has_second_derivative(self) -> bool:
         """Whether it has f″."""
-        return self._kernels.has_second_derivative
+        return self._kernels.second_derivative is not None
 
     def directional_descriptor(self, dtype: np.dtype[Any], *, with_second: bool) -> list[int]:
-        """The descriptor for derivatives along a direction: R2 and, `with_second`, the second term of R4.
-
-        Compiles their kernels for the dtype on first use.
-
-        Raises
-        ------
-        TypeError
-            f″ can't be compiled for the dtype.
-        """
-        number = float_type(dtype)
+        """The same for derivatives along a direction: R2 and, `with_second`, the second term of R4."""
+        number, second_derivative = float_type(dtype), self._kernels.second_derivative
         try:
-            second = self._kernels.second_derivative_address(number) if with_second else 0
+            second = second_derivative.address(number) if with_second and second_derivative else 0
         except NumbaError as error:
             raise TypeError(f"{self!r}: second can't be compiled for {dtype}:\n{error}") from error
 
-        return [self.code, self._kernels.push_address(number), second, self._parameter_bits]
+        return [self.code, self._kernels.push.address(number), second, self._parameter_bits]
 
     @property
     def _parameter_bits(self) -> int:
         return int(np.float64(self._parameter or 0).view(np.int64))
 
     def __repr__(self) -> str:
-        if self._scalars:
-            names = ", ".join(getattr(scalar, "__name__", "?") for scalar in self._scalars)
-            return f"fnn.Activation({self.name!r}, {names})"
-
-        return f"fnn.{self.name}"
+        return representation("Activation", self.name, self._scalars) if self._scalars else f"fnn.{self.name}"
 
     def __reduce__(self) -> tuple[Callable[..., Activation], tuple[Any, ...]]:
         if self._scalars:

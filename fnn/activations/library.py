@@ -6,9 +6,11 @@ for the tests one in `tests.oracles`.
 
 from __future__ import annotations
 
-from typing import SupportsFloat
+from typing import Final, SupportsFloat
 
-from fnn.activations.activation import Activation
+import numpy as np
+
+from fnn.activations.activation import BUILT_IN, Activation, intern
 from fnn.activations.kernels import piecewise, rectifiers, smooth
 from fnn.activations.kernels.dispatch import (
     CODE_OF_EXP,
@@ -16,70 +18,91 @@ from fnn.activations.kernels.dispatch import (
     CODE_OF_SIGMOID,
     CODE_OF_SOFTMAX,
     CODE_OF_SOFTPLUS,
+    ActivationKernels,
 )
 from fnn.activations.kernels.softmax import LOG_SOFTMAX, SOFTMAX
-from fnn.activations.registry import built_in, family
 from fnn.checks import positive
 
-sigmoid = built_in(smooth.SIGMOID, code=CODE_OF_SIGMOID)
+_FAMILIES: Final = {kernels.name: kernels for kernels in (piecewise.LEAKY_RELU, rectifiers.ELU)}
+BUILT_IN.update(_FAMILIES)
+
+
+def named(name: str) -> Activation | None:
+    """The built-in activation with a name such as ``tanh`` or ``elu(1.0)``; None if there is none."""
+    if name in BUILT_IN and name not in _FAMILIES:
+        return intern(BUILT_IN[name])
+    kind, _, rest = name.partition("(")
+    try:
+        parameter = float(rest.removesuffix(")"))
+    except ValueError:
+        return None
+    is_member = kind in _FAMILIES and 0 < parameter < np.inf and name == f"{kind}({parameter!r})"
+
+    return intern(_FAMILIES[kind], parameter=parameter) if is_member else None
+
+
+def _built_in(kernels: ActivationKernels, *, code: int | None = None) -> Activation:
+    BUILT_IN[kernels.name] = kernels
+
+    return intern(kernels, code=code)
+
+
+sigmoid = _built_in(smooth.SIGMOID, code=CODE_OF_SIGMOID)
 """σ(z) = 1 / (1 + e^−z);  σ′ = σ(1 − σ)  (F2, F3; S1)."""
 
-tanh = built_in(smooth.TANH)
+tanh = _built_in(smooth.TANH)
 """tanh z;  tanh′ = 1 − tanh²."""
 
-relu = built_in(piecewise.RELU)
+relu = _built_in(piecewise.RELU)
 """max(0, z);  0 for z ≤ 0, else 1 (Nair and Hinton 2010)."""
 
-identity = built_in(piecewise.IDENTITY)
+identity = _built_in(piecewise.IDENTITY)
 """z;  1."""
 
-softmax = built_in(SOFTMAX, code=CODE_OF_SOFTMAX)
+softmax = _built_in(SOFTMAX, code=CODE_OF_SOFTMAX)
 """e^z_j / Σ_k e^z_k, at the output only;  ∂a_j/∂z_i = a_j(𝟙[i=j] − a_i)  (Bridle 1990)."""
 
-log_softmax = built_in(LOG_SOFTMAX, code=CODE_OF_LOG_SOFTMAX)
+log_softmax = _built_in(LOG_SOFTMAX, code=CODE_OF_LOG_SOFTMAX)
 """z_j − log Σ_k e^z_k, at the output only;  ∂a_j/∂z_i = 𝟙[i=j] − e^a_i."""
 
-selu = built_in(rectifiers.SELU)
+selu = _built_in(rectifiers.SELU)
 """λz for z > 0, else λα(e^z − 1), with λ = 1.0507.., α = 1.6732..;  λ or λα e^z (Klambauer et al. 2017)."""
 
-gelu = built_in(rectifiers.GELU)
+gelu = _built_in(rectifiers.GELU)
 """z Φ(z), with Φ(z) = ½(1 + erf(z/√2));  Φ(z) + z e^(−z²/2)/√(2π)  (Hendrycks and Gimpel 2016)."""
 
-gelu_tanh = built_in(rectifiers.GELU_TANH)
+gelu_tanh = _built_in(rectifiers.GELU_TANH)
 """½z(1 + tanh u), with u = √(2/π)(z + 0.044715 z³);  ½(1 + tanh u) + ½z u′(1 − tanh² u)  (the same paper)."""
 
-silu = built_in(rectifiers.SILU)
+silu = _built_in(rectifiers.SILU)
 """z σ(z);  σ(z) + z σ(z)(1 − σ(z))  (Elfwing, Uchibe and Doya 2017; also known as swish)."""
 
-softplus = built_in(rectifiers.SOFTPLUS, code=CODE_OF_SOFTPLUS)
+softplus = _built_in(rectifiers.SOFTPLUS, code=CODE_OF_SOFTPLUS)
 """log(1 + e^z);  σ(z)  (Dugas et al. 2001)."""
 
-softsign = built_in(piecewise.SOFTSIGN)
+softsign = _built_in(piecewise.SOFTSIGN)
 """z / (1 + |z|);  1 / (1 + |z|)²  (Glorot and Bengio 2010)."""
 
-mish = built_in(rectifiers.MISH)
+mish = _built_in(rectifiers.MISH)
 """z t, with t = tanh(log(1 + e^z));  t + z σ(z)(1 − t²)  (Misra 2019)."""
 
-hard_tanh = built_in(piecewise.HARD_TANH)
+hard_tanh = _built_in(piecewise.HARD_TANH)
 """min(max(−1, z), 1);  1 for |z| < 1, else 0 (Collobert 2004)."""
 
-hard_sigmoid = built_in(piecewise.HARD_SIGMOID)
+hard_sigmoid = _built_in(piecewise.HARD_SIGMOID)
 """min(max(0, z/6 + ½), 1);  1/6 for |z| < 3, else 0 (Howard et al. 2019; older definitions have slope 1/5)."""
 
-relu6 = built_in(piecewise.RELU6)
+relu6 = _built_in(piecewise.RELU6)
 """min(max(0, z), 6);  1 for 0 < z < 6, else 0 (Krizhevsky 2010)."""
 
-exp = built_in(smooth.EXP, code=CODE_OF_EXP)
+exp = _built_in(smooth.EXP, code=CODE_OF_EXP)
 """e^z;  e^z."""
 
-sin = built_in(smooth.SIN)
+sin = _built_in(smooth.SIN)
 """sin z;  cos z  (Sitzmann et al. 2020). z is clamped to ±2⁴⁸, for float32 to ±2¹⁹."""
 
-gaussian = built_in(smooth.GAUSSIAN)
+gaussian = _built_in(smooth.GAUSSIAN)
 """e^−z²;  −2z e^−z²  (Broomhead and Lowe 1988)."""
-
-_leaky_relu = family(piecewise.LEAKY_RELU)
-_elu = family(rectifiers.ELU)
 
 
 def leaky_relu(slope: SupportsFloat = 0.01) -> Activation:
@@ -88,12 +111,7 @@ def leaky_relu(slope: SupportsFloat = 0.01) -> Activation:
     Parameters
     ----------
     slope
-        Finite and above 0.
-
-    Raises
-    ------
-    ValueError, TypeError
-        The slope is out of range, or no number.
+        Finite and above 0, or ValueError or TypeError is raised.
 
     Examples
     --------
@@ -101,7 +119,7 @@ def leaky_relu(slope: SupportsFloat = 0.01) -> Activation:
     >>> fnn.leaky_relu(0.25)([-2.0, 2.0])
     array([-0.5,  2. ])
     """
-    return _leaky_relu(positive("slope", slope))
+    return intern(piecewise.LEAKY_RELU, parameter=positive("slope", slope))
 
 
 def elu(alpha: SupportsFloat = 1.0) -> Activation:
@@ -110,12 +128,7 @@ def elu(alpha: SupportsFloat = 1.0) -> Activation:
     Parameters
     ----------
     alpha
-        α, finite and above 0.
-
-    Raises
-    ------
-    ValueError, TypeError
-        α is out of range, or no number.
+        α, finite and above 0, or ValueError or TypeError is raised.
 
     Examples
     --------
@@ -123,4 +136,4 @@ def elu(alpha: SupportsFloat = 1.0) -> Activation:
     >>> fnn.elu(2.0)([-1e9, 0.0, 2.0])
     array([-2.,  0.,  2.])
     """
-    return _elu(positive("alpha", alpha))
+    return intern(rectifiers.ELU, parameter=positive("alpha", alpha))

@@ -157,26 +157,31 @@ def load_entries(dtype: types.Float) -> None:
 class OnDemand:
     """A function that is compiled for a dtype on first use: for its address, or to be embedded into other code."""
 
-    def __init__(self, function: Callable[..., Any], signature: NumbaSignature) -> None:
+    def __init__(self, function: Callable[..., Any], signature: NumbaSignature, *, cached: bool = True) -> None:
         self.function, self.signature = function, signature
+        self._cached = cached  # on disk
         self._compiled: dict[types.Float, tuple[Any, int]] = {}
 
     def address(self, dtype: types.Float) -> int:
-        return self._result(dtype)[1]
+        return self.compiled(dtype)[1]
 
     def embed(self, context: Any, builder: IRBuilder, dtype: types.Float) -> ir.Function:
         """Make the code part of what is being compiled, which can then be cached alone."""
-        return embedded(context, builder, self._result(dtype)[0], function_type(context, self.signature(dtype)))
+        return embedded(context, builder, self.compiled(dtype)[0], function_type(context, self.signature(dtype)))
 
     def emit(self, context: Any, builder: IRBuilder, dtype: types.Float, values: Any) -> IRValue:
         """Write the call into a caller that the code becomes part of."""
         return emit_call(context, builder, self.signature(dtype), self.embed(context, builder, dtype), values)
 
-    def _result(self, dtype: types.Float) -> tuple[Any, int]:
-        """The compile result and the address."""
-        with global_compiler_lock:
-            if dtype not in self._compiled:
-                load_needed(self.function, dtype)
-                result = compiled(self.function, self.signature(dtype), cached=True)
-                self._compiled[dtype] = result, start_of(result)
-            return self._compiled[dtype]
+    def compiled(self, dtype: types.Float) -> tuple[Any, int]:
+        """Numba's compile result and the address of the code."""
+        found = self._compiled.get(dtype)
+        if found is None:
+            with global_compiler_lock:
+                if dtype not in self._compiled:
+                    load_needed(self.function, dtype)
+                    result = compiled(self.function, self.signature(dtype), cached=self._cached)
+                    self._compiled[dtype] = result, start_of(result)
+                found = self._compiled[dtype]
+
+        return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from importlib import import_module
 from operator import attrgetter
 from typing import TypeAlias
@@ -24,6 +24,34 @@ def require_jitted(name: str, function: Scalar, parameters: str) -> None:
     if len(own) != count or any(p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in own):
         got = ", ".join(map(str, own))
         raise TypeError(f"{name}: needs to take {count} ({parameters}), got {function.__name__}({got})")
+
+
+def checked_functions(
+    kind: str,
+    name: str,
+    built_in: Container[str],
+    *,
+    second: tuple[Scalar | None, str],
+    **functions: tuple[Scalar, str],
+) -> tuple[Scalar, ...]:
+    """The functions, each given with what it takes, without a `second` that is None; errors unless all will do."""
+    if not isinstance(name, str):
+        raise TypeError(f"name: needs a string, got {name!r}")
+    if not name.isidentifier():
+        raise ValueError(f"name: must be an identifier, got {name!r}")
+    if name in built_in:
+        raise ValueError(f"name: fnn.{name} is a built-in {kind}")
+    if second[0] is not None:
+        functions["second"] = second[0], second[1]
+    for key, (function, takes) in functions.items():
+        require_jitted(key, function, takes)
+
+    return tuple(function for function, _ in functions.values())
+
+
+def representation(kind: str, name: str, functions: Iterable[Scalar]) -> str:
+    """What `repr` shows of a value that is made of functions."""
+    return f"fnn.{kind}({name!r}, {', '.join(getattr(function, '__name__', '?') for function in functions)})"
 
 
 def stored(function: Scalar) -> Stored:

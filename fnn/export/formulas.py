@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from numpy.typing import NDArray
 
 from fnn.activations.activation import Activation
-from fnn.activations.registry import named
+from fnn.activations.library import named
 from fnn.network.params import Params
 from fnn.network.tree import require_finite
 

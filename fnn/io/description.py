@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fnn.activations.activation import Activation
-from fnn.activations.registry import named
+from fnn.activations.library import named
 from fnn.io.archive import Description
 from fnn.network.architecture import Architecture, architecture_of
 from fnn.network.params import Params

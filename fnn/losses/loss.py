@@ -13,7 +13,7 @@ from fnn.activations.activation import Activation
 from fnn.compiler.internals import NumbaError
 from fnn.compiler.numba_types import numba_type
 from fnn.compiler.target import float_type
-from fnn.compiler.user_functions import Scalar, Stored, require_jitted, restored, stored
+from fnn.compiler.user_functions import Scalar, Stored, checked_functions, representation, restored, stored
 from fnn.losses.kernels.dispatch import ANY, LossKernel, from_user
 from fnn.losses.kernels.second_derivatives import SQUARED_ERROR, second_from_user
 
@@ -42,23 +42,18 @@ class Loss:
 
     A loss with a parameter is called to set it: ``fnn.huber`` has δ = 1, ``fnn.huber(2.0)`` δ = 2.
 
-    One of your own is made from two scalar functions under ``@numba.njit``, for one output unit. It works wherever a
-    built-in one does, inside jitted functions too, with any output activation, and is compiled once for each dtype, on
-    first use.
-
-    The functions must neither raise nor allocate: an exception would be lost. Python's division raises, so use
+    One of your own, from scalar functions of one output unit under ``@numba.njit``, works wherever a built-in one does,
+    inside jitted functions too, with any output activation, and is compiled for each dtype on first use. The functions
+    must neither raise nor allocate: an exception would be lost. Python's division raises, so use
     ``@njit(error_model="numpy")`` for a function that divides.
 
     Parameters
     ----------
     name
         An identifier, as in Python; not the name of a built-in loss.
-    error
-        error(a, y) → E of one unit, jitted; a and y are float64 whatever the dtype.
-    prime
-        prime(a, y) → ∂E/∂a, jitted.
-    second
-        second(a, y) → ∂²E/∂a², jitted; only `hvp` needs it.
+    error, prime, second
+        error(a, y) → E of one unit, prime(a, y) → ∂E/∂a and second(a, y) → ∂²E/∂a², which only `hvp` needs; jitted. a
+        and y are float64 whatever the dtype.
 
     Raises
     ------
@@ -92,19 +87,11 @@ class Loss:
     _descriptors: dict[np.dtype[Any], tuple[NDArray[np.int64], int]] = field(compare=False)
 
     def __init__(self, name: str, error: Scalar, prime: Scalar, second: Scalar | None = None) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f"name: needs a string, got {name!r}")
-        if not name.isidentifier():
-            raise ValueError(f"name: must be an identifier, got {name!r}")
-        if name in BUILT_IN:
-            raise ValueError(f"name: fnn.{name} is a built-in loss")
-        require_jitted("error", error, "a, y")
-        require_jitted("prime", prime, "a, y")
-        scalars: tuple[Scalar, ...] = error, prime
+        scalars = checked_functions(
+            "loss", name, BUILT_IN, error=(error, "a, y"), prime=(prime, "a, y"), second=(second, "a, y")
+        )
         kernel = from_user(name, error, prime)
         if second is not None:
-            require_jitted("second", second, "a, y")
-            scalars = error, prime, second
             kernel.second_derivative = second_from_user(name, second)
         # Equal losses share a kernel, which is compiled once and never freed.
         self.set_fields(name, _user_kernels.setdefault((name, *scalars), kernel), scalars=scalars)
@@ -134,13 +121,7 @@ class Loss:
         return f"y: {self!r} needs {self.targets.text}"
 
     def descriptor_address(self, dtype: np.dtype[Any]) -> int:
-        """The address of its descriptor, which lives as long as the loss. Compiles it for the dtype on first use.
-
-        Raises
-        ------
-        TypeError
-            A user's functions can't be compiled for float64.
-        """
+        """The address of its descriptor, which lives as long as the loss; TypeError if it can't be compiled."""
         if dtype not in self._descriptors:
             address = 0 if self.kernel is None else self.compiled(float_type(dtype))[1]
             descriptor = np.array(self.descriptor(address), np.int64)
@@ -170,13 +151,7 @@ class Loss:
         return SQUARED_ERROR if self.kernel is None else self.kernel.second_derivative
 
     def second_derivative_address(self, dtype: np.dtype[Any]) -> int:
-        """The address of its second derivative's code, which is compiled for the dtype on first use.
-
-        Raises
-        ------
-        TypeError
-            A user's function can't be compiled for float64.
-        """
+        """The address of its second derivative's code; TypeError if it can't be compiled."""
         assert self.second_derivative is not None
         try:
             return self.second_derivative.compiled(float_type(dtype))[1]
@@ -189,11 +164,7 @@ class Loss:
         return numba_type(self)
 
     def __repr__(self) -> str:
-        if self.scalars:
-            names = ", ".join(getattr(scalar, "__name__", "?") for scalar in self.scalars)
-            return f"fnn.Loss({self.name!r}, {names})"
-
-        return f"fnn.{self.name}"
+        return representation("Loss", self.name, self.scalars) if self.scalars else f"fnn.{self.name}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.scalars:
@@ -202,7 +173,7 @@ class Loss:
         return _built_in, (self.name,)  # a copy is the same object
 
 
-BUILT_IN: Final[dict[str, Loss]] = {}  # by name; see `registry`
+BUILT_IN: Final[dict[str, Loss]] = {}  # by name; see `library`
 _user_kernels: Final[dict[tuple[str | Scalar, ...], LossKernel]] = {}
 
 

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from numba import types
 
-from fnn.compiler.addresses import NumbaSignature, address_of, emit_call_at
+from fnn.compiler.addresses import NumbaSignature, emit_call_at
 from fnn.compiler.inline import intrinsic
-from fnn.compiler.internals import global_compiler_lock, ir
-from fnn.compiler.intrinsics import Floats
+from fnn.compiler.internals import ir
+from fnn.compiler.linking import OnDemand
 
 CODE, ACTIVATE, MULTIPLY, PARAMETER = range(4)  # the parameter: the bits of a float64
 DESCRIPTOR_SIZE: Final = 4
@@ -26,22 +26,12 @@ PUSH, SECOND = ACTIVATE, MULTIPLY  # in the descriptor for derivatives along a d
 CODE_OF_SIGMOID, CODE_OF_SOFTMAX, CODE_OF_LOG_SOFTMAX, CODE_OF_EXP, CODE_OF_SOFTPLUS, FREE_CODES = range(6)
 
 
-def _activate_type(t: types.Float) -> Any:
-    block, i = types.CPointer(t), types.int64
-
-    return types.void(block, block, i, i, i, t)
-
-
-def _multiply_type(t: types.Float) -> Any:
-    block, i = types.CPointer(t), types.int64
-
-    return types.void(block, block, block, block, i, i, i, t)
+def _kernel_type(blocks: int) -> NumbaSignature:
+    """The signature of a kernel: its blocks, the rows, the units, the stride, and the activation's parameter."""
+    return lambda t: types.void(*[types.CPointer(t)] * blocks, *[types.int64] * 3, t)
 
 
-def _second_type(t: types.Float) -> Any:
-    block, i = types.CPointer(t), types.int64
-
-    return types.void(block, block, block, block, block, block, i, i, i, t)
+_activate_type, _multiply_type, _second_type = _kernel_type(2), _kernel_type(4), _kernel_type(6)
 
 
 def _calling(signature: NumbaSignature, field: int, descriptor: Any, blocks: Any, sizes: Any) -> Any:
@@ -96,48 +86,19 @@ class ActivationKernels:
     """The kernels of an activation, each compiled for a dtype when its address is first asked for."""
 
     def __init__(
-        self,
-        name: str,
-        f: Callable[[Floats, Floats, int, int, int, float], None],
-        prime: Callable[[Floats, Floats, Floats, Floats, int, int, int, float], None],
-        second_derivative: Callable[[Floats, Floats, Floats, Floats, Floats, Floats, int, int, int, float], None]
-        | None,
-        *,
-        push: Callable[[Floats, Floats, Floats, Floats, int, int, int, float], None] | None = None,
-        second: Callable[..., float] | None = None,
-        is_rowwise: bool = False,
-        cached: bool = True,
-    ) -> None:
-        self.name = name
-        self.second = second  # f″(z, a), a scalar
-        self.is_rowwise = is_rowwise  # whether each output depends on all inputs of its row
-        self._f, self._prime, self._second_derivative = f, prime, second_derivative
-        self._push = push or prime  # R2 is B1 where the Jacobian is symmetric
-        self._cached = cached
-        self._addresses: dict[tuple[Callable[..., None], types.Float], int] = {}
+        self, name: str, f: Callable[..., None], prime: Callable[..., None],
+        second_derivative: Callable[..., None] | None, *, push: Callable[..., None] | None = None,
+        second: Callable[..., float] | None = None, is_rowwise: bool = False, cached: bool = True,
+    ) -> None:  # fmt: skip
         for kernel in (f, prime, second_derivative, push):
             if kernel is not None:
                 kernel.__qualname__ = f"{name}.{kernel.__name__}"  # identifies it in the cache on disk
-
-    @property
-    def has_second_derivative(self) -> bool:
-        """Whether it has f″."""
-        return self._second_derivative is not None
-
-    def addresses(self, dtype: types.Float) -> tuple[int, int]:
-        """The addresses of F2 and B1."""
-        return self._address(self._f, _activate_type, dtype), self._address(self._prime, _multiply_type, dtype)
-
-    def push_address(self, dtype: types.Float) -> int:
-        """The address of R2."""
-        return self._address(self._push, _multiply_type, dtype)
-
-    def second_derivative_address(self, dtype: types.Float) -> int:
-        """The address of the second term of R4; 0 without f″."""
-        return 0 if self._second_derivative is None else self._address(self._second_derivative, _second_type, dtype)
-
-    def _address(self, kernel: Callable[..., None], signature: NumbaSignature, dtype: types.Float) -> int:
-        with global_compiler_lock:
-            if (kernel, dtype) not in self._addresses:
-                self._addresses[kernel, dtype] = address_of(kernel, signature(dtype), cached=self._cached)
-            return self._addresses[kernel, dtype]
+        self.name = name
+        self.second = second  # f″(z, a), a scalar
+        self.is_rowwise = is_rowwise  # whether each output depends on all inputs of its row
+        self.f = OnDemand(f, _activate_type, cached=cached)  # F2
+        self.prime = OnDemand(prime, _multiply_type, cached=cached)  # B1
+        # R2, which is B1 where the Jacobian is symmetric.
+        self.push = self.prime if push is None else OnDemand(push, _multiply_type, cached=cached)
+        # The second term of R4.
+        self.second_derivative = second_derivative and OnDemand(second_derivative, _second_type, cached=cached)

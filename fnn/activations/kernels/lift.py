@@ -3,59 +3,56 @@
 from collections.abc import Callable
 
 from fnn.activations.kernels.dispatch import ActivationKernels
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, fma, like, shift
 
 
+@inline
+def nothing(parameter: float) -> tuple[()]:
+    """The further arguments of a function without a parameter."""
+    return ()
+
+
+@inline
+def itself(parameter: float) -> tuple[float]:
+    """The further arguments of a function with a parameter."""
+    return (parameter,)
+
+
 def elementwise(
-    name: str, scalar: Callable[[float], float], scalar_prime: Callable[[float, float], float],
-    scalar_second: Callable[[float, float], float],
+    name: str, scalar: Callable[..., float], scalar_prime: Callable[..., float], scalar_second: Callable[..., float],
+    further: Callable[[float], tuple[()] | tuple[float]] = nothing,
 ) -> ActivationKernels:  # fmt: skip
     """The kernels of f(z), f′(z, a) and f″(z, a), which run over the padding of the rows, too."""
 
     def f(z: Floats, a: Floats, rows: int, units: int, stride: int, parameter: float) -> None:
+        p = further(parameter)
         for i in range(rows * stride):
-            a[i] = scalar(z[i])
+            a[i] = scalar(z[i], *p)
 
     def prime(
         z: Floats, a: Floats, dE_da: Floats, delta: Floats, rows: int, units: int, stride: int, parameter: float
     ) -> None:
+        p = further(parameter)
         for i in range(rows * stride):
-            delta[i] = dE_da[i] * scalar_prime(z[i], a[i])
+            delta[i] = dE_da[i] * scalar_prime(z[i], a[i], *p)
 
     def second_derivative(
         z: Floats, a: Floats, dE_da: Floats, r_z: Floats, r_a: Floats, r_delta: Floats, rows: int, units: int,
         stride: int, parameter: float,
     ) -> None:  # fmt: skip
+        p = further(parameter)
         for i in range(rows * stride):
-            r_delta[i] = fma(dE_da[i] * scalar_second(z[i], a[i]), r_z[i], r_delta[i])
+            r_delta[i] = fma(dE_da[i] * scalar_second(z[i], a[i], *p), r_z[i], r_delta[i])
 
     return ActivationKernels(name, f, prime, second_derivative, second=scalar_second)
 
 
 def parametric(
-    name: str, scalar: Callable[[float, float], float], scalar_prime: Callable[[float, float, float], float],
-    scalar_second: Callable[[float, float, float], float],
-) -> ActivationKernels:  # fmt: skip
-    """The kernels of functions with a parameter, which comes last."""
-
-    def f(z: Floats, a: Floats, rows: int, units: int, stride: int, parameter: float) -> None:
-        for i in range(rows * stride):
-            a[i] = scalar(z[i], parameter)
-
-    def prime(
-        z: Floats, a: Floats, dE_da: Floats, delta: Floats, rows: int, units: int, stride: int, parameter: float
-    ) -> None:
-        for i in range(rows * stride):
-            delta[i] = dE_da[i] * scalar_prime(z[i], a[i], parameter)
-
-    def second_derivative(
-        z: Floats, a: Floats, dE_da: Floats, r_z: Floats, r_a: Floats, r_delta: Floats, rows: int, units: int,
-        stride: int, parameter: float,
-    ) -> None:  # fmt: skip
-        for i in range(rows * stride):
-            r_delta[i] = fma(dE_da[i] * scalar_second(z[i], a[i], parameter), r_z[i], r_delta[i])
-
-    return ActivationKernels(name, f, prime, second_derivative, second=scalar_second)
+    name: str, scalar: Callable[..., float], scalar_prime: Callable[..., float], scalar_second: Callable[..., float]
+) -> ActivationKernels:
+    """The same of functions with a parameter, which comes last."""
+    return elementwise(name, scalar, scalar_prime, scalar_second, itself)
 
 
 def rowwise(

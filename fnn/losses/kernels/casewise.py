@@ -1,7 +1,7 @@
 """Losses computed from z, a case at a time: computed from a, E and δ would suffer cancellation.
 
 Each fills δ, for every output activation that suits it, and ∂E/∂a, which may be infinite and is only reported, by
-`backprop`. R3, R{δ} along a direction, stands below each.
+`backprop`. R3, R{δ} along a direction, stands below each or below its kin.
 """
 
 import numpy as np
@@ -79,22 +79,6 @@ def sigmoid_cross_entropy(
     return error
 
 
-@second_of(cross_entropy)
-def cross_entropy_second(
-    p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats,
-    r_delta: Floats, units: int,
-) -> None:  # fmt: skip
-    """δ = a − y, so R{δ} = R{a}."""
-    divergence_r_deltas(code, a, case_weight, r_a, r_delta, units)
-
-
-@inline
-def divergence_r_deltas(code: int, a: Floats, case_weight: float, r_a: Floats, r_delta: Floats, units: int) -> None:
-    """R{a_d}; with log_softmax, where δ_d = e^(a_d) − y_d, e^(a_d) R{a_d}."""
-    for d in range(units):
-        r_delta[d] = case_weight * (exp(a[d]) * r_a[d] if code == CODE_OF_LOG_SOFTMAX else r_a[d])
-
-
 @inline
 def log_sum_of_exp(z: Floats, units: int) -> tuple[float, float]:
     """m = max z and s = log Σ_k e^(z_k − m), in float64, so that log softmax(z)_d = (z_d − m) − s."""
@@ -120,21 +104,20 @@ def kl_divergence(
     return error
 
 
-@second_of(kl_divergence)
-def kl_divergence_second(
+@second_of(cross_entropy, kl_divergence)
+def divergence_second(
     p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, r_z: Floats, r_a: Floats,
     r_delta: Floats, units: int,
 ) -> None:  # fmt: skip
-    """As for cross-entropy."""
-    divergence_r_deltas(code, a, case_weight, r_a, r_delta, units)
+    """δ = a − y, so R{δ} = R{a}; with log_softmax, where δ_d = e^(a_d) − y_d, R{δ_d} = e^(a_d) R{a_d}."""
+    for d in range(units):
+        r_delta[d] = case_weight * (exp(a[d]) * r_a[d] if code == CODE_OF_LOG_SOFTMAX else r_a[d])
 
 
 @inline
 def mean_of(code: int, z: float) -> tuple[float, float, float]:
     """a, log a and f′(z)/a of an output a that is a positive mean, eᶻ or log(1 + eᶻ), which for z ≪ 0 is eᶻ."""
-    if code == CODE_OF_EXP:
-        return exp(z), z, 1.0
-    if z < -40.0:
+    if code == CODE_OF_EXP or z < -40.0:
         return exp(z), z, 1.0
     a = (z if z > 0 else 0.0) + log1p(exp(-abs(z)))
     return a, log(a), sigmoid(z) / a

@@ -15,10 +15,10 @@ from typing import Any, Final
 import numpy as np
 from numba import types
 
-from fnn.compiler.addresses import NumbaSignature, calling, compiled, start_of
+from fnn.compiler.addresses import calling
 from fnn.compiler.inline import inline, intrinsic
-from fnn.compiler.internals import global_compiler_lock
 from fnn.compiler.intrinsics import Floats, doubles, like, shift, words_at
+from fnn.compiler.linking import OnDemand
 
 # The words of a descriptor: integers, and float64 by their bits.
 KERNEL: Final = 0  # the address of the code; 0: squared error
@@ -33,21 +33,23 @@ PARAMETER: Final = 6
 ANY, RANGE, ENDS, PROBABILITIES = range(4)
 
 
-def loss_type(t: types.Float) -> Any:
-    """The Numba signature of a loss's code: the address of its parameter, then what `output_error` takes."""
-    block, i = types.CPointer(t), types.int64
-    double = types.CPointer(types.float64)
+def kernel_type(t: types.Float, last: Any) -> Any:
+    """The signature of a loss's code, whose last block is of float64, or of its second derivative's: as in `call`."""
+    i = types.int64
 
-    return types.void(double, i, block, block, block, block, block, block, double, i, i, i)
+    return types.void(types.CPointer(types.float64), i, *[types.CPointer(t)] * 6, types.CPointer(last), i, i, i)
 
 
 @intrinsic
-def _call(
-    typingctx: Any, address: Any, p: Any, code: Any, z: Any, a: Any, y: Any, case_weights: Any, dE_da: Any, delta: Any,
-    errors: Any, rows: Any, units: Any, stride: Any,
+def call(
+    typingctx: Any, address: Any, p: Any, code: Any, z: Any, a: Any, y: Any, case_weights: Any, first: Any, second: Any,
+    last: Any, rows: Any, units: Any, stride: Any,
 ) -> Any:  # fmt: skip
-    """Call the code of a loss."""
-    return calling(loss_type(z.dtype))
+    """Call the code of a loss, which fills ∂E/∂A, Δ and E, or of its second derivative: R{Z}, R{A} and what it fills.
+
+    `p` is the address of the loss's parameter, `code` that of the output activation.
+    """
+    return calling(kernel_type(z.dtype, last.dtype))
 
 
 @inline
@@ -64,7 +66,7 @@ def output_error(
             errors[row] = weighted(error, case_weights[row])
     else:
         p = doubles(shift(words, PARAMETER))
-        _call(words[KERNEL], p, code, z, a, y, case_weights, dE_da, delta, errors, rows, units, stride)
+        call(words[KERNEL], p, code, z, a, y, case_weights, dE_da, delta, errors, rows, units, stride)
 
 
 @inline
@@ -104,26 +106,16 @@ def bounds(loss: int) -> tuple[float, float]:
     return words[LOW], words[HIGH]
 
 
-class LossKernel:
+class LossKernel(OnDemand):
     """The code of a loss or of its second derivative, compiled for a dtype on first use."""
 
     def __init__(
-        self, name: str, function: Callable[..., None], *, direct: bool, cached: bool = True,
-        signature: NumbaSignature = loss_type,
-    ) -> None:  # fmt: skip
+        self, name: str, function: Callable[..., None], *, direct: bool, cached: bool = True, is_second: bool = False
+    ) -> None:
         function.__qualname__ = function.__name__ = name  # identifies it in the cache on disk
         self.name, self.is_direct = name, direct
         self.second_derivative: LossKernel | None = None  # R3, see `fnn.losses.kernels.second_derivatives`
-        self._function, self._cached, self._signature = function, cached, signature
-        self._compiled: dict[types.Float, tuple[Any, int]] = {}
-
-    def compiled(self, dtype: types.Float) -> tuple[Any, int]:
-        """Numba's compile result and the address of the code."""
-        with global_compiler_lock:
-            if dtype not in self._compiled:
-                result = compiled(self._function, self._signature(dtype), cached=self._cached)
-                self._compiled[dtype] = result, start_of(result)
-            return self._compiled[dtype]
+        super().__init__(function, lambda t: kernel_type(t, t if is_second else types.float64), cached=cached)
 
 
 def pointwise(formula: Callable[[Floats, float, float], tuple[float, float]]) -> LossKernel:

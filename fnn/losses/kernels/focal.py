@@ -17,6 +17,13 @@ def power(base_log: float, exponent: float) -> float:
     return exp(exponent * base_log) if exponent != 0 else 1.0
 
 
+@inline
+def log_sigmoids(z: float) -> tuple[float, float]:
+    """log σ(z) and log σ(−z)."""
+    rest = log1p(exp(-abs(z)))
+    return -rest if z > 0 else z - rest, -z - rest if z > 0 else -rest
+
+
 @casewise
 def focal(
     p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weight: float, dE_da: Floats, delta: Floats, units: int
@@ -62,9 +69,8 @@ def sigmoid_focal(
     """
     error = 0.0
     for d in range(units):
-        x, target = np.float64(z[d]), np.float64(y[d])
-        rest = log1p(exp(-abs(x)))
-        log_a, log_b = -rest if x > 0 else x - rest, -x - rest if x > 0 else -rest
+        target = np.float64(y[d])
+        log_a, log_b = log_sigmoids(np.float64(z[d]))
         a_d, b_d = exp(log_a), exp(log_b)
         yes, no = target * power(log_b, gamma), (1.0 - target) * power(log_a, gamma)
         error -= yes * log_a + no * log_b
@@ -128,9 +134,8 @@ def sigmoid_focal_second(
 ) -> None:
     """R{δ_d} = {y_d b^γ [ab(γ(1 + log a) + 1) − γa(γ a log a − b)] + (1 − y_d) a^γ [.. a, b swapped ..]} R{z_d}."""
     for d in range(units):
-        x, target = np.float64(z[d]), np.float64(y[d])
-        rest = log1p(exp(-abs(x)))
-        log_a, log_b = -rest if x > 0 else x - rest, -x - rest if x > 0 else -rest
+        target = np.float64(y[d])
+        log_a, log_b = log_sigmoids(np.float64(z[d]))
         slope = target * power(log_b, gamma) * sigmoid_focal_slope(gamma, log_a, log_b)
         slope += (1.0 - target) * power(log_a, gamma) * sigmoid_focal_slope(gamma, log_b, log_a)
         r_delta[d] = like(z, np.float64(case_weight) * slope * np.float64(r_z[d]))

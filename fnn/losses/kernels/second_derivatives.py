@@ -9,28 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import types
 
-from fnn.compiler.addresses import calling
-from fnn.compiler.inline import inline, intrinsic
+from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, doubles, like, shift, words_at
-from fnn.losses.kernels.dispatch import PARAMETER, LossKernel, weighted
-
-
-def second_derivative_type(t: types.Float) -> Any:
-    """The Numba signature of a second derivative's code."""
-    block, i = types.CPointer(t), types.int64
-
-    return types.void(types.CPointer(types.float64), i, block, block, block, block, block, block, block, i, i, i)
-
-
-@intrinsic
-def _call(
-    typingctx: Any, address: Any, p: Any, code: Any, z: Any, a: Any, y: Any, case_weights: Any, r_z: Any, r_a: Any,
-    into: Any, rows: Any, units: Any, stride: Any,
-) -> Any:  # fmt: skip
-    """Call the code of a loss's R3."""
-    return calling(second_derivative_type(z.dtype))
+from fnn.losses.kernels.dispatch import PARAMETER, LossKernel, call, weighted
 
 
 @inline
@@ -40,28 +22,28 @@ def output_second_derivative(
 ) -> None:  # fmt: skip
     """R3 for a block of cases: R{∂E/∂A} or, if the loss is direct, R{Δ}, by the code at `second_derivative`."""
     p = doubles(shift(words_at(loss), PARAMETER))
-    _call(second_derivative, p, code, z, a, y, case_weights, r_z, r_a, into, rows, units, stride)
+    call(second_derivative, p, code, z, a, y, case_weights, r_z, r_a, into, rows, units, stride)
 
 
-def second_of(loss: LossKernel) -> Callable[[Callable[..., Any]], LossKernel]:
-    """Make a formula the second derivative of a loss.
+def second_of(*losses: LossKernel) -> Callable[[Callable[..., Any]], LossKernel]:
+    """Make a formula the second derivative of losses, all pointwise or all casewise.
 
     For a pointwise loss it gives ∂²E/∂a² of one unit from (parameter, a, y). For a casewise one it takes (parameter,
     code of the output activation, z, a, y, the case's weight, R{z}, R{a}, R{δ}, units) and fills R{δ}.
     """
 
     def decorate(formula: Callable[..., Any]) -> LossKernel:
-        kernel = _casewise if loss.is_direct else _pointwise
-        loss.second_derivative = kernel(formula.__name__, inline(formula))
+        kernel = _casewise if losses[0].is_direct else _pointwise
+        second_derivative = kernel(formula.__name__, inline(formula))
+        for loss in losses:
+            loss.second_derivative = second_derivative
 
-        return loss.second_derivative
+        return second_derivative
 
     return decorate
 
 
 def _pointwise(name: str, second: Any, *, cached: bool = True) -> LossKernel:
-    """The kernel for a pointwise loss."""
-
     def kernel(
         p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weights: Floats, r_z: Floats, r_a: Floats,
         r_dE_da: Floats, rows: int, units: int, stride: int,
@@ -71,12 +53,10 @@ def _pointwise(name: str, second: Any, *, cached: bool = True) -> LossKernel:
                 slope = second(p, np.float64(a[i]), np.float64(y[i])) * np.float64(r_a[i])
                 r_dE_da[i] = like(a, weighted(slope, case_weights[row]))
 
-    return LossKernel(name, kernel, direct=False, cached=cached, signature=second_derivative_type)
+    return LossKernel(name, kernel, direct=False, cached=cached, is_second=True)
 
 
 def _casewise(name: str, case_r_deltas: Any) -> LossKernel:
-    """The kernel for a casewise loss."""
-
     def kernel(
         p: Floats, code: int, z: Floats, a: Floats, y: Floats, case_weights: Floats, r_z: Floats, r_a: Floats,
         r_delta: Floats, rows: int, units: int, stride: int,
@@ -88,7 +68,7 @@ def _casewise(name: str, case_r_deltas: Any) -> LossKernel:
                 shift(r_delta, at), units,
             )  # fmt: skip
 
-    return LossKernel(name, kernel, direct=True, signature=second_derivative_type)
+    return LossKernel(name, kernel, direct=True, is_second=True)
 
 
 def second_from_user(name: str, second: Callable[..., Any]) -> LossKernel:

@@ -22,9 +22,11 @@ class Kernels:
     def __init__(self, activation: fnn.Activation) -> None:
         kernels = activation._kernels
         self._parameter = activation._parameter or 0.0
-        self._f, self._prime = kernels.addresses(types.float64)
-        self._push = kernels.push_address(types.float64)
-        self._second = kernels.second_derivative_address(types.float64)
+        assert kernels.second_derivative is not None
+        self._f, self._prime, self._push, self._second = (
+            kernel.address(types.float64)
+            for kernel in (kernels.f, kernels.prime, kernels.push, kernels.second_derivative)
+        )
 
     def f(self, z: Any) -> Block:
         return self._call(self._f, [z], np.zeros_like(z))
