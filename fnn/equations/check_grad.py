@@ -39,10 +39,9 @@ def check_grad(
 
     Parameters
     ----------
-    params, x, y, loss, reduction, regularization
-        As for `grad`. Keep relu's weighted inputs, and what else has a kink, away from where there is no derivative.
-    h
-        The step, finite and above 0.
+    params, x, y, loss, reduction, regularization, h
+        As for `grad`, and the step, finite and above 0. Keep relu's weighted inputs, and what else has a kink, away
+        from where there is no derivative.
 
     Raises
     ------

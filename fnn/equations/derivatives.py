@@ -32,13 +32,9 @@ def input_grad(
 ) -> NDArray[DT]:  # fmt: skip
     """The gradient of the error with respect to the inputs (B4 at l = 1), to the bit ``backprop(..).dE_da[0]``.
 
-        ∂E/∂A⁰ = Δ¹ (W¹)ᵀ
+        ∂E/∂A⁰ = Δ¹ (W¹)ᵀ,   (n_0,) or (N, n_0)
 
     Parameters and errors are those of `grad`.
-
-    Returns
-    -------
-    (n_0,) or (N, n_0).
 
     Examples
     --------
@@ -71,26 +67,14 @@ def hvp(
 
         H V = ∂/∂r grad(params + r V) at r = 0
 
-    It takes about twice the time of `grad`, and H is never formed. At a kink of an
-    activation or a loss the second derivatives are those of the pieces beside it.
-
-    Parameters
-    ----------
-    v
-        V, Params of the same architecture.
-    params, x, y, loss, reduction
-        As for `grad`.
-
-    Returns
-    -------
-    Params of the same architecture and dtype.
+    It takes about twice the time of `grad`, and H is never formed. At a kink of an activation or a loss the second
+    derivatives are those of the pieces beside it. V and the result are Params of the same architecture; the other
+    parameters are those of `grad`.
 
     Raises
     ------
-    ValueError
-        As `grad` does; v has another structure; an activation or the loss has no second derivative.
-    TypeError
-        As `grad` does; v isn't `Params`.
+    ValueError, TypeError
+        As `grad` does; v has another structure, or isn't `Params`; an activation or the loss has no second derivative.
 
     Examples
     --------

@@ -22,37 +22,27 @@ WORTH_THREADS = 100_000_000  # cases times parameters: a millisecond's work, ten
 
 @jittable
 def forward(
-    params: Params[DT],
-    x: ArrayLike,
-    out: NDArray[DT] | None = None,
-    workspace: NDArray[DT] | None = None,
-    *,
-    scale: SupportsFloat = 1.0,
-    threads: SupportsIndex | None = None,
-) -> NDArray[DT]:
+    params: Params[DT], x: ArrayLike, out: NDArray[DT] | None = None, workspace: NDArray[DT] | None = None, *,
+    scale: SupportsFloat = 1.0, threads: SupportsIndex | None = None,
+) -> NDArray[DT]:  # fmt: skip
     """The network's outputs a^L (F1, F2).
 
         Zˡ = Aˡ⁻¹ Wˡ + bˡ,  Aˡ = f(Zˡ),  A⁰ = x
 
     Parameters
     ----------
-    params
-        The network.
-    x
-        One case, (n_0,), or a batch, (N, n_0). Cast to the dtype of params; a large batch a piece at a time.
+    params, x
+        The network, and one case, (n_0,), or a batch, (N, n_0), cast to its dtype, if large a piece at a time.
     out
-        Where to write the result, instead of a new array: C-contiguous, of the result's shape and dtype. It may be x
-        itself; otherwise it must not overlap a batch x.
+        Where to write the result: C-contiguous, of its shape and dtype; x itself, or not overlapping a batch x.
     workspace
         Memory to work in, from `workspace`, apart from x and out; the call then runs in one thread. Inside ``@njit``
-        a call with `out` allocates nothing if it has a workspace, nor does one for a single case if no layer has more
-        than 1000 units.
-    scale
-        x is multiplied by it once it is cast, as in `Cases`. Inside ``@njit`` there is no such argument.
-    threads
-        The most threads for a large batch (from 100 million cases times parameters on, a millisecond's work); by
-        default all processors that the process may run on. It changes no bit of the result. Inside ``@njit``, where
-        the calling thread does all the work, there is no such argument.
+        a call with `out` allocates nothing if it has a workspace or if x is one case and no layer has more than 1000
+        units.
+    scale, threads
+        Not inside ``@njit``. x is multiplied by `scale` once it is cast, as in `Cases`. A large batch (from 100 million
+        cases times parameters on, a millisecond's work) runs in at most so many threads, by default one for each
+        processor that the process may run on, with the same bits.
 
     Returns
     -------
@@ -86,52 +76,44 @@ def forward(
                 return a if plain is x else a[0]
     rows, single, is_source = rows_of(params, x, factor)
     most = None if threads is None else whole("threads", threads, at_least=1)
-    if out is None:
-        a = np.empty((len(rows), units), dtype)
-    else:
-        require_output("out", out, dtype, (units,) if single else (len(rows), units))
-        a = out.reshape(len(rows), units)
-        if not single:
-            require_apart("out", a, "x", rows, or_equal=True)
+    a = np.empty((len(rows), units), dtype) if out is None else _rows_of_output(out, rows, single, dtype, units)
+    scale_of_rows = factor if is_source else None
     if len(rows) * flat.size < WORTH_THREADS or workspace is not None:
         layout = architecture.layout(dtype, min(len(rows), BLOCK))
         space = space_for(workspace, layout.forward, dtype)
         if workspace is not None:
             require_apart("workspace", workspace, "x", rows)
             require_apart("out", a, "workspace", workspace)
-        if is_source:
-            bad = _forward_by_chunks(params, layout.table, space, rows, a, factor)
-        else:
-            bad = forward_kernel[dtype](layout.table, flat, space, rows, a)
+        bad = _forward_rows(params, layout.table, space, rows, a, scale_of_rows)
     else:
-        bad = forward_by_threads(params, rows, a, most or available(), factor if is_source else None)
+        bad = forward_by_threads(params, rows, a, most or available(), scale_of_rows)
     if bad >= 0:
         raise_fault(params, CaseArrays(rows, a, NO_LABELS, NO_WEIGHTS, single), None, faults.BAD_X, bad)
 
-    if out is not None:
-        return out
+    return out if out is not None else a[0] if single else a
 
-    return a[0] if single else a
+
+def _rows_of_output(out: NDArray[DT], rows: NDArray[Any], single: bool, dtype: np.dtype[DT], units: int) -> NDArray[DT]:
+    """The argument `out`, checked, as a matrix with a row for each case."""
+    require_output("out", out, dtype, (units,) if single else (len(rows), units))
+    a = out.reshape(len(rows), units)
+    if not single:
+        require_apart("out", a, "x", rows, or_equal=True)
+
+    return a
 
 
 def forward_by_threads(
     params: Params[DT], rows: NDArray[Any], a: NDArray[DT], threads: int, scale: float | None = None
 ) -> int:
-    """`forward` by several threads, each with its range of the cases; the first row with NaN or infinity, or −1.
-
-    With a scale the rows are cast and scaled on the way, otherwise they are as kernels take them.
-    """
+    """`_forward_rows` by several threads, each with its range of the cases."""
     layout = params.architecture.layout(params.dtype, BLOCK)
     bad: dict[int, int] = {}
 
     def part(number: int, parts: int) -> None:
         top, bottom = (len(rows) * n // parts for n in (number, number + 1))
         space = np.zeros(layout.forward, params.dtype)
-        cases, into = rows[top:bottom], a[top:bottom]
-        if scale is None:
-            row = forward_kernel[params.dtype](layout.table, params.flat_buffer, space, cases, into)
-        else:
-            row = _forward_by_chunks(params, layout.table, space, cases, into, scale)
+        row = _forward_rows(params, layout.table, space, rows[top:bottom], a[top:bottom], scale)
         if row >= 0:
             bad[number] = top + row
 
@@ -140,11 +122,14 @@ def forward_by_threads(
     return min(bad.values(), default=-1)
 
 
-def _forward_by_chunks(
-    params: Params[DT], table: NDArray[np.int64], space: NDArray[DT], rows: NDArray[Any], a: NDArray[DT], scale: float
-) -> int:
-    """`forward` of rows that are cast and scaled a chunk at a time; the first row with NaN or infinity, or −1."""
+def _forward_rows(
+    params: Params[DT], table: NDArray[np.int64], space: NDArray[DT], rows: NDArray[Any], a: NDArray[DT],
+    scale: float | None,
+) -> int:  # fmt: skip
+    """Write Aᴸ to a; the first row with NaN or infinity, or −1. With a scale, rows are cast and scaled by the chunk."""
     kernel, step = forward_kernel[params.dtype], max(CAST // (8 * rows.shape[1]), BLOCK)
+    if scale is None:
+        return kernel(table, params.flat_buffer, space, rows, a)
     for top in range(0, len(rows), step):
         chunk = slice(top, top + step)
         row = kernel(table, params.flat_buffer, space, cast(params.dtype, rows[chunk], scale), a[chunk])

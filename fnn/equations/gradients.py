@@ -1,10 +1,8 @@
-"""The error and its gradient: the equations E1 to B4 and G1 as pure functions.
+"""The error and its gradient: the equations E1 to B4 and G1 as pure functions, with their checks and results.
 
 A batch is a matrix whose rows are cases: x is (N, n_0), A_l and Z_l are (N, n_l), W_l is (n_{l−1}, n_l), b_l is (n_l,).
-S1 writes one case as a column and its W^l is the transpose of ours.
-
-Here stand the arguments, their checks and the results. The equations themselves, a line each, are in
-`fnn.equations.kernels.backprop`; `grad`, `backprop` and `train` all run those lines (see `fnn.equations`).
+S1 writes one case as a column and its W^l is the transpose of ours. The equations themselves, a line each, are in
+`fnn.equations.kernels.backprop` (see `fnn.equations`).
 """
 
 from __future__ import annotations
@@ -40,15 +38,9 @@ def error(
     params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None, *, loss: Loss = squared_error,
     reduction: Reduction = "sum", regularization: Regularization | None = None, workspace: NDArray[DT] | None = None,
 ) -> float:  # fmt: skip
-    """The error E of the network on the cases (E1).
+    """The error E of the network on the cases (E1), in float64; parameters and errors are those of `grad`.
 
-        E = ½ Σ_c Σ_d (a_dᴸ − y_d)²   for `squared_error`
-
-    Parameters and errors are those of `grad`.
-
-    Returns
-    -------
-    E, worked out in float64; with "mean", the weighted mean over the cases.
+        E = ½ Σ_c Σ_d (a_dᴸ − y_d)²   for `squared_error`; with "mean", the weighted mean over the cases
 
     Examples
     --------
@@ -71,18 +63,14 @@ def grad(
 
     Parameters
     ----------
-    params
-        The network.
-    x, y
-        Inputs, (n_0,) or (N, n_0), and targets, (n_L,) or (N, n_L), or for some losses integer labels; or `Cases`,
-        which has both and may have weights, in the place of x.
-    loss
-        `squared_error` (E1), another of `fnn.losses.library`, or a `Loss` of your own.
-    reduction
-        "sum": E = Σ_c w_c E_c, as in the sources. "mean": that divided by Σ_c w_c.
+    params, x, y
+        The network; inputs, (n_0,) or (N, n_0), and targets, (n_L,) or (N, n_L), or for some losses integer labels; or
+        `Cases`, which has both and may have weights, in the place of x.
+    loss, reduction
+        A `Loss`. "sum": E = Σ_c w_c E_c, as in the sources; "mean": that divided by Σ_c w_c.
     regularization
-        The penalty and the mask of a `Regularization` belong to the objective: E is that of the network without the
-        connections that are removed, whose slopes are 0, and with the penalty. A dropout other than 0 is refused.
+        E is that of the network without the connections that the mask removes, whose slopes are 0, and with the
+        penalty. A dropout other than 0 is refused.
     workspace
         Memory to work in, from `workspace`.
 
@@ -93,9 +81,8 @@ def grad(
     Raises
     ------
     ValueError
-        Shapes that don't fit, NaN or infinity in x or y (with the row), labels out of range, a loss that doesn't suit
-        the output activation, targets that it doesn't take, negative weights or weights that sum to 0, a workspace
-        that is too small.
+        Shapes that don't fit, NaN or infinity in x or y (with the row), labels, targets or weights out of range,
+        weights that sum to 0, a loss that doesn't suit the output activation, a workspace that is too small.
     TypeError
         params isn't `Params`; x, y or weights aren't real numbers; workspace isn't an array of the dtype of params.
 
@@ -107,7 +94,7 @@ def grad(
     array([[4.5],
            [6. ]])
     """
-    return _differentiate(params, x, y, loss, reduction, regularization, workspace, GRADIENT)[1]
+    return _differentiate(params, x, y, loss, reduction, regularization, workspace, GRADIENT, has_value=False)[1]
 
 
 @jittable
@@ -115,14 +102,7 @@ def value_and_grad(
     params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None, *, loss: Loss = squared_error,
     reduction: Reduction = "sum", regularization: Regularization | None = None, workspace: NDArray[DT] | None = None,
 ) -> tuple[float, Params[DT]]:  # fmt: skip
-    """The error and its gradient in one pass.
-
-    Parameters and errors are those of `grad`.
-
-    Returns
-    -------
-    What `error` and what `grad` return, to the bit.
-    """
+    """What `error` and `grad` return, to the bit, in one pass; parameters and errors are those of `grad`."""
     return _differentiate(params, x, y, loss, reduction, regularization, workspace, GRADIENT)
 
 
@@ -146,16 +126,11 @@ def backprop(
     params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None, *, loss: Loss = squared_error,
     reduction: Reduction = "sum",
 ) -> Backprop[DT]:  # fmt: skip
-    """Every quantity that `grad` computes on its way, to the bit, and the gradient for the input.
+    """Every quantity that `grad` computes on its way, to the bit, and the gradient for the input, as a `Backprop`.
 
-    Parameters and errors are those of `grad`.
-
-    With the losses of probabilities and of means above 0, such as `cross_entropy`, δᴸ is worked out directly (a − y,
-    mostly), and ``dE_da[L]``, which may be infinite, is for looking only.
-
-    Returns
-    -------
-    A `Backprop`: z, a, dE_da and delta by layer, grads and error.
+    Parameters and errors are those of `grad`. With the losses of probabilities and of means above 0, such as
+    `cross_entropy`, δᴸ is worked out directly (a − y, mostly), and ``dE_da[L]``, which may be infinite, is for looking
+    only.
 
     Examples
     --------
@@ -171,7 +146,7 @@ def backprop(
     batch = arrays_of(params, x, y, loss, whole=True).plain
     count, layers = len(batch.x), len(params.activations)
     table = params.architecture.layout(params.dtype, count).table
-    value, grads, space = evaluate(params, batch, loss, mean, EVERYTHING, count)
+    value, slope, space = _evaluate(params, batch, loss, mean, EVERYTHING, count)
     start = first_aligned(space)
 
     def quantity(layer: int, column: int) -> NDArray[DT]:
@@ -185,30 +160,19 @@ def backprop(
         a={layer: quantity(layer, plan.A) for layer in range(layers + 1)},
         dE_da={layer: quantity(layer, plan.DE_DA) for layer in range(layers + 1)},
         delta={layer: quantity(layer, plan.DELTA) for layer in range(1, layers + 1)},
-        grads=grads,
+        grads=wrap(slope, params.architecture),
         error=value,
     )
 
 
 @jittable
 def update(params: Params[DT], grads: Params[DT], eta: SupportsFloat) -> Params[DT]:
-    """One step of gradient descent (G1): w(t+1) = w(t) − η ∂E/∂w(t), the same for b.
-
-    Parameters
-    ----------
-    params, grads
-        Of one architecture.
-    eta
-        The learning rate η, finite and above 0.
-
-    Returns
-    -------
-    New Params; the old ones are untouched.
+    """New Params after a step of gradient descent (G1): w(t+1) = w(t) − η ∂E/∂w(t), the same for b.
 
     Raises
     ------
     ValueError
-        eta isn't finite and above 0, or the structures differ.
+        The learning rate η isn't finite and above 0, or params and grads differ in architecture.
     TypeError
         An argument of another type.
 
@@ -234,41 +198,42 @@ def update(params: Params[DT], grads: Params[DT], eta: SupportsFloat) -> Params[
 
 def _differentiate(
     params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None, loss: Loss, reduction: Reduction,
-    regularization: Regularization | None, workspace: NDArray[DT] | None, wanted: int,
+    regularization: Regularization | None, workspace: NDArray[DT] | None, extent: int, *, has_value: bool = True,
 ) -> tuple[float, Params[DT]]:  # fmt: skip
+    """E, without its penalty unless it `has_value`, and its gradient, without meaning if only E is wanted."""
     require_params("params", params)
     require_loss(params, loss)
     mean = require_reduction(reduction)
     if regularization is None:
         arrays = arrays_of(params, x, y, loss)
-        return evaluate(params, arrays, loss, mean, wanted, min(len(arrays.x), CHUNK), workspace)[:2]
+        value, slope, _ = _evaluate(params, arrays, loss, mean, extent, min(len(arrays.x), CHUNK), workspace)
+        return value, wrap(slope, params.architecture)
     changes = regularization_of(params, regularization)
     if any(changes.dropped):
         raise ValueError(f"regularization: dropout={regularization.dropout!r} is for training alone; E is without it")
     arrays, architecture = arrays_of(params, x, y, loss), params.architecture
-    masked = wrap(changes.masked(params.flat_buffer), architecture)
-    value, gradient, _ = evaluate(masked, arrays, loss, mean, wanted, min(len(arrays.x), CHUNK), workspace)
-    slope = gradient.flat_buffer.copy()
-    value = changes.add_penalty(masked, value, slope)
+    masked = params if changes.mask is None else wrap(changes.masked(params.flat_buffer), architecture)
+    value, slope, _ = _evaluate(masked, arrays, loss, mean, extent, min(len(arrays.x), CHUNK), workspace)
+    value = changes.add_penalty(masked, value, slope, has_value=has_value)
 
-    return value, gradient if wanted == ERROR_ONLY else wrap(changes.masked(slope), architecture)
+    return value, wrap(slope if extent == ERROR_ONLY else changes.masked(slope), architecture)
 
 
-def evaluate(
-    params: Params[DT], arrays: CaseArrays[DT], loss: Loss, mean: bool, wanted: int, capacity: int,
+def _evaluate(
+    params: Params[DT], arrays: CaseArrays[DT], loss: Loss, mean: bool, extent: int, capacity: int,
     workspace: NDArray[DT] | None = None,
-) -> tuple[float, Params[DT], NDArray[DT]]:  # fmt: skip
-    """E, its gradient (without meaning if only the error is wanted), and the workspace."""
+) -> tuple[float, NDArray[DT], NDArray[DT]]:  # fmt: skip
+    """E, its gradient (empty if only the error is wanted), and the workspace."""
     flat, architecture, dtype = params.flat_buffer, params.architecture, params.flat_buffer.dtype
     layout = architecture.layout(dtype, capacity)
     space = space_for(workspace, layout.whole, dtype)
-    gradient = np.empty(0 if wanted == ERROR_ONLY else flat.size, dtype)
+    gradient = np.empty(0 if extent == ERROR_ONLY else flat.size, dtype)
     x, y, labels, weights, sources = arrays.taken
     value, fault, row = differentiate_kernel[dtype](
         layout.table, flat, space, capacity, x, y, labels, weights, sources, arrays.is_checked,
-        loss.descriptor_address(dtype), mean, wanted, gradient,
+        loss.descriptor_address(dtype), mean, extent, gradient,
     )  # fmt: skip
     if fault != faults.FINE:
         raise_fault(params, arrays, loss, fault, row)
 
-    return value, wrap(gradient, architecture), space
+    return value, gradient, space

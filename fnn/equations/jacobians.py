@@ -30,10 +30,8 @@ def jacobian(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
 
     Parameters
     ----------
-    params
-        The network.
-    x
-        One case, (n_0,), or a batch, (N, n_0).
+    params, x
+        The network, and one case, (n_0,), or a batch, (N, n_0).
 
     Returns
     -------
@@ -70,20 +68,14 @@ def jacobian(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
 
 @jittable
 def vjp(params: Params[DT], x: ArrayLike, u: ArrayLike) -> tuple[Params[DT], NDArray[DT]]:
-    """U times the derivative of the outputs, with respect to the parameters and to the inputs.
+    """U times the derivative of the outputs for the parameters and for the inputs: B1 to B4 from ∂E/∂Aᴸ = U.
 
         Σ_c Σ_d u_cd ∂a_cdᴸ/∂(W, b),   Σ_d u_cd ∂a_cdᴸ/∂a_c⁰
 
-    It is B1 to B4 from ∂E/∂Aᴸ = U: what `grad` does, with a loss that is anything.
-
     Parameters
     ----------
-    params
-        The network.
-    x
-        One case, (n_0,), or a batch, (N, n_0).
-    u
-        A number for each output, (n_L,) or (N, n_L).
+    params, x, u
+        The network; one case, (n_0,), or a batch, (N, n_0); a number for each output, (n_L,) or (N, n_L).
 
     Returns
     -------
@@ -91,10 +83,8 @@ def vjp(params: Params[DT], x: ArrayLike, u: ArrayLike) -> tuple[Params[DT], NDA
 
     Raises
     ------
-    ValueError
-        Shapes that don't fit, an empty x, NaN or infinity in x or u.
-    TypeError
-        params isn't `Params`; x or u isn't made of real numbers.
+    ValueError, TypeError
+        As for `jacobian`; u has another shape, or holds NaN, infinity, or what isn't a number.
 
     Examples
     --------
@@ -124,14 +114,10 @@ def jvp(params: Params[DT], x: ArrayLike, *, v: Params[DT] | None = None, dx: Ar
 
     Parameters
     ----------
-    params
-        The network.
-    x
-        One case, (n_0,), or a batch, (N, n_0).
-    v
-        The direction of the parameters, Params of the same architecture; without it they stay where they are.
-    dx
-        The direction of the inputs, of the shape of x; without it they stay where they are.
+    params, x
+        The network, and one case, (n_0,), or a batch, (N, n_0).
+    v, dx
+        The directions: Params of the same architecture, and an array of the shape of x. What has none stays as it is.
 
     Returns
     -------
@@ -139,10 +125,8 @@ def jvp(params: Params[DT], x: ArrayLike, *, v: Params[DT] | None = None, dx: Ar
 
     Raises
     ------
-    ValueError
-        Shapes or structures that don't fit, an empty x, NaN or infinity in x or dx; neither v nor dx is given.
-    TypeError
-        params or v isn't `Params`; x or dx isn't made of real numbers.
+    ValueError, TypeError
+        As for `jacobian`; v has another structure, or dx another shape or NaN or infinity; neither is given.
 
     Examples
     --------

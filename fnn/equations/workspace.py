@@ -1,4 +1,4 @@
-"""Workspaces: memory for calls in a loop that must not allocate."""
+"""Memory for calls in a loop that must not allocate."""
 
 from __future__ import annotations
 
@@ -17,28 +17,15 @@ from fnn.network.params import DT, Params, require_params
 
 @jittable
 def workspace(params: Params[DT], cases: int = 1) -> NDArray[DT]:
-    """Memory in which `forward`, `error`, `grad` and `value_and_grad` can work for up to a number of cases.
+    """Memory of the dtype of params in which `forward`, `error`, `grad` and `value_and_grad` can work.
 
     A call that gets it as ``workspace=`` allocates nothing but its result, and `forward` with ``out=`` nothing at all.
     It may be used again, for other networks too if it is large enough, but not by two threads at once.
 
-    Parameters
-    ----------
-    params
-        The network.
-    cases
-        The most cases of a call, at least 1.
-
-    Returns
-    -------
-    A vector without meaning, of the dtype of params.
-
     Raises
     ------
-    ValueError
-        cases is below 1.
-    TypeError
-        params isn't `Params`, or cases isn't a whole number.
+    ValueError, TypeError
+        `cases`, the most cases of a call, isn't a whole number of at least 1; params isn't `Params`.
 
     Examples
     --------

@@ -30,7 +30,7 @@ def flat_mask(params: Params[Any], mask: Mask) -> NDArray[np.bool_]:
         array = arrays[key]
         if array.shape != shape:
             raise ValueError(f"mask[{key!r}]: needs shape {shape}, got {array.shape}")
-        if (others := array[~np.isin(array, (0, 1))]).size:
+        if (others := array[(array != 0) & (array != 1)]).size:
             raise ValueError(f"mask[{key!r}]: must be 0 and 1, got {others[0]}")
         flat[part] = array.ravel() == 1
 

@@ -90,13 +90,14 @@ class NetworkRegularization(NamedTuple):
         """The vector with 0 for removed parameters."""
         return flat if self.mask is None else np.where(self.mask, flat, flat.dtype.type(0))
 
-    def add_penalty(self, params: Params[DT], value: float, slope: NDArray[DT]) -> float:
-        """The value plus the penalty of masked params; adds its gradient to a slope that isn't empty."""
+    def add_penalty(self, params: Params[DT], value: float, slope: NDArray[DT], *, has_value: bool = True) -> float:
+        """The value, with the penalty of masked params if `has_value`; adds its gradient to a slope unless empty."""
         for key, part, _ in params.architecture.slices():
             if key.startswith("W") and (self.l2 or self.l1):
                 W = params.flat_buffer[part]
-                value += 0.5 * self.l2 * float(np.sum(W.astype(np.float64) ** 2))
-                value += self.l1 * float(np.sum(np.abs(W), dtype=np.float64))
+                if has_value:
+                    value += 0.5 * self.l2 * float(np.sum(W.astype(np.float64) ** 2))
+                    value += self.l1 * float(np.sum(np.abs(W), dtype=np.float64))
                 penalize_kernel[params.dtype](W, slope[part], self.l2, self.l1)
 
         return value

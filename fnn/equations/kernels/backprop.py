@@ -68,7 +68,8 @@ def gradient(
         top, bottom = partition(entry(net, layer - 1, plan.UNITS), part, parts)
         if bottom > top:
             ahead = prefetch if layer == 1 else no_prefetch(net)
-            weight_gradient(net, layer, rows, top, bottom, into, init, epilogue, eta, ahead)  # B2  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ
+            # B2  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ
+            weight_gradient(net, net, layer, rows, top, bottom, into, init, epilogue, eta, ahead)
         if part == parts - 1:
             bias_gradient(net, layer, rows, into, init, epilogue, eta)  # B3  ∂E/∂bˡ = Σ_c δˡ
         if epilogue == DESCEND and layer > 1:
@@ -78,14 +79,19 @@ def gradient(
 @inline
 def weighted_inputs(net: Net, layer: int, first: int, rows: int) -> None:
     """F1: Zˡ = Aˡ⁻¹ Wˡ + bˡ."""
-    inputs, stride = entry(net, layer - 1, plan.UNITS), entry(net, layer - 1, plan.STRIDE)
-    z_stride = entry(net, layer, plan.STRIDE)
+    times_weights(net, net, net, layer, first, rows, BIAS)
+
+
+@inline
+def times_weights(of_a: Net, of_w: Net, of_z: Net, layer: int, first: int, rows: int, init: int) -> None:
+    """The product of F1 and of R1's terms, each operand from a network of its own."""
     matmul(
-        rows, entry(net, layer, plan.WIDTH), inputs,
-        block(net, layer - 1, plan.A, first), stride, 1,
-        shift(net.weights, entry(net, layer, plan.W)), entry(net, layer, plan.W_PANEL), entry(net, layer, plan.W_ROW),
-        block(net, layer, plan.Z, first), panel_width(net.space), z_stride,
-        BIAS, shift(net.weights, entry(net, layer, plan.B)), STORE, like(net.space, 0.0), no_prefetch(net),
+        rows, entry(of_w, layer, plan.WIDTH), entry(of_a, layer - 1, plan.UNITS),
+        block(of_a, layer - 1, plan.A, first), entry(of_a, layer - 1, plan.STRIDE), 1,
+        shift(of_w.weights, entry(of_w, layer, plan.W)), entry(of_w, layer, plan.W_PANEL),
+        entry(of_w, layer, plan.W_ROW),
+        block(of_z, layer, plan.Z, first), panel_width(of_z.space), entry(of_z, layer, plan.STRIDE),
+        init, shift(of_w.weights, entry(of_w, layer, plan.B)), STORE, like(of_z.space, 0.0), no_prefetch(of_z),
     )  # fmt: skip
 
 
@@ -124,30 +130,36 @@ def deltas(net: Net, layer: int, first: int, rows: int) -> None:
 @inline
 def errors_before(net: Net, layer: int, first: int, rows: int) -> None:
     """B4: ∂E/∂Aˡ⁻¹ = Δˡ (Wˡ)ᵀ."""
-    units, panel = entry(net, layer, plan.UNITS), panel_width(net.space)
-    width = rounded(entry(net, layer - 1, plan.UNITS), panel // 2)
+    times_transposed(net, net, net, layer, first, rows, ZERO)
+
+
+@inline
+def times_transposed(of_delta: Net, of_w: Net, of_error: Net, layer: int, first: int, rows: int, init: int) -> None:
+    """The product of B4 and of R7's terms, each operand from a network of its own."""
+    units, panel = entry(of_w, layer, plan.UNITS), panel_width(of_w.space)
+    width = rounded(entry(of_w, layer - 1, plan.UNITS), panel // 2)
     matmul(
         rows, width, units,
-        block(net, layer, plan.DELTA, first), entry(net, layer, plan.STRIDE), 1,
-        shift(net.space, entry(net, layer, plan.TRANSPOSED)), units * panel, panel,
-        block(net, layer - 1, plan.DE_DA, first), panel, entry(net, layer - 1, plan.STRIDE),
-        ZERO, net.space, STORE, like(net.space, 0.0), no_prefetch(net),
+        block(of_delta, layer, plan.DELTA, first), entry(of_delta, layer, plan.STRIDE), 1,
+        shift(of_w.space, entry(of_w, layer, plan.TRANSPOSED)), units * panel, panel,
+        block(of_error, layer - 1, plan.DE_DA, first), panel, entry(of_error, layer - 1, plan.STRIDE),
+        init, of_w.space, STORE, like(of_w.space, 0.0), no_prefetch(of_w),
     )  # fmt: skip
 
 
 @inline
 def weight_gradient(
-    net: Net, layer: int, rows: int, top: int, bottom: int, into: Floats, init: int, epilogue: int, eta: float,
-    prefetch: Prefetch,
+    of_a: Net, of_delta: Net, layer: int, rows: int, top: int, bottom: int, into: Floats, init: int, epilogue: int,
+    eta: float, prefetch: Prefetch,
 ) -> None:  # fmt: skip
-    """B2: ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, rows top .. bottom."""
-    w_row = entry(net, layer, plan.W_ROW)
+    """B2: ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, rows top .. bottom; in R5's terms the operands are from two networks."""
+    w_row = entry(of_a, layer, plan.W_ROW)
     matmul(
-        bottom - top, entry(net, layer, plan.WIDTH), rows,
-        shift(block(net, layer - 1, plan.A, 0), top), 1, entry(net, layer - 1, plan.STRIDE),
-        block(net, layer, plan.DELTA, 0), panel_width(net.space), entry(net, layer, plan.STRIDE),
-        shift(into, entry(net, layer, plan.W) + top * w_row), entry(net, layer, plan.W_PANEL), w_row,
-        init, net.space, epilogue, eta, prefetch,
+        bottom - top, entry(of_a, layer, plan.WIDTH), rows,
+        shift(block(of_a, layer - 1, plan.A, 0), top), 1, entry(of_a, layer - 1, plan.STRIDE),
+        block(of_delta, layer, plan.DELTA, 0), panel_width(of_a.space), entry(of_delta, layer, plan.STRIDE),
+        shift(into, entry(of_a, layer, plan.W) + top * w_row), entry(of_a, layer, plan.W_PANEL), w_row,
+        init, of_a.space, epilogue, eta, prefetch,
     )  # fmt: skip
 
 

@@ -158,7 +158,7 @@ def hvp_kernel(
     inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
     fault, row = find_fault(cases, inputs, outputs, function_of(net, net.layers)[CODE], loss)
     if fault == FINE:
-        net.space[plan.ONE] = like(net.space, 1.0)
+        net.space[plan.ONE] = r.space[plan.ONE] = like(net.space, 1.0)
         scale = unit_case_weight(cases, mean)
         transpose(net, 2, 0, 1)
         transpose(r, 2, 0, 1)

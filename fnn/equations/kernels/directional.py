@@ -24,13 +24,19 @@ from fnn.activations.kernels.dispatch import CODE, add_second_derivative, multip
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, like, shift
 from fnn.compiler.linking import linked
-from fnn.compiler.target import panel_width
-from fnn.equations.kernels.backprop import deltas, errors_before, no_prefetch
+from fnn.equations.kernels.backprop import (
+    bias_gradient,
+    deltas,
+    errors_before,
+    no_prefetch,
+    times_transposed,
+    times_weights,
+    weight_gradient,
+)
 from fnn.losses.kernels.dispatch import is_direct
 from fnn.losses.kernels.second_derivatives import output_second_derivative
 from fnn.network.kernels import plan
-from fnn.network.kernels.plan import Net, block, entry, function_of, net_type, rounded
-from fnn.numerics.matmul import matmul
+from fnn.network.kernels.plan import Net, block, entry, function_of, net_type
 from fnn.numerics.microkernel import BIAS, KEEP, STORE, ZERO
 
 INPUTS, PARAMETERS = 1, 2  # the variables that the direction changes; their sum: both
@@ -68,7 +74,7 @@ def r_gradient(net: Net, r: Net, rows: int, into: Floats, init: int) -> None:
     """R{∂E/∂W} and R{∂E/∂b} over all `rows` cases, as the weights lie; the sums start from ZERO or KEEP adding."""
     for layer in range(1, net.layers + 1):
         r_weight_gradient(net, r, layer, rows, into, init)  # R5  R{∂E/∂Wˡ} = (Aˡ⁻¹)ᵀ R{Δˡ} + R{Aˡ⁻¹}ᵀ Δˡ
-        r_bias_gradient(net, r, layer, rows, into, init)  # R6  R{∂E/∂bˡ} = Σ_c R{δˡ}
+        bias_gradient(r, layer, rows, into, init, STORE, like(into, 0.0))  # R6  R{∂E/∂bˡ} = Σ_c R{δˡ}
 
 
 @inline
@@ -80,20 +86,6 @@ def r_weighted_inputs(net: Net, r: Net, layer: int, variables: int, first: int, 
         init = KEEP
     if layer > 1 or variables & INPUTS:
         times_weights(r, net, r, layer, first, rows, init)
-
-
-@inline
-def times_weights(of_a: Net, of_w: Net, of_z: Net, layer: int, first: int, rows: int, init: int) -> None:
-    """The product of F1, or one term of R1, with each operand from a network of its own."""
-    units = entry(of_w, layer, plan.UNITS)
-    matmul(
-        rows, units, entry(of_a, layer - 1, plan.UNITS),
-        block(of_a, layer - 1, plan.A, first), entry(of_a, layer - 1, plan.STRIDE), 1,
-        shift(of_w.weights, entry(of_w, layer, plan.W)), entry(of_w, layer, plan.W_PANEL),
-        entry(of_w, layer, plan.W_ROW),
-        block(of_z, layer, plan.Z, first), panel_width(of_z.space), entry(of_z, layer, plan.STRIDE),
-        init, shift(of_w.weights, entry(of_w, layer, plan.B)), STORE, like(of_z.space, 0.0), no_prefetch(of_z),
-    )  # fmt: skip
 
 
 @inline
@@ -143,47 +135,9 @@ def r_errors_before(net: Net, r: Net, layer: int, first: int, rows: int) -> None
 
 
 @inline
-def times_transposed(of_delta: Net, of_w: Net, of_error: Net, layer: int, first: int, rows: int, init: int) -> None:
-    """One term of R7, with each operand from a network of its own."""
-    units, panel = entry(of_w, layer, plan.UNITS), panel_width(of_w.space)
-    width = rounded(entry(of_w, layer - 1, plan.UNITS), panel // 2)
-    matmul(
-        rows, width, units,
-        block(of_delta, layer, plan.DELTA, first), entry(of_delta, layer, plan.STRIDE), 1,
-        shift(of_w.space, entry(of_w, layer, plan.TRANSPOSED)), units * panel, panel,
-        block(of_error, layer - 1, plan.DE_DA, first), panel, entry(of_error, layer - 1, plan.STRIDE),
-        init, of_w.space, STORE, like(of_w.space, 0.0), no_prefetch(of_w),
-    )  # fmt: skip
-
-
-@inline
 def r_weight_gradient(net: Net, r: Net, layer: int, rows: int, into: Floats, init: int) -> None:
     """R5: R{∂E/∂Wˡ} = (Aˡ⁻¹)ᵀ R{Δˡ} + R{Aˡ⁻¹}ᵀ Δˡ; the inputs stay where they are, R{A⁰} = 0."""
-    transposed_times(net, r, layer, rows, into, init)
+    inputs, zero = entry(net, layer - 1, plan.UNITS), like(net.space, 0.0)
+    weight_gradient(net, r, layer, rows, 0, inputs, into, init, STORE, zero, no_prefetch(net))
     if layer > 1:
-        transposed_times(r, net, layer, rows, into, KEEP)
-
-
-@inline
-def transposed_times(of_a: Net, of_delta: Net, layer: int, rows: int, into: Floats, init: int) -> None:
-    """One term of R5, with each operand from a network of its own."""
-    matmul(
-        entry(of_a, layer - 1, plan.UNITS), entry(of_a, layer, plan.WIDTH), rows,
-        block(of_a, layer - 1, plan.A, 0), 1, entry(of_a, layer - 1, plan.STRIDE),
-        block(of_delta, layer, plan.DELTA, 0), panel_width(of_a.space), entry(of_delta, layer, plan.STRIDE),
-        shift(into, entry(of_a, layer, plan.W)), entry(of_a, layer, plan.W_PANEL), entry(of_a, layer, plan.W_ROW),
-        init, of_a.space, STORE, like(of_a.space, 0.0), no_prefetch(of_a),
-    )  # fmt: skip
-
-
-@inline
-def r_bias_gradient(net: Net, r: Net, layer: int, rows: int, into: Floats, init: int) -> None:
-    """R6: R{∂E/∂bˡ} = Σ_c R{δˡ}, the product of a row of ones with R{Δˡ}."""
-    panel = panel_width(net.space)
-    matmul(
-        1, entry(net, layer, plan.WIDTH), rows,
-        shift(net.space, plan.ONE), 0, 0,
-        block(r, layer, plan.DELTA, 0), panel, entry(r, layer, plan.STRIDE),
-        shift(into, entry(net, layer, plan.B)), panel, panel,
-        init, net.space, STORE, like(net.space, 0.0), no_prefetch(net),
-    )  # fmt: skip
+        weight_gradient(r, net, layer, rows, 0, inputs, into, KEEP, STORE, zero, no_prefetch(net))
