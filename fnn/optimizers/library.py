@@ -46,10 +46,6 @@ class gradient_descent(Optimizer):
     eta: Rate
     rule = rules.gradient_descent
 
-    def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
-        """η."""
-        return {"eta": eta}
-
 
 class momentum(Optimizer):
     """Gradient descent with momentum (Rumelhart, Hinton, Williams 1986).
@@ -61,10 +57,8 @@ class momentum(Optimizer):
 
     Parameters
     ----------
-    eta
-        The learning rate η: a number, or a schedule.
-    alpha
-        Momentum coefficient α in [0, 1): a number, or a function of the step.
+    eta, alpha
+        η, a number or a schedule; the momentum coefficient α in [0, 1), a number or a function of the step.
     """
 
     eta: Rate
@@ -72,7 +66,7 @@ class momentum(Optimizer):
     rule = rules.momentum
 
     def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
-        """η and α."""
+        """η, and the α of these steps."""
         return {"eta": eta, "alpha": at_steps("alpha", self.alpha, steps, below=1)}
 
 
@@ -86,19 +80,13 @@ class nesterov(Optimizer):
 
     Parameters
     ----------
-    eta
-        The learning rate η: a number, or a schedule.
-    alpha
-        Momentum coefficient α in [0, 1).
+    eta, alpha
+        η, a number or a schedule; the momentum coefficient α in [0, 1).
     """
 
     eta: Rate
     alpha: Fraction = 0.9
     rule = rules.nesterov
-
-    def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
-        """η and α."""
-        return {"eta": eta, "alpha": self.alpha}
 
 
 class adam(Optimizer):
@@ -111,12 +99,8 @@ class adam(Optimizer):
 
     Parameters
     ----------
-    eta
-        The learning rate η: a number, or a schedule.
-    beta_1, beta_2
-        Decay rates β₁, β₂ in [0, 1) of the moment estimates m and v.
-    epsilon
-        ε, at least 0.
+    eta, beta_1, beta_2, epsilon
+        η, a number or a schedule; the decay rates β₁ and β₂ in [0, 1) of the averages m and v; ε, at least 0.
     """
 
     eta: Rate = 1e-3
@@ -126,18 +110,12 @@ class adam(Optimizer):
     rule = rules.adam
 
     def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
-        """η / (1 − β₁ᵗ), the weights of both averages, √(1 / (1 − β₂ᵗ)) and ε."""
-        return {**self._averages(steps), "eta": eta / (1 - powers(self.beta_1, steps + 1))}
-
-    def _averages(self, steps: Steps) -> Coefficients:
-        """What the kin of Adam share: the weights of m and v, the correction of v, and ε."""
+        """η / (1 − β₁ᵗ), 1 − β₁, 1 − β₂ and √(1 / (1 − β₂ᵗ))."""
         return {
-            "beta_1": self.beta_1,
+            "eta": eta / (1 - powers(self.beta_1, steps + 1)),
             "rest_1": 1 - self.beta_1,
-            "beta_2": self.beta_2,
             "rest_2": 1 - self.beta_2,
             "root": np.sqrt(1 / (1 - powers(self.beta_2, steps + 1))),
-            "epsilon": self.epsilon,
         }
 
 
@@ -151,10 +129,8 @@ class adamw(adam):
 
     Parameters
     ----------
-    eta, beta_1, beta_2, epsilon
-        As for `adam`.
-    weight_decay
-        λ, at least 0; η λ must not exceed 1.
+    eta, beta_1, beta_2, epsilon, weight_decay
+        As for `adam`; λ, at least 0; η λ must not exceed 1.
     """
 
     _: KW_ONLY
@@ -180,7 +156,7 @@ class nadam(adam):
     def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
         """η β₁ / (1 − β₁ᵗ⁺¹) of m, η (1 − β₁) / (1 − β₁ᵗ) of g, and those of Adam."""
         return {
-            **self._averages(steps),
+            **super().coefficients(eta, steps),
             "eta_m": eta * self.beta_1 / (1 - powers(self.beta_1, steps + 2)),
             "eta_g": eta * (1 - self.beta_1) / (1 - powers(self.beta_1, steps + 1)),
         }
@@ -213,12 +189,8 @@ class rmsprop(Optimizer):
 
     Parameters
     ----------
-    eta
-        The learning rate η: a number, or a schedule.
-    rho
-        Decay rate ρ in [0, 1) of the average v. PyTorch's default is 0.99.
-    epsilon
-        ε, at least 0.
+    eta, rho, epsilon
+        η, a number or a schedule; the decay rate ρ in [0, 1) of the average v, in PyTorch 0.99; ε, at least 0.
     """
 
     eta: Rate = 1e-3
@@ -227,8 +199,8 @@ class rmsprop(Optimizer):
     rule = rules.rmsprop
 
     def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
-        """η, the weights of the average and ε."""
-        return {"eta": eta, "rho": self.rho, "rest": 1 - self.rho, "epsilon": self.epsilon}
+        """η and 1 − ρ."""
+        return {"eta": eta, "rest": 1 - self.rho}
 
 
 class adagrad(Optimizer):
@@ -240,19 +212,13 @@ class adagrad(Optimizer):
 
     Parameters
     ----------
-    eta
-        The learning rate η: a number, or a schedule.
-    epsilon
-        ε, at least 0.
+    eta, epsilon
+        η, a number or a schedule; ε, at least 0.
     """
 
     eta: Rate = 1e-2
     epsilon: AtLeast0 = 1e-10
     rule = rules.adagrad
-
-    def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
-        """η and ε."""
-        return {"eta": eta, "epsilon": self.epsilon}
 
 
 class adadelta(Optimizer):
@@ -262,12 +228,9 @@ class adadelta(Optimizer):
 
     Parameters
     ----------
-    eta
-        The learning rate η: a number, or a schedule. The paper has none, which is η = 1.
-    rho
-        Decay rate ρ in [0, 1) of the averages v and u.
-    epsilon
-        ε, above 0: with 0, no weight would ever change, as u starts at 0.
+    eta, rho, epsilon
+        η, a number or a schedule, which in the paper is 1; the decay rate ρ in [0, 1) of the averages v and u; ε, above
+        0: with 0, no weight would ever change, as u starts at 0.
     """
 
     eta: Rate = 1.0
@@ -276,8 +239,8 @@ class adadelta(Optimizer):
     rule = rules.adadelta
 
     def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
-        """η, the weights of the averages and ε."""
-        return {"eta": eta, "rho": self.rho, "rest": 1 - self.rho, "epsilon": self.epsilon}
+        """η and 1 − ρ."""
+        return {"eta": eta, "rest": 1 - self.rho}
 
 
 class lion(Optimizer):
@@ -287,12 +250,9 @@ class lion(Optimizer):
 
     Parameters
     ----------
-    eta
-        The learning rate η: a number, or a schedule.
-    beta_1, beta_2
-        Decay rates β₁, β₂ in [0, 1) of the direction and of m.
-    weight_decay
-        λ, at least 0; η λ must not exceed 1.
+    eta, beta_1, beta_2, weight_decay
+        η, a number or a schedule; the decay rates β₁ and β₂ in [0, 1) of the direction and of m; λ, at least 0; η λ
+        must not exceed 1.
     """
 
     eta: Rate = 1e-4
@@ -301,14 +261,8 @@ class lion(Optimizer):
     rule = rules.lion
 
     def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
-        """η and the weights of both averages."""
-        return {
-            "eta": eta,
-            "beta_1": self.beta_1,
-            "rest_1": 1 - self.beta_1,
-            "beta_2": self.beta_2,
-            "rest_2": 1 - self.beta_2,
-        }
+        """η, 1 − β₁ and 1 − β₂."""
+        return {"eta": eta, "rest_1": 1 - self.beta_1, "rest_2": 1 - self.beta_2}
 
 
 class irprop(Optimizer):
@@ -321,12 +275,10 @@ class irprop(Optimizer):
 
     Parameters
     ----------
-    start
-        The first Δ, above 0.
+    start, smallest, largest
+        The first Δ, above 0; Δ_min, at least 0; Δ_max, above 0.
     increase, decrease
         η⁺, at least 1, and η⁻ in [0, 1).
-    smallest, largest
-        Δ_min, at least 0, and Δ_max, above 0.
     """
 
     start: Positive = 0.01
@@ -342,12 +294,3 @@ class irprop(Optimizer):
         super().__post_init__()
         if self.smallest > self.largest:
             raise ValueError(f"smallest: must be at most `largest`, {self.largest}, got {self.smallest}")
-
-    def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
-        """The same in all steps."""
-        return {
-            "increase": self.increase,
-            "decrease": self.decrease,
-            "smallest": self.smallest,
-            "largest": self.largest,
-        }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar, Generic, Self, TypeAlias
@@ -58,18 +57,14 @@ class Optimizer(Value):
 
     Parameters
     ----------
-    clip
-        Largest absolute value of an element of the gradient, above 0. None: no limit.
-    clip_norm
-        Largest norm of the gradient, above 0. None: no limit.
-    weight_decay
-        λ of decoupled weight decay (Loshchilov, Hutter 2019), at least 0; η λ must not exceed 1.
-    shrink
-        d in [0, 1), the fraction of each weight that is taken away in every step, whatever η is.
+    clip, clip_norm, max_norm
+        The largest absolute value of an element of the gradient, its largest norm, and the largest norm of the weights
+        into a unit (Srivastava et al. 2014), above 0. None: no limit.
+    weight_decay, shrink
+        λ of decoupled weight decay (Loshchilov, Hutter 2019), at least 0, η λ at most 1; and d in [0, 1), the fraction
+        of each weight that is taken away in every step, whatever η is.
     decay_biases
         Whether `weight_decay` and `shrink` apply to biases, too.
-    max_norm
-        Largest norm of the weights into a unit, above 0 (Srivastava et al. 2014). None: no limit.
     """
 
     rule: ClassVar[Rule]
@@ -92,18 +87,12 @@ class Optimizer(Value):
                 f"got {self.weight_decay}"
             )
 
-    @abstractmethod
     def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
-        """The rule's coefficients in these steps, which count from 0; η is that of each step, or of all."""
+        """η, of each step or of all, and the rule's other coefficients in these steps, from 0 on, but for fields."""
+        return {"eta": eta}
 
     def init(self, params: Params[DT]) -> OptimizerState[DT]:
-        """The state before the first step.
-
-        Raises
-        ------
-        TypeError
-            params isn't `Params`.
-        """
+        """The state before the first step; TypeError if params isn't `Params`."""
         require_params("params", params)
 
         return OptimizerState(0, tuple(wrap(v, params.architecture) for v in self.vectors(params)))
@@ -132,7 +121,8 @@ class Optimizer(Value):
         descriptor = self.descriptor(dtype, flat.size)
         if self.modifies_weights:
             step, squares = MODIFIED_STEP.address(float_type(dtype)), np.empty(max(params.sizes))
-            modified_kernel[dtype](step, sizes, descriptor, row, flat, g.copy(), vectors.ravel(), squares)
+            g = g.copy() if np.may_share_memory(g, grads.flat_buffer) else g
+            modified_kernel[dtype](step, sizes, descriptor, row, flat, g, vectors.ravel(), squares)
         else:
             plain_kernel[dtype](sizes, descriptor, row, flat, g, vectors.ravel())
         after = OptimizerState(state.step + 1, tuple(wrap(vector, architecture) for vector in vectors))
@@ -198,18 +188,18 @@ class Optimizer(Value):
 
     def columns(self, eta: Etas | float, steps: Steps) -> dict[int, Etas | float]:
         """The columns of the coefficient table that aren't 0, by their number."""
-        coefficients = self.coefficients(eta, steps)
-        rule = {abi.RULE_COEFFICIENTS + i: coefficients[name] for i, name in enumerate(self.rule.coefficients)}
+        own, others = vars(self), self.coefficients(eta, steps)
+        names = enumerate(self.rule.coefficients, start=abi.RULE_COEFFICIENTS)
 
         return {
-            abi.ETA: coefficients.get("eta", 0.0),
+            abi.ETA: others.get("eta", 0.0),
             abi.KEEP: 1 - eta * self.weight_decay,
             abi.SHRINK: 1 - self.shrink,
             abi.DECAY_BIASES: float(self.decay_biases),
             abi.CLIP: np.inf if self.clip is None else self.clip,
             abi.GRADIENT_NORM: self.clip_norm or 0.0,
             abi.UNIT_NORM: self.max_norm or 0.0,
-            **rule,
+            **{column: others[name] if name in others else own[name] for column, name in names},
         }
 
     def require_limits(self, dtype: np.dtype[Any]) -> None:
@@ -221,10 +211,7 @@ class Optimizer(Value):
     def coefficient_table(self, first: int, count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
         """The coefficients of `count` steps after the first ones, as kernels take them: a row each, or one for all.
 
-        Raises
-        ------
-        ValueError
-            A coefficient or a limit is beyond the dtype, or weight decay takes more than all of a weight.
+        ValueError if one or a limit is beyond the dtype, or weight decay takes more than all of a weight.
         """
         steps = np.arange(first, first + count)
         columns = self.columns(0.0 if self.rate is None else etas(self.rate, steps), steps)

@@ -95,12 +95,10 @@ class step_decay(Schedule):
 
     Parameters
     ----------
-    eta
-        The initial learning rate η, above 0.
+    eta, factor
+        The initial learning rate η and the factor, above 0.
     every
         Steps with the same rate, at least 1.
-    factor
-        Above 0.
 
     Raises
     ------
@@ -132,10 +130,8 @@ class exponential(Schedule):
 
     Parameters
     ----------
-    eta
-        The initial learning rate η, above 0.
-    factor
-        Above 0.
+    eta, factor
+        The initial learning rate η and the factor, above 0.
     every
         Steps in which the rate changes by the factor, at least 1.
 
@@ -163,10 +159,8 @@ class inverse_time(Schedule):
 
     Parameters
     ----------
-    eta
-        The initial learning rate η, above 0.
-    steps
-        Steps until the rate is η / 2, at least 1.
+    eta, steps
+        The initial learning rate η, above 0; steps until it is η / 2, at least 1.
 
     Examples
     --------
@@ -191,12 +185,10 @@ class cosine(Schedule):
 
     Parameters
     ----------
-    eta
-        The initial learning rate η, above 0.
+    eta, end
+        The initial learning rate η, above 0, and the final one, at least 0.
     steps
         Steps of the decay, at least 1.
-    end
-        The final rate, at least 0.
 
     Examples
     --------
@@ -223,10 +215,8 @@ class warm_up(Schedule):
 
     Parameters
     ----------
-    rate
-        The schedule after the warm-up, or a number.
-    steps
-        Steps of the warm-up, at least 1.
+    rate, steps
+        The schedule after the warm-up, or a number; steps of the warm-up, at least 1.
 
     Examples
     --------
@@ -257,14 +247,10 @@ class one_cycle(Schedule):
 
     Parameters
     ----------
-    top
-        The highest learning rate, above 0.
-    steps
-        Steps of the whole cycle, at least 2.
-    rise
-        The fraction of the steps on the way up, in [0, 1).
-    divisor, last_divisor
-        top / start and start / end, above 0.
+    top, divisor, last_divisor
+        The highest learning rate, top / start and start / end, above 0.
+    steps, rise
+        Steps of the whole cycle, at least 2; the fraction of them on the way up, in [0, 1).
 
     Examples
     --------
