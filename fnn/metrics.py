@@ -19,10 +19,8 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
 
     Parameters
     ----------
-    labels
-        Integers 0 .. n − 1, (N,) or a single one.
-    n
-        The number of classes.
+    labels, n
+        Integers 0 .. n − 1, (N,) or a single one; the number of classes.
     dtype
         np.float64 or np.float32.
 
@@ -32,10 +30,8 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
 
     Raises
     ------
-    ValueError
-        A label out of range (the message names its first row); labels of more than one dimension.
-    TypeError
-        Labels that aren't integers.
+    ValueError, TypeError
+        A label out of range (with its first row); labels of more than one dimension, or that aren't integers.
 
     Examples
     --------
@@ -58,21 +54,15 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
 def accuracy(
     params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, threshold: SupportsFloat = 0.5
 ) -> float:
-    """The fraction of cases whose label the network predicts: its greatest output; a > threshold for a single one.
+    """The fraction (0 to 1) of cases whose label is that of the greatest output; of a single one, a > threshold.
 
     Parameters
     ----------
-    params
-        The network.
-    x, labels
-        Inputs, (N, n_0) or one case, and integers, (N,) or a single one: 0 .. n_L − 1, or with a single output unit 0
-        and 1; or one-hot rows. Or `Cases` in place of both; every case counts once, whatever its weight.
+    params, x, labels
+        The network; inputs, (N, n_0) or one case; and integers, (N,) or a single one: 0 .. n_L − 1, or with a single
+        output unit 0 and 1; or one-hot rows. `Cases` in place of x and labels; each counts once, whatever its weight.
     threshold
         A single output above it predicts 1; 0 for targets −1 and 1, as for `hinge`.
-
-    Returns
-    -------
-    0 to 1.
 
     Raises
     ------
@@ -94,25 +84,14 @@ def accuracy(
 def top_k_accuracy(
     params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, k: SupportsIndex
 ) -> float:
-    """The fraction of cases whose label is among the k greatest outputs.
+    """The fraction (0 to 1) of cases whose label is among the k greatest outputs, k from 1 to n_L.
 
-    Of equal outputs the first counts as the greater, so that k = 1 is `accuracy`.
-
-    Parameters
-    ----------
-    params, x, labels
-        As for `accuracy`, but the network needs two outputs or more.
-    k
-        From 1 to n_L.
-
-    Returns
-    -------
-    0 to 1.
+    Of equal outputs the first counts as the greater, so that k = 1 is `accuracy`; params, x and labels are as there.
 
     Raises
     ------
     ValueError, TypeError
-        As for `accuracy`; a single output; k out of range.
+        As for `accuracy`; fewer than two outputs; k out of range.
 
     Examples
     --------
@@ -136,21 +115,13 @@ def top_k_accuracy(
 def confusion_matrix(
     params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, threshold: SupportsFloat = 0.5
 ) -> NDArray[np.int64]:
-    """The number of cases of each class for which the network predicts each label, as for `accuracy`.
+    """The number of cases of each class for which the network predicts each label.
 
-    Parameters
-    ----------
-    params, x, labels, threshold
-        As for `accuracy`.
+    Parameters and errors are those of `accuracy`.
 
     Returns
     -------
     (n_L, n_L), or (2, 2) for a single output unit; row: the case's label, column: the predicted one.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As for `accuracy`.
 
     Examples
     --------
@@ -172,18 +143,13 @@ def r2_score(params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = Non
 
         R²_d = 1 − Σ_c (a_dᴸ − y_d)² / Σ_c (y_d − mean y_d)²
 
-    As in scikit-learn, a unit with a constant target counts 1 if its outputs all equal it, else 0.
+    It is at most 1, 0 for a network that outputs the means and negative for a worse one. As in scikit-learn, a unit
+    with a constant target counts 1 if its outputs all equal it, else 0.
 
     Parameters
     ----------
-    params
-        The network.
-    x, y
-        Inputs, (N, n_0), N at least 2, and targets, (N, n_L); or `Cases` in place of both.
-
-    Returns
-    -------
-    At most 1; 0 for a network that outputs the means; negative for a worse one.
+    params, x, y
+        The network; inputs, (N, n_0), N at least 2; and targets, (N, n_L). `Cases` in place of x and y.
 
     Raises
     ------
