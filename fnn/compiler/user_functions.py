@@ -27,13 +27,9 @@ def require_jitted(name: str, function: Scalar, parameters: str) -> None:
 
 
 def checked_functions(
-    kind: str,
-    name: str,
-    built_in: Container[str],
-    *,
-    second: tuple[Scalar | None, str],
+    kind: str, name: str, built_in: Container[str], *, second: tuple[Scalar | None, str],
     **functions: tuple[Scalar, str],
-) -> tuple[Scalar, ...]:
+) -> tuple[Scalar, ...]:  # fmt: skip
     """The functions, each given with what it takes, without a `second` that is None; errors unless all will do."""
     if not isinstance(name, str):
         raise TypeError(f"name: needs a string, got {name!r}")
