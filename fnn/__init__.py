@@ -1,7 +1,7 @@
 """Dense feed-forward networks on the CPU: the backpropagation equations as pure, compiled functions.
 
 Networks
-    Params, init, tree_map; first weights: glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform,
+    Params, init, fold, tree_map; first weights: glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform,
     lecun_normal, standard_normal, uniform (each an Initializer)
 Equations
     forward (F1, F2), error (E1), grad and value_and_grad (B1 to B4), backprop (every quantity: a Backprop),
@@ -81,6 +81,7 @@ from fnn.metrics import confusion_matrix as confusion_matrix
 from fnn.metrics import one_hot as one_hot
 from fnn.metrics import r2_score as r2_score
 from fnn.metrics import top_k_accuracy as top_k_accuracy
+from fnn.network.fold import fold as fold
 from fnn.network.initializers import Initializer as Initializer
 from fnn.network.initializers import glorot_normal as glorot_normal
 from fnn.network.initializers import glorot_uniform as glorot_uniform
