@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.integrate
+import scipy.special
 import scipy.stats
 from numpy.typing import NDArray
 
@@ -734,3 +735,90 @@ class TestFamilyTree:
         assert str(nowhere) in refusal("family_tree.py", "--seeds", "1", "--sweeps", "1", "--out", nowhere)
         assert refusal("family_tree.py", "--seeds", "0") == "family_tree.py: error: --seeds: must be at least 1, got 0"
         assert refusal("family_tree.py", "--sweeps", "-1").startswith("family_tree.py: error: epochs: must be")
+
+
+class TestRegression:
+    def test_the_table(self) -> None:
+        regression = program("regression")
+        patients = regression.table()
+        x = regression.numeric(patients, patients.median(numeric_only=True))
+
+        assert x.shape == (442, 11)
+        assert patients["bp"].isna().sum() == x[:, -1].sum() == 37
+        assert set(patients["sex"]) == {"female", "male"}
+        assert (x[:, 1] == 1).sum() == (patients["sex"] == "male").sum() == 207  # as the paper's table has it
+        assert np.isfinite(x).all()
+
+    def test_intervals_hold_nine_of_ten(self, tmp_path: Path) -> None:
+        text = output("regression.py", "--hidden", "8", "--out", tmp_path)
+
+        learned, of_median = map(float, re.findall(r"error: ([\d.]+); of the median of all: ([\d.]+)", text)[0])
+        assert learned < 0.9 * of_median
+        inside = int(re.findall(r"hold (\d+)%", text)[0])
+        assert 81 <= inside <= 99  # of 100 patients: three standard deviations
+        assert png_size((tmp_path / "regression.png").read_bytes()) == (1350, 750)
+
+    def test_bad_values(self) -> None:
+        assert "sizes[1]: must be at least 1, got 0" in refusal("regression.py", "--hidden", "0")
+
+
+class TestClassification:
+    def test_what_is_calibrated_is_one_network(self) -> None:
+        classification = program("classification")
+        learned, held_out, test = classification.load()
+        assert len({*map(tuple, learned.x), *map(tuple, held_out.x), *map(tuple, test.x)}) == 463  # 357 and 106
+        classes = np.unique(learned.found)
+        rng = np.random.default_rng(0)
+        params = fnn.init((4, 3, 2), seed=0, hidden=fnn.tanh, output=fnn.softmax)
+        params = fnn.fold(params, x_shift=learned.x.mean(axis=0), x_scale=learned.x.std(axis=0))
+
+        after = classification.calibrated(params, held_out, classes)
+
+        # Of all linear maps of the last z, one with the least cross-entropy: none nearby has less.
+        cases = fnn.Cases(held_out.x, np.searchsorted(classes, held_out.found))
+        least = fnn.error(after, cases, loss=fnn.cross_entropy)
+        assert least < fnn.error(params, cases, loss=fnn.cross_entropy)
+        z = fnn.forward(fnn.Params(dict(params), hidden=fnn.tanh, output=fnn.identity), held_out.x)
+        for _ in range(20):
+            W, b = np.eye(2) + 0.1 * rng.normal(size=(2, 2)), 0.1 * rng.normal(size=2)
+            ratio = np.exp(scipy.special.log_softmax(z @ W + b, axis=1))
+            assert -np.log(ratio[np.arange(len(z)), cases.y]).sum() > least - 0.05
+
+    def test_the_report(self, tmp_path: Path) -> None:
+        text = output("classification.py", "--out", tmp_path)
+
+        rows = re.findall(r"accuracy ([\d.]+)%, Brier score ([\d.]+), expects ([\d.]+) malignant, (\d+) came", text)
+        before, after = (tuple(map(float, row)) for row in rows)
+        assert after[1] < before[1]
+        assert abs(after[2] - after[3]) < abs(before[2] - before[3])
+        assert png_size((tmp_path / "classification.png").read_bytes()) == (1500, 675)
+
+
+class TestSweep:
+    def test_the_ensemble_is_better_than_its_median(self, tmp_path: Path) -> None:
+        text = output("sweep.py", "--seeds", "3", "--epochs", "60", "--out", tmp_path)
+
+        rows = re.findall(r"^ +(\d+) +(\S+)  ([\d.]+)  ([\d.]+)  ([\d.]+)$", text, re.MULTILINE)
+        assert len(rows) == 9
+        median, least, largest = (np.array([float(row[i]) for row in rows]) for i in (2, 3, 4))
+        assert ((least <= median) & (median <= largest)).all()
+        units, eta, of_mean = re.findall(r"best: (\d+) units, η = (\S+); the ensemble's error: ([\d.]+)", text)[0]
+        best = int(median.argmin())
+        assert (int(units), float(eta)) == (int(rows[best][0]), float(rows[best][1]))
+        assert float(of_mean) < median[best]
+        assert png_size((tmp_path / "sweep.png").read_bytes()) == (1350, 750)
+
+    def test_bad_values(self) -> None:
+        assert refusal("sweep.py", "--seeds", "1") == "sweep.py: error: --seeds: must be at least 2, got 1"
+
+
+class TestDeploy:
+    def test_every_way_gives_the_same(self, tmp_path: Path) -> None:
+        text = output("deploy.py", "--hidden", "12", "--out", tmp_path)
+
+        assert "saved and loaded: the same bits" in text
+        ways = dict(re.findall(r"^(\S.*?) {2,}[\d.]+ +(\S+e[-+]\d+)$", text, re.MULTILINE))
+        assert ways.keys() == {"fnn.forward", "inside @njit", "C", "ONNX Runtime"}
+        assert float(ways["fnn.forward"]) == float(ways["inside @njit"]) == 0
+        assert max(map(float, ways.values())) < 1e-5
+        assert {path.name for path in tmp_path.iterdir()} == {"reader.npz", "reader.h", "reader.onnx"}
