@@ -23,7 +23,8 @@ Regularization
     Regularization, penalty, connections
 Training
     train, train_many (Each, SomeDiverged); Stopping, Checkpoint; callbacks: each_epoch, each_steps, progress (each a
-    Callback); Run, History, Record; TrainingDiverged, TrainingInterrupted, BatchError
+    Callback); Run, History, Record; TrainingDiverged, TrainingInterrupted, BatchError;
+    ScaleWarning
 Files and other programs
     save, load, to_python, to_c, to_onnx, to_torch, from_torch, to_sklearn, from_sklearn
 """
@@ -118,6 +119,7 @@ from fnn.optimizers.schedules import inverse_time as inverse_time
 from fnn.optimizers.schedules import one_cycle as one_cycle
 from fnn.optimizers.schedules import step_decay as step_decay
 from fnn.optimizers.schedules import warm_up as warm_up
+from fnn.training.advice import ScaleWarning as ScaleWarning
 from fnn.training.callbacks import Callback as Callback
 from fnn.training.callbacks import each_epoch as each_epoch
 from fnn.training.callbacks import each_steps as each_steps

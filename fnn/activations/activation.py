@@ -18,6 +18,7 @@ from fnn.compiler.target import float_type
 from fnn.compiler.user_functions import Scalar, Stored, checked_functions, representation, restored, stored
 
 BUILT_IN: Final[dict[str, ActivationKernels]] = {}  # by name, a family's without its parameter; see `library`
+RANGES: Final[dict[str, tuple[float, float]]] = {}  # by name; a family's with the parameter 1
 
 # Activations are interned, by name, parameter and functions, and never freed: neither is compiled code.
 _interned: Final[dict[tuple[object, ...], Activation]] = {}
@@ -122,6 +123,14 @@ class Activation:
         prime_kernel[rows.dtype](descriptor, rows, a, ones, prime)
 
         return prime.reshape(shape)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """What f can reach, at least nearly: (−∞, ∞) for one of your own."""
+        low, high = RANGES.get(self._kernels.name, (-np.inf, np.inf))
+        factor = self._parameter or 1.0
+
+        return low * factor, high * factor
 
     @property
     def is_rowwise(self) -> bool:

@@ -19,6 +19,7 @@ from fnn.network.params import DT, Params, require_params, wrap
 from fnn.network.regularization import Regularization
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedules import Rate
+from fnn.training.advice import advise
 from fnn.training.callbacks import Callback
 from fnn.training.history import Run, TrainingDiverged
 from fnn.training.network_pool import NetworkPool, Outcome
@@ -119,7 +120,9 @@ state
     if is_one or not isinstance(params, Iterable):
         raise TypeError(f"params: needs a sequence of fnn.Params, got {type(params).__name__}")
     networks = list(params)
-    outcomes = NetworkPool(_tasks(networks, arguments, max(1, most // max(1, len(networks)))), most).run()
+    tasks = _tasks(networks, arguments, max(1, most // max(1, len(networks))))
+    advise(tasks, stacklevel=2)
+    outcomes = NetworkPool(tasks, most).run()
     runs = [outcome for outcome in outcomes if isinstance(outcome, Run)]
     if len(runs) < len(outcomes):
         raise SomeDiverged(outcomes)

@@ -18,6 +18,7 @@ from fnn.network.params import DT, Params
 from fnn.network.regularization import Regularization
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedules import Rate
+from fnn.training.advice import advise
 from fnn.training.callbacks import Callback
 from fnn.training.checkpoint import Checkpoint, Checkpointer
 from fnn.training.evaluator import Evaluator
@@ -105,6 +106,11 @@ def train(
     -------
     A `Run`: the new params, the history of every epoch, and the optimizer's state.
 
+    Warns
+    -----
+    ScaleWarning
+        Targets beyond the range of the output's activation; inputs so large that the first layer is saturated.
+
     Raises
     ------
     ValueError, TypeError
@@ -133,6 +139,7 @@ def train(
         reduction=reduction, regularization=regularization, validation=validation, stopping=stopping,
         callbacks=callbacks, checkpoint=checkpoint, state=state, threads=threads,
     )  # fmt: skip
+    advise([task], stacklevel=2)
     loop = begin(task)
     try:
         return loop.run()

@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special
 
 import fnn
+from tests import oracles
 from tests.problems import HIDDEN
 
 OUTPUTS = (*HIDDEN, fnn.softmax)
@@ -148,3 +149,16 @@ def test_bad_input(f: fnn.Activation) -> None:
 def test_scalar_and_byte_orders() -> None:
     assert fnn.softmax.prime(0.0).tolist() == [[0.0]]  # a = 1, whatever z is
     assert fnn.sigmoid(np.zeros(2, ">f4")).dtype == np.float32
+
+
+@pytest.mark.parametrize("f", [*oracles.ROWS, fnn.identity, fnn.elu(3.0)], ids=repr)
+def test_range(f: fnn.Activation) -> None:
+    low, high = f.range
+    z = np.concatenate([-np.geomspace(1e9, 1e-9, 20_001), [0], np.geomspace(1e-9, 1e9, 20_001)])
+    with np.errstate(over="ignore"):
+        a = f(z)
+
+    assert low <= a.min()
+    assert a.max() <= high
+    assert a.min() < -1e6 if low == -np.inf else a.min() - low < 2e-5
+    assert a.max() > 1e6 if high == np.inf else high - a.max() < 2e-5
