@@ -56,6 +56,8 @@ def accuracy(
 ) -> float:
     """The fraction (0 to 1) of cases whose label is that of the greatest output; of a single one, a > threshold.
 
+    A label is never that of outputs with NaN.
+
     Parameters
     ----------
     params, x, labels
@@ -109,7 +111,7 @@ def top_k_accuracy(
     own = np.take_along_axis(a, classes[:, None], axis=1)
     before = (a > own) | ((a == own) & (np.arange(units) < classes[:, None]))
 
-    return float(np.mean(before.sum(axis=1) < k))
+    return float(np.mean((before.sum(axis=1) < k) & ~np.isnan(a).any(axis=1)))
 
 
 def confusion_matrix(
@@ -117,7 +119,7 @@ def confusion_matrix(
 ) -> NDArray[np.int64]:
     """The number of cases of each class for which the network predicts each label.
 
-    Parameters and errors are those of `accuracy`.
+    Parameters and errors are those of `accuracy`; and ValueError if an output is NaN.
 
     Returns
     -------
@@ -133,9 +135,11 @@ def confusion_matrix(
     """
     a, classes = _outputs_and_labels(params, x, labels)
     n = max(a.shape[1], 2)
-    pairs = classes * n + classes_of(a, _threshold(threshold))
+    predicted = classes_of(a, _threshold(threshold))
+    if (predicted < 0).any():
+        raise ValueError(f"x: an output is NaN in row {np.argmin(predicted)}, so that no class is predicted")
 
-    return np.bincount(pairs, minlength=n**2).reshape(n, n)
+    return np.bincount(classes * n + predicted, minlength=n**2).reshape(n, n)
 
 
 def r2_score(params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None) -> float:
@@ -169,11 +173,20 @@ def r2_score(params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = Non
     if len(arrays.x) < 2:
         raise ValueError("x: needs at least two cases, got one")
     a, targets = forward(params, cases.x, scale=cases.scale).astype(np.float64), arrays.y.astype(np.float64)
-    residual = ((a - targets) ** 2).sum(axis=0)
-    total = ((targets - targets.mean(axis=0)) ** 2).sum(axis=0)
-    unexplained = np.divide(residual, total, out=(residual > 0).astype(np.float64), where=total > 0)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
+        a, targets = (np.ldexp(values, -_exponents(targets)) for values in (a, targets))  # squares stay in range
+        difference, deviation = a - targets, targets - targets[0]
+        difference, deviation = (np.ldexp(values, -_exponents(deviation)) for values in (difference, deviation))
+        ratio = (difference**2).sum(axis=0) / ((deviation - deviation.mean(axis=0)) ** 2).sum(axis=0)
+        is_constant = (deviation == 0).all(axis=0)
+        unexplained = np.where(is_constant, np.sign(np.abs(difference).max(axis=0)), ratio)
 
     return float(np.mean(1 - unexplained))
+
+
+def _exponents(values: NDArray[np.float64]) -> NDArray[np.intc]:
+    """For each column the power of two that its largest number is below."""
+    return np.frexp(np.abs(values).max(axis=0))[1]
 
 
 def _outputs_and_labels(
@@ -217,8 +230,13 @@ def _threshold(threshold: SupportsFloat) -> float:
 
 
 def classes_of(a: NDArray[Any], threshold: float) -> NDArray[np.int64]:
-    """The class of each row of outputs or one-hot targets: the greatest; for a single one, whether a > threshold."""
-    return np.argmax(a, axis=1) if a.shape[1] > 1 else (a[:, 0] > threshold).astype(np.int64)
+    """The class of each row of outputs or one-hot targets: the greatest; of a single one, whether a > threshold.
+
+    −1, which is no class, where an output is NaN.
+    """
+    classes = np.argmax(a, axis=1) if a.shape[1] > 1 else (a[:, 0] > threshold).astype(np.int64)
+
+    return np.where(np.isnan(a).any(axis=1), -1, classes)
 
 
 def _labels(name: str, labels: ArrayLike, classes: int) -> NDArray[Any]:

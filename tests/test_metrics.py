@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -237,3 +238,51 @@ def test_r2_score_by_scikit_learn(units: int, dtype: type[Any]) -> None:
 def test_the_others_refuse(call: Callable[[], object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("units", [1, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_class_is_right_where_an_output_is_nan(units: int, dtype: type[Any]) -> None:
+    leaves = {"W1": np.array([[np.inf] + [1.0] * (units - 1)], dtype), "b1": np.zeros(units, dtype)}
+    p: Any = fnn.Params(leaves, hidden=(), output=fnn.identity)
+    x = [[0.0], [1.0]]  # ∞ · 0, and a case whose class is that of ∞
+
+    for label in range(max(units, 2)):
+        own = int(label == (1 if units == 1 else 0))
+        assert fnn.accuracy(p, x, [label, label]) == 0.5 * own
+        if units > 1:
+            assert fnn.top_k_accuracy(p, x, [label, label], k=units) == 0.5
+    with pytest.raises(ValueError, match="x: an output is NaN in row 0, so that no class is predicted"):
+        fnn.confusion_matrix(p, x, [0, 0])
+
+
+def r2_of(output: float, targets: list[float]) -> float:
+    p = fnn.Params({"W1": [[0.0]], "b1": [output]}, hidden=(), output=fnn.identity)
+    return fnn.r2_score(p, [[0.0]] * len(targets), [[y] for y in targets])
+
+
+def test_r2_of_a_constant_target_that_rounding_moves_off_its_mean() -> None:
+    assert np.mean([0.1] * 3) != 0.1
+    assert r2_of(1.1, [0.1] * 3) == 0
+    assert r2_of(0.1, [0.1] * 3) == 1
+    assert r2_of(0.1 + 1e-200, [0.0] * 3) == 0
+    assert r2_of(1e-200, [0.0] * 3) == 0
+
+
+@given(exponent=st.integers(-1070, 1020), seed=st.integers(0, 99))
+@settings(deadline=None, max_examples=60)
+def test_r2_of_targets_of_any_size(exponent: int, seed: int) -> None:
+    y = np.random.default_rng(seed).integers(-4, 5, 4)
+    y[0] = 5  # not constant
+    scaled = [float(value) for value in np.ldexp(y.astype(float), exponent)]
+    exact = 1 - Fraction(int(sum((y - 2) ** 2))) / sum((Fraction(int(v)) - Fraction(int(y.sum()), 4)) ** 2 for v in y)
+
+    assert r2_of(float(np.ldexp(2.0, exponent)), scaled) == pytest.approx(float(exact), rel=1e-14, abs=1e-14)
+
+
+def test_r2_of_what_is_not_finite() -> None:
+    p = fnn.Params({"W1": [[np.inf]], "b1": [0.0]}, hidden=(), output=fnn.identity)
+
+    assert np.isnan(fnn.r2_score(p, [[0.0], [0.0]], [[1.0], [2.0]]))
+    assert np.isnan(fnn.r2_score(p, [[0.0], [0.0]], [[1.0], [1.0]]))
+    assert fnn.r2_score(p, [[1.0], [1.0]], [[1.0], [2.0]]) == -np.inf

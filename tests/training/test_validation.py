@@ -48,7 +48,8 @@ def test_the_error_is_that_of_error_to_the_bit(p: Problem, threads: int) -> None
 
             assert error == wanted
             if p.y.ndim == 1:
-                assert accuracy == fnn.accuracy(p.params, p.x, p.y)
+                middle = sum(p.loss.targets.label_values) / 2
+                assert accuracy == fnn.accuracy(p.params, p.x, p.y, threshold=middle)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -232,3 +233,15 @@ def test_a_run_that_diverges_looks_at_what_it_trains_on_only() -> None:
 
     assert info.value.epoch == alone.value.epoch > 100
     assert info.value.params == alone.value.params
+
+
+@pytest.mark.parametrize("units", [1, 2])
+def test_no_class_is_right_where_an_output_is_nan(units: int) -> None:
+    leaves = {"W1": np.full((1, units), 1e200), "b1": np.zeros(units), "W2": np.eye(units), "b2": np.zeros(units)}
+    leaves["W2"][0, -1] = -1
+    params = fnn.Params(leaves, hidden=fnn.exp, output=fnn.identity)  # ∞ − ∞ at the last unit, or −∞
+    problem = Problem(params, np.array([[1.0], [-1.0]]), np.array([0, 0]), np.zeros((2, units)), fnn.hinge, "sum", None)
+
+    _, accuracy = measured(problem, 1, None)
+
+    assert accuracy == fnn.accuracy(params, problem.x, problem.y, threshold=0)

@@ -50,11 +50,11 @@ def evaluate_kernel(
 
 @inline
 def class_of(a: Floats, outputs: int, threshold: float) -> int:
-    """The class of the greatest output, the first of equals; of a single output, whether a > threshold."""
-    if outputs == 1:
-        return 1 if a[0] > threshold else 0
+    """The class of the greatest output, the first of equals; of a single one, whether a > threshold; −1 if NaN."""
     best = 0
-    for d in range(1, outputs):
+    for d in range(outputs):
+        if np.isnan(a[d]):
+            return -1
         if a[d] > a[best]:
             best = d
-    return best
+    return best if outputs > 1 else 1 if a[0] > threshold else 0
