@@ -16,6 +16,7 @@ KEEP: Final = 2  # or from C[i,j]: it continues the chain of an earlier call
 
 STORE: Final = 0  # C = acc
 DESCEND: Final = 1  # C = fma(-eta, acc, C): one step of gradient descent
+ADD: Final = 2  # C = acc + C
 
 WIDEST: Final = 8
 _LONG: Final = 32  # iterations from which on it pays to prefetch C
@@ -75,10 +76,11 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     arguments = ", ".join(f"{kind} %{argument}" for argument, kind in _ARGUMENTS.items())
     yield f"define internal void @{name}({arguments}) nounwind {{".replace("element", element)
     yield "entry:"
-    # STORE and DESCEND run the same instructions: one row of constants stands in for C, and acc·1 + -0 is acc.
+    # All epilogues run the same instructions: for STORE a row of constants stands in for C, and acc·1 + -0 is acc.
     yield f"%keep = icmp eq i64 %init, {KEEP}"
     yield f"%descend = icmp eq i64 %epilogue, {DESCEND}"
-    for matrix, varies in (("first", "keep"), ("last", "descend")):
+    yield f"%updates = icmp ne i64 %epilogue, {STORE}"
+    for matrix, varies in (("first", "keep"), ("last", "updates")):
         yield f"%{matrix}_row = select i1 %{varies}, i64 %c_row, i64 0"
         yield f"%{matrix}_panel = select i1 %{varies}, i64 %c_panel, i64 {2 * lanes}"
     if masked:
@@ -152,7 +154,7 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield "done:"
     # Hidden from LLVM, or it would keep the addresses of all rows in memory while the sums take the registers.
     yield '%c.now = call ptr asm sideeffect "", "=r,0"(ptr %c.block)'
-    yield "%last = select i1 %descend, ptr %c.now, ptr @minus_zeros"
+    yield "%last = select i1 %updates, ptr %c.now, ptr @minus_zeros"
     yield from addresses("c.now", "%c_row", "%c_panel", rows)
     yield from splat("%factor", element, "%scale")
     yield from addresses("last", "%last_row", "%last_panel", rows)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fnn.activations.kernels.dispatch import DESCRIPTOR_SIZE
 from fnn.network.kernels import plan
-from fnn.network.kernels.plan import COLUMNS, fill
+from fnn.network.kernels.plan import CHAIN, COLUMNS, fill
 
 SIZES = st.lists(st.integers(1, 300), min_size=2, max_size=6)
 LANES = st.sampled_from([2, 4, 8, 16])
@@ -31,7 +31,9 @@ def rounded_up(count: int, unit: int) -> int:
     return -(-count // unit) * unit
 
 
-def blocks_of_space(table: list[int], sizes: list[int], rows: int, lanes: int) -> list[tuple[int, int, str]]:
+def blocks_of_space(
+    table: list[int], sizes: list[int], rows: int, lanes: int, weights: int
+) -> list[tuple[int, int, str]]:
     """(start, end, name) of everything in the workspace."""
     blocks = [(0, lanes, "one")]
     for layer, units in enumerate(sizes):
@@ -49,13 +51,16 @@ def blocks_of_space(table: list[int], sizes: list[int], rows: int, lanes: int) -
         (table[c], table[c] + rows, n) for c, n in ((plan.CASE_WEIGHTS, "case_weights"), (plan.ERRORS, "errors"))
     ]
 
+    if rows >= CHAIN:
+        blocks.append((table[plan.GROUP_SUMS], table[plan.GROUP_SUMS] + weights, "group_sums"))
+
     return sorted(blocks)
 
 
 @given(SIZES, st.integers(1, 600), LANES, st.booleans())
 def test_workspace_has_no_overlaps(sizes: list[int], rows: int, lanes: int, packed: bool) -> None:
     table, needed = table_of(sizes, rows, lanes, packed)
-    blocks = blocks_of_space(table, sizes, rows, lanes)
+    blocks = blocks_of_space(table, sizes, rows, lanes, needed.weights)
 
     for (_, end, name), (start, _, other) in itertools.pairwise(blocks):
         assert end <= start, (name, other)

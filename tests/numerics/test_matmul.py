@@ -27,13 +27,13 @@ from fnn.compiler.intrinsics import Floats, fma, pointer, shift
 from fnn.compiler.linking import load_needed
 from fnn.compiler.target import panel_width, tile_rows
 from fnn.numerics.matmul import Prefetch, matmul, transpose_pack
-from fnn.numerics.microkernel import BIAS, DESCEND, KEEP, STORE, ZERO
+from fnn.numerics.microkernel import ADD, BIAS, DESCEND, KEEP, STORE, ZERO
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 Indices: TypeAlias = NDArray[np.int64]
 Float: TypeAlias = type[np.floating[Any]]
 
-MODES = [(ZERO, STORE), (BIAS, STORE), (KEEP, STORE), (ZERO, DESCEND)]
+MODES = [(ZERO, STORE), (BIAS, STORE), (KEEP, STORE), (ZERO, DESCEND), (ZERO, ADD)]
 WIDER: dict[Float, type[np.floating[Any]]] = {np.float32: np.float64, np.float64: np.longdouble}
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -63,7 +63,10 @@ def one_by_one(a: Array, b: Array, c: Array, init: int, bias: Array, epilogue: i
                 acc = c[i, j]
             for k in range(a.shape[1]):
                 acc = fma(a[i, k], b[k, j], acc)
-            c[i, j] = acc if epilogue == STORE else fma(-eta, acc, c[i, j])
+            if epilogue == STORE:
+                c[i, j] = acc
+            else:
+                c[i, j] = acc + c[i, j] if epilogue == ADD else fma(-eta, acc, c[i, j])
 
 
 @inline
@@ -220,6 +223,8 @@ def exact(x: Operands, init: int, epilogue: int) -> Array:
             acc = rounded(Fraction(float(x.a[i, k])) * Fraction(float(x.b[k, j])) + Fraction(float(acc)), dtype)
         if epilogue == DESCEND:
             acc = rounded(Fraction(float(c[i, j])) - Fraction(float(x.eta)) * Fraction(float(acc)), dtype)
+        elif epilogue == ADD:
+            acc = rounded(Fraction(float(c[i, j])) + Fraction(float(acc)), dtype)
         c[i, j] = acc
 
     return c
@@ -285,6 +290,7 @@ def test_against_numpy(dtype: Float) -> None:
     assert np.all(np.abs(multiply(x, BIAS, STORE) - (a @ b + x.bias)) < sums)
     assert np.all(np.abs(multiply(x, KEEP, STORE) - (c + a @ b)) < sums)
     assert np.all(np.abs(multiply(x, ZERO, DESCEND) - (c - x.eta * (a @ b))) < sums)
+    assert np.all(np.abs(multiply(x, ZERO, ADD) - (c + a @ b)) < sums)
 
 
 @dtypes

@@ -6,8 +6,8 @@ E1 and E2 are worked out in `fnn.losses.kernels`, F2, F3 and the f′ of B1 in `
 A batch is a matrix whose rows are cases: A_l and Z_l are (N, n_l), W_l is (n_{l−1}, n_l), b_l is (n_l,).
 
 `forward` and `backward` take the cases first .. first + rows and only read the weights; `gradient` takes a part of the
-rows of each W_l, over all cases. Several threads may compute blocks of the former, and parts of the latter, at the same
-time: every number is one chain of operations in one order, however the work is divided.
+rows of each W_l, over all cases in the workspace. Several threads may compute blocks of the former, and parts of the
+latter, at the same time: every number comes from the same operations in one order, however the work is divided.
 
 `fnn.training.kernels.narrow.equations` has the same equations, with the same bits, for networks that are too small for
 these calls.
@@ -22,9 +22,9 @@ from fnn.compiler.linking import linked
 from fnn.compiler.target import panel_width
 from fnn.losses.kernels.dispatch import is_direct, output_error
 from fnn.network.kernels import plan
-from fnn.network.kernels.plan import Net, block, entry, errors_of, function_of, net_type, rounded
+from fnn.network.kernels.plan import CHAIN, GROUP, Net, block, entry, errors_of, function_of, net_type, rounded
 from fnn.numerics.matmul import Prefetch, matmul, prefetch_type, transpose_pack
-from fnn.numerics.microkernel import BIAS, DESCEND, STORE, ZERO
+from fnn.numerics.microkernel import ADD, BIAS, DESCEND, STORE, ZERO
 
 ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how far `backward` goes: to E; to every Δ; to ∂E/∂A⁰
 
@@ -52,28 +52,79 @@ def backward(net: Net, loss: int, extent: int, first: int, rows: int) -> None:
 
 @linked(
     lambda t: types.void(
-        net_type(t), types.int64, types.CPointer(t), *[types.int64] * 2, t, *[types.int64] * 2, prefetch_type(t)
+        net_type(t), *[types.int64] * 2, types.boolean, types.CPointer(t), types.int64, t, *[types.int64] * 2,
+        prefetch_type(t),
     )
-)
+)  # fmt: skip
 def gradient(
-    net: Net, rows: int, into: Floats, init: int, epilogue: int, eta: float, part: int, parts: int, prefetch: Prefetch
-) -> None:
-    """The part's rows of ∂E/∂W, and the last part's ∂E/∂b, over all `rows` cases, laid out as the weights are.
+    net: Net, case: int, rows: int, is_last: bool, into: Floats, epilogue: int, eta: float, part: int, parts: int,
+    prefetch: Prefetch,
+) -> None:  # fmt: skip
+    """The part's rows of ∂E/∂W, and the last part's ∂E/∂b, laid out as the weights are.
 
-    The sums start from ZERO, or KEEP adding to `into`, and are STOREd there. With DESCEND, `into` being the weights,
-    they are used at once (G1): W becomes W − η ∂E/∂W, the same for b, and no gradient is ever stored. `prefetch`
-    brings the next batch into the cache meanwhile.
+    The workspace holds `rows` cases of a batch, from its `case` on, a multiple of CHAIN; `is_last` says that they are
+    the last. Their sums are STOREd in `into`, or added to those of the cases before. With DESCEND, for a batch of at
+    most CHAIN cases, `into` being the weights, they are used at once (G1): W becomes W − η ∂E/∂W, the same for b, and
+    no gradient is ever stored. `prefetch` brings the next batch into the cache meanwhile.
     """
+    start = 0
+    while start < rows:  # a range with a step would divide
+        end = min(start + CHAIN, rows)
+        sums, how = place_of_sums(net, case + start, into, epilogue)
+        for layer in range(1, net.layers + 1):
+            top, bottom = partition(entry(net, layer - 1, plan.UNITS), part, parts)
+            if bottom > top:
+                ahead = prefetched_beside(prefetch, start, end, rows) if layer == 1 else no_prefetch(net)
+                # B2  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ
+                weight_gradient(net, net, layer, start, end, top, bottom, sums, ZERO, how, eta, ahead)
+            if part == parts - 1:
+                bias_gradient(net, layer, start, end, sums, how, eta)  # B3  ∂E/∂bˡ = Σ_c δˡ
+            if how == DESCEND and layer > 1:
+                transpose_rows(net, layer, top, bottom)
+        if ends_group(case + end, is_last and end == rows):
+            add_group(net, into, part, parts)
+        start = end
+
+
+@inline
+def place_of_sums(net: Net, case: int, into: Floats, epilogue: int) -> tuple[Floats, int]:
+    """Where the sums of the chain that begins with the case go, and by which epilogue."""
+    sums = into if case < GROUP else shift(net.space, entry(net, 0, plan.GROUP_SUMS))
+    return sums, epilogue if case % GROUP == 0 else ADD
+
+
+@inline
+def ends_group(end: int, is_last: bool) -> bool:
+    """Whether the sums of a group other than the first are complete with the chain before the case `end`."""
+    return end > GROUP and (is_last or end % GROUP == 0)
+
+
+@linked(lambda t: types.void(net_type(t), types.CPointer(t), types.int64, types.int64))
+def add_group(net: Net, into: Floats, part: int, parts: int) -> None:
+    """Add the part's rows of a group's sums to those of the groups before."""
+    sums, panel = shift(net.space, entry(net, 0, plan.GROUP_SUMS)), panel_width(into)
     for layer in range(1, net.layers + 1):
-        top, bottom = partition(entry(net, layer - 1, plan.UNITS), part, parts)
-        if bottom > top:
-            ahead = prefetch if layer == 1 else no_prefetch(net)
-            # B2  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ
-            weight_gradient(net, net, layer, rows, top, bottom, into, init, epilogue, eta, ahead)
-        if part == parts - 1:
-            bias_gradient(net, layer, rows, into, init, epilogue, eta)  # B3  ∂E/∂bˡ = Σ_c δˡ
-        if epilogue == DESCEND and layer > 1:
-            transpose_rows(net, layer, top, bottom)
+        inputs = entry(net, layer - 1, plan.UNITS)
+        top, bottom = partition(inputs, part, parts)
+        w, w_row, w_panel = entry(net, layer, plan.W), entry(net, layer, plan.W_ROW), entry(net, layer, plan.W_PANEL)
+        for row in range(top, bottom + (part == parts - 1)):  # b follows the last row of W
+            at, row_panel = (w + row * w_row, w_panel) if row < inputs else (entry(net, layer, plan.B), panel)
+            matmul(  # of the number one with the row
+                1, entry(net, layer, plan.WIDTH), 1,
+                shift(net.space, plan.ONE), 0, 0,
+                shift(sums, at), row_panel, panel,
+                shift(into, at), row_panel, panel,
+                ZERO, net.space, ADD, like(into, 0.0), no_prefetch(net),
+            )  # fmt: skip
+
+
+@inline
+def prefetched_beside(prefetch: Prefetch, start: int, end: int, rows: int) -> Prefetch:
+    """The range of what is prefetched beside `rows` cases that those from start to end prefetch."""
+    if end - start == rows:
+        return prefetch
+    top, bottom = prefetch.rows * start // rows, prefetch.rows * end // rows
+    return Prefetch(prefetch.matrix, shift(prefetch.order, top), prefetch.length, bottom - top)
 
 
 @inline
@@ -149,30 +200,30 @@ def times_transposed(of_delta: Net, of_w: Net, of_error: Net, layer: int, first:
 
 @inline
 def weight_gradient(
-    of_a: Net, of_delta: Net, layer: int, rows: int, top: int, bottom: int, into: Floats, init: int, epilogue: int,
-    eta: float, prefetch: Prefetch,
+    of_a: Net, of_delta: Net, layer: int, start: int, end: int, top: int, bottom: int, into: Floats, init: int,
+    epilogue: int, eta: float, prefetch: Prefetch,
 ) -> None:  # fmt: skip
-    """B2: ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, rows top .. bottom; in R5's terms the operands are from two networks."""
+    """B2: ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, rows top .. bottom, over the cases start .. end; R5's operands are of two networks."""
     w_row = entry(of_a, layer, plan.W_ROW)
     matmul(
-        bottom - top, entry(of_a, layer, plan.WIDTH), rows,
-        shift(block(of_a, layer - 1, plan.A, 0), top), 1, entry(of_a, layer - 1, plan.STRIDE),
-        block(of_delta, layer, plan.DELTA, 0), panel_width(of_a.space), entry(of_delta, layer, plan.STRIDE),
+        bottom - top, entry(of_a, layer, plan.WIDTH), end - start,
+        shift(block(of_a, layer - 1, plan.A, start), top), 1, entry(of_a, layer - 1, plan.STRIDE),
+        block(of_delta, layer, plan.DELTA, start), panel_width(of_a.space), entry(of_delta, layer, plan.STRIDE),
         shift(into, entry(of_a, layer, plan.W) + top * w_row), entry(of_a, layer, plan.W_PANEL), w_row,
         init, of_a.space, epilogue, eta, prefetch,
     )  # fmt: skip
 
 
 @inline
-def bias_gradient(net: Net, layer: int, rows: int, into: Floats, init: int, epilogue: int, eta: float) -> None:
-    """B3: ∂E/∂bˡ = Σ_c δˡ, the product of a row of ones with Δˡ."""
+def bias_gradient(net: Net, layer: int, start: int, end: int, into: Floats, epilogue: int, eta: float) -> None:
+    """B3: ∂E/∂bˡ = Σ_c δˡ, the product of a row of ones with Δˡ, over the cases start .. end."""
     panel = panel_width(net.space)
     matmul(
-        1, entry(net, layer, plan.WIDTH), rows,
+        1, entry(net, layer, plan.WIDTH), end - start,
         shift(net.space, plan.ONE), 0, 0,
-        block(net, layer, plan.DELTA, 0), panel, entry(net, layer, plan.STRIDE),
+        block(net, layer, plan.DELTA, start), panel, entry(net, layer, plan.STRIDE),
         shift(into, entry(net, layer, plan.B)), panel, panel,
-        init, net.space, epilogue, eta, no_prefetch(net),
+        ZERO, net.space, epilogue, eta, no_prefetch(net),
     )  # fmt: skip
 
 

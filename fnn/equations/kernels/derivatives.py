@@ -34,7 +34,7 @@ from fnn.equations.kernels.forward import BLOCK
 from fnn.equations.kernels.gradient import CHUNK, unit_case_weight
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, block, entry, function_of, net_of, net_type
-from fnn.numerics.microkernel import KEEP, STORE, ZERO
+from fnn.numerics.microkernel import STORE
 
 Table = npt.NDArray[np.int64]
 
@@ -113,7 +113,8 @@ def vector_times_jacobian(net: Net, x: Floats, number: int, u: Floats, into: Flo
                 fill_rows(net, net.layers, plan.DE_DA, first, rows, shift(u, case * outputs))
                 backward_from_outputs(net, first, rows)
                 take_rows(net, 0, plan.DE_DA, first, rows, shift(inputs, case * n))
-            gradient(net, end, into, ZERO if chunk == 0 else KEEP, STORE, like(net.space, 0.0), 0, 1, no_prefetch(net))
+            is_last = chunk + end == number
+            gradient(net, chunk, end, is_last, into, STORE, like(net.space, 0.0), 0, 1, no_prefetch(net))
     return bad
 
 
@@ -171,7 +172,7 @@ def hvp_kernel(
                 r_forward(net, r, PARAMETERS, first, rows)
                 backward(net, loss, GRADIENT, first, rows)
                 r_backward(net, r, loss, second_derivative, first, rows)
-            r_gradient(net, r, end, pointer(into), ZERO if chunk == 0 else KEEP)
+            r_gradient(net, r, chunk, end, chunk + end == cases.number, pointer(into))
     return fault, row
 
 

@@ -25,10 +25,13 @@ from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, like, shift
 from fnn.compiler.linking import linked
 from fnn.equations.kernels.backprop import (
+    add_group,
     bias_gradient,
     deltas,
+    ends_group,
     errors_before,
     no_prefetch,
+    place_of_sums,
     times_transposed,
     times_weights,
     weight_gradient,
@@ -69,12 +72,15 @@ def r_backward(net: Net, r: Net, loss: int, second_derivative: int, first: int, 
             r_errors_before(net, r, layer, first, rows)  # R7  R{∂E/∂Aˡ⁻¹} = R{Δˡ} (Wˡ)ᵀ + Δˡ (Vˡ)ᵀ
 
 
-@linked(lambda t: types.void(net_type(t), net_type(t), types.int64, types.CPointer(t), types.int64))
-def r_gradient(net: Net, r: Net, rows: int, into: Floats, init: int) -> None:
-    """R{∂E/∂W} and R{∂E/∂b} over all `rows` cases, as the weights lie; the sums start from ZERO or KEEP adding."""
+@linked(lambda t: types.void(net_type(t), net_type(t), *[types.int64] * 2, types.boolean, types.CPointer(t)))
+def r_gradient(net: Net, r: Net, case: int, rows: int, is_last: bool, into: Floats) -> None:
+    """R{∂E/∂W} and R{∂E/∂b} of at most CHAIN cases, otherwise as `gradient` does it."""
+    sums, epilogue = place_of_sums(net, case, into, STORE)
     for layer in range(1, net.layers + 1):
-        r_weight_gradient(net, r, layer, rows, into, init)  # R5  R{∂E/∂Wˡ} = (Aˡ⁻¹)ᵀ R{Δˡ} + R{Aˡ⁻¹}ᵀ Δˡ
-        bias_gradient(r, layer, rows, into, init, STORE, like(into, 0.0))  # R6  R{∂E/∂bˡ} = Σ_c R{δˡ}
+        r_weight_gradient(net, r, layer, rows, sums, epilogue)  # R5  R{∂E/∂Wˡ} = (Aˡ⁻¹)ᵀ R{Δˡ} + R{Aˡ⁻¹}ᵀ Δˡ
+        bias_gradient(r, layer, 0, rows, sums, epilogue, like(into, 0.0))  # R6  R{∂E/∂bˡ} = Σ_c R{δˡ}
+    if ends_group(case + rows, is_last):
+        add_group(net, into, 0, 1)
 
 
 @inline
@@ -135,9 +141,10 @@ def r_errors_before(net: Net, r: Net, layer: int, first: int, rows: int) -> None
 
 
 @inline
-def r_weight_gradient(net: Net, r: Net, layer: int, rows: int, into: Floats, init: int) -> None:
+def r_weight_gradient(net: Net, r: Net, layer: int, rows: int, into: Floats, epilogue: int) -> None:
     """R5: R{∂E/∂Wˡ} = (Aˡ⁻¹)ᵀ R{Δˡ} + R{Aˡ⁻¹}ᵀ Δˡ; the inputs stay where they are, R{A⁰} = 0."""
     inputs, zero = entry(net, layer - 1, plan.UNITS), like(net.space, 0.0)
-    weight_gradient(net, r, layer, rows, 0, inputs, into, init, STORE, zero, no_prefetch(net))
+    weight_gradient(net, r, layer, 0, rows, 0, inputs, into, ZERO, epilogue, zero, no_prefetch(net))
     if layer > 1:
-        weight_gradient(r, net, layer, rows, 0, inputs, into, KEEP, STORE, zero, no_prefetch(net))
+        init = KEEP if epilogue == STORE else ZERO
+        weight_gradient(r, net, layer, 0, rows, 0, inputs, into, init, epilogue, zero, no_prefetch(net))

@@ -26,10 +26,10 @@ from fnn.data.kernels.faults import FINE
 from fnn.equations.kernels.backprop import ERROR_ONLY, EVERYTHING, backward, forward, gradient, no_prefetch, transpose
 from fnn.equations.kernels.forward import BLOCK
 from fnn.network.kernels import plan
-from fnn.network.kernels.plan import Net, entry, errors_of, function_of, net_of, net_type
-from fnn.numerics.microkernel import KEEP, STORE, ZERO
+from fnn.network.kernels.plan import CHAIN, Net, entry, errors_of, function_of, net_of, net_type
+from fnn.numerics.microkernel import STORE
 
-CHUNK: Final = 256  # the most cases in the workspace of `grad`
+CHUNK: Final = CHAIN  # the most cases in the workspace of `grad`
 
 
 @kernel(
@@ -78,7 +78,8 @@ def differentiate(
         forward_backward(net, cases, first, scale, loss, extent, 0, rows, True)
         total = sum_in_order(errors_of(net, 0), rows, total)
         if extent != ERROR_ONLY:
-            gradient(net, rows, into, ZERO if first == 0 else KEEP, STORE, like(into, 0.0), 0, 1, no_prefetch(net))
+            is_last = first + rows == cases.number
+            gradient(net, first, rows, is_last, into, STORE, like(into, 0.0), 0, 1, no_prefetch(net))
     return total, FINE, -1
 
 

@@ -35,13 +35,20 @@ DELTA: Final = 14
 TRANSPOSED: Final = 15  # W_lᵀ in the workspace, packed
 WIDTH: Final = 16  # columns of Z_l and of W_l to compute: whole vectors, where the weights are padded to them
 COLUMNS: Final = 17
-# Layer 0 has no Z, Δ and W. Its row has the offsets of the cases' targets, weights and errors in their place:
+# Layer 0 has no Z, Δ, W and b. Its row has the offsets of the cases' targets, weights and errors in their place, and
+# where a group's sums lie in the workspace, as the weights lie among theirs:
 TARGETS: Final = Z
 CASE_WEIGHTS: Final = DELTA
 ERRORS: Final = TRANSPOSED
+GROUP_SUMS: Final = B
 MULTIPLICATIONS: Final = W  # a case, in the forward pass
 
 ONE: Final = 0  # the workspace starts with the number one
+
+# ∂E/∂W is summed in three levels, or rounding errors would grow with the number of cases: chains of fma over CHAIN
+# cases, the sums of the chains of a GROUP, and the sums of groups.
+CHAIN: Final = 256
+GROUP: Final = 64 * CHAIN
 
 Words = Sequence[int] | Integers  # lists in Python, pointers in compiled code
 
@@ -140,8 +147,12 @@ def fill(
     for layer in range(1, layers + 1):
         table[layer * COLUMNS + TRANSPOSED] = at
         at += rounded(sizes[layer - 1], panel) * sizes[layer]
+    table[GROUP_SUMS] = at
+    weights = weights if packed else compact
+    if rows >= CHAIN:  # a call with more cases than the workspace holds may have more than a group of them
+        at += rounded(weights, lanes)
 
-    return Sizes(forward, at, weights if packed else compact)
+    return Sizes(forward, at, weights)
 
 
 @register_jitable

@@ -21,7 +21,7 @@ from fnn.equations.kernels.derivatives import input_gradient, vector_times_jacob
 from fnn.equations.kernels.forward import BLOCK, descend_flat, outputs
 from fnn.equations.kernels.gradient import CHUNK, differentiate
 from fnn.network.kernels import plan
-from fnn.network.kernels.plan import COLUMNS, Net, block, entry
+from fnn.network.kernels.plan import CHAIN, COLUMNS, Net, block, entry
 from fnn.njit.kernels.arguments import (
     Matrix,
     Network,
@@ -41,7 +41,6 @@ from fnn.njit.kernels.arguments import (
 )
 from fnn.njit.kernels.run import begin_run, end_run, prepare_run, take_steps
 from fnn.optimizers.kernels import abi
-from fnn.training.kernels.descend import CAPACITY
 
 
 @entry_point(lambda t: types.int64(network_type(t), types.int64))
@@ -155,7 +154,7 @@ def train_all(
     every, status = ready.every, ready.status
     if status == FINE:
         batch = min(batch, every.number)
-        run = begin_run(problem, ready.table, batch, batch > CAPACITY, 0, 1, history.at)
+        run = begin_run(problem, ready.table, batch, batch > CHAIN, 0, 1, history.at)
         status = run.status
         if status == FINE:
             run.coefficients[abi.ETA] = like(run.coefficients, eta)

@@ -20,8 +20,8 @@ from fnn.equations.kernels.forward import descend_flat
 from fnn.equations.kernels.gradient import sum_in_order
 from fnn.network.kernels import plan
 from fnn.network.kernels.pack import copy_rows
-from fnn.network.kernels.plan import Net, entry, errors_of, net_of, net_type
-from fnn.numerics.microkernel import DESCEND, KEEP, STORE, ZERO
+from fnn.network.kernels.plan import CHAIN, Net, entry, errors_of, net_of, net_type
+from fnn.numerics.microkernel import DESCEND, STORE
 from fnn.optimizers.kernels.abi import ETA
 from fnn.training.kernels import epochs
 from fnn.training.kernels.barrier import CANCELLED, load_acquired, wait_for_all
@@ -30,7 +30,7 @@ from fnn.training.kernels.phases import phase_1, phase_2
 from fnn.training.kernels.update_rule import UpdateRule, call_rows_phase, update_rule_of, update_rule_type
 from fnn.training.kernels.work_stealing import Worker
 
-CAPACITY: Final = 512  # cases that the workspace holds; larger batches add up their gradient
+CAPACITY: Final = 2 * CHAIN  # cases that the workspace holds; larger batches add up their gradient
 
 
 @kernel(lambda t: types.void(array(types.int64), output(t), output(t), output(t), types.boolean))
@@ -67,9 +67,9 @@ def descend_kernel(
     """Train packed weights in place for `steps` steps; fewer after an interrupt or an error that is not finite.
 
     `cursor` and `sums` hold the position; `history` gets the error of each epoch that ends. The workspace has room for
-    `capacity` cases. The gradient buffer is for larger batches and for optimizers, whose coefficients have a row for
-    each step, or one for all. If `chosen` is not empty, only those cases count. `order` has an entry for each case that
-    counts; with a single batch an epoch, it holds them.
+    `capacity` cases. The gradient buffer is for batches of more than CHAIN cases, and for optimizers, whose
+    coefficients have a row for each step, or one for all. If `chosen` is not empty, only those cases count. `order` has
+    an entry for each case that counts; with a single batch an epoch, it holds them.
     """
     net = net_of(table, weights, space)
     cases = cases_of(x, y, labels, case_weights, order, sources, chosen.size)
@@ -134,8 +134,8 @@ def step(
 
     It is not if an interrupt is pending in phase 1: the step is cancelled before it changes any state.
     """
-    is_plain, is_whole, eta = update_rule.rows_phase == 0, batch.rows <= capacity, coefficients[ETA]
-    into, epilogue = (net.weights, DESCEND) if is_whole else (gradient_buffer, STORE)
+    is_plain, eta = update_rule.rows_phase == 0, coefficients[ETA]
+    into, epilogue = (net.weights, DESCEND) if is_plain and batch.rows <= CHAIN else (gradient_buffer, STORE)
     error = 0.0
     start = 0
     while start < batch.rows:  # a range with a step would divide
@@ -144,16 +144,16 @@ def step(
         if load_acquired(shift(worker.barrier, CANCELLED)) != 0:
             return 0.0, False
         error = sum_in_order(errors_of(net, 0), rows, error)
-        init = ZERO if start == 0 else KEEP
-        start += rows
+        is_last = start + rows == batch.rows
         if is_plain:
-            phase_2(worker, net, rows, into, init, epilogue, eta, cases, first + rows)
+            phase_2(worker, net, start, rows, is_last, into, epilogue, eta, cases, first + rows)
         else:
             call_rows_phase(
-                update_rule.rows_phase, worker, net, rows, gradient_buffer, init, start == batch.rows, update_rule,
-                coefficients, cases, first + rows,
+                update_rule.rows_phase, worker, net, start, rows, is_last, into, update_rule, coefficients, cases,
+                first + rows,
             )  # fmt: skip
-    if is_plain and not is_whole:
+        start += rows
+    if is_plain and epilogue == STORE:
         update(worker, net, gradient_buffer, eta)
     return error, True
 

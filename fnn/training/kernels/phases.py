@@ -64,27 +64,27 @@ def phase_1(
 
 @inline
 def phase_2(
-    worker: Worker, net: Net, rows: int, into: Floats, init: int, epilogue: int, eta: float, cases: CasePointers,
-    next_first: int,
+    worker: Worker, net: Net, case: int, rows: int, is_last: bool, into: Floats, epilogue: int, eta: float,
+    cases: CasePointers, next_first: int,
 ) -> None:  # fmt: skip
     """∂E/∂W for all rows of each W, stored or used by G1 at once, as the epilogue says."""
     part = -1
     while True:
-        part, _ = next_gradient(worker, net, rows, into, init, epilogue, eta, cases, next_first, part)
+        part, _ = next_gradient(worker, net, case, rows, is_last, into, epilogue, eta, cases, next_first, part)
         if part < 0:
             break
     wait_for_all(worker.barrier, worker.threads)
 
 
 def optimizer_phase(
-    worker: Worker, net: Net, rows: int, into: Floats, init: int, is_last: bool, update_rule: UpdateRule,
+    worker: Worker, net: Net, case: int, rows: int, is_last: bool, into: Floats, update_rule: UpdateRule,
     coefficients: Floats, cases: CasePointers, next_first: int,
 ) -> None:  # fmt: skip
     """∂E/∂W for all rows of each W and, if these cases are the batch's last, its use by the optimizer's rule."""
     zero, one = like(into, 0.0), like(into, 1.0)
     part = -1
     while True:
-        part, parts = next_gradient(worker, net, rows, into, init, STORE, zero, cases, next_first, part)
+        part, parts = next_gradient(worker, net, case, rows, is_last, into, STORE, zero, cases, next_first, part)
         if part < 0:
             break
         if is_last:
@@ -94,8 +94,8 @@ def optimizer_phase(
 
 @inline
 def next_gradient(
-    worker: Worker, net: Net, rows: int, into: Floats, init: int, epilogue: int, eta: float, cases: CasePointers,
-    next_first: int, last: int,
+    worker: Worker, net: Net, case: int, rows: int, is_last: bool, into: Floats, epilogue: int, eta: float,
+    cases: CasePointers, next_first: int, last: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Take a chunk of phase 2, as `next_chunk` does, and compute its gradient; the cases that follow are prefetched.
 
@@ -106,7 +106,7 @@ def next_gradient(
     part, parts = next_chunk(worker, ROWS, chunks, last), worker.threads * chunks
     if part >= 0:
         prefetch = next_batch_prefetch(cases, net, next_first, rows, part, parts)
-        gradient(net, rows, into, init, epilogue, eta, part, parts, prefetch)
+        gradient(net, case, rows, is_last, into, epilogue, eta, part, parts, prefetch)
     return part, parts
 
 

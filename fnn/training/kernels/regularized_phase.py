@@ -24,7 +24,7 @@ _BLOCK: Final = 2048  # parameters that stay in the first-level cache between th
 
 
 def regularized_phase(
-    worker: Worker, net: Net, rows: int, into: Floats, init: int, is_last: bool, update_rule: UpdateRule,
+    worker: Worker, net: Net, case: int, rows: int, is_last: bool, into: Floats, update_rule: UpdateRule,
     coefficients: Floats, cases: CasePointers, next_first: int,
 ) -> None:  # fmt: skip
     """∂E/∂W for all rows of each W and, if these cases are the batch's last, its use by rule and regularization."""
@@ -32,7 +32,7 @@ def regularized_phase(
     stages = PREPARE + APPLY if coefficients[GRADIENT_NORM] == zero else PREPARE
     part = -1
     while True:
-        part, parts = next_gradient(worker, net, rows, into, init, STORE, zero, cases, next_first, part)
+        part, parts = next_gradient(worker, net, case, rows, is_last, into, STORE, zero, cases, next_first, part)
         if part < 0:
             break
         if is_last:

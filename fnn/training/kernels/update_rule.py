@@ -57,7 +57,7 @@ def rows_phase_type(t: types.Float) -> Any:
     """The signature of `optimizer_phase` and `regularized_phase`."""
     i, p = types.int64, types.CPointer(t)
 
-    return types.void(worker_type(), net_type(t), i, p, i, types.boolean, update_rule_type(t), p, cases_type(t), i)
+    return types.void(worker_type(), net_type(t), i, i, types.boolean, p, update_rule_type(t), p, cases_type(t), i)
 
 
 @intrinsic
@@ -71,7 +71,7 @@ def call_cases_phase(
 
 @intrinsic
 def call_rows_phase(
-    typingctx: Any, phase: Any, worker: Any, net: Any, rows: Any, into: Any, init: Any, is_last: Any, update_rule: Any,
+    typingctx: Any, phase: Any, worker: Any, net: Any, case: Any, rows: Any, is_last: Any, into: Any, update_rule: Any,
     coefficients: Any, cases: Any, next_first: Any,
 ) -> Any:  # fmt: skip
     """Phase 2 with an optimizer."""

@@ -11,6 +11,7 @@ from fnn.compiler.target import LINE, float_type, lanes_of
 from fnn.data.rows import CaseArrays
 from fnn.equations.objective import Objective
 from fnn.network.kernels.narrow_plan import is_narrow
+from fnn.network.kernels.plan import CHAIN
 from fnn.network.layout import Layout, cache_aligned
 from fnn.network.params import DT, Params
 from fnn.optimizers.kernels.abi import CASES_PHASE, DESCRIPTOR_SIZE, MASK, MASKED, ROWS_PHASE
@@ -42,7 +43,7 @@ class Buffers(Generic[DT]):
         stride, t = self.layout.stride, float_type(self._dtype)
         self.space = np.zeros(self.layout.whole, self._dtype)
         self.weights = cache_aligned(self.layout.weights, self._dtype)
-        self.gradient = np.zeros(LINE if plain and batch_size <= CAPACITY else stride, self._dtype)
+        self.gradient = np.zeros(LINE if plain and batch_size <= CHAIN else stride, self._dtype)
         descriptor = np.zeros(DESCRIPTOR_SIZE, np.int64) if plain else optimizer.descriptor(self._dtype, stride)
         if not plain:
             descriptor[ROWS_PHASE] = (REGULARIZED_PHASE if modifies_weights else OPTIMIZER_PHASE).address(t)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import fnn
 from fnn.compiler.threads import run_in_threads
 from fnn.equations.objective import objective_of
+from fnn.network.kernels.plan import CHAIN, GROUP
 from fnn.optimizers.kernels.abi import L1, L2
 from fnn.training.kernels import barrier, work_stealing
 from fnn.training.kernels.descend import descend_kernel
@@ -112,3 +113,15 @@ def test_an_error_that_is_not_finite_stops(threads: int) -> None:
     assert run.cursor[STOPPED] == 1
     assert (run.cursor[EPOCH], run.cursor[CASE]) == (0, 0)
     assert np.isnan(run.history).all()
+
+
+@pytest.mark.parametrize("optimizer", [RATE, fnn.adam(0.01), fnn.adam(0.01, clip_norm=1.0)], ids=repr)
+@pytest.mark.parametrize("batch_size", [CHAIN, CHAIN + 1, 300, 512, 513, 700, GROUP, GROUP + 1, 40_000])
+def test_threads_change_no_bit_of_large_batches(optimizer: fnn.Optimizer, batch_size: int) -> None:
+    p = problem(5, (6, 70, 5), (fnn.tanh,), fnn.identity, fnn.squared_error, batch_size, dtype=np.float32)
+    state, params, runs = optimizer.init(p.params), p.params, [Run(p, optimizer, batch_size) for _ in range(4)]
+    for step in range(2):
+        params, state = optimizer.update(params, fnn.grad(params, p.x, p.y), state)
+        for threads, run in enumerate(runs, start=1):
+            run.steps(1, threads)
+            assert_array_equal(run.flat(), params.flat, f"{threads} threads, step {step}")
