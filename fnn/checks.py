@@ -1,6 +1,7 @@
 """Checks of the arguments of public functions. Every error names the argument, what it must be and what it was."""
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, SupportsFloat, SupportsIndex
@@ -17,6 +18,14 @@ def prefixed(prefix: str) -> Iterator[None]:
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{prefix}{error}") from error
+
+
+def path_of(name: str, value: object) -> str:
+    """The value as a path; TypeError if it is none."""
+    if not isinstance(value, str | os.PathLike) or not isinstance(path := os.fspath(value), str):
+        raise TypeError(f"{name}: needs a path, got {repr(value).partition(chr(10))[0]:.60}")
+
+    return path
 
 
 def whole(name: str, value: SupportsIndex, *, at_least: int, at_most: int | None = None) -> int:

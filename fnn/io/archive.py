@@ -23,6 +23,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fnn.io.plain import open_plain
+
 Description: TypeAlias = dict[str, object]
 Spec: TypeAlias = tuple[str, tuple[int, ...], np.dtype[Any]]  # an array's name, shape and dtype
 
@@ -178,7 +180,7 @@ class Archive:
 def open_archive(path: str | os.PathLike[str]) -> Iterator[Archive]:
     """An archive whose description has been read."""
     name = os.fspath(path)
-    with open(path, "rb") as file:
+    with open_plain(path) as file:
         length = os.fstat(file.fileno()).st_size
         member = _read_local(file, name, _DESCRIPTION)
         require_short(member.size, length, f"{name}: damaged")
@@ -207,13 +209,13 @@ def _read_local(file: BufferedReader, path: str, name: str, size: int | None = N
     """Read a member's header; ValueError unless it is that member's, of that size if one is given."""
     length = len(_Member(name, 0, 0).local())
     header = file.read(length).ljust(length, b"\0")
-    if not header.startswith(b"PK\3\4"):
-        raise ValueError(f"{path}: damaged, or not saved by fnn: no member where {name} should begin")
     crc = _COMMON.unpack_from(header, 4)[5]
     stated_size = _LOCAL_EXTRA.unpack_from(header, length - _LOCAL_EXTRA.size)[2]
     member = _Member(name, stated_size if size is None else size, crc)
     if member.local() != header:
-        raise ValueError(f"{path}: damaged, or not saved by fnn: another member where {name} should begin")
+        if name == _DESCRIPTION:
+            raise ValueError(f"{path}: not a file that fnn saved, or its beginning is damaged")
+        raise ValueError(f"{path}: damaged: another member where {name} should begin")
 
     return member
 

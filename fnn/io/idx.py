@@ -18,6 +18,9 @@ from io import BufferedIOBase
 import numpy as np
 from numpy.typing import NDArray
 
+from fnn.checks import path_of
+from fnn.io.plain import open_plain
+
 _TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 _GZIP = b"\x1f\x8b"
 _MAX_DIMENSIONS = 32  # the limit of NumPy 1
@@ -27,15 +30,17 @@ _STEP = 1 << 18  # bytes unpacked at a time
 def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     """The elements of an IDX file of unsigned bytes, gzip or not, in the shape that its header states.
 
-    Compression is detected from the first bytes, not from the name.
+    Compression is detected from the first bytes, not from the name. The elements take the memory that the header
+    states, once the file is known to have them: up to 1000 times the length of a file in gzip, or more than a sparse
+    file takes on disk.
 
     Raises
     ------
-    ValueError
-        The file is not IDX, holds another element type, is damaged, or is shorter or longer than its header says. The
-        message names the file and the fault.
+    ValueError, TypeError
+        The file is not IDX, holds another element type, is damaged, or is shorter or longer than its header says; the
+        message names the file and the fault. The path is none.
     OSError
-        The file can't be read.
+        The file can't be read, or isn't a plain file.
 
     Examples
     --------
@@ -46,7 +51,7 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     ...     read_idx(path)
     array([5, 0, 4], dtype=uint8)
     """
-    with _open(path) as source:
+    with _open(path_of("path", path)) as source:
         shape = _read_shape(source)
         _check_length(source, shape)
 
@@ -60,10 +65,10 @@ def read_images_and_labels(
 
     Raises
     ------
-    ValueError, OSError
+    ValueError, TypeError, OSError
         As for `read_idx`; a file has another number of dimensions; the files differ in the number of cases.
     """
-    with _open(images) as image, _open(labels) as label:
+    with _open(path_of("images", images)) as image, _open(path_of("labels", labels)) as label:
         shape, label_shape = _read_shape(image, dimensions=3), _read_shape(label, dimensions=1)
         if shape[0] != label_shape[0]:
             raise ValueError(f"{image.path} has {shape[0]} images, but {label.path} has {label_shape[0]} labels")
@@ -83,13 +88,23 @@ class _Source:
     def fill(self, target: memoryview) -> int:
         """Fill the target, unless the file ends; the number of bytes read."""
         filled = 0
-        try:
+        with self._unpacking():
             while filled < len(target) and (count := self.stream.readinto(target[filled : filled + _STEP])):
                 filled += count
-        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-            raise ValueError(f"{self.path}: damaged gzip data: {error}") from error
 
         return filled
+
+    def seek(self, offset: int) -> None:
+        """Go to a place in the file."""
+        with self._unpacking():
+            self.stream.seek(offset)
+
+    @contextmanager
+    def _unpacking(self) -> Iterator[None]:
+        try:
+            yield
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            raise ValueError(f"{self.path}: damaged gzip data: {error}") from error
 
     def read(self, count: int) -> bytes:
         """Count bytes, fewer only at the end of the file."""
@@ -109,7 +124,7 @@ class _Source:
 
 @contextmanager
 def _open(path: str | os.PathLike[str]) -> Iterator[_Source]:
-    with open(path, "rb") as file:
+    with open_plain(path) as file:
         if file.peek(len(_GZIP)).startswith(_GZIP):
             with gzip.GzipFile(fileobj=file) as stream:
                 yield _Source(os.fspath(path), stream)
@@ -149,7 +164,7 @@ def _check_length(source: _Source, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{source.path}: truncated: sizes {shape} need {needed} elements, the file holds {count}")
     if count > needed:
         raise ValueError(f"{source.path}: trailing bytes: sizes {shape} need {needed} elements, the file holds more")
-    source.stream.seek(first)
+    source.seek(first)
 
 
 def _read_elements(source: _Source, shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ import os
 import tracemalloc
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,6 +129,26 @@ def test_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
         os.truncate(path, 500_000)
         with pytest.raises(ValueError, match="file: changed while it was read"):
             _read_elements(source, shape)
+
+
+def test_gzip_that_changes_before_it_is_unpacked_again(tmp_path: Path) -> None:
+    path = file_with(tmp_path, gzip.compress(idx((1_000_000,), os.urandom(1_000_000)), 1))
+
+    with _open(path) as source:
+        source.skip(1_000_008)
+        path.write_bytes(bytes(1_000_000))
+        with pytest.raises(ValueError, match="file: damaged gzip data: Not a gzipped file"):
+            source.seek(8)
+
+
+@pytest.mark.parametrize("path", [None, np.zeros(3), [b"x"]])
+def test_what_is_no_path(path: Any, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"^path: needs a path, got "):
+        read_idx(path)
+    with pytest.raises(TypeError, match=r"^images: needs a path, got "):
+        read_images_and_labels(path, "labels")
+    with pytest.raises(TypeError, match=r"^labels: needs a path, got "):
+        read_images_and_labels(file_with(tmp_path, b"images"), path)
 
 
 def peak_of_refusal(path: Path) -> int:
