@@ -32,7 +32,8 @@ def architecture_in(
 ) -> tuple[Architecture, np.dtype[np.float32 | np.float64]]:
     """The architecture and dtype that a file describes; ValueError, which names the file, if it's invalid."""
     if description.get("fnn") != "params":
-        raise ValueError(f"{path}: holds no parameters of fnn")
+        other = ", but a checkpoint, from which train goes on" if description.get("fnn") == "checkpoint" else ""
+        raise ValueError(f"{path}: holds no parameters of fnn{other}")
     if (version := description.get("format")) != _FORMAT:
         raise ValueError(f"{path}: has format {version!r}, but this version of fnn knows only {_FORMAT}")
     if list(description) != _KEYS:
@@ -64,6 +65,8 @@ def architecture_in(
 def by_name(activations: Iterable[Activation]) -> dict[str, Activation]:
     """Activations by name; ValueError if two of them have the same name."""
     result: dict[str, Activation] = {}
+    if not isinstance(activations, Iterable):
+        raise TypeError(f"activations: needs a sequence of activations, got {activations!r}")
     for f in activations:
         if not isinstance(f, Activation):
             raise TypeError(f"activations: needs activations such as fnn.Activation(..), got {f!r}")

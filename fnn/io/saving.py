@@ -5,23 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import PurePath
-from typing import Any
+from typing import Any, overload
+
+import numpy as np
 
 from fnn.activations.activation import Activation
+from fnn.checks import path_of
 from fnn.io import safetensors as tensors
 from fnn.io.archive import little_endian, open_archive, text_of, write_archive
 from fnn.io.atomic import replacing
 from fnn.io.description import architecture_in, by_name, describe
 from fnn.network.layout import cache_aligned
-from fnn.network.params import AnyParams, Params, wrap
+from fnn.network.leaves import cast_leaf
+from fnn.network.params import DT, AnyParams, Params, wrap
 from fnn.network.tree import require_finite
 
 
 def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
     """Save parameters with their architecture in a file; the same parameters give the same bytes.
 
-    A process killed while saving leaves the previous file: the new one replaces it atomically, once it is on disk. The
-    path is ``name.npz``, which ``np.load`` can read, too, or ``name.safetensors``, which needs the extra
+    A process killed while saving leaves the previous file: the new one replaces it atomically, once it is on disk, and
+    has its mode. Where the path is a link, what it leads to is replaced, not the link, as by ``cp``. The path is
+    ``name.npz``, which ``np.load`` can read, too, or ``name.safetensors``, for which `save` needs the extra
     ``fnn[safetensors]``. Of an activation of your own only the name is saved.
 
     Raises
@@ -30,7 +35,7 @@ def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
         Another suffix, a parameter that isn't finite, an argument of another type; two activations of your own with the
         same name, or with names that take most of the file.
     OSError, ModuleNotFoundError
-        The file can't be written; the package safetensors is missing.
+        The file can't be written, or what is there isn't a plain file; the package safetensors is missing.
 
     Examples
     --------
@@ -42,49 +47,75 @@ def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
     ...     fnn.load(path) == params
     True
     """
+    if isinstance(params, str | os.PathLike) and not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path, params: are swapped: save(path, params) got {type(path).__name__} as the path")
+    is_npz = _is_npz(path_of("path", path))
     require_finite("params", params)
-    is_npz = _is_npz(path)
-    text = text_of(describe(params))
+    description = describe(params)
     if is_npz:
         with replacing(path) as file:
-            write_archive(file, text, params.items())
+            write_archive(file, text_of(description), params.items())
     else:
-        contents = tensors.pack(text, params)
+        contents = tensors.pack(description, params)
         with replacing(path) as file:
             file.write(contents)
 
 
-def load(path: str | os.PathLike[str], activations: Iterable[Activation] = ()) -> AnyParams:
+@overload
+def load(
+    path: str | os.PathLike[str], activations: Iterable[Activation] = ..., *, dtype: None = None
+) -> AnyParams: ...  # fmt: skip
+@overload
+def load(
+    path: str | os.PathLike[str], activations: Iterable[Activation] = ..., *, dtype: type[DT]
+) -> Params[DT]: ...  # fmt: skip
+def load(
+    path: str | os.PathLike[str], activations: Iterable[Activation] = (), *, dtype: type[Any] | None = None
+) -> Params[Any]:
     """Load parameters with their architecture from a file written by `save`, ``name.npz`` or ``name.safetensors``.
 
-    An untrusted file is safe: no code in it is run, and the memory needed is at most a few times its size. It has
-    activations of your own by name only: pass them.
+    An untrusted file is safe: no code in it is run, and the memory needed is at most a few times its length (which a
+    sparse file doesn't take on disk). It has activations of your own by name only: pass them.
+
+    Parameters
+    ----------
+    path
+        The file, or a link to it.
+    activations
+        Your own, if the network has any.
+    dtype
+        np.float32 or np.float64, which type checkers then know; parameters of the other are cast, float64 by rounding.
+        None: that of the file.
 
     Raises
     ------
     ValueError, TypeError
-        The file is damaged or truncated, wasn't written by `save`, or has a number that isn't finite. The network has
-        an activation that is neither built in nor passed. Another suffix, activations of another type. The message
-        names the file and the fault.
-    OSError, ModuleNotFoundError
-        The file can't be read; the package safetensors is missing.
+        The file is damaged or truncated, wasn't written by `save`, or has a number that isn't finite, or is beyond the
+        dtype. The network has an activation that is neither built in nor passed. Another suffix, an argument of another
+        type. The message names the file and the fault.
+    OSError
+        The file can't be read, or isn't a plain file.
     """
-    own = by_name(activations)
-    params = _read_npz(path, own) if _is_npz(path) else tensors.read(os.fspath(path), own)
-    require_finite(os.fspath(path), params)
+    name, own = path_of("path", path), by_name(activations)
+    if dtype not in (None, np.float32, np.float64):
+        raise TypeError(f"dtype: needs np.float32 or np.float64, got {dtype!r}")
+    params = _read_npz(name, own) if _is_npz(name) else tensors.read(name, own)
+    require_finite(name, params)
+    if dtype is None or params.dtype == dtype:
+        return params
 
-    return params
+    return wrap(cast_leaf(name, params.flat_buffer, np.dtype(dtype)), params.architecture)
 
 
-def _is_npz(path: str | os.PathLike[str]) -> bool:
+def _is_npz(path: str) -> bool:
     suffix = PurePath(path).suffix
     if suffix not in (".npz", ".safetensors"):
-        raise ValueError(f"path: must end in .npz or .safetensors, got {os.fspath(path)!r}")
+        raise ValueError(f"path: must end in .npz or .safetensors, got {path!r}")
 
     return suffix == ".npz"
 
 
-def _read_npz(path: str | os.PathLike[str], own: dict[str, Activation]) -> AnyParams:
+def _read_npz(path: str, own: dict[str, Activation]) -> AnyParams:
     with open_archive(path) as archive:
         architecture, dtype = architecture_in(archive.path, archive.description, own)
         archive.expect((key, shape, dtype) for key, _, shape in architecture.slices())

@@ -113,10 +113,13 @@ assert_type(step(params32, x32, y32), NDArray[np.float32])
 # An activation is a function of arrays.
 assert_type(fnn.sigmoid(x32), NDArray[np.floating])
 
-# What a file or another program has decides the dtype.
+# What a file or another program has decides the dtype, unless it is asked for.
 with tempfile.TemporaryDirectory() as folder:
     fnn.save(Path(folder, "net.npz"), params32)
     loaded = assert_type(fnn.load(Path(folder, "net.npz"), activations=[fnn.tanh]), fnn.Params[np.float32 | np.float64])
+    assert_type(fnn.load(Path(folder, "net.npz"), dtype=None), fnn.Params[np.float32 | np.float64])
+    assert_type(fnn.load(Path(folder, "net.npz"), [fnn.tanh], dtype=np.float32), fnn.Params[np.float32])
+    assert_type(fnn.load(str(Path(folder, "net.npz")), dtype=np.float64), fnn.Params[np.float64])
 assert_type(fnn.forward(loaded, x64), NDArray[np.float32 | np.float64])
 assert_type(fnn.to_c(params32, name="net"), str)
 assert_type(fnn.to_python(params64), str)

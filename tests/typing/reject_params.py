@@ -23,3 +23,8 @@ fnn.Params({"W1": np.zeros((2, 1)), "b1": np.zeros(1)}, hidden=fnn.tanh, output=
 
 # The dtype belongs to the type.
 wrong: fnn.Params[np.float64] = params32  # expect: assignment
+unknown: fnn.Params[np.float32] = fnn.load("p.npz")  # expect: assignment
+other: fnn.Params[np.float64] = fnn.load("p.npz", dtype=np.float32)  # expect: arg-type
+fnn.load("p.npz", dtype=np.float16)  # expect: type-var
+fnn.load("p.npz", np.float32)  # expect: call-overload
+fnn.save(params, "p.npz")  # expect: arg-type
