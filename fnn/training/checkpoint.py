@@ -10,6 +10,7 @@ from typing import Annotated, Final, Generic
 
 import numpy as np
 
+from fnn.checks import path_of, prefixed
 from fnn.io.archive import Description, open_archive, require_arrays, text_of, write_archive
 from fnn.io.atomic import remove_leftovers, replacing
 from fnn.network.params import DT
@@ -23,20 +24,13 @@ _INTERVAL: Final = 10.0  # seconds from one writing to the next, by default, or 
 _PART: Final = 0.01  # take more than this part of the time
 
 
-def _path(name: str, value: str | os.PathLike[str]) -> str:
-    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
-        raise TypeError(f"{name}: needs a path, got {value!r}")
-
-    return os.fspath(value)
-
-
 class Checkpoint(Value):
     """Where `train` keeps a run, and how often it is written.
 
     Parameters
     ----------
     path
-        A file of any name. ``np.load`` can read it if that ends in .npz.
+        A plain file of any name, or a link to one. ``np.load`` can read it if that ends in .npz.
     seconds
         The time from one writing to the next, at least 0; None: ten seconds, or a hundred times what writing takes.
 
@@ -46,7 +40,7 @@ class Checkpoint(Value):
         Seconds out of range or of another type; a path that is none.
     """
 
-    path: Annotated[str | os.PathLike[str], _path]
+    path: Annotated[str | os.PathLike[str], path_of]
     _: KW_ONLY
     seconds: OptionalAtLeast0 = None
 
@@ -70,12 +64,12 @@ class Checkpointer(Generic[DT]):
     def resume(self, beginning: Snapshot[DT], epochs: int) -> tuple[Snapshot[DT], Place]:
         """Go on from the file if there is one, else write the first; return the last snapshot and the place.
 
-        ValueError if the file is damaged, or of another run; OSError if it can't be read, or written.
+        ValueError if the file is damaged, of another run or no plain file; OSError if it can't be read, or written.
         """
         path = self._path
         remove_leftovers(path)
         try:
-            with open_archive(path) as archive:
+            with prefixed("checkpoint: "), open_archive(path) as archive:
                 place, arrays = read(archive, self._settings)
         except FileNotFoundError:
             place = Place(0, 0, 0, 0, 0, None)
@@ -133,8 +127,8 @@ class Checkpointer(Generic[DT]):
     def _restore(self, place: Place, arrays: Arrays, beginning: Snapshot[DT], epochs: int) -> Snapshot[DT]:
         """Bring the parts of the run to where they were; ValueError if they can't have been there."""
         stepper, (epoch, cases, last_epoch) = self._stepper, place[:3]
-        if last_epoch > epoch or (epoch == epochs and cases):
-            raise ValueError(f"there is no case {cases} of epoch {epoch}, or no snapshot after epoch {last_epoch}")
+        if not place.callback_epoch <= last_epoch <= epoch or (epoch == epochs and cases):
+            raise ValueError(f"there is no such place in a run: {place}")
         is_apart = _is_apart(last_epoch, epoch, cases)
         specs = state_specs("", beginning.params, beginning.state)
         specs |= {"sums": (np.float64, (2,)), "history": (np.float64, (epoch,))}
@@ -145,6 +139,8 @@ class Checkpointer(Generic[DT]):
         total, weight = own["sums"].tolist()
         now = Snapshot(epoch, *state_from("", own, beginning.params), cases, (total, weight))
         stepper.resume(now, own["history"], _part(arrays, "stepper"))
+        if place.callback_step > stepper.steps:
+            raise ValueError(f"callback_step: needs at most {stepper.steps}, got {place.callback_step}")
         self._recorder.restore(_part(arrays, "recorder"), stepper, last_epoch)
         self._stopper.restore(_part(arrays, "stopper"), stepper, last_epoch)
         if arrays:
@@ -152,7 +148,10 @@ class Checkpointer(Generic[DT]):
         for error in self._recorder.errors(stepper, last_epoch) if stepper.rate.observes_errors else ():
             stepper.rate.observe(error)
         if is_apart:
-            return Snapshot(last_epoch, *state_from("snapshot_", own, beginning.params))
+            params, state = state_from("snapshot_", own, beginning.params)
+            if state.step != (needed := stepper.first_steps(last_epoch + 1)[-1]):
+                raise ValueError(f"snapshot_step: needs {needed}, got {state.step}")
+            return Snapshot(last_epoch, params, state)
 
         return now if last_epoch else beginning
 

@@ -67,15 +67,15 @@ def read(archive: Archive, ours: Settings) -> tuple[Place, Arrays]:
     """Place and arrays of an archive, in no more memory than it is long; ValueError unless it is of such a run."""
     path, description = archive.path, archive.description
     if description.get("fnn") != "checkpoint":
-        raise ValueError(f"checkpoint: {path} holds no checkpoint of fnn")
+        raise ValueError(f"{path} holds no checkpoint of fnn")
     if (version := description.get("format")) != _FORMAT:
-        raise ValueError(f"checkpoint: {path} has format {version!r:.40}, but this version of fnn knows only {_FORMAT}")
+        raise ValueError(f"{path} has format {version!r:.40}, but this version of fnn knows only {_FORMAT}")
     settings, place, arrays = (description.get(key) for key in _KEYS[2:])
     if not (
         list(description) == _KEYS and isinstance(settings, dict) and isinstance(arrays, list)
         and all(isinstance(text, str) for text in settings.values())
     ):  # fmt: skip
-        raise ValueError(f"checkpoint: {path} is damaged: its description isn't that of a checkpoint")
+        raise ValueError(f"{path} is damaged: its description isn't that of a checkpoint")
     checked, specs = _place_of(path, place), _specs_of(path, arrays)
     _require_same(path, settings, ours)
     archive.expect(specs)
@@ -91,13 +91,13 @@ def _place_of(path: str, place: object) -> Place:
         is_text = stop_reason is None or isinstance(stop_reason, str)
         if all(type(n) is int and 0 <= n < 2**63 for n in numbers) and is_text and stop_reason in _STOP_REASONS:
             return Place(**place)
-    raise ValueError(f"checkpoint: {path} is damaged: it describes no place in a run, but {place!r:.100}")
+    raise ValueError(f"{path} is damaged: it describes no place in a run, but {place!r:.100}")
 
 
 def _specs_of(path: str, arrays: list[object]) -> list[Spec]:
     specs = [_spec_of(path, array) for array in arrays]
     if len({name for name, _, _ in specs}) < len(specs):
-        raise ValueError(f"checkpoint: {path} is damaged: it describes two arrays of one name")
+        raise ValueError(f"{path} is damaged: it describes two arrays of one name")
 
     return specs
 
@@ -108,7 +108,7 @@ def _spec_of(path: str, array: object) -> Spec:
         case [str(name), str(dtype), list(shape)] if re.fullmatch("[a-z_]{1,40}", name) and dtype in _DTYPES:
             if len(shape) <= 2 and all(type(n) is int and 0 <= n < _MAX_LENGTH for n in shape):
                 return name, tuple(shape), _DTYPES[dtype]
-    raise ValueError(f"checkpoint: {path} is damaged: it describes an array as {array!r:.100}")
+    raise ValueError(f"{path} is damaged: it describes an array as {array!r:.100}")
 
 
 def _require_same(path: str, theirs: Settings, ours: Settings) -> None:
@@ -116,9 +116,9 @@ def _require_same(path: str, theirs: Settings, ours: Settings) -> None:
     for (their_name, there), (name, here) in zip(theirs.items(), ours.items(), strict=False):
         if (their_name, there) != (name, here):
             own = here if their_name == name else f"{name} {here}"
-            raise ValueError(f"checkpoint: {path} is of a run with {their_name} {there}, this one has {own}")
+            raise ValueError(f"{path} is of a run with {their_name} {there}, this one has {own}")
     if len(theirs) != len(ours):
-        raise ValueError(f"checkpoint: {path} is of a run with {len(theirs)} settings, this one has {len(ours)}")
+        raise ValueError(f"{path} is of a run with {len(theirs)} settings, this one has {len(ours)}")
 
 
 def state_arrays(prefix: str, params: Params[DT], state: OptimizerState[DT]) -> Arrays:

@@ -131,6 +131,8 @@ class Stopper(Generic[DT]):
             raise ValueError(f"since: {arrays['since']} of {epochs} epochs")
         if has_best and not (self.rules.restore_best and epochs > 0):
             raise ValueError("best_error: there is a best epoch although restore_best is off, or no epoch has ended")
+        if has_best and arrays["best_step"] not in stepper.first_steps(epochs + 1)[1:]:
+            raise ValueError(f"best_step: no epoch ended after {arrays['best_step']} steps")
         self._improved, self._since = float(arrays["improved"]), int(arrays["since"])
         if has_best:
             self.best = Best(float(arrays["best_error"]), *state_from("best_", arrays, now.params))

@@ -88,10 +88,9 @@ class BatchStepper(Generic[DT]):
         return bool(self._cursor[STOPPED])
 
     def etas(self, epochs: int) -> NDArray[np.float64] | None:
-        return self.rate.etas(epochs, self._first_steps)
+        return self.rate.etas(epochs, self.first_steps)
 
-    def _first_steps(self, epochs: int) -> NDArray[np.int64]:
-        """The optimizer's number, from 0, of the first step of each of the first epochs."""
+    def first_steps(self, epochs: int) -> NDArray[np.int64]:
         return self._earlier_steps + np.arange(epochs) * self.steps_per_epoch
 
     def params(self) -> Params[DT]:

@@ -62,6 +62,9 @@ class Stepper(Protocol[DT]):
     def etas(self, epochs: int) -> NDArray[np.float64] | None:
         """The learning rate of the first step of each of the first epochs; None if there is none."""
 
+    def first_steps(self, epochs: int) -> NDArray[np.int64]:
+        """The optimizer's number, from 0, of the first step of each of the first epochs."""
+
     def run(
         self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None
     ) -> tuple[int, float]:

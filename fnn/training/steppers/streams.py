@@ -66,7 +66,7 @@ class StreamStepper(BatchStepper[DT]):
         """Cases of the last batch; 0 before the first."""
         return len(self._batch.x)
 
-    def _first_steps(self, epochs: int) -> NDArray[np.int64]:
+    def first_steps(self, epochs: int) -> NDArray[np.int64]:
         return self._earlier_steps + np.array(self._starts[:epochs], np.int64)
 
     def run(
