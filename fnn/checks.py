@@ -22,7 +22,8 @@ def prefixed(prefix: str) -> Iterator[None]:
 
 def path_of(name: str, value: object) -> str:
     """The value as a path; TypeError if it is none."""
-    if not isinstance(value, str | os.PathLike) or not isinstance(path := os.fspath(value), str):
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(path, str) or not path:
         raise TypeError(f"{name}: needs a path, got {repr(value).partition(chr(10))[0]:.60}")
 
     return path

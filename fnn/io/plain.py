@@ -19,10 +19,6 @@ def require_plain(path: str | os.PathLike[str], status: os.stat_result) -> None:
 
 def open_plain(path: str | os.PathLike[str]) -> BufferedReader:
     """A plain file, or a link to one, to read from; OSError if it is anything else."""
-    return open(path, "rb", opener=_opened)
+    require_plain(path, os.stat(path))  # before it is opened, which a pipe waits for, and some devices act on
 
-
-def _opened(path: str, flags: int) -> int:
-    require_plain(path, os.stat(path))  # before it is opened, which some devices act on
-
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # nor is a pipe waited for that has come since
+    return open(path, "rb")

@@ -141,7 +141,7 @@ def test_gzip_that_changes_before_it_is_unpacked_again(tmp_path: Path) -> None:
             source.seek(8)
 
 
-@pytest.mark.parametrize("path", [None, np.zeros(3), [b"x"]])
+@pytest.mark.parametrize("path", [None, np.zeros(3), [b"x"], ""])
 def test_what_is_no_path(path: Any, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"^path: needs a path, got "):
         read_idx(path)
