@@ -52,6 +52,9 @@ class PythonStepper:
     def etas(self, epochs: int) -> NDArray[np.float64]:
         return np.full(epochs, self.eta)
 
+    def first_steps(self, epochs: int) -> NDArray[np.int64]:
+        return np.arange(epochs)
+
     def run(
         self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None
     ) -> tuple[int, float]:
