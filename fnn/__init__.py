@@ -177,8 +177,9 @@ else:
         }.items()
         for name in names.split()
     }
-    __all__ = [name for name, value in globals().items() if name[0] != "_" and not isinstance(value, _Module | bool)]
-    __all__ += _LATER
+    _PUBLIC = [name for name, value in globals().items() if name[0] != "_" and not isinstance(value, _Module | bool)]
+    _PUBLIC = sorted([*_PUBLIC, *_LATER])
+    __all__ = []  # everything is reached as fnn.name; and help(fnn) is what stands at the top, not all of it in a row
 
     def __getattr__(name):
         if name not in _LATER:
@@ -188,4 +189,4 @@ else:
         return value
 
     def __dir__():
-        return sorted(__all__)
+        return _PUBLIC

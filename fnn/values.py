@@ -43,7 +43,7 @@ class _Init:
 
     def __get__(self, value: object, kind: type) -> Callable[..., None]:
         if value is None:
-            return _init_of(kind)
+            return _init_of(kind) if kind is not Value else object.__init__
 
         return MethodType(_init_of(value if isinstance(value, type) else type(value)), value)  # `inspect` has the class
 
