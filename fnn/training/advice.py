@@ -78,8 +78,8 @@ def _of_inputs(params: Params[Any], cases: CaseArrays[Any]) -> str | None:
 
     return (
         f"x: {saturated:.0%} of the first layer's outputs are saturated, where {first!r} is nearly flat, so that "
-        f"little can be learned: inputs go from {least:.6g} to {greatest:.6g}. Standardise them, (x - x.mean(0)) / x.std(0), "
-        f"which fnn.fold brings into the network; or give fnn.Cases a scale"
+        f"little can be learned: inputs go from {least:.6g} to {greatest:.6g}. Standardise them, "
+        f"(x - x.mean(0)) / x.std(0), which fnn.fold brings into the network; or give fnn.Cases a scale"
     )
 
 
