@@ -186,7 +186,9 @@ def r2_score(params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = Non
 
 def _exponents(values: NDArray[np.float64]) -> NDArray[np.intc]:
     """For each column the power of two that its largest number is below."""
-    return np.frexp(np.abs(values).max(axis=0))[1]
+    _, exponents = np.frexp(np.abs(values).max(axis=0))
+
+    return np.asarray(exponents, np.intc)
 
 
 def _outputs_and_labels(
