@@ -111,6 +111,16 @@ ROWS: dict[fnn.Activation, Row] = {
     fnn.gaussian: Row(lambda z: np.exp(-(z**2)), lambda z: -2 * z * np.exp(-(z**2))),
 }  # fmt: skip
 
+LIMITS: dict[str, tuple[float, ...]] = {  # f and f′ at −∞ and ∞
+    "identity": (-np.inf, np.inf, 1, 1), "sigmoid": (0, 1, 0, 0), "tanh": (-1, 1, 0, 0), "relu": (0, np.inf, 0, 1),
+    "leaky_relu(0.25)": (-np.inf, np.inf, SLOPE, 1), "elu(1.5)": (-BEND, np.inf, 0, 1),
+    "selu": (-1.0507009873554805 * 1.6732632423543772, np.inf, 0, 1.0507009873554805), "gelu": (0, np.inf, 0, 1),
+    "gelu_tanh": (0, np.inf, 0, 1), "silu": (0, np.inf, 0, 1), "softplus": (0, np.inf, 0, 1),
+    "softsign": (-1, 1, 0, 0), "mish": (0, np.inf, 0, 1), "hard_tanh": (-1, 1, 0, 0), "hard_sigmoid": (0, 1, 0, 0),
+    "relu6": (0, 6, 0, 0), "exp": (0, np.inf, 0, np.inf), "sin": (np.nan, np.nan, np.nan, np.nan),
+    "gaussian": (0, 0, 0, 0),
+}  # fmt: skip
+
 
 def margin(f: fnn.Activation, z: Array) -> float:
     """How far the nearest of these is from a kink."""

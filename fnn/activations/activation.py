@@ -137,10 +137,21 @@ class Activation:
         """Whether every output depends on all inputs of its row, as with softmax."""
         return self._kernels.is_rowwise
 
+    def require_dtype(self, dtype: np.dtype[Any]) -> None:
+        """Raise ValueError if rounding to the dtype makes the parameter 0 or infinite."""
+        with np.errstate(all="ignore"):
+            rounded = dtype.type(1 if self._parameter is None else self._parameter)
+        if not 0 < rounded < np.inf:
+            raise ValueError(f"{self!r}: its parameter {self._parameter} is {rounded} in {dtype}; use np.float64")
+
     def descriptor(self, dtype: np.dtype[Any]) -> NDArray[np.int64]:
-        """What kernels read (see `fnn.activations.kernels.dispatch`); TypeError if f or f′ can't be compiled."""
+        """What kernels read (see `fnn.activations.kernels.dispatch`).
+
+        TypeError if f or f′ can't be compiled; ValueError if the parameter isn't a number of the dtype.
+        """
         descriptor = self._descriptors.get(dtype)
         if descriptor is None:
+            self.require_dtype(dtype)
             try:
                 addresses = [kernel.address(float_type(dtype)) for kernel in (self._kernels.f, self._kernels.prime)]
             except NumbaError as error:

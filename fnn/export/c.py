@@ -9,19 +9,19 @@ from typing import Any, Final
 import numpy as np
 
 from fnn.activations.activation import Activation
-from fnn.export.formulas import INFIX, kinds_of, lines_of, literal, title_of, written
+from fnn.export.formulas import INFIX, WIDE, kinds_of, lines_of, title_of, written
 from fnn.network.params import Params
 
-# $f: the suffix of functions and literals of type float.
+# $f: the suffix of functions and literals of type float. fmax and fmin would drop NaN.
 _OPERATIONS: Final = INFIX | {
-    "max": "fmax$f({}, {})", "min": "fmin$f({}, {})", "where": "({} ? {} : {})", "abs": "fabs$f({})",
+    "max": "({0} < {1} ? {1} : {0})", "min": "({0} > {1} ? {1} : {0})", "where": "({} ? {} : {})", "abs": "fabs$f({})",
     "exp": "exp$f({})", "expm1": "expm1$f({})", "log1p": "log1p$f({})", "tanh": "tanh$f({})",
-    "cdf": "(0.5$f * erfc$f({} * -0.70710678118654752$f))", "sin": "sin$f({})",
+    "floor": "floor$f({})", "sin": "sin$f({})",
 }  # fmt: skip
 
 _TOP: Final = """\
     $real top = a[0], sum = 0;
-    for (int j = 1; j < n; j++) top = fmax$f(top, a[j]);
+    for (int j = 1; j < n; j++) top = a[j] > top ? a[j] : top;
 """
 _BODIES: Final = {
     "softmax": f"""{_TOP}\
@@ -62,6 +62,8 @@ def to_c(params: Params[Any], name: str = "network") -> str:
     """The network as C source: a header, in C99 and C++, that contains the weights and allocates nothing.
 
     Its function ``name_forward`` takes one case (n_0,) to (n_L,), in ``float`` for float32, in ``double`` for float64.
+    It agrees with `fnn.forward` to the precision of that dtype, not to the bit; gelu, gelu_tanh and gaussian compute in
+    ``double`` either way.
 
     Raises
     ------
@@ -82,7 +84,7 @@ def to_c(params: Params[Any], name: str = "network") -> str:
     numbers = {key: lines_of(leaf, "$f, ") for key, leaf in params.items()}
     parts = [
         _HEAD,
-        *(_function(f, functions[f], kind, 8 * params.dtype.itemsize) for f, kind in kinds.items()),
+        *(_function(f, functions[f], kind, params.dtype) for f, kind in kinds.items()),
         *(f"static const $real ${{name}}_{key}[] = {{\n    {text}$f\n}};\n" for key, text in numbers.items()),
         _forward(params, functions),
         "#endif\n",
@@ -101,12 +103,17 @@ def _width(params: Params[Any]) -> int:
     return max(params.sizes[1:-1], default=0)
 
 
-def _function(f: Activation, function: str, kind: str, bits: int) -> str:
+def _function(f: Activation, function: str, kind: str, dtype: np.dtype[Any]) -> str:
     """An activation as a function that overwrites n weighted inputs."""
     body = _BODIES.get(kind)
     if body is None:
-        value = written(f, kind, _OPERATIONS, lambda number: f"{literal(number, bits)}$f")
-        body = f"    for (int j = 0; j < n; j++) {{\n        const $real z = a[j];\n        a[j] = {value};\n    }}\n"
+        casts = kind in WIDE and dtype == np.float32
+        real, suffix = ("double", "") if casts else ("$real", "$f")
+        operations = {key: form.replace("$f", suffix) for key, form in _OPERATIONS.items()}
+        lines, value = written(f, kind, dtype, operations, f"{{}}{suffix}", f"const {real} {{}} = {{}};")
+        z, a = ("(double)a[j]", f"(float)({value})") if casts else ("a[j]", value)
+        lines = [f"const {real} z = {z};", *lines, f"a[j] = {a};"]
+        body = "".join(["    for (int j = 0; j < n; j++) {\n", *(f"        {line}\n" for line in lines), "    }\n"])
 
     return f"/* {f.name} */\nstatic inline void ${{name}}_{function}($real *a, int n) {{\n{body}}}\n"
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import numpy as np
+
 from fnn.activations.activation import Activation
-from fnn.export.formulas import INFIX, kinds_of, lines_of, literal, title_of, written
+from fnn.export.formulas import INFIX, WIDE, kinds_of, lines_of, title_of, written
 from fnn.network.params import Params
 
 _OPERATIONS: Final = INFIX | {
     "max": "np.maximum({}, {})", "min": "np.minimum({}, {})", "where": "np.where({}, {}, {})", "abs": "np.abs({})",
     "exp": "np.exp({})", "expm1": "np.expm1({})", "log1p": "np.log1p({})", "tanh": "np.tanh({})",
-    "cdf": "cdf({})", "sin": "np.sin({})",
+    "floor": "np.floor({})", "sin": "np.sin({})",
 }  # fmt: skip
 
 _BODIES: Final = {
@@ -24,11 +26,6 @@ _BODIES: Final = {
     return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
 """,
 }
-
-_CDF: Final = """\
-def cdf(z):
-    return np.vectorize(lambda x: math.erfc(-x / math.sqrt(2)) / 2, otypes=[z.dtype])(z)
-"""
 
 
 def to_python(params: Params[Any]) -> str:
@@ -53,23 +50,23 @@ def to_python(params: Params[Any]) -> str:
     """
     kinds = kinds_of(params, "Python")
     functions = {f: f"f{i}" for i, f in enumerate(kinds, start=1)}
-    parts = [_function(f, functions[f], kind, 8 * params.dtype.itemsize) for f, kind in kinds.items()]
-    needs_cdf = any("cdf(" in part for part in parts)
-    imports = "import math\n\nimport numpy as np\n" if needs_cdf else "import numpy as np\n"
+    parts = [_function(f, functions[f], kind, params.dtype) for f, kind in kinds.items()]
     weights = [
         f'{key} = np.array("""\n    {lines_of(leaf, " ")}\n""".split(), np.{params.dtype}).reshape({leaf.shape})\n'
         for key, leaf in params.items()
     ]
-    head = f'"""{title_of(params)}. Written by fnn."""\n\n{imports}\n' + "".join(weights)
-    parts = [head, *[_CDF] * needs_cdf, *parts, _forward(params, functions)]
+    head = f'"""{title_of(params)}. Written by fnn."""\n\nimport numpy as np\n\n' + "".join(weights)
 
-    return "\n\n".join(parts)
+    return "\n\n".join([head, *parts, _forward(params, functions)])
 
 
-def _function(f: Activation, function: str, kind: str, bits: int) -> str:
+def _function(f: Activation, function: str, kind: str, dtype: np.dtype[Any]) -> str:
     body = _BODIES.get(kind)
     if body is None:
-        body = f"    return {written(f, kind, _OPERATIONS, lambda number: literal(number, bits))}\n"
+        lines, value = written(f, kind, dtype, _OPERATIONS, "{}", "{} = {}")
+        if kind in WIDE and dtype == np.float32:
+            lines, value = ["z = z.astype(np.float64)", *lines], f"({value}).astype(np.float32)"
+        body = "".join(f"    {line}\n" for line in [*lines, f"return {value}"])
 
     return f"def {function}(z):  # {f.name}\n{body}"
 
@@ -81,8 +78,8 @@ def _forward(params: Params[Any], functions: dict[Activation, str]) -> str:
     return f'''\
 def forward(x):
     """Outputs ({params.sizes[-1]},) of a case ({params.sizes[0]},), or a row for each of several."""
-    a = np.asarray(x, np.{params.dtype})
-    with np.errstate(over="ignore"):  # e^-z where 1/(1 + e^-z) is 0
+    with np.errstate(all="ignore"):  # what overflows is infinite, what is undefined NaN
+        a = np.asarray(x, np.{params.dtype})
         {body}
     return a
 '''

@@ -21,7 +21,7 @@ from fnn.activations import activation
 from fnn.compiler.intrinsics import pointer
 from tests import reference
 from tests.njit import jitted
-from tests.oracles import BEND, ROWS, SLOPE, WIDE, margin
+from tests.oracles import LIMITS, ROWS, WIDE, margin
 
 DTYPES = (np.float64, np.float32)
 rows = pytest.mark.parametrize("f", ROWS, ids=repr)
@@ -128,17 +128,6 @@ def test_extreme_inputs(f: fnn.Activation, dtype: type[Any]) -> None:
         expected[-2:], slopes[4:] = z[-2:], 1
     assert_allclose(f(z), expected, rtol=1e-6 if dtype == np.float32 else 1e-14, atol=1e-38)
     assert_allclose(f.prime(z), slopes, rtol=1e-6 if dtype == np.float32 else 1e-14, atol=1e-38)
-
-
-LIMITS = {  # f and f′ at −∞ and ∞
-    "identity": (-np.inf, np.inf, 1, 1), "sigmoid": (0, 1, 0, 0), "tanh": (-1, 1, 0, 0), "relu": (0, np.inf, 0, 1),
-    "leaky_relu(0.25)": (-np.inf, np.inf, SLOPE, 1), "elu(1.5)": (-BEND, np.inf, 0, 1),
-    "selu": (-1.0507009873554805 * 1.6732632423543772, np.inf, 0, 1.0507009873554805), "gelu": (0, np.inf, 0, 1),
-    "gelu_tanh": (0, np.inf, 0, 1), "silu": (0, np.inf, 0, 1), "softplus": (0, np.inf, 0, 1),
-    "softsign": (-1, 1, 0, 0), "mish": (0, np.inf, 0, 1), "hard_tanh": (-1, 1, 0, 0), "hard_sigmoid": (0, 1, 0, 0),
-    "relu6": (0, 6, 0, 0), "exp": (0, np.inf, 0, np.inf), "sin": (np.nan, np.nan, np.nan, np.nan),
-    "gaussian": (0, 0, 0, 0),
-}  # fmt: skip
 
 
 @rows

@@ -6,14 +6,27 @@ import ctypes
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import fnn
-from tests.export.networks import DTYPES, assert_agrees, cases, networks
+from tests import oracles
+from tests.export.networks import (
+    DTYPES,
+    assert_agrees,
+    assert_precise,
+    assert_softmax,
+    cases,
+    networks,
+    overflowing,
+    single,
+    tails,
+)  # fmt: skip
 
 C = next(filter(None, map(shutil.which, [os.environ.get("CC", "cc"), "gcc", "clang"])), None)
 CXX = next(filter(None, map(shutil.which, [os.environ.get("CXX", "c++"), "g++", "clang++"])), None)
@@ -45,19 +58,48 @@ def program(folder: Path, params: list[fnn.Params[Any]], real: str) -> Path:
     return source
 
 
+def compiled(folder: Path, params: list[fnn.Params[Any]], level: str) -> Callable[[int, NDArray[Any]], NDArray[Any]]:
+    """The networks as a function of a network's number and its cases."""
+    dtype = params[0].dtype
+    source = program(folder, params, "float" if dtype == np.float32 else "double")
+    run(C, "-std=c99", level, *WARNINGS, "-fPIC", "-shared", str(source), "-o", "nets.so", "-lm", folder=folder)
+    library = ctypes.CDLL(str(folder / "nets.so"))
+
+    def forward(i: int, x: NDArray[Any]) -> NDArray[Any]:
+        y = np.full((len(x), params[i].sizes[-1]), np.nan, dtype)
+        library[f"run{i}"](ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data), len(x))
+
+        return y
+
+    return forward
+
+
 @needs_c
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("level", ["-O0", "-O3"])
 def test_outputs_agree_with_forward(tmp_path: Path, dtype: type[Any], level: str) -> None:
     every = networks(dtype)
-    source = program(tmp_path, every, "float" if dtype is np.float32 else "double")
-    run(C, "-std=c99", level, *WARNINGS, "-fPIC", "-shared", str(source), "-o", "nets.so", "-lm", folder=tmp_path)
-    library = ctypes.CDLL(str(tmp_path / "nets.so"))
+    forward = compiled(tmp_path, every, level)
     for i, params in enumerate(every):
-        x = cases(params)
-        y = np.full((len(x), params.sizes[-1]), np.nan, dtype)
-        library[f"run{i}"](ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data), len(x))
-        assert_agrees(params, y)
+        assert_agrees(params, forward(i, cases(params)))
+
+
+@needs_c
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tails_and_extremes(tmp_path: Path, dtype: type[Any]) -> None:
+    forward = compiled(tmp_path, [single(f, dtype) for f in oracles.ROWS], "-O2")
+    for i, f in enumerate(oracles.ROWS):
+        assert_precise(f, forward(i, tails(dtype)), dtype)
+
+
+@needs_c
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_extremes_of_softmax(tmp_path: Path, dtype: type[Any]) -> None:
+    kinds = (fnn.softmax, fnn.log_softmax)
+    params, x = zip(*(overflowing(f, dtype) for f in kinds), strict=True)
+    forward = compiled(tmp_path, list(params), "-O2")
+    for i, f in enumerate(kinds):
+        assert_softmax(f, forward(i, x[i]))
 
 
 @pytest.mark.skipif(CXX is None, reason="there is no C++ compiler")

@@ -12,7 +12,18 @@ import numpy as np
 import pytest
 
 import fnn
-from tests.export.networks import DTYPES, assert_agrees, cases, networks
+from tests import oracles
+from tests.export.networks import (
+    DTYPES,
+    assert_agrees,
+    assert_precise,
+    assert_softmax,
+    cases,
+    networks,
+    overflowing,
+    single,
+    tails,
+)  # fmt: skip
 
 PROGRAM = """
 import importlib.util, sys
@@ -43,13 +54,34 @@ def test_outputs_agree_with_forward(tmp_path: Path, dtype: type[Any]) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_imports(dtype: type[Any]) -> None:
+def test_needs_numpy_alone(dtype: type[Any]) -> None:
     for params in networks(dtype):
         tree = ast.parse(fnn.to_python(params))
-        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-        assert "numpy" in imported
-        assert imported <= {"numpy", "math"}
-        assert ("math" in imported) == (fnn.gelu in params.activations)
+        assert [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Import)] == ["import numpy as np"]
+
+
+def forward_of(params: fnn.Params[Any]) -> Any:
+    module: dict[str, Any] = {}
+    exec(fnn.to_python(params), module)
+
+    return module["forward"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("f", oracles.ROWS, ids=repr)
+def test_tails_and_extremes(f: fnn.Activation, dtype: type[Any]) -> None:
+    with np.errstate(all="raise"):
+        outputs = forward_of(single(f, dtype))(tails(dtype))
+
+    assert_precise(f, outputs, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("f", [fnn.softmax, fnn.log_softmax], ids=repr)
+def test_extremes_of_softmax(f: fnn.Activation, dtype: type[Any]) -> None:
+    params, x = overflowing(f, dtype)
+
+    assert_softmax(f, forward_of(params)(x))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
