@@ -151,12 +151,12 @@ class Activation:
         """
         descriptor = self._descriptors.get(dtype)
         if descriptor is None:
-            self.require_dtype(dtype)
+            parameter = self._parameter_bits(dtype)
             try:
                 addresses = [kernel.address(float_type(dtype)) for kernel in (self._kernels.f, self._kernels.prime)]
             except NumbaError as error:
                 raise TypeError(f"{self!r}: f or prime can't be compiled for {dtype}:\n{error}") from error
-            descriptor = self._descriptors[dtype] = np.array([self.code, *addresses, self._parameter_bits])
+            descriptor = self._descriptors[dtype] = np.array([self.code, *addresses, parameter])
 
         return descriptor
 
@@ -173,10 +173,11 @@ class Activation:
         except NumbaError as error:
             raise TypeError(f"{self!r}: second can't be compiled for {dtype}:\n{error}") from error
 
-        return [self.code, self._kernels.push.address(number), second, self._parameter_bits]
+        return [self.code, self._kernels.push.address(number), second, self._parameter_bits(dtype)]
 
-    @property
-    def _parameter_bits(self) -> int:
+    def _parameter_bits(self, dtype: np.dtype[Any]) -> int:
+        self.require_dtype(dtype)
+
         return int(np.float64(self._parameter or 0).view(np.int64))
 
     def __repr__(self) -> str:

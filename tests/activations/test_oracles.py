@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import pickle
+import re
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -221,6 +222,27 @@ def test_bad_parameters(make: Any, name: str) -> None:
             make(value)
     with pytest.raises(TypeError, match=f"{name}: needs a number"):
         make("0.1")
+
+
+@pytest.mark.parametrize(
+    "f, rounded", [(fnn.elu(1e300), "inf"), (fnn.leaky_relu(4e38), "inf"), (fnn.leaky_relu(1e-300), "0.0")], ids=repr
+)
+def test_parameters_beyond_float32(f: fnn.Activation, rounded: str) -> None:
+    p32, p64 = (fnn.init((1, 1), seed=0, hidden=(), output=f, dtype=dtype) for dtype in (np.float32, np.float64))
+    x: Any = np.ones((1, 1), np.float32)
+    calls = (
+        lambda: f(x), lambda: f.prime(x), lambda: fnn.forward(p32, x), lambda: fnn.grad(p32, x, x),
+        lambda: fnn.jvp(p32, x, v=p32), lambda: fnn.hvp(p32, x, x, v=p32), lambda: jitted.forward(p32, x),
+        lambda: fnn.train(p32, x, x, eta=0.1, epochs=1), lambda: fnn.train_many([p32], x, x, eta=0.1, epochs=1),
+        lambda: fnn.to_c(p32), lambda: fnn.to_python(p32), lambda: fnn.to_onnx(p32),
+    )  # fmt: skip
+    for call in calls:
+        with pytest.raises(ValueError, match=rf"{re.escape(repr(f))}: its parameter .* is {rounded} in float32; use"):
+            call()
+
+    z = -abs(float(p64["W1"][0, 0]))
+    slope = float(repr(f).partition("(")[2][:-1])
+    assert_allclose(f([z, 1.0]), [slope * (np.expm1(z) if f.name.startswith("elu") else z), 1], rtol=1e-15)
 
 
 @pytest.mark.parametrize("name", ["leaky_relu", "elu", "mish"])
