@@ -1,17 +1,19 @@
-"""Parameters to and from the attributes of scikit-learn's MLPClassifier and MLPRegressor; doesn't need scikit-learn."""
+"""Parameters to and from the attributes of scikit-learn's MLPClassifier and MLPRegressor."""
 
 from __future__ import annotations
 
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from fnn.activations.library import identity, relu, sigmoid, softmax, tanh
+from fnn.activations.library import exp, identity, relu, sigmoid, softmax, tanh
+from fnn.extras import extra
 from fnn.network.params import DT, AnyParams, Params, params_of, require_params
 
-_NAMES: Final = {identity: "identity", sigmoid: "logistic", tanh: "tanh", relu: "relu", softmax: "softmax"}
-_ACTIVATIONS: Final = {name: f for f, name in _NAMES.items()}
+_HIDDEN: Final = {identity: "identity", sigmoid: "logistic", tanh: "tanh", relu: "relu"}
+_OUTPUT: Final = {**_HIDDEN, softmax: "softmax", exp: "exp"}
+_ACTIVATIONS: Final = {name: f for f, name in _OUTPUT.items()}
 
 
 class SklearnAttributes(TypedDict):
@@ -25,45 +27,84 @@ class SklearnAttributes(TypedDict):
     n_features_in_: int
     n_layers_: int
     n_outputs_: int
+    loss: NotRequired[str]  # of an exp output
+    classes_: NotRequired[NDArray[Any]]  # of a softmax or sigmoid output, as the next
+    _label_binarizer: NotRequired[object]
 
 
-def to_sklearn(params: Params[DT]) -> SklearnAttributes:
-    """The parameters as attributes of an ``MLPRegressor``: ``vars(model).update(fnn.to_sklearn(params))``.
+def to_sklearn(params: Params[DT], *, classes: ArrayLike | None = None) -> SklearnAttributes:
+    """The parameters as attributes of a model of scikit-learn, which is then as if it had been fitted.
 
-    Then ``model.predict(x)`` returns what `fnn.forward` returns (for one output, as a vector), and so does
-    ``predict_proba(x)`` of an ``MLPClassifier``, whose ``predict`` needs the classes, too.
+    After ``vars(model).update(fnn.to_sklearn(params))`` an ``MLPRegressor`` predicts what `fnn.forward` returns (for
+    one output, as a vector). Where the output is softmax or sigmoid, which needs scikit-learn, an ``MLPClassifier``
+    has that as ``predict_proba``, and predicts the class of the greatest output, or by a single sigmoid the second of
+    two classes where it is above 0.5. An exp output is that of ``MLPRegressor(loss="poisson")``, from 1.7 on.
+
+    Parameters
+    ----------
+    params
+        The network, with one activation in all hidden layers: identity, sigmoid, tanh or relu.
+    classes
+        The label of each class, of any type: one for each output, in their order, or two for a single sigmoid. If
+        None, 0, 1, ..
 
     Raises
     ------
     ValueError, TypeError
-        Activations that scikit-learn doesn't have, or hidden layers with different ones; anything but `Params`.
+        Activations that scikit-learn doesn't have, or hidden layers with different ones; classes of another number, or
+        equal ones, or of another output than softmax or sigmoid; anything but `Params`.
 
     Examples
     --------
     >>> import fnn
-    >>> attributes = fnn.to_sklearn(fnn.init((2, 3, 1), seed=0, hidden=fnn.tanh, output=fnn.identity))
-    >>> [W.shape for W in attributes["coefs_"]], attributes["activation"]
-    ([(2, 3), (3, 1)], 'tanh')
+    >>> from sklearn.neural_network import MLPClassifier
+    >>> params = fnn.Params({"W1": [[1.0, -1.0]], "b1": [0.0, 0.0]}, hidden=(), output=fnn.softmax)
+    >>> model = MLPClassifier()
+    >>> vars(model).update(fnn.to_sklearn(params, classes=["cat", "dog"]))
+    >>> model.predict([[3.0], [-3.0]]).tolist()
+    ['cat', 'dog']
     """
     require_params("params", params)
-    for layer, f in enumerate(params.activations, start=1):
-        if f not in _NAMES:
-            raise ValueError(f"params: layer {layer} has {f!r}, which scikit-learn doesn't have")
     *hidden, output = params.activations
+    for layer, f in enumerate(params.activations, start=1):
+        if f not in (_HIDDEN if layer <= len(hidden) else _OUTPUT):
+            where = " in a hidden layer" if f in _OUTPUT else ""
+            raise ValueError(f"params: layer {layer} has {f!r}, which scikit-learn doesn't have{where}")
     if len(set(hidden)) > 1:
         raise ValueError(f"params: scikit-learn has one activation for all hidden layers, got {hidden}")
     layers = range(1, len(params.sizes))
-
-    return {
+    attributes: SklearnAttributes = {
         "hidden_layer_sizes": params.sizes[1:-1],
-        "activation": _NAMES[hidden[0] if hidden else identity],
-        "out_activation_": _NAMES[output],
+        "activation": _HIDDEN[hidden[0] if hidden else identity],
+        "out_activation_": _OUTPUT[output],
         "coefs_": [np.array(params[f"W{layer}"]) for layer in layers],
         "intercepts_": [np.array(params[f"b{layer}"]) for layer in layers],
         "n_features_in_": params.sizes[0],
         "n_layers_": len(params.sizes),
         "n_outputs_": params.sizes[-1],
     }
+    if output is exp:
+        attributes["loss"] = "poisson"
+    if output in (softmax, sigmoid):
+        attributes["classes_"] = labels = _labels(classes, max(params.sizes[-1], 2))
+        attributes["_label_binarizer"] = binarizer = extra(
+            "sklearn.preprocessing", "to_sklearn", "examples"
+        ).LabelBinarizer()
+        kind = "binary" if params.sizes[-1] == 1 else "multiclass"
+        vars(binarizer).update(classes_=labels, y_type_=kind, sparse_input_=False)
+    elif classes is not None:
+        raise ValueError(f"classes: need fnn.softmax or fnn.sigmoid at the output, got {output!r}")
+
+    return attributes
+
+
+def _labels(classes: ArrayLike | None, count: int) -> NDArray[Any]:
+    """The labels of the classes, checked."""
+    labels = np.arange(count) if classes is None else np.array(classes)
+    if labels.shape != (count,) or len(np.unique(labels)) < count:
+        raise ValueError(f"classes: must be {count} different labels, got {classes!r}")
+
+    return labels
 
 
 def from_sklearn(model: object) -> AnyParams:
