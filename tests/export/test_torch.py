@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import fnn
 from tests.export.networks import DTYPES, assert_agrees, cases
@@ -61,9 +63,74 @@ def test_against_pytorch(dtype: type[Any]) -> None:
     assert_agrees(theirs, model(torch.from_numpy(cases(theirs))).detach().numpy())
 
     params = network(dtype)
-    model.load_state_dict({key: torch.from_numpy(array) for key, array in fnn.to_torch(params).items()})
+    model.load_state_dict(fnn.to_torch(params, as_tensors=True))
     assert_agrees(params, model(torch.from_numpy(cases(params))).detach().numpy())
     assert fnn.from_torch(model.state_dict(), **OPTIONS) == params
+
+
+def test_missing_torch_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ModuleNotFoundError, match=r"as_tensors needs the package torch: pip install 'fnn\[torch\]'"):
+        fnn.to_torch(network(np.float64), as_tensors=True)
+    with pytest.raises(TypeError, match="as_tensors: needs True or False, got 1"):
+        fnn.to_torch(network(np.float64), as_tensors=1)  # type: ignore[call-overload]  # bad input
+
+
+def layers(names: list[str], sizes: tuple[int, ...]) -> tuple[dict[str, NDArray[Any]], fnn.Params[np.float64]]:
+    """A state with these names of layers, in order, and its network."""
+    params = fnn.init(sizes, seed=0, initializer=fnn.standard_normal, **OPTIONS)
+    state = {}
+    for layer, name in enumerate(names, start=1):
+        state |= {f"{name}.weight": params[f"W{layer}"].T, f"{name}.bias": params[f"b{layer}"]}
+
+    return state, params
+
+
+def shuffled(state: dict[str, NDArray[Any]]) -> list[dict[str, NDArray[Any]]]:
+    """The state in the order of its names, and in others."""
+    random, keys = np.random.default_rng(0), sorted(state)
+    orders = [keys, *(random.permutation(keys).tolist() for _ in range(9))]
+
+    return [{key: state[key] for key in order} for order in orders]
+
+
+@pytest.mark.parametrize(
+    "names, sizes",
+    [
+        (["0", "2", "4", "6", "8", "10"], (4,) * 7),
+        (["net.layer8", "net.layer9", "net.layer10", "net.layer11", "net.layer12"], (4,) * 6),
+        (["a.9.linear", "a.10.linear"], (4, 4, 4)),
+        (["block1.fc1", "block1.fc2", "block2.fc1", "block10.fc2"], (4,) * 5),
+        (["hidden", "output"], (3, 5, 2)),
+        (["fc1", "fc2", "fc10", "out"], (4, 4, 4, 4, 2)),
+        (["encoder.0", "encoder.2", "decoder.0", "decoder.2"], (8, 4, 2, 4, 7)),
+    ],
+)  # fmt: skip
+def test_order_of_keys(names: list[str], sizes: tuple[int, ...]) -> None:
+    state, params = layers(names, sizes)
+    for other in (state, *shuffled(state)):
+        assert fnn.from_torch(other, **OPTIONS) == params
+
+
+@pytest.mark.parametrize(
+    "names, sizes, fit",
+    [
+        (["first", "second"], (4, 4, 4), "several orders"),
+        (["second", "first"], (4, 3, 4), "several orders"),
+        (["encoder.0", "encoder.2", "decoder.0", "decoder.2"], (8, 4, 2, 4, 8), "several orders"),
+    ],
+)  # fmt: skip
+def test_unknown_orders_are_refused(names: list[str], sizes: tuple[int, ...], fit: str) -> None:
+    state, _ = layers(names, sizes)
+    for other in (state, *shuffled(state)):
+        with pytest.raises(ValueError, match=f"state: the layers '.*' fit together in {fit}; rename their keys to 0.w"):
+            fnn.from_torch(other, **OPTIONS)
+
+
+def test_layers_that_fit_in_no_order_are_refused() -> None:
+    state = layers(["in"], (3, 4))[0] | layers(["out"], (5, 2))[0]
+    with pytest.raises(ValueError, match="state: the layers 'in', 'out' fit together in none; rename"):
+        fnn.from_torch(state, **OPTIONS)
 
 
 @pytest.mark.parametrize(
