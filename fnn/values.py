@@ -1,4 +1,4 @@
-"""Immutable values with checked fields, and the types of their fields.
+"""Immutable values with checked fields, and the types of their fields; and docstrings of values.
 
 The check of a type ``Annotated[.., check]`` gets a field's name and argument, and returns its value or raises an error.
 """
@@ -6,7 +6,7 @@ The check of a type ``Annotated[.., check]`` gets a field's name and argument, a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, dataclass, field, fields, make_dataclass, replace
+from dataclasses import FrozenInstanceError, dataclass, field, fields, is_dataclass, make_dataclass, replace
 from functools import cache, partial
 from types import MethodType
 from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias, dataclass_transform, get_origin, get_type_hints
@@ -96,7 +96,8 @@ class Value:
 @cache
 def _init_of(kind: Any) -> Callable[..., None]:
     """The `__init__` of a frozen dataclass with the fields of a class of values."""
-    parameters = [(f.name, f.type, field(default=f.default, kw_only=f.kw_only)) for f in fields(kind)]
+    own = fields(kind) if is_dataclass(kind) else ()  # `Value` has none, and `help` of a subclass looks it up, too
+    parameters = [(f.name, f.type, field(default=f.default, kw_only=f.kw_only)) for f in own]
     checks = {"__post_init__": kind.__post_init__}
     made: Any = make_dataclass(kind.__name__, parameters, namespace=checks, frozen=True, eq=False, repr=False)
     init: Callable[..., None] = made.__init__
@@ -111,3 +112,28 @@ def _checks(kind: Any) -> dict[str, Check]:
     names = [field.name for field in fields(kind) if get_origin(hints[field.name]) is Annotated]
 
     return {name: hints[name].__metadata__[0] for name in names}
+
+
+class Documented:
+    """The base of values with a docstring each, which `help` shows in place of the class's."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        type.__setattr__(cls, "__doc__", _Doc(cls.__doc__))
+
+    @property
+    def doc(self) -> str:
+        """The docstring of this value: its formula, its range and its source; empty if it has none."""
+        return ""
+
+
+class _Doc:
+    """The `__doc__` of a class and of its instances."""
+
+    def __init__(self, of_class: str | None) -> None:
+        self._of_class = of_class
+
+    def __get__(self, value: Documented | None, kind: type) -> str | None:
+        return self._of_class if value is None else value.doc or self._of_class

@@ -16,6 +16,7 @@ from fnn.activations.kernels.lift import from_user
 from fnn.compiler.internals import NumbaError
 from fnn.compiler.target import float_type
 from fnn.compiler.user_functions import Scalar, Stored, checked_functions, representation, restored, stored
+from fnn.values import Documented
 
 BUILT_IN: Final[dict[str, ActivationKernels]] = {}  # by name, a family's without its parameter; see `library`
 RANGES: Final[dict[str, tuple[float, float]]] = {}  # by name; a family's with the parameter 1
@@ -27,7 +28,7 @@ _codes: Final = count(FREE_CODES)
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
-class Activation:
+class Activation(Documented):
     """An activation function f and its derivative f′: a built-in one such as `fnn.sigmoid`, or one of your own.
 
     One of your own, from scalar functions under ``@numba.njit``, works wherever a built-in one does, inside jitted
@@ -131,6 +132,11 @@ class Activation:
         factor = self._parameter or 1.0
 
         return low * factor, high * factor
+
+    @property
+    def doc(self) -> str:
+        """Formula, range and source of a built-in activation."""
+        return self._kernels.doc
 
     @property
     def is_rowwise(self) -> bool:

@@ -25,7 +25,12 @@ from fnn.checks import positive
 
 _FAMILIES: Final = {kernels.name: kernels for kernels in (piecewise.LEAKY_RELU, rectifiers.ELU)}
 BUILT_IN.update(_FAMILIES)
-RANGES[rectifiers.ELU.name] = -1, np.inf
+RANGES.update(
+    sigmoid=(0, 1), tanh=(-1, 1), relu=(0, np.inf), softmax=(0, 1), log_softmax=(-np.inf, 0), selu=(-1.7581, np.inf),
+    gelu=(-0.16998, np.inf), gelu_tanh=(-0.17005, np.inf), silu=(-0.27847, np.inf), softplus=(0, np.inf),
+    softsign=(-1, 1), mish=(-0.30885, np.inf), hard_tanh=(-1, 1), hard_sigmoid=(0, 1), relu6=(0, 6), exp=(0, np.inf),
+    sin=(-1, 1), gaussian=(0, 1), elu=(-1, np.inf),
+)  # fmt: skip
 
 
 def named(name: str) -> Activation | None:
@@ -42,74 +47,108 @@ def named(name: str) -> Activation | None:
     return intern(_FAMILIES[kind], parameter=parameter) if is_member else None
 
 
-def _built_in(
-    kernels: ActivationKernels, low: float = -np.inf, high: float = np.inf, *, code: int | None = None
-) -> Activation:
-    BUILT_IN[kernels.name], RANGES[kernels.name] = kernels, (low, high)
+def _built_in(kernels: ActivationKernels, doc: str, *, code: int | None = None) -> Activation:
+    BUILT_IN[kernels.name] = kernels
+    kernels.doc = doc
 
     return intern(kernels, code=code)
 
 
-sigmoid = _built_in(smooth.SIGMOID, 0, 1, code=CODE_OF_SIGMOID)
-"""σ(z) = 1 / (1 + e^−z);  σ′ = σ(1 − σ)  (F2, F3; S1)."""
+sigmoid = _built_in(
+    smooth.SIGMOID,
+    "σ(z) = 1 / (1 + e^−z), in (0, 1);  σ′ = σ(1 − σ)  (F2, F3; Rumelhart, Hinton and Williams 1986).",
+    code=CODE_OF_SIGMOID,
+)
 
-tanh = _built_in(smooth.TANH, -1, 1)
-"""tanh z;  tanh′ = 1 − tanh²."""
+tanh = _built_in(
+    smooth.TANH, "tanh z = (e^z − e^−z) / (e^z + e^−z), in (−1, 1);  tanh′ = 1 − tanh²  (LeCun et al. 1998)."
+)
 
-relu = _built_in(piecewise.RELU, 0)
-"""max(0, z);  0 for z ≤ 0, else 1 (Nair and Hinton 2010)."""
+relu = _built_in(piecewise.RELU, "f(z) = max(0, z), in [0, ∞);  f′ = 0 for z ≤ 0, else 1  (Nair and Hinton 2010).")
 
-identity = _built_in(piecewise.IDENTITY)
-"""z;  1."""
+identity = _built_in(piecewise.IDENTITY, "f(z) = z, in (−∞, ∞);  f′ = 1  (the linear unit of Widrow and Hoff 1960).")
 
-softmax = _built_in(SOFTMAX, 0, 1, code=CODE_OF_SOFTMAX)
-"""e^z_j / Σ_k e^z_k, at the output only;  ∂a_j/∂z_i = a_j(𝟙[i=j] − a_i)  (Bridle 1990)."""
+softmax = _built_in(
+    SOFTMAX,
+    """a_j = e^z_j / Σ_k e^z_k, in (0, 1), with sum 1;  ∂a_j/∂z_i = a_j(𝟙[i=j] − a_i)  (Bridle 1990).
 
-log_softmax = _built_in(LOG_SOFTMAX, high=0, code=CODE_OF_LOG_SOFTMAX)
-"""z_j − log Σ_k e^z_k, at the output only;  ∂a_j/∂z_i = 𝟙[i=j] − e^a_i."""
+    At the output only.""",
+    code=CODE_OF_SOFTMAX,
+)
 
-selu = _built_in(rectifiers.SELU, -1.7581)
-"""λz for z > 0, else λα(e^z − 1), with λ = 1.0507.., α = 1.6732..;  λ or λα e^z (Klambauer et al. 2017)."""
+log_softmax = _built_in(
+    LOG_SOFTMAX,
+    """a_j = z_j − log Σ_k e^z_k, in (−∞, 0];  ∂a_j/∂z_i = 𝟙[i=j] − e^a_i  (the logarithm of Bridle's softmax, 1990).
 
-gelu = _built_in(rectifiers.GELU, -0.16998)
-"""z Φ(z), with Φ(z) = ½(1 + erf(z/√2));  Φ(z) + z e^(−z²/2)/√(2π)  (Hendrycks and Gimpel 2016)."""
+    At the output only.""",
+    code=CODE_OF_LOG_SOFTMAX,
+)
 
-gelu_tanh = _built_in(rectifiers.GELU_TANH, -0.17005)
-"""½z(1 + tanh u), with u = √(2/π)(z + 0.044715 z³);  ½(1 + tanh u) + ½z u′(1 − tanh² u)  (the same paper)."""
+selu = _built_in(
+    rectifiers.SELU,
+    """f(z) = λz for z > 0, else λα(e^z − 1), in (−λα, ∞);  f′ = λ for z > 0, else λα e^z
+    (Klambauer et al. 2017). λ = 1.0507.., α = 1.6732...""",
+)
 
-silu = _built_in(rectifiers.SILU, -0.27847)
-"""z σ(z);  σ(z) + z σ(z)(1 − σ(z))  (Elfwing, Uchibe and Doya 2017; also known as swish)."""
+gelu = _built_in(
+    rectifiers.GELU,
+    """f(z) = z Φ(z), above −0.17, with Φ(z) = ½(1 + erf(z/√2));  f′ = Φ(z) + z e^(−z²/2)/√(2π)
+    (Hendrycks and Gimpel 2016).""",
+)
 
-softplus = _built_in(rectifiers.SOFTPLUS, 0, code=CODE_OF_SOFTPLUS)
-"""log(1 + e^z);  σ(z)  (Dugas et al. 2001)."""
+gelu_tanh = _built_in(
+    rectifiers.GELU_TANH,
+    """f(z) = ½z(1 + tanh u), above −0.171, with u = √(2/π)(z + 0.044715 z³);  f′ = ½(1 + tanh u) + ½z u′(1 − tanh² u)
+    (Hendrycks and Gimpel 2016, their approximation of `gelu`).""",
+)
 
-softsign = _built_in(piecewise.SOFTSIGN, -1, 1)
-"""z / (1 + |z|);  1 / (1 + |z|)²  (Glorot and Bengio 2010)."""
+silu = _built_in(
+    rectifiers.SILU,
+    "f(z) = z σ(z), above −0.279;  f′ = σ(z) + z σ(z)(1 − σ(z))  (Elfwing, Uchibe and Doya 2017; also known as swish).",
+)
 
-mish = _built_in(rectifiers.MISH, -0.30885)
-"""z t, with t = tanh(log(1 + e^z));  t + z σ(z)(1 − t²)  (Misra 2019)."""
+softplus = _built_in(
+    rectifiers.SOFTPLUS, "f(z) = log(1 + e^z), in (0, ∞);  f′ = σ(z)  (Dugas et al. 2001).", code=CODE_OF_SOFTPLUS
+)
 
-hard_tanh = _built_in(piecewise.HARD_TANH, -1, 1)
-"""min(max(−1, z), 1);  1 for |z| < 1, else 0 (Collobert 2004)."""
+softsign = _built_in(
+    piecewise.SOFTSIGN, "f(z) = z / (1 + |z|), in (−1, 1);  f′ = 1 / (1 + |z|)²  (Glorot and Bengio 2010)."
+)
 
-hard_sigmoid = _built_in(piecewise.HARD_SIGMOID, 0, 1)
-"""min(max(0, z/6 + ½), 1);  1/6 for |z| < 3, else 0 (Howard et al. 2019; older definitions have slope 1/5)."""
+mish = _built_in(
+    rectifiers.MISH, "f(z) = z t, above −0.309, with t = tanh(log(1 + e^z));  f′ = t + z σ(z)(1 − t²)  (Misra 2019)."
+)
 
-relu6 = _built_in(piecewise.RELU6, 0, 6)
-"""min(max(0, z), 6);  1 for 0 < z < 6, else 0 (Krizhevsky 2010)."""
+hard_tanh = _built_in(
+    piecewise.HARD_TANH, "f(z) = min(max(−1, z), 1), in [−1, 1];  f′ = 1 for |z| < 1, else 0  (Collobert 2004)."
+)
 
-exp = _built_in(smooth.EXP, 0, code=CODE_OF_EXP)
-"""e^z;  e^z."""
+hard_sigmoid = _built_in(
+    piecewise.HARD_SIGMOID,
+    """f(z) = min(max(0, z/6 + ½), 1), in [0, 1];  f′ = 1/6 for |z| < 3, else 0
+    (Howard et al. 2019; older definitions have slope 1/5).""",
+)
 
-sin = _built_in(smooth.SIN, -1, 1)
-"""sin z;  cos z  (Sitzmann et al. 2020). z is clamped to ±2⁴⁸, for float32 to ±2¹⁹."""
+relu6 = _built_in(
+    piecewise.RELU6, "f(z) = min(max(0, z), 6), in [0, 6];  f′ = 1 for 0 < z < 6, else 0  (Krizhevsky 2010)."
+)
 
-gaussian = _built_in(smooth.GAUSSIAN, 0, 1)
-"""e^−z²;  −2z e^−z²  (Broomhead and Lowe 1988)."""
+exp = _built_in(
+    smooth.EXP,
+    "f(z) = e^z, in (0, ∞);  f′ = e^z  (the inverse of the logarithmic link, Nelder and Wedderburn 1972).",
+    code=CODE_OF_EXP,
+)
+
+sin = _built_in(
+    smooth.SIN,
+    "f(z) = sin z, in [−1, 1];  f′ = cos z  (Sitzmann et al. 2020). z is clamped to ±2⁴⁸, for float32 to ±2¹⁹.",
+)
+
+gaussian = _built_in(smooth.GAUSSIAN, "f(z) = e^−z², in (0, 1];  f′ = −2z e^−z²  (Broomhead and Lowe 1988).")
 
 
 def leaky_relu(slope: SupportsFloat = 0.01) -> Activation:
-    """z for z > 0, else slope z;  1 for z > 0, else slope (Maas, Hannun and Ng 2013).
+    """f(z) = z for z > 0, else slope z, in (−∞, ∞);  f′ = 1 for z > 0, else slope  (Maas, Hannun and Ng 2013).
 
     Parameters
     ----------
@@ -126,7 +165,7 @@ def leaky_relu(slope: SupportsFloat = 0.01) -> Activation:
 
 
 def elu(alpha: SupportsFloat = 1.0) -> Activation:
-    """z for z > 0, else α(e^z − 1);  1 for z > 0, else α e^z (Clevert, Unterthiner and Hochreiter 2015).
+    """f(z) = z for z > 0, else α(e^z − 1), in (−α, ∞);  f′ = 1 for z > 0, else α e^z  (Clevert et al. 2015).
 
     Parameters
     ----------
@@ -140,3 +179,6 @@ def elu(alpha: SupportsFloat = 1.0) -> Activation:
     array([-2.,  0.,  2.])
     """
     return intern(rectifiers.ELU, parameter=positive("alpha", alpha))
+
+
+piecewise.LEAKY_RELU.doc, rectifiers.ELU.doc = leaky_relu.__doc__ or "", elu.__doc__ or ""

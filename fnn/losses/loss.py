@@ -16,6 +16,7 @@ from fnn.compiler.target import float_type
 from fnn.compiler.user_functions import Scalar, Stored, checked_functions, representation, restored, stored
 from fnn.losses.kernels.dispatch import ANY, LossKernel, from_user
 from fnn.losses.kernels.second_derivatives import SQUARED_ERROR, second_from_user
+from fnn.values import Documented
 
 
 class Targets(NamedTuple):
@@ -37,7 +38,7 @@ ANYTHING = Targets()
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
-class Loss:
+class Loss(Documented):
     """A measure of error, summed over the output units and (unless ``reduction="mean"``) over the cases.
 
     A loss with a parameter is called to set it: ``fnn.huber`` has δ = 1, ``fnn.huber(2.0)`` δ = 2.
@@ -84,6 +85,7 @@ class Loss:
     outputs: tuple[Activation, ...] = field(compare=False)  # the output activations that suit it; empty: any
     targets: Targets = field(compare=False)
     kernel: LossKernel | None = field(compare=False)  # None: part of every network's code
+    doc: str = field(compare=False)
     _descriptors: dict[np.dtype[Any], tuple[NDArray[np.int64], int]] = field(compare=False)
 
     def __init__(self, name: str, error: Scalar, prime: Scalar, second: Scalar | None = None) -> None:
@@ -98,10 +100,10 @@ class Loss:
 
     def set_fields(
         self, name: str, kernel: LossKernel | None, outputs: tuple[Activation, ...] = (), targets: Targets = ANYTHING,
-        parameter: float = 0.0, scalars: tuple[Scalar, ...] = (),
+        parameter: float = 0.0, scalars: tuple[Scalar, ...] = (), doc: str = "",
     ) -> None:  # fmt: skip
         """Initialize an instance, which is frozen from then on."""
-        values: tuple[Any, ...] = name, parameter, scalars, outputs, targets, kernel, {}
+        values: tuple[Any, ...] = name, parameter, scalars, outputs, targets, kernel, doc, {}
         for key, value in zip(Loss.__slots__, values, strict=True):
             object.__setattr__(self, key, value)
 

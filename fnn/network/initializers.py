@@ -7,8 +7,10 @@ operations whose bits IEEE 754 fixes. (NumPy's `standard_normal` may change, and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, overload
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, overload
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,28 +22,49 @@ from fnn.network.architecture import Hidden, architecture_of
 from fnn.network.layout import cache_aligned
 from fnn.network.params import DT, Params, wrap
 from fnn.numerics.normal import normal_quantile
+from fnn.values import Documented
 
 Doubles = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Initializer:
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Initializer(Documented):
     """A scheme that turns uniform numbers in (0, 1) into a layer's weights, given n_in and n_out."""
 
     name: str
     draw: Callable[[Doubles, int, int], Doubles]
     draws_biases: bool = False  # else biases are 0
+    doc: str = field(default="", repr=False, compare=False)
 
     def __repr__(self) -> str:
         return f"fnn.{self.name}"
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        is_constant = globals().get(self.name) is self
+        if is_constant:
+            return self.name
+        if isinstance(self.draw, partial) and self.draw.func is _between:
+            return uniform, self.draw.args
+
+        return Initializer, (self.name, self.draw, self.draws_biases, self.doc)
 
 
 def uniform(low: float, high: float) -> Initializer:
     """W and b uniform in (low, high), finite, or ValueError; Rumelhart, Hinton and Williams used (−0.3, 0.3)."""
     if not -np.inf < low < high < np.inf:
         raise ValueError(f"uniform: needs finite low < high, got {low} and {high}")
+    made = Initializer(
+        f"uniform({low}, {high})", partial(_between, low, high), draws_biases=True, doc=uniform.__doc__ or ""
+    )
 
-    return Initializer(f"uniform({low}, {high})", lambda u, m, n: low + (high - low) * u, draws_biases=True)
+    return _uniform.setdefault((made.name, low, high), made)
+
+
+_uniform: Final[WeakValueDictionary[tuple[str, float, float], Initializer]] = WeakValueDictionary()  # of those in use
+
+
+def _between(low: float, high: float, u: Doubles, m: int, n: int) -> Doubles:
+    return low + (high - low) * u
 
 
 def _within(limit: Callable[[int, int], float]) -> Callable[[Doubles, int, int], Doubles]:
@@ -54,26 +77,40 @@ def _spread(deviation: Callable[[int, int], float]) -> Callable[[Doubles, int, i
     return lambda u, m, n: deviation(m, n) * normal_quantile(u)
 
 
-glorot_uniform = Initializer("glorot_uniform", _within(lambda m, n: float(np.sqrt(6 / (m + n)))))
-"""W uniform in ±√(6/(n_in + n_out)), b = 0 (Glorot and Bengio 2010)."""
+glorot_uniform = Initializer(
+    "glorot_uniform", _within(lambda m, n: float(np.sqrt(6 / (m + n)))),
+    doc="W uniform in ±√(6/(n_in + n_out)), b = 0 (Glorot and Bengio 2010).",
+)  # fmt: skip
 
-glorot_normal = Initializer("glorot_normal", _spread(lambda m, n: float(np.sqrt(2 / (m + n)))))
-"""W normal with σ = √(2/(n_in + n_out)), b = 0 (Glorot and Bengio 2010)."""
+glorot_normal = Initializer(
+    "glorot_normal", _spread(lambda m, n: float(np.sqrt(2 / (m + n)))),
+    doc="W normal with mean 0 and σ = √(2/(n_in + n_out)), b = 0 (Glorot and Bengio 2010).",
+)  # fmt: skip
 
-he_uniform = Initializer("he_uniform", _within(lambda m, n: float(np.sqrt(6 / m))))
-"""W uniform in ±√(6/n_in), b = 0 (He et al. 2015); for ReLU."""
+he_uniform = Initializer(
+    "he_uniform", _within(lambda m, n: float(np.sqrt(6 / m))),
+    doc="W uniform in ±√(6/n_in), b = 0 (He et al. 2015); for ReLU.",
+)  # fmt: skip
 
-he_normal = Initializer("he_normal", _spread(lambda m, n: float(np.sqrt(2 / m))))
-"""W normal with σ = √(2/n_in), b = 0 (He et al. 2015); for ReLU."""
+he_normal = Initializer(
+    "he_normal", _spread(lambda m, n: float(np.sqrt(2 / m))),
+    doc="W normal with mean 0 and σ = √(2/n_in), b = 0 (He et al. 2015); for ReLU.",
+)  # fmt: skip
 
-lecun_uniform = Initializer("lecun_uniform", _within(lambda m, n: float(np.sqrt(3 / m))))
-"""W uniform in ±√(3/n_in), b = 0 (LeCun et al. 1998)."""
+lecun_uniform = Initializer(
+    "lecun_uniform", _within(lambda m, n: float(np.sqrt(3 / m))),
+    doc="W uniform in ±√(3/n_in), b = 0 (LeCun et al. 1998).",
+)  # fmt: skip
 
-lecun_normal = Initializer("lecun_normal", _spread(lambda m, n: float(np.sqrt(1 / m))))
-"""W normal with σ = √(1/n_in), b = 0 (LeCun et al. 1998)."""
+lecun_normal = Initializer(
+    "lecun_normal", _spread(lambda m, n: float(np.sqrt(1 / m))),
+    doc="W normal with mean 0 and σ = √(1/n_in), b = 0 (LeCun et al. 1998).",
+)  # fmt: skip
 
-standard_normal = Initializer("standard_normal", _spread(lambda m, n: 1.0), draws_biases=True)
-"""W and b normal with σ = 1 (Nielsen, chapter 1)."""
+standard_normal = Initializer(
+    "standard_normal", _spread(lambda m, n: 1.0), draws_biases=True,
+    doc="W and b normal with mean 0 and σ = 1 (Nielsen 2015, chapter 1).",
+)  # fmt: skip
 
 
 @overload

@@ -89,7 +89,7 @@ def at_steps(name: str, value: OfStep, steps: Steps, below: float = np.inf) -> E
 
 
 class step_decay(Schedule):
-    """Step decay: the rate is multiplied by a factor every few steps, and constant in between.
+    """Step decay: the rate is multiplied by a factor every few steps, constant in between (as by He et al. 2016).
 
         η(s) = η · factor^⌊s / every⌋
 
@@ -124,7 +124,7 @@ class step_decay(Schedule):
 
 
 class exponential(Schedule):
-    """Exponential decay: from each step to the next the rate changes by the same factor.
+    """Exponential decay: from each step to the next the rate changes by the same factor (Senior et al. 2013).
 
         η(s) = η · factor^(s / every)
 
@@ -153,7 +153,7 @@ class exponential(Schedule):
 
 
 class inverse_time(Schedule):
-    """Inverse-time decay.
+    """Inverse-time decay (Darken and Moody 1990).
 
         η(s) = η / (1 + s / steps)
 
@@ -209,7 +209,7 @@ class cosine(Schedule):
 
 
 class warm_up(Schedule):
-    """Linear warm-up, then another schedule from its beginning.
+    """Linear warm-up, then another schedule from its beginning (Goyal et al. 2017).
 
         η(s) = rate(0) · (s + 1) / steps  for s < steps, then rate(s − steps)
 

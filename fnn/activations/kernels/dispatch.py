@@ -94,6 +94,7 @@ class ActivationKernels:
             if kernel is not None:
                 kernel.__qualname__ = f"{name}.{kernel.__name__}"  # identifies it in the cache on disk
         self.name = name
+        self.doc = ""  # the docstring of a built-in activation
         self.second = second  # f″(z, a), a scalar
         self.is_rowwise = is_rowwise  # whether each output depends on all inputs of its row
         self.f = OnDemand(f, _activate_type, cached=cached)  # F2

@@ -23,7 +23,9 @@ class PlateauState(NamedTuple):
 
 
 class plateau(Schedule):
-    """The rate times a scale that is reduced whenever the error stops falling; in `train` only.
+    """The rate times a scale that is reduced whenever the error stops falling, in `train` only (Senior et al. 2013).
+
+        η(s) = scale · rate(s)
 
     After each epoch: if its error is below the best so far by more than threshold × best, it is the new best. After
     more than `patience` epochs without a new best the scale is multiplied by the factor, and counting starts again.
