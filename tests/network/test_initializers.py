@@ -1,6 +1,9 @@
 """`init`: pinned bits, and each scheme's range and moments."""
 
+import copy
+import gc
 import hashlib
+import pickle
 from collections.abc import Callable
 from statistics import NormalDist
 from typing import Any
@@ -146,6 +149,36 @@ def test_global_random_state_is_unchanged() -> None:
     np.random.set_state(before)  # noqa: NPY002
 
     assert first == second
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=repr)
+def test_pickles_as_the_same_object(scheme: fnn.Initializer) -> None:
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        assert pickle.loads(pickle.dumps(scheme, protocol)) is scheme
+    assert copy.copy(scheme) is copy.deepcopy(scheme) is scheme
+
+
+def test_uniform_of_another_process() -> None:
+    stored = pickle.dumps(fnn.uniform(-0.25, 0.5))
+    gc.collect()  # none with these limits is left
+    loaded = pickle.loads(stored)
+
+    assert repr(loaded) == "fnn.uniform(-0.25, 0.5)"
+    assert loaded is fnn.uniform(-0.25, 0.5)
+    assert fnn.init((2, 3), seed=3, initializer=loaded) == fnn.init((2, 3), seed=3, initializer=fnn.uniform(-0.25, 0.5))
+    assert fnn.uniform(-0.25, 0.75) != loaded
+
+
+def zeros(u: Any, m: int, n: int) -> Any:
+    return 0 * u
+
+
+def test_pickles_of_schemes_of_ones_own() -> None:
+    for name in ("mine", "he_normal"):
+        mine = fnn.Initializer(name, zeros, draws_biases=True, doc="All 0.")
+        loaded = pickle.loads(pickle.dumps(mine))
+        assert loaded == mine != fnn.he_normal
+        assert loaded.doc == "All 0."
 
 
 def test_repr() -> None:
