@@ -117,6 +117,6 @@ class _Graph:
     def _apply(self, function: str, of: list[str]) -> str:
         """Add the nodes of a function."""
         if function in _COMPOSED:
-            return translated(_COMPOSED[function], *of, 0, self.constant, self._apply)
+            return translated(_COMPOSED[function], of[0], 0, self.constant, self._apply)
 
         return self.node(_OPERATIONS[function], of)

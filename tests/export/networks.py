@@ -79,7 +79,7 @@ def assert_precise(f: fnn.Activation, outputs: NDArray[Any], dtype: type[Any], *
     Where results are subnormal, a unit is that of the smallest normal number.
     """
     z = tails(dtype)
-    assert (outputs.dtype, outputs.shape) == (dtype, z.shape)
+    assert (outputs.dtype, outputs.shape) == (np.dtype(dtype), z.shape)
     finite = np.isfinite(z)
     with np.errstate(over="ignore", under="ignore"):
         exact = oracles.ROWS[f].f(z[finite].astype(oracles.WIDE))

@@ -79,7 +79,7 @@ def test_missing_torch_package(monkeypatch: pytest.MonkeyPatch) -> None:
 def layers(names: list[str], sizes: tuple[int, ...]) -> tuple[dict[str, NDArray[Any]], fnn.Params[np.float64]]:
     """A state with these names of layers, in order, and its network."""
     params = fnn.init(sizes, seed=0, initializer=fnn.standard_normal, **OPTIONS)
-    state = {}
+    state: dict[str, NDArray[Any]] = {}
     for layer, name in enumerate(names, start=1):
         state |= {f"{name}.weight": params[f"W{layer}"].T, f"{name}.bias": params[f"b{layer}"]}
 
