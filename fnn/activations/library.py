@@ -1,7 +1,7 @@
 """F2 and F3: the built-in activations, each with its formula, its derivative and its source.
 
-To add one: f, f′ and f″ among the kernels, a line here, one in ``fnn/__init__.py``, one in `fnn.export.formulas`, and
-for the tests one in `tests.oracles`.
+To add one: f, f′ and f″ among the kernels, a value here with what `help` shows, a line in ``fnn/__init__.py``, one in
+`fnn.export.formulas`, and for the tests one in `tests.oracles` and one in `tests.test_help`.
 """
 
 from __future__ import annotations

@@ -25,14 +25,15 @@ from fnn.numerics.special import CDF
 T = TypeVar("T")
 
 _SIGMOID: Final = "e = exp(-abs(z)); s = where(z > 0, 1, e) / (1 + e);"
-# The digits that e^x would lose by the rounding of x are kept by a part of x, from h, that is exact.
+# h is u without its last bits, so that h² and h³ are exact: e^(−u²) = e^(−h²) e^((h − u)(h + u)) keeps the digits that
+# the rounding of a great u² would cost.
 _NEAR: Final = "u = min(abs(z), 40); h = floor(u * 64) / 64;"
 _POLYNOMIAL: Final = f"{'(' * len(CDF)}{') * t + '.join(repr(float(c)) for c in reversed(CDF))})"
 _TAIL: Final = (  # Φ(−u), as in `fnn.numerics.special`
     f"{_NEAR} t = (u - 4) / (u + 4);"
     f" q = exp(-0.5 * (h * h)) * exp(0.5 * (h - u) * (h + u)) * ({_POLYNOMIAL} / (1 + u));"
 )
-# e^−v with v = 2√(2/π)(u + 0.044715 u³) = bu + cu³, and b and c in two parts.
+# e = e^−(bu + cu³) with b = 2√(2/π) and c = 0.044715 b, each as a part by which v is exact and the rest.
 _CUBIC: Final = (
     f"{_NEAR} v = 1.595769121311605 * h + 0.07135480642318726 * (h * h * h);"
     "w = 2.941257351057315e-10 * h + 9.849412992916964e-09 * (h * h * h)"

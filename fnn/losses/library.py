@@ -1,7 +1,8 @@
 """E1 and E2: the built-in losses, each with its formula, its derivative and its source.
 
-To add one: its formula among the kernels, a value here and a line in ``fnn/__init__.py``; for the tests a row in
-`tests.problems` and in `tests.reference`. A loss with a parameter needs a class, whose call checks the parameter.
+To add one: its formula among the kernels, a value here with what `help` shows, and a line in ``fnn/__init__.py``; for
+the tests a row in `tests.problems`, `tests.reference` and `tests.test_help`. A loss with a parameter needs a class,
+whose call checks the parameter.
 """
 
 from __future__ import annotations
