@@ -20,6 +20,7 @@ GAIN: Final = 0.95  # of the present time of a step, below which another number 
 MUCH: Final = 1.6  # times the present time of a step: a trial is hopeless, or the machine has changed
 REFRESH: Final = 400  # times as long as it takes to measure one thread: the age at which it is measured again
 FLOPS: Final = 1e11  # a second, of one core, in float32: a first guess
+FASTEST: Final = 128  # times that is beyond any core: the clock stands still, and its time is not believed
 SMALL: Final = 3e5  # operations of a step below which barriers take longer than several threads can gain
 LARGE: Final = 1e7  # operations of a step above which all threads are tried first
 
@@ -72,6 +73,7 @@ class CallTuner:
         self._calls = 0  # since the last trial
         self._slower = 0  # of those in turn, that were slower than one thread
         self._seconds = max(work / FLOPS, 1e-7)  # of a step with the present choice
+        self._least = self._seconds / FASTEST  # of a step, times threads
         self._best = float("inf")  # the least of these
         self._alone, self._age = float("inf"), 0.0  # seconds of a step with one thread, and since that was measured
 
@@ -100,6 +102,8 @@ class CallTuner:
     def observe(self, steps: int, threads: int, seconds: float) -> None:
         """Learn how long a call took, and choose the next state."""
         each = seconds / steps
+        if each * threads < self._least:
+            return
         self._age += seconds
         if threads == 1:
             self._alone, self._age = each, 0.0

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fnn
 from fnn.training.steppers.call_tuner import CALL, LONGEST, PROBE, CallTuner, StreamTuner, Tuner, tuner_for
+from tests.problems import problem
 
 
 class Call(NamedTuple):
@@ -156,6 +158,30 @@ def test_calls_are_short_but_not_too_short(relative: list[float], work: float, l
         assert call.seconds <= LONGEST * CALL * jump + each[call.threads]
     settled = [call.seconds for call in calls[10:]]
     assert sum(settled) / len(settled) > 0.5 * CALL
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-9])
+@pytest.mark.parametrize("work", [100.0, 1e8])
+def test_a_clock_that_stands_still_teaches_nothing(work: float, seconds: float) -> None:
+    tuner, fresh = CallTuner(work, 4), CallTuner(work, 4)
+    for _ in range(100):
+        steps, threads = tuner.suggest()
+        assert (steps, threads) == fresh.suggest()
+        assert tuner.seconds(steps) > 0
+        tuner.observe(steps, threads, seconds)
+
+
+def test_runs_under_such_a_clock_and_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    p = problem(1, (3, 6, 2), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 41)
+    with monkeypatch.context() as patch:
+        patch.setattr("time.perf_counter", lambda: 1234.5)
+        frozen = fnn.train(p.params, p.x, p.y, eta=0.1, epochs=9, batch_size=4)
+        stream = fnn.train(p.params, [(p.x, p.y)], eta=0.1, epochs=9, stopping=fnn.Stopping(seconds=1))
+    later = fnn.train(p.params, p.x, p.y, eta=0.1, epochs=9, batch_size=4)
+
+    assert frozen.params == later.params
+    assert frozen.history.seconds.tolist() == [0.0] * 9
+    assert stream.params == fnn.train(p.params, p.x, p.y, eta=0.1, epochs=9).params
 
 
 def test_a_call_is_never_of_no_steps() -> None:
