@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(str(error))
 
     t = fnn.backprop(run.params, X, Y)
-    print_descent(np.append(run.history.error, t.error))
+    print_descent(np.append(len(X) * run.history.error, t.error))  # the history has errors per case
     print_cases(t)
     print_hidden_units(t.a[1])
 

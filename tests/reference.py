@@ -270,7 +270,7 @@ def train(
             total += error(net, x[rows], y[rows], loss, "sum", w[rows])
             grads = backprop(net, x[rows], y[rows], loss, reduction, w[rows]).grads
             net = Network({key: leaf - eta * grads[key] for key, leaf in net.leaves.items()}, net.activations)
-        history.append(total / w.sum() if reduction == "mean" else total)
+        history.append(total / w.sum())
 
     return net, history
 

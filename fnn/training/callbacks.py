@@ -72,8 +72,8 @@ def each_steps(k: SupportsIndex, function: Callable[[int, Params[DT], float], ob
     k
         Steps from one call to the next, at least 1.
     function
-        It gets the steps so far and the error of those of the present epoch, each measured before its update; it ends
-        the run by returning True.
+        It gets the steps so far and the error per case of those of the present epoch, each measured before its update
+        (NaN as long as these cases weigh nothing); it ends the run by returning True.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 A checkpoint is an archive (see `fnn.io.archive`). Its description has these keys, in this order:
 
-- ``fnn``: "checkpoint"; ``format``: 2
+- ``fnn``: "checkpoint"; ``format``: 3
 - ``settings``: what the result follows from, in words (see `fnn.training.task.run_identity`)
 - ``place``: a `Place`
 - ``arrays``: name, dtype and shape of each array
@@ -10,8 +10,8 @@ A checkpoint is an archive (see `fnn.io.archive`). Its description has these key
 Its arrays are
 
 - ``params``, and ``step`` and ``vectors`` of the optimizer's state, in the order of `Params.flat`
-- ``sums``: the error and the weight of the current epoch's cases
-- ``history``: the error of each epoch that has ended
+- ``sums``: Σ_c w_c E_c and Σ_c w_c of the current epoch's cases
+- ``history``: the error per case of each epoch that has ended
 - ``snapshot_params``, ``.._step``, ``.._vectors``: those after ``snapshot_epoch``, if that is neither 0 nor the place
 - ``recorder_..``: validation measures and times (`Recorder.arrays`)
 - ``stopper_..``: what patience counts, and the best parameters (`Stopper.arrays`)
@@ -38,7 +38,7 @@ Arrays: TypeAlias = dict[str, NDArray[Any]]
 ArraySpecs: TypeAlias = dict[str, tuple[type[Any], tuple[int, ...]]]  # dtype and shape
 Settings: TypeAlias = Mapping[str, str]
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 _KEYS: Final = ["fnn", "format", "settings", "place", "arrays"]
 _MAX_LENGTH: Final = 2**48  # of an axis
 _DTYPES: Final = {kind: np.dtype(kind) for kind in ("float32", "float64", "int64")}

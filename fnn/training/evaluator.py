@@ -18,7 +18,7 @@ from fnn.metrics import classes_of
 from fnn.network.params import DT, Params
 from fnn.training.kernels.evaluate import evaluate_kernel
 
-Measures: TypeAlias = tuple[float, float | None]  # the error, and the accuracy if the targets name classes
+Measures: TypeAlias = tuple[float, float | None]  # the error per case, and the accuracy if the targets name classes
 
 CHUNKS: Final = 4  # a thread, at least: one may be far slower than the others
 CHUNK_WORK: Final = 250_000_000  # multiplications of a chunk, at most: some 10 ms, in which no interrupt is noticed
@@ -29,7 +29,7 @@ class Evaluator(Generic[DT]):
 
     def __init__(self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, threads: int | None) -> None:
         architecture, dtype, loss = params.architecture, params.dtype, objective.loss
-        self._batch, self._loss, self._mean = batch, loss, objective.mean
+        self._batch, self._loss = batch, loss
         count, self._layout = batch.number, architecture.layout(dtype, BLOCK)
         self._threshold = sum(loss.targets.label_values) / 2
         self._classes = _classes(batch, loss)
@@ -43,7 +43,7 @@ class Evaluator(Generic[DT]):
         self._spaces = [np.zeros(self._layout.whole, dtype) for _ in range(self._threads)]
 
     def measure(self, flat: NDArray[DT], is_interrupted: Callable[[], bool] = lambda: False) -> Measures:
-        """Error and accuracy, to the bit those of `fnn.error` and `fnn.accuracy`; the error is NaN once interrupted."""
+        """To the bit `fnn.error` with reduction="mean", and `fnn.accuracy`; the error is NaN once interrupted."""
         x, y, labels, weights, sources = self._batch.taken
         kernel, count, loss = evaluate_kernel[flat.dtype], self._batch.number, self._loss.descriptor_address(flat.dtype)
         tops = iter(range(0, count, self._chunk))  # shared by all threads
@@ -56,7 +56,7 @@ class Evaluator(Generic[DT]):
                     return
                 correct = kernel(
                     table=self._layout.table, flat=flat, space=self._spaces[number], x=x, y=y, labels=labels,
-                    weights=weights, sources=sources, chosen=self._batch.chosen, loss=loss, mean=self._mean, top=top,
+                    weights=weights, sources=sources, chosen=self._batch.chosen, loss=loss, top=top,
                     bottom=min(top + self._chunk, count), classes=classes, threshold=self._threshold,
                     errors=self._errors,
                 )  # fmt: skip

@@ -18,8 +18,9 @@ Ending: TypeAlias = Literal["epochs", "callback", "patience", "target_error", "s
 class Record:
     """The measures of an epoch, at its end.
 
-    `error` is summed over the cases of the epoch, or their weighted mean, as `reduction` says; each case was measured
-    before the update of its batch. The validation measures are those after the epoch; None without a validation set.
+    Errors are per case, whatever the `reduction`: Σ_c w_c E_c / Σ_c w_c, which is `fnn.error` with
+    ``reduction="mean"``. `error` is that of the cases trained on, each measured before the update of its batch. The
+    validation measures are those after the epoch; None without a validation set.
     """
 
     error: float

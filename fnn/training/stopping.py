@@ -22,8 +22,8 @@ Rule: TypeAlias = Literal["patience", "target_error"]
 class Stopping(Value):
     """When `train` ends before its last epoch: by the first of these rules that is met.
 
-    The error is that of the validation set, if there is one, or else the epoch's. NaN is never an improvement, and
-    never reaches a target.
+    The error is that of the validation set, if there is one, or else the epoch's; per case, whatever the reduction (see
+    `Record`). NaN is never an improvement, and never reaches a target.
 
     Parameters
     ----------

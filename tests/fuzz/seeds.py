@@ -231,7 +231,7 @@ def checkpoints() -> tuple[list[bytes], list[bytes]]:
         arrays = {name: np.load(io.BytesIO(file.read(f"{name}.npy"))) for name, _, _ in description["arrays"]}
     place, specs = description["place"], description["arrays"]
     changes: list[dict[str, object]] = [
-        {"fnn": "params"}, {"format": 3}, {"settings": {}}, {"settings": {"dtype": 3}}, {"arrays": []}, {"place": []},
+        {"fnn": "params"}, {"format": 2}, {"settings": {}}, {"settings": {"dtype": 3}}, {"arrays": []}, {"place": []},
         {"place": place | {"epoch": -1}}, {"place": place | {"epoch": 10**9}}, {"place": place | {"cases": 1}},
         {"place": place | {"snapshot_epoch": 2**62}}, {"place": place | {"stop_reason": "eval"}},
         {"arrays": [[[], [], []]]},

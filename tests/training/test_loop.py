@@ -64,7 +64,7 @@ class PythonStepper:
             self._params = fnn.update(self._params, grads, self.eta)
             self.diverged = not np.isfinite(error)
             if not self.diverged:
-                self.history[self.epoch] = error
+                self.history[self.epoch] = error / len(P.x)
                 self.epoch, count = self.epoch + 1, count + 1
         self._interrupted = False
 

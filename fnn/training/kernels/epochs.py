@@ -17,7 +17,7 @@ class Position(NamedTuple):
 
     epoch: int
     first: int  # the place of the next batch's first case in the order
-    total: float  # of this epoch so far: Σ of the errors, each over a whole batch,
+    total: float  # of this epoch so far: Σ_c w_c E_c
     weight: float  # and Σ_c w_c
 
 
@@ -60,10 +60,10 @@ def begin_batch(at: Position, cases: CasePointers, batch_size: int, mean: bool) 
 def end_batch(
     at: Position, batch: Batch, error: float, cases: CasePointers, mean: bool, history: Floats, is_writer: bool
 ) -> Position:
-    """The position after a batch; the last one of an epoch writes the epoch's error."""
+    """The position after a batch; the last one of an epoch writes the epoch's error, Σ_c w_c E_c / Σ_c w_c."""
     total = at.total + (error * batch.weight if mean else error)
     weight, first = at.weight + batch.weight, at.first + batch.rows
     is_last = first == cases.number
     if is_last and is_writer:
-        history[at.epoch] = total / weight if mean else total
+        history[at.epoch] = total / weight
     return Position(at.epoch + is_last, 0 if is_last else first, 0.0 if is_last else total, 0.0 if is_last else weight)

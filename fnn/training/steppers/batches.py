@@ -34,7 +34,7 @@ class BatchStepper(Generic[DT]):
     """Steps of an optimizer, each on a mini-batch of cases that have no fault. For the members see `Stepper`."""
 
     _cursor: NDArray[np.int64]  # the epoch and the case, as the kernels count them
-    _sums: NDArray[np.float64]  # the error of the current epoch's cases, and their weight
+    _sums: NDArray[np.float64]  # Σ_c w_c E_c and Σ_c w_c of the current epoch's cases
     _snapshot: Snapshot[DT] | None  # of the run as it is now; None after a step, until it is asked for
     _params: Params[DT] | None  # likewise
 
@@ -81,7 +81,7 @@ class BatchStepper(Generic[DT]):
             return float(self.history[self.epoch - 1])
         total, weight = self._sums.tolist()
 
-        return float(total / weight if self._mean else total)
+        return float(total / weight) if weight else np.nan
 
     @property
     def diverged(self) -> bool:

@@ -26,13 +26,13 @@ class Snapshot(NamedTuple, Generic[DT]):
     params: Params[DT]
     state: OptimizerState[DT]  # its step counts those of earlier runs, too
     cases: int = 0  # of the current epoch that are done
-    sums: tuple[float, float] = (0.0, 0.0)  # the error of those cases, and their weight
+    sums: tuple[float, float] = (0.0, 0.0)  # Σ_c w_c E_c and Σ_c w_c of those cases
 
 
 class Stepper(Protocol[DT]):
     """Changes parameters step by step, always with the same bits, however the steps are divided into calls."""
 
-    history: NDArray[np.float64]  # the error of each epoch, written as it ends
+    history: NDArray[np.float64]  # the error per case of each epoch, written as it ends
     rate: RateObserver  # it must observe the error after every epoch, before the next step
 
     @property
@@ -53,7 +53,10 @@ class Stepper(Protocol[DT]):
 
     @property
     def error(self) -> float:
-        """The error of the current epoch's steps or, at its end, of all of them, each measured before its update."""
+        """The error per case of the current epoch's steps or, at its end, of all of them, each before its update.
+
+        NaN as long as these cases weigh nothing.
+        """
 
     @property
     def diverged(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.data.batch_stream import BatchStream
+from fnn.data.batch_stream import BatchStream, Refusal
 from fnn.data.fingerprint import fingerprints
 from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays, sources_of
 from fnn.equations.objective import Objective
@@ -126,7 +126,9 @@ class StreamStepper(BatchStepper[DT]):
 
     def _end_epoch(self) -> None:
         total, weight = self._sums.tolist()
-        self.history[self.epoch] = total / weight if self._mean else total
+        if weight == 0:
+            raise Refusal(f"x: the batches of epoch {self.epoch + 1} weigh nothing", self.epoch + 1, self._step)
+        self.history[self.epoch] = total / weight
         self._starts.append(self.steps)
         self._cursor[EPOCH] += 1
         self._cursor[CASE] = self._step = 0
