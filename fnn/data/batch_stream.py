@@ -33,7 +33,7 @@ def stream_of(x: object, epochs: int, batch_size: object) -> Iterable[Any]:
         )
     if batch_size is not None:
         raise TypeError("batch_size: x is an iterable of batches, each of which has its own size")
-    if epochs > 1 and iter(x) is x:
+    if epochs > 1 and isinstance(x, Iterator) and iter(x) is x:  # of others `__iter__` may have an effect
         raise ValueError(f"epochs: x is an iterator, which can be gone through once, not {epochs} times")
 
     return x
@@ -94,4 +94,4 @@ class BatchStream(Generic[DT]):
                 item = Cases(x, y, weights=weights[0] if weights else None)
             if not isinstance(item, Cases):
                 raise TypeError(f"needs fnn.Cases or a tuple (x, y) or (x, y, weights), got {item!r:.60}")
-            return item.arrays(self._params, self._loss, whole=True).plain
+            return item.arrays(self._params, self._loss, is_batch=True).plain

@@ -77,14 +77,17 @@ class Cases:
         for name, value in zip((*_FIELDS, "_converted"), (*fields, {}), strict=True):
             object.__setattr__(self, name, value)
 
-    def arrays(self, params: Params[DT], loss: Loss, whole: bool = False) -> CaseArrays[DT]:
-        """The cases as kernels take them for such params and this loss, free from faults; see `convert`."""
-        key = (params.dtype.type, params.sizes[0], params.sizes[-1], params.activations[-1], loss)
+    def arrays(self, params: Params[DT], loss: Loss, is_batch: bool = False) -> CaseArrays[DT]:
+        """The cases as kernels take them for such params and this loss, free from faults; see `convert`.
+
+        A batch of an iterable is converted whole, and may weigh nothing.
+        """
+        key = (params.dtype.type, params.sizes[0], params.sizes[-1], params.activations[-1], loss, is_batch)
         arrays = self._converted.get(key)
         if arrays is None:
-            arrays = convert(params, self.x, self.y, self.weights, self.class_weights, self.scale, loss, whole)
+            arrays = convert(params, self.x, self.y, self.weights, self.class_weights, self.scale, loss, is_batch)
             if arrays.sources is None:  # `convert` has checked the others
-                require_no_fault(params, arrays, loss)
+                require_no_fault(params, arrays, loss, is_batch)
             arrays = self._converted[key] = arrays._replace(is_checked=True)
 
         return arrays

@@ -188,7 +188,7 @@ def _taken(dtype: np.dtype[DT], value: ArrayLike, name: str, scale: float) -> tu
     return cast(dtype, array, scale), False
 
 
-def require_no_fault(params: Params[DT], batch: CaseArrays[DT], loss: Loss) -> None:
+def require_no_fault(params: Params[DT], batch: CaseArrays[DT], loss: Loss, may_weigh_nothing: bool = False) -> None:
     """Raise ValueError if the cases hold NaN, infinity, or targets or weights that are out of range."""
     find, code, words = fault_kernel[params.dtype], params.activations[-1].code, loss.descriptor_address(params.dtype)
     found: list[tuple[int, int]] = []
@@ -198,7 +198,10 @@ def require_no_fault(params: Params[DT], batch: CaseArrays[DT], loss: Loss) -> N
         found.append((fault, top + row))
     if batch.sources is not None:
         found.append(_fault_of_weights(params, batch.weights))  # as a whole, because of their sum
-    ranked = [(FAULTS[fault].rank, row, fault) for fault, row in found if fault != faults.FINE]
+    ignored = {faults.FINE}
+    if may_weigh_nothing and batch.weights.size and batch.weights.max() < 1:  # else their sum is too large
+        ignored.add(faults.NO_WEIGHT)
+    ranked = [(FAULTS[fault].rank, row, fault) for fault, row in found if fault not in ignored]
     if ranked:
         _, row, fault = min(ranked)
         raise_fault(params, batch, loss, fault, row)

@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from tests.problems import Problem, problem, problems
 
 FEW = (1, 2, 7, 64, 65, 513, 700)
 OPTIMIZERS = (fnn.momentum(0.01), fnn.adam(fnn.cosine(1e-2, steps=9)), fnn.adamw(1e-3), fnn.rmsprop(1e-3))
+GOOD = (np.ones((4, 2)), np.zeros((4, 1)))
 
 
 def batches(p: Problem, size: int) -> list[tuple[Any, ...]]:
@@ -83,7 +86,7 @@ def test_so_it_has_with_optimizers_and_regularization(
     assert bits(run) == wanted
 
 
-def test_steps_are_those_of_grad_and_update_and_the_error_is_their_sum() -> None:
+def test_steps_are_those_of_grad_and_update_and_the_error_is_per_case() -> None:
     p = problem(1, (3, 6, 2), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 23)
     params, error = p.params, 0.0
     for x, y in batches(p, 5):
@@ -148,7 +151,83 @@ def test_every_epoch_goes_through_the_iterable_anew() -> None:
     assert again.epochs == 3
     assert run.params == by_hand
     assert run.history.validation_error is not None
-    assert run.history.validation_error[-1] == fnn.error(by_hand, p.x, p.y)
+    assert run.history.validation_error[-1] == fnn.error(by_hand, p.x, p.y, reduction="mean")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize(
+    "optimizer, regularization",
+    [(fnn.gradient_descent(0.1), None), (fnn.adamw(1e-2), None), (fnn.momentum(0.1), fnn.Regularization(l2=0.1))],
+    ids=str,
+)
+def test_a_batch_that_weighs_nothing_has_no_gradient(
+    optimizer: fnn.Optimizer, regularization: fnn.Regularization | None, reduction: Any, dtype: type[Any]
+) -> None:
+    p = problem(
+        5, (4, 9, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 40, labelled=True, weighted=True,
+        reduction=reduction, dtype=dtype,
+    )  # fmt: skip
+    assert p.weights is not None
+    p.weights[8:16], p.weights[16:24] = 0, 1e-42  # of the third, the inverse of the sum is beyond float32
+    wanted = in_order(p, optimizer, 8, 3, regularization)
+    run = fnn.train(
+        p.params, batches(p, 8), optimizer=optimizer, epochs=3, seed=3, regularization=regularization, **of_loss(p)
+    )  # fmt: skip
+
+    assert bits(run) == wanted
+
+
+def test_a_class_that_weighs_nothing_may_fill_a_batch(tmp_path: Path) -> None:
+    params, seen = fnn.init((2, 2), hidden=(), output=fnn.softmax, seed=1), list[float]()
+    x, options = np.eye(2), dict[str, Any](eta=0.1, loss=fnn.cross_entropy, reduction="mean")
+    nothing, batch = fnn.Cases(x, [0, 0], class_weights=[0, 1]), fnn.Cases(x, [1, 0], class_weights=[0, 1])
+    note: Any = fnn.each_steps(1, lambda step, now, error: seen.append(error))
+    run = fnn.train(params, [nothing, batch, nothing], epochs=2, callbacks=[note], **options)
+    wanted = fnn.train(params, batch, epochs=2, **options)
+
+    assert (run.params, run.state.step) == (wanted.params, 6)
+    assert run.history.error.tolist() == wanted.history.error.tolist()
+    assert np.isnan(seen).tolist() == [True, False, False] * 2
+    with pytest.raises(ValueError, match=r"^weights: their sum must be above 0"):
+        fnn.error(params, nothing, loss=fnn.cross_entropy)
+    for _ in range(2):  # with a checkpoint, too
+        with pytest.raises(fnn.BatchError, match=r"^x: the batches of epoch 1 weigh nothing$") as caught:
+            fnn.train(params, [nothing] * 3, epochs=2, checkpoint=tmp_path / "run", **options)
+        assert (caught.value.run.params, caught.value.run.state.step) == (params, 3)
+    with pytest.raises(fnn.BatchError, match=r"^batch 1 of epoch 1: weights: their sum must be above 0, and it"):
+        fnn.train(params, [(x, [0, 1], [1e308, 1e308])], epochs=1, **options)
+
+
+class Counted:
+    """Three batches, and how often they were gone through."""
+
+    passes = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.passes += 1
+        return iter([GOOD] * 3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"eta": 0.5}, {"eta": 0.5, "validation": GOOD}, {"optimizer": fnn.adam(fnn.plateau(0.1))}],
+    ids=str,
+)
+@pytest.mark.parametrize("epochs, before, after", [(0, 0, 0), (1, 1, 0), (2, 2, 1), (5, 2, 4)])
+def test_there_are_as_many_passes_as_epochs(
+    epochs: int, before: int, after: int, options: dict[str, Any], tmp_path: Path
+) -> None:
+    plain, kept, again = Counted(), Counted(), Counted()
+    wanted = fnn.train(network(), plain, epochs=epochs, **options)
+    rules = fnn.Checkpoint(tmp_path / "run", seconds=0)
+    stop: Any = fnn.each_steps(4, lambda *_: 1 / 0)  # in the second epoch
+    with pytest.raises(ZeroDivisionError) if epochs > 1 else nullcontext():
+        fnn.train(network(), kept, epochs=epochs, checkpoint=rules, callbacks=[stop], **options)
+    run = fnn.train(network(), again, epochs=epochs, checkpoint=rules, **options)
+
+    assert run.params == wanted.params
+    assert [plain.passes, kept.passes, again.passes] == [epochs, before, after]
 
 
 def test_other_dtypes_scale_and_class_weights() -> None:
@@ -173,9 +252,6 @@ def test_single_cases_are_batches_of_one() -> None:
 
 def network() -> fnn.Params[np.float64]:
     return fnn.init((2, 3, 1), seed=1)
-
-
-GOOD = (np.ones((4, 2)), np.zeros((4, 1)))
 
 
 @pytest.mark.parametrize(
