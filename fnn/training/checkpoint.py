@@ -51,7 +51,8 @@ class Checkpointer(Generic[DT]):
     def __init__(
         self, rules: Checkpoint, settings: Settings, stepper: Stepper[DT], recorder: Recorder[DT], stopper: Stopper[DT]
     ) -> None:
-        self._rules, self._settings, self._path = rules, settings, os.fspath(rules.path)
+        self._rules, self._settings = rules, settings
+        self._path = os.path.abspath(rules.path)  # a callback may change the folder
         self._stepper, self._recorder, self._stopper = stepper, recorder, stopper
         self._due = 0.0
         self._written: Description = {}
