@@ -30,10 +30,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """The records of all epochs as arrays of shape (epochs,); what wasn't measured is None.
+    """The records of all epochs as arrays of shape (epochs,), errors per case; what wasn't measured is None.
 
-    `eta` is the learning rate of an epoch's first step. `seconds` is the duration of the run at the end of the epoch;
-    short epochs without observers are timed in groups.
+    `eta` is the rate of an epoch's first step; None if there is none, or its function fails when it is asked again.
+    `seconds` is the duration of the run at the end of the epoch; short epochs without observers are timed in groups.
     """
 
     error: NDArray[np.float64]
@@ -65,7 +65,7 @@ class Run(Generic[DT]):
 
     `state` is the optimizer's, with which its `update` goes on. `stop_reason` is "epochs", after the last one;
     "callback", one returned True; a rule of `stopping`: "patience", "target_error" or "seconds"; or "interrupted", by
-    the `BatchError` that carries this run.
+    the error that carries this run.
     """
 
     params: Params[DT]

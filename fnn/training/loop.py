@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic, NoReturn
 
 import numpy as np
 
+from fnn.data.batch_stream import Refusal
 from fnn.network.params import DT, Params
 from fnn.training.callbacks import Callbacks, Progress
 from fnn.training.checkpoint import Checkpointer
 from fnn.training.checkpoint_format import Place
-from fnn.training.history import Ending, Run, TrainingDiverged, TrainingInterrupted
+from fnn.training.history import BatchError, Ending, Run, TrainingDiverged, TrainingInterrupted
 from fnn.training.interrupt import Interrupt
 from fnn.training.recorder import Recorder
 from fnn.training.steppers.call_tuner import Tuner
@@ -34,6 +36,7 @@ class Loop(Generic[DT]):
         self._snapshots = self._beginning, self._beginning  # of the last two ends of epochs that were processed
         self._callback_epoch = self._callback_step = 0  # after which callbacks were called last
         self._stop_reason: Ending | None = None
+        self._has_diverged = False
 
     def run(self) -> Run[DT]:
         """Train to the end, from the checkpoint if there is one."""
@@ -46,16 +49,40 @@ class Loop(Generic[DT]):
         self._progress.begin(stepper.epoch)
         try:
             with self._interrupt:
-                if stepper.steps:
-                    self._after_call()  # a resumed run may not have done what was due
-                while stepper.epoch < self._epochs and self._stop_reason is None:
-                    self._advance()
-                    self._after_call()
-                run = self.result()
-                self._save()
+                run = self._run()
             self._check_interrupt()  # Ctrl-C may have come after the last check; from here on it raises
         finally:
             self._progress.close()
+
+        return run
+
+    def _run(self) -> Run[DT]:
+        """Train to the end; an error that comes before, such as one of a function of the user, gets the run so far."""
+        stepper = self._stepper
+        try:
+            if stepper.steps:
+                self._after_call()  # a resumed run may not have done what was due
+            while stepper.epoch < self._epochs and self._stop_reason is None:
+                self._advance()
+                self._after_call()
+            run = self.result()
+            self._save()
+        except Refusal as refusal:
+            raise BatchError(str(refusal), refusal.epoch, refusal.batch, self._hand_over()) from refusal.__cause__
+        except Exception as error:
+            if not self._has_diverged:
+                vars(error)["run"] = self._hand_over()
+                error.add_note(f"after {stepper.steps} steps of fnn.train; the attribute run of this error holds them")
+            raise
+
+        return run
+
+    def _hand_over(self) -> Run[DT]:
+        """The run so far, when an error ends it; it is also saved."""
+        self._recorder.mark_time(self._stepper.epoch)
+        run = self.result()
+        with suppress(RuntimeWarning):  # an error, too, by the user's filter, but not the one that is raised
+            self._save()
 
         return run
 
@@ -69,10 +96,14 @@ class Loop(Generic[DT]):
         if best is None:
             self._good_params()
         at = stepper.snapshot() if best is None else best
-        history = self._recorder.history(stepper, stepper.epoch)
+        history = self._recorder.history(stepper, self._epochs_recorded())
         ending: Ending = "epochs" if stepper.epoch >= self._epochs else "interrupted"
 
         return Run(at.params, history, at.state, self._stop_reason or ending)
+
+    def _epochs_recorded(self) -> int:
+        """The epochs that have all their measures."""
+        return self._snapshots[1].epoch if self._recorder.has_validation else self._stepper.epoch
 
     def _save(self) -> None:
         if self._checkpointer is not None:
@@ -167,6 +198,7 @@ class Loop(Generic[DT]):
         if self._is_good():
             return self._stepper.params()
         self._check_interrupt()
+        self._has_diverged = True
         found = self._interrupt.call(self._last_good)
         if found is None:
             last = self._snapshots[1]
@@ -213,9 +245,10 @@ class Loop(Generic[DT]):
         last = self._snapshots[1]
         if not self._is_good():
             self._raise_interrupted(last, last.epoch)
-        self._save()
-        now = self._stepper.snapshot()
-        self._raise_interrupted(now, last.epoch if self._recorder.has_validation else now.epoch)
+        try:
+            self._save()
+        finally:  # after a warning that is an error, too
+            self._raise_interrupted(self._stepper.snapshot(), self._epochs_recorded())
 
     def _raise_interrupted(self, at: Snapshot[DT], epochs: int) -> NoReturn:
         """Raise what hands over the run as it was at a snapshot, with the history of some epochs."""

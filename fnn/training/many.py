@@ -100,6 +100,9 @@ state
         values than there are networks; params that are no sequence.
     SomeDiverged
         Networks diverged. The others were trained to their end, and it carries their runs.
+    Other errors
+        As in `train`. They and a KeyboardInterrupt end all runs; their attribute `outcomes` is as that of
+        `SomeDiverged`, with None for what failed or hadn't begun.
 
     Examples
     --------

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Generic, TypeAlias
 
 from fnn.network.params import DT
-from fnn.training.history import Run, TrainingDiverged
+from fnn.training.history import Run, TrainingDiverged, TrainingInterrupted
 from fnn.training.loop import Loop
 from fnn.training.steppers import call_tuner
 from fnn.training.task import Task
@@ -33,14 +33,18 @@ class NetworkPool(Generic[DT]):
         self._is_cancelled = False
 
     def run(self) -> list[Outcome[DT]]:
-        """Train them all; the outcomes in the order of the tasks."""
+        """Train them all; the outcomes in the order of the tasks. An error that ends all gets them, None if missing."""
         self._busy = min(self._threads, len(self._tasks))
-        if self._busy == 1:
-            self._work()
-        elif self._busy > 1:
-            self._work_in_threads(self._busy)
-        if self._failure is not None:
-            raise self._failure
+        try:
+            if self._busy == 1:
+                self._work()
+            elif self._busy > 1:
+                self._work_in_threads(self._busy)
+            if self._failure is not None:
+                raise self._failure
+        except BaseException as failure:
+            vars(failure)["outcomes"] = [self._outcomes.get(number) for number in range(len(self._tasks))]
+            raise
 
         return [self._outcomes[number] for number in range(len(self._tasks))]
 
@@ -126,6 +130,10 @@ class NetworkPool(Generic[DT]):
                     del self._loops[number]
         except TrainingDiverged as error:
             return error.with_traceback(None)  # which would keep the run's memory
+        except TrainingInterrupted as stopped:
+            if not self._is_cancelled:
+                raise
+            return Run(stopped.params, stopped.history, stopped.state, "interrupted")
         except BaseException as failure:
             failure.add_note(f"in network {number}")
             raise

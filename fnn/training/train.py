@@ -9,7 +9,7 @@ from typing import SupportsFloat, SupportsIndex
 from numpy.typing import ArrayLike
 
 from fnn.compiler.numba_types import jittable
-from fnn.data.batch_stream import Batches, BatchStream, Refusal
+from fnn.data.batch_stream import Batches, BatchStream
 from fnn.data.cases import Cases
 from fnn.equations.objective import Reduction
 from fnn.losses.library import squared_error
@@ -22,7 +22,7 @@ from fnn.training.advice import advise
 from fnn.training.callbacks import Callback
 from fnn.training.checkpoint import Checkpoint, Checkpointer
 from fnn.training.evaluator import Evaluator
-from fnn.training.history import BatchError, Run
+from fnn.training.history import Run
 from fnn.training.loop import Loop
 from fnn.training.recorder import Recorder
 from fnn.training.steppers import call_tuner
@@ -124,7 +124,10 @@ def train(
     TrainingDiverged
         The error or the parameters became NaN or infinite; it carries the last good ones. The checkpoint stays.
     BatchError
-        A batch of an iterable has a fault, or the iterable raised an error; it carries what was learned until then.
+        A batch of an iterable has a fault, or the iterable raised an error; it carries the run until then.
+    Other errors
+        Those of a function of the user, such as a rate or a callback, and a warning that a filter makes an error: as
+        they are, with the run until then in their attribute `run`, after the checkpoint was written.
 
     Examples
     --------
@@ -140,11 +143,8 @@ def train(
         callbacks=callbacks, checkpoint=checkpoint, state=state, threads=threads,
     )  # fmt: skip
     advise([task], stacklevel=2)
-    loop = begin(task)
-    try:
-        return loop.run()
-    except Refusal as refusal:
-        raise BatchError(str(refusal), refusal.epoch, refusal.batch, loop.result()) from refusal.__cause__
+
+    return begin(task).run()
 
 
 def begin(task: Task[DT], present: Callable[[], call_tuner.Tuner] | None = None) -> Loop[DT]:

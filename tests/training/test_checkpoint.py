@@ -228,6 +228,63 @@ def test_a_full_disk_later_is_a_warning(tmp_path: Path) -> None:
     assert kept.params == fnn.train(PROBLEM.params, PROBLEM.x, PROBLEM.y, **OPTIONS).params
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("when", [2, 6])  # the last epoch, too
+def test_a_warning_about_it_that_is_an_error_hands_over_the_run(when: int, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    def remove(epoch: int, params: object, record: object) -> None:
+        if epoch == when:
+            (folder / "run").unlink()
+            folder.rmdir()
+
+    with pytest.raises(RuntimeWarning, match="wasn't written") as caught:
+        run(folder / "run", callbacks=[fnn.each_epoch(remove)])
+    wanted = fnn.train(PROBLEM.params, PROBLEM.x, PROBLEM.y, **{**OPTIONS, "epochs": when})
+    handed: fnn.Run[Any] = vars(caught.value)["run"]
+
+    assert (handed.params, len(handed.history)) == (wanted.params, when)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("error", [KeyboardInterrupt, LookupError])
+def test_no_such_warning_hides_what_ends_a_run(error: type[BaseException], tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    def remove(step: int, params: object, so_far: float) -> None:
+        if step == 9:
+            (folder / "run").unlink()
+            folder.rmdir()
+            raise error
+
+    wanted = fnn.TrainingInterrupted if error is KeyboardInterrupt else error
+    with pytest.raises(wanted) as caught:
+        run(folder / "run", callbacks=[fnn.each_steps(1, remove)])
+    handed = caught.value if isinstance(caught.value, fnn.TrainingInterrupted) else vars(caught.value)["run"]
+    assert handed.state.step == 9
+
+
+def test_a_relative_path_is_that_of_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    kept = run("run", callbacks=[fnn.each_epoch(lambda *_: os.chdir(tmp_path / "other"))])
+
+    assert os.listdir(tmp_path / "other") == []
+    assert digest(run(tmp_path / "run")) == digest(kept)
+
+
+def test_what_others_have_put_beside_it_stays(tmp_path: Path) -> None:
+    names = [f".run.{word}.tmp" for word in ("my-own-precious!", "0" * 15, "0" * 17, "0123456789ABCDEF", "٠" * 16)]
+    for name in names:
+        (tmp_path / name).write_bytes(b"mine")
+    (tmp_path / f".run.{'0' * 16}.tmp").symlink_to(tmp_path / names[0])
+    run(tmp_path / "run")
+
+    assert sorted(os.listdir(tmp_path)) == sorted([*names, f".run.{'0' * 16}.tmp", "run"])
+
+
 def test_leftovers_are_removed_but_not_what_is_being_written(tmp_path: Path) -> None:
     path = tmp_path / "run"
     (tmp_path / f".run.{'0' * 16}.tmp").write_bytes(b"left by a process that was killed")

@@ -167,3 +167,109 @@ def test_divergence() -> None:
         trained(epochs=30, eta=1e308)
 
     assert (one.value.epoch, one.value.params) == (other.value.epoch, other.value.params)
+
+
+# Functions of the user that fail late, in runs of four steps an epoch.
+
+
+class Failing:
+    """A rate and callbacks that raise an error, if there is one, before step 7 or after it, or after epoch 2."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+    def _fail(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+    def rate(self, step: int) -> float:
+        if step >= 7:
+            self._fail()
+        return 0.1 / (step + 1)
+
+    def after_steps(self, step: int, params: Params, error: float) -> None:
+        if step == 7:
+            self._fail()
+
+    def after_epoch(self, epoch: int, params: Params, record: fnn.Record) -> None:
+        if epoch == 2:
+            self._fail()
+
+
+USES: dict[str, Any] = {  # and the steps before the failure
+    "rate": (lambda f: {"eta": f.rate}, 7),
+    "schedule": (lambda f: {"optimizer": fnn.adam(fnn.warm_up(f.rate, steps=2))}, 9),
+    "plateau": (lambda f: {"optimizer": fnn.momentum(fnn.plateau(f.rate, patience=0))}, 7),
+    "steps": (lambda f: {"eta": 0.1, "callbacks": [fnn.each_steps(7, f.after_steps)]}, 7),
+    "epoch": (lambda f: {"eta": 0.1, "callbacks": [fnn.each_epoch(f.after_epoch)]}, 8),
+}
+STREAM = [(P.x[top : top + 10], P.y[top : top + 10]) for top in range(0, 40, 10)]
+
+
+@pytest.mark.parametrize("kind", [LookupError, KeyboardInterrupt])
+@pytest.mark.parametrize("validation", [None, (P.x, P.y)], ids=["", "validated"])
+@pytest.mark.parametrize("streamed", [False, True], ids=["", "stream"])
+@pytest.mark.parametrize("use", USES)
+def test_a_function_that_fails_late_loses_nothing(
+    use: str, streamed: bool, validation: Any, kind: type[BaseException], tmp_path: Path
+) -> None:
+    data: dict[str, Any] = {"x": STREAM} if streamed else {"x": P.x, "y": P.y, "batch_size": 10}
+    options: dict[str, Any] = {"epochs": 5, "validation": validation, **data}
+    (of, steps), error = USES[use], kind("of the user")
+    path = fnn.Checkpoint(tmp_path / "run", seconds=1e9)
+    with pytest.raises(kind) as caught:
+        fnn.train(P.params, checkpoint=path, **options, **of(Failing(error)))
+    found: Any = caught.value
+    if kind is LookupError:
+        assert caught.value is error
+        assert found.__notes__[-1].startswith(f"after {steps} steps of fnn.train")
+        found = found.run
+        assert (found.state.step, found.stop_reason) == (steps, "interrupted")
+    steps = found.state.step  # a rate is asked for steps ahead, and KeyboardInterrupt ends a run at once
+    until: Any = fnn.each_steps(steps or 1, lambda *_: True)
+    wanted = fnn.train(P.params, **{**options, **of(Failing()), "callbacks": [until]})
+    whole: Any = fnn.train(P.params, **options, **of(Failing()))
+
+    assert found.params == (wanted.params if steps else P.params)
+    assert found.history.error.tolist() == whole.history.error[: steps // 4].tolist()
+    assert len(found.history.seconds) == steps // 4
+    if validation is not None:
+        assert found.history.validation_error.tolist() == whole.history.validation_error[: steps // 4].tolist()
+    assert digest(fnn.train(P.params, checkpoint=path, **options, **of(Failing()))) == digest(whole)
+
+
+def test_a_rate_that_fails_in_the_middle_of_many_epochs_keeps_them() -> None:
+    with pytest.raises(ValueError, match=r"^eta: must be finite and at least 0, is -.* at step 1001\n") as caught:
+        fnn.train(P.params, P.x, P.y, eta=lambda step: 0.001 - 1e-6 * step, epochs=2000)
+    run = vars(caught.value)["run"]
+
+    assert run.params == fnn.train(P.params, P.x, P.y, eta=lambda step: 0.001 - 1e-6 * step, epochs=1001).params
+    assert [len(run.history.error), len(run.history.eta), len(run.history.seconds)] == [1001] * 3
+
+
+def test_what_diverged_before_a_function_fails_is_told() -> None:
+    def rate(step: int) -> float:
+        if step == 700:
+            raise LookupError
+        return 3.0
+
+    # b ← b − 3 (b − 1): |b − 1| doubles a step, and its square is beyond float64 after 512.
+    params = fnn.Params({"W1": [[0.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
+    with pytest.raises(fnn.TrainingDiverged):
+        fnn.train(params, [[0.0]], [[1.0]], eta=rate, epochs=999)
+
+
+def test_a_rate_that_can_not_be_asked_again_costs_its_column_alone() -> None:
+    rates = iter([0.1] * 9)
+    run = fnn.train(P.params, P.x, P.y, eta=lambda step: next(rates), epochs=9)
+
+    assert run.params == fnn.train(P.params, P.x, P.y, eta=0.1, epochs=9).params
+    assert run.history.eta is None
+
+
+def test_an_error_of_a_run_within_a_callback_carries_the_outer_run() -> None:
+    diverging: Any = fnn.each_epoch(lambda *_: fnn.train(P.params, P.x, P.y, eta=1e308, epochs=9))
+    with pytest.raises(fnn.TrainingDiverged) as caught:
+        fnn.train(P.params, P.x, P.y, eta=0.1, epochs=3, callbacks=[diverging])
+
+    assert vars(caught.value)["run"].params == fnn.train(P.params, P.x, P.y, eta=0.1, epochs=1).params

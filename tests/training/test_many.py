@@ -239,7 +239,16 @@ def test_a_callback_that_fails_ends_all(monkeypatch: pytest.MonkeyPatch, threads
             epochs=fnn.Each([10**9, 10**9, 1, 1]) if threads > 1 else 5,
             callbacks=callbacks,
         )
-    assert caught.value.__notes__ == ["in network 1"]
+    assert caught.value.__notes__[1:] == ["in network 1"]
+    run, outcomes = vars(caught.value)["run"], vars(caught.value)["outcomes"]
+    assert (len(run.history), run.params) == (3, fnn.train(start, X, Y, eta=1e-9, epochs=3).params)
+    ended = [None if outcome is None else (len(outcome.history), outcome.stop_reason) for outcome in outcomes]
+    if threads == 1:  # the last one first
+        assert ended == [None, None, (5, "epochs"), (5, "epochs")]
+    else:
+        assert outcomes[0] is None or outcomes[0].stop_reason == "interrupted"
+        assert ended[1] is None
+        assert set(ended[2:]) <= {None, (1, "epochs")}
     assert called == [1, 2, 3]
     assert threading.active_count() == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Final, Generic
 
 import numpy as np
@@ -130,9 +131,11 @@ class BatchStepper(Generic[DT]):
         first = now = self.steps
         last = first + steps
         while now < last and not (self.diverged or self._interrupted):
-            count = min(last - now, MAX_STEPS)
-            coefficients = self._coefficients(optimizer, now, count)
-            if len(coefficients) == 1:
+            found = self._coefficients(optimizer, now, min(last - now, MAX_STEPS), interrupt)
+            if found is None:  # an interrupt came first
+                break
+            coefficients, count = found
+            if len(coefficients) == 1 < count:
                 count = last - now
             self._run(coefficients, count, threads, count * seconds / steps)
             now = self.steps
@@ -140,12 +143,28 @@ class BatchStepper(Generic[DT]):
 
         return now - first, time.perf_counter() - began
 
-    def _coefficients(self, optimizer: Optimizer, first: int, count: int) -> NDArray[DT]:
-        """The coefficients of some steps of the run, a row each, or one for all."""
-        table = optimizer.coefficient_table(self._earlier_steps + first, count, self._dtype)
+    def _coefficients(
+        self, optimizer: Optimizer, first: int, count: int, interrupt: Interrupt | None
+    ) -> tuple[NDArray[DT], int] | None:
+        """The coefficients of some steps of the run, a row each, or one for all; and of how many; None if interrupted.
+
+        Of fewer than `count`, if a function of the user fails for later ones: the steps before them are taken.
+        """
+        before = self._earlier_steps + first
+        while True:
+            tabulate = partial(optimizer.coefficient_table, before, count, self._dtype)
+            try:
+                table = tabulate() if interrupt is None else interrupt.call(tabulate)
+                break
+            except Exception:
+                if count == 1:
+                    raise
+                count //= 2
+        if table is None:
+            return None
         table[:, L2], table[:, L1] = self._regularization.l2, self._regularization.l1
 
-        return table
+        return table, count
 
     def _run(self, coefficients: NDArray[DT], steps: int, threads: int, seconds: float) -> None:
         """Call the kernel."""

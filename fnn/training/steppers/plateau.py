@@ -95,16 +95,19 @@ class RateObserver:
         return self._optimizer
 
     def etas(self, epochs: int, first_steps: Callable[[int], Steps]) -> NDArray[np.float64] | None:
-        """The rate at the first step of each of the first epochs; None if the optimizer has none."""
+        """The rate at the first step of each of the first epochs; None if there is none, or a function of it fails."""
         rate = self._rate
         if rate is None:
             return None
         if isinstance(rate, float):  # a shortcut that spares small networks a tenth of their time
             return np.full(epochs, rate)
+        scales = np.ones(epochs)
         if isinstance(rate, plateau):
-            return etas(rate.rate, first_steps(epochs)) * np.array([state.scale for state in self._states[:epochs]])
-
-        return np.broadcast_to(etas(rate, first_steps(epochs)), epochs).copy()
+            rate, scales = rate.rate, np.array([state.scale for state in self._states[:epochs]])
+        try:
+            return etas(rate, first_steps(epochs)) * scales
+        except Exception:  # of the user's function, for steps that it was asked for before
+            return None
 
 
 class _Scaled(Schedule):

@@ -83,8 +83,9 @@ class StreamStepper(BatchStepper[DT]):
                 self._end_epoch()
                 break
             began = time.perf_counter()
-            count += self._take(batch, threads, seconds / steps)
-            spent += time.perf_counter() - began
+            if not self._take(batch, threads, seconds / steps, interrupt):
+                break
+            count, spent = count + 1, spent + time.perf_counter() - began
             if count == 1 and not self.diverged and np.isfinite(before.flat_buffer).all():
                 self._good = before
         self._interrupted = False
@@ -95,14 +96,17 @@ class StreamStepper(BatchStepper[DT]):
         """A batch, or None at the end of an epoch; in a tuple, for `Interrupt.call` returns None, too."""
         return (self._stream.next(),)
 
-    def _take(self, batch: CaseArrays[DT], threads: int, seconds: float) -> bool:
+    def _take(self, batch: CaseArrays[DT], threads: int, seconds: float, interrupt: Interrupt | None) -> bool:
         """Take a step on a batch; whether it was taken, not cancelled."""
+        coefficients = self._next_coefficients(interrupt)
+        if coefficients is None:
+            return False
         sources = sources_of(batch, self._dtype, 1.0, int(self._cursor[CASE]), more=True)
         self._batch, self._batch_size = batch._replace(sources=sources), len(batch.x)
         self._snapshot = self._params = None
         self._cursor[LOADED] = 0
         before = self._cursor[CASE].item()
-        self._run(self._next_coefficients(), 1, threads, seconds)
+        self._run(coefficients, 1, threads, seconds)
         if self._cursor[CASE] == before and not self.diverged:
             return False
         if self._digest is not None:
@@ -111,15 +115,18 @@ class StreamStepper(BatchStepper[DT]):
 
         return True
 
-    def _next_coefficients(self) -> NDArray[DT]:
-        """The coefficients of the next step: a row."""
+    def _next_coefficients(self, interrupt: Interrupt | None) -> NDArray[DT] | None:
+        """The coefficients of the next step: a row; None if interrupted."""
         row = self.steps - self._first_row
         if row >= len(self._rows) or (self._step == 0 and self.rate.observes_errors):
             optimizer = self.rate.optimizer(self.epoch)
             # A function of the user is called only for steps that are taken.
             is_known = not callable(optimizer.rate) or isinstance(optimizer.rate, Schedule)
             count = AHEAD if is_known else 1
-            table = self._coefficients(optimizer, self.steps, count)
+            found = self._coefficients(optimizer, self.steps, count, interrupt)
+            if found is None:
+                return None
+            table, count = found
             self._rows, self._first_row, row = np.broadcast_to(table, (count, table.shape[1])), self.steps, 0
 
         return np.ascontiguousarray(self._rows[row : row + 1])
