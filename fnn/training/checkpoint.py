@@ -30,7 +30,8 @@ class Checkpoint(Value):
     Parameters
     ----------
     path
-        A plain file of any name, or a link to one. ``np.load`` can read it if that ends in .npz.
+        A plain file of any name, or a link to one, relative to the folder in which the run starts. ``np.load`` can read
+        it if that ends in .npz.
     seconds
         The time from one writing to the next, at least 0; None: ten seconds, or a hundred times what writing takes.
 

@@ -69,10 +69,13 @@ class Loop(Generic[DT]):
             self._save()
         except Refusal as refusal:
             raise BatchError(str(refusal), refusal.epoch, refusal.batch, self._hand_over()) from refusal.__cause__
-        except Exception as error:
+        except KeyboardInterrupt:  # `TrainingInterrupted`, or a second Ctrl-C
+            raise
+        except BaseException as error:
             if not self._has_diverged:
                 vars(error)["run"] = self._hand_over()
-                error.add_note(f"after {stepper.steps} steps of fnn.train; the attribute run of this error holds them")
+                with suppress(AttributeError):  # a frozen dataclass
+                    error.add_note(f"fnn.train had taken {stepper.steps} steps; they are in .run of this error")
             raise
 
         return run
@@ -171,8 +174,8 @@ class Loop(Generic[DT]):
         stepper, recorder, params = self._stepper, self._recorder, self._good_params()
         measures = recorder.measure(params, lambda: self._interrupt.interrupted)
         self._check_interrupt()
-        recorder.append(measures)
         self._snapshots = self._snapshots[1], stepper.snapshot()
+        recorder.append(measures)
         record = recorder.record(stepper)
         error = record.error if record.validation_error is None else record.validation_error
         stepper.rate.observe(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic, TypeAlias
 
 from fnn.network.params import DT
@@ -135,5 +136,6 @@ class NetworkPool(Generic[DT]):
                 raise
             return Run(stopped.params, stopped.history, stopped.state, "interrupted")
         except BaseException as failure:
-            failure.add_note(f"in network {number}")
+            with suppress(AttributeError):  # a frozen dataclass
+                failure.add_note(f"in network {number}")
             raise

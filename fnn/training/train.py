@@ -124,10 +124,11 @@ def train(
     TrainingDiverged
         The error or the parameters became NaN or infinite; it carries the last good ones. The checkpoint stays.
     BatchError
-        A batch of an iterable has a fault, or the iterable raised an error; it carries the run until then.
+        A batch of an iterable has a fault, or the iterable raised an error. It carries the run until then, and the
+        checkpoint is written.
     Other errors
-        Those of a function of the user, such as a rate or a callback, and a warning that a filter makes an error: as
-        they are, with the run until then in their attribute `run`, after the checkpoint was written.
+        Those of a function of the user, such as a rate or a callback, or a warning that a filter makes an error, come
+        as they are. Their attribute `run` is the run until then, and the checkpoint is written.
 
     Examples
     --------

@@ -8,6 +8,7 @@ import pytest
 import fnn
 from fnn.training.callbacks import EachSteps
 from tests.problems import Problem, problem
+from tests.reference import permutation
 
 P = problem(1, (3, 6, 2), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 40)
 
@@ -56,6 +57,21 @@ def test_the_error_so_far_is_that_of_the_cases_before_their_steps(reduction: Any
         wanted.append(fnn.error(params, x[:2], y[:2], reduction="mean"))
         params = fnn.update(params, fnn.grad(params, x[:2], y[:2], reduction=reduction), 0.05)
         assert errors[step] == pytest.approx(np.mean(wanted), rel=1e-12)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_the_error_of_cases_that_weigh_nothing_is_nan(reduction: Any) -> None:
+    # Cases alike but for their weights: one in four has one, and is alone in its batch.
+    errors: list[float] = []
+    note: EachSteps[Any] = fnn.each_steps(1, lambda step, now, error: errors.append(error))
+    params = fnn.Params({"W1": [[0.0]], "b1": [0.0]}, hidden=(), output=fnn.identity)
+    cases = fnn.Cases(np.zeros((4, 1)), np.full((4, 1), 4.0), weights=[0, 0, 0.5, 0])
+    fnn.train(params, cases, eta=0.1, epochs=1, batch_size=1, reduction=reduction, callbacks=[note])
+    place = permutation(4, 0, 0).index(2)
+
+    assert place > 0
+    assert np.isnan(errors[:place]).all()
+    assert errors[place:] == [8.0] * (4 - place)  # ½ 4²
 
 
 @pytest.mark.usefixtures("exact_threads")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -222,7 +223,7 @@ def test_a_function_that_fails_late_loses_nothing(
     found: Any = caught.value
     if kind is LookupError:
         assert caught.value is error
-        assert found.__notes__[-1].startswith(f"after {steps} steps of fnn.train")
+        assert found.__notes__[-1].startswith(f"fnn.train had taken {steps} steps")
         found = found.run
         assert (found.state.step, found.stop_reason) == (steps, "interrupted")
     steps = found.state.step  # a rate is asked for steps ahead, and KeyboardInterrupt ends a run at once
@@ -273,3 +274,25 @@ def test_an_error_of_a_run_within_a_callback_carries_the_outer_run() -> None:
         fnn.train(P.params, P.x, P.y, eta=0.1, epochs=3, callbacks=[diverging])
 
     assert vars(caught.value)["run"].params == fnn.train(P.params, P.x, P.y, eta=0.1, epochs=1).params
+
+
+@dataclass(frozen=True)
+class Frozen(Exception):
+    """An error that takes no note."""
+
+
+@pytest.mark.parametrize("error", [SystemExit, Frozen])
+def test_errors_of_any_kind_carry_it(error: type[BaseException], tmp_path: Path) -> None:
+    def fail(step: int, params: object, so_far: float) -> None:
+        if step == 3:
+            raise error
+
+    options: dict[str, Any] = {"eta": 0.1, "epochs": 5, "checkpoint": fnn.Checkpoint(tmp_path / "run", seconds=1e9)}
+    with pytest.raises(error) as caught:
+        fnn.train(P.params, P.x, P.y, callbacks=[fnn.each_steps(1, fail)], **options)
+
+    assert vars(caught.value)["run"].params == fnn.train(P.params, P.x, P.y, eta=0.1, epochs=3).params
+    asked: Any = fnn.each_steps(1, lambda step, *_: steps.append(step))
+    steps: list[int] = []
+    fnn.train(P.params, P.x, P.y, callbacks=[asked], **options)
+    assert steps == [3, 4, 5]
