@@ -128,7 +128,7 @@ class NativeBackprop(NamedTuple):
 
 
 class NativeHistory(NamedTuple):
-    """The errors of a run's epochs, from a jitted function."""
+    """The errors per case of a run's epochs, from a jitted function."""
 
     error: Any
 

@@ -82,6 +82,7 @@ def train(
         of the cases that a fraction for `validation` holds out.
     loss, reduction
         As for `grad`. With "mean" a step follows the mean gradient of its batch, weighted by the weights of its cases.
+        The errors that a run tells are per case with both (see `Record`).
     regularization, stopping
         Penalties, dropout and removed connections: a `Regularization`. When to end before the last epoch, and whether
         to return the best params: a `Stopping`.
