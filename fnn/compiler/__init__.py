@@ -25,6 +25,7 @@ Everything that is compiled:
   products; losses and activations within a user's jitted functions.
 - ``caching.FunctionCache`` and ``IndexDataCacheFile``, a dispatcher's ``_cache`` (`.cache`): kernels on disk.
 - ``dispatcher.Dispatcher`` (`.user_functions`): activations and losses of the user.
+- ``event.Listener``, and the event ``numba:compile`` with its ``dispatcher`` (`.notice`): the line that tells of it.
 
 Only jitted functions of the user that use fnn (`fnn.njit`):
 

@@ -7,7 +7,8 @@ from typing import Any
 from numba import njit, types
 
 from fnn.compiler.cache import give_cache
-from fnn.compiler.internals import OPTIONS, IRBuilder, IRValue, cgutils, global_compiler_lock, ir
+from fnn.compiler.internals import OPTIONS, IRBuilder, IRValue, cgutils, event, global_compiler_lock, ir
+from fnn.compiler.notice import Notice
 
 NumbaSignature = Callable[[types.Float], Any]
 
@@ -17,6 +18,8 @@ os.register_at_fork(
     after_in_parent=global_compiler_lock.release,
     after_in_child=global_compiler_lock.release,
 )
+
+event.register("numba:compile", Notice())
 
 _results: list[Any] = []  # compiled code is freed with the last reference to it
 

@@ -18,6 +18,7 @@ from llvmlite import binding as binding
 from llvmlite import ir as ir
 from numba import types
 from numba.core import cgutils as cgutils
+from numba.core import event as event
 from numba.core.compiler_lock import global_compiler_lock as global_compiler_lock
 from numba.core.errors import NumbaError as NumbaError
 from numba.core.errors import TypingError as TypingError
