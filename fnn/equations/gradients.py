@@ -26,6 +26,7 @@ from fnn.equations.objective import Reduction, require_loss, require_reduction
 from fnn.equations.workspace import space_for
 from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
+from fnn.network.architecture import table
 from fnn.network.kernels import plan
 from fnn.network.layout import first_aligned
 from fnn.network.params import DT, Params, require_params, wrap
@@ -120,6 +121,16 @@ class Backprop(Generic[DT]):
     grads: Params[DT]  # B2, B3
     error: float  # E1
 
+    def __repr__(self) -> str:
+        p = self.grads
+        rows: list[tuple[object, ...]] = [("layer", "a, dE_da", "z, delta", "W", "b", "activation")]
+        rows.append((0, self.a[0].shape, "", "", "", ""))
+        for layer, f in enumerate(p.activations, start=1):
+            shapes = [array.shape for array in (self.a[layer], self.z[layer], p[f"W{layer}"], p[f"b{layer}"])]
+            rows.append((layer, *shapes, f.name))
+
+        return f"fnn.Backprop({p.dtype}, error {self.error:.6g})\n{table(rows)}"
+
 
 @jittable
 def backprop(
@@ -137,6 +148,11 @@ def backprop(
     >>> import fnn
     >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=(), output=fnn.identity)
     >>> t = fnn.backprop(p, [3.0, 4.0], [10.0])
+    >>> t
+    fnn.Backprop(float64, error 1.125)
+      layer  a, dE_da  z, delta  W       b     activation
+      0      (2,)
+      1      (1,)      (1,)      (2, 1)  (1,)  identity
     >>> t.z[1], t.delta[1], t.dE_da[0]
     (array([11.5]), array([1.5]), array([1.5, 3. ]))
     """

@@ -92,6 +92,14 @@ class Architecture:
             yield slices[key]
 
 
+def table(rows: Sequence[Sequence[object]]) -> str:
+    """Rows of cells as lines of text, with columns flush left."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+
+    return "\n".join(f"  {'  '.join(map(str.ljust, row, widths))}".rstrip() for row in cells)
+
+
 def architecture_of(sizes: Sequence[int], hidden: Hidden, output: Activation) -> Architecture:
     """The architecture of the arguments of `init` and `Params`; TypeError or ValueError if they don't describe one."""
     if _is_string(sizes) or not isinstance(sizes, Iterable):

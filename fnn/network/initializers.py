@@ -151,8 +151,9 @@ def init(
     >>> import fnn
     >>> fnn.init((784, 30, 10), seed=0)
     fnn.Params(float64, 23860 parameters)
-      1: (784, 30) sigmoid
-      2: (30, 10) sigmoid
+      layer  W          b      activation
+      1      (784, 30)  (30,)  sigmoid
+      2      (30, 10)   (10,)  sigmoid
     """
     architecture = architecture_of(sizes, hidden, output)
     if dtype not in (np.float32, np.float64):

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from fnn.activations.activation import Activation
 from fnn.checks import real_array
 from fnn.compiler.numba_types import numba_type
-from fnn.network.architecture import Architecture, Hidden, architecture_of
+from fnn.network.architecture import Architecture, Hidden, architecture_of, table
 from fnn.network.leaves import cast_leaf, leaf_of, mapping_of, sizes_of
 
 DT = TypeVar("DT", bound=np.float32 | np.float64)
@@ -45,7 +45,8 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
     >>> p = fnn.Params({"W1": [[1.0], [2.0]], "b1": [0.5]}, hidden=fnn.tanh, output=fnn.identity)
     >>> p
     fnn.Params(float64, 3 parameters)
-      1: (2, 1) identity
+      layer  W       b     activation
+      1      (2, 1)  (1,)  identity
     >>> p["W1"].shape, p.flat
     ((2, 1), array([1. , 2. , 0.5]))
     """
@@ -157,10 +158,11 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
         raise AttributeError(f"Params is immutable: {name} can't be deleted")
 
     def __repr__(self) -> str:
-        layers = zip(pairwise(self.sizes), self.activations, strict=True)
-        lines = [f"  {layer}: {shape} {f.name}" for layer, (shape, f) in enumerate(layers, start=1)]
+        rows: list[tuple[object, ...]] = [("layer", "W", "b", "activation")]
+        for layer, f in enumerate(self.activations, start=1):
+            rows.append((layer, self[f"W{layer}"].shape, self[f"b{layer}"].shape, f.name))
 
-        return "\n".join([f"fnn.Params({self.dtype}, {self.flat_buffer.size} parameters)", *lines])
+        return f"fnn.Params({self.dtype}, {self.flat_buffer.size} parameters)\n{table(rows)}"
 
     def __copy__(self) -> Params[DT]:
         return self

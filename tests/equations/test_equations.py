@@ -289,3 +289,18 @@ def test_g1_by_train_over_one_epoch() -> None:
     run = fnn.train(ROWS, X, Y, eta=2.0, epochs=1)
     close(run.params["b2"], [-3 / 16, -L + 1 / 4 - 9 / 250])
     close(run.history.error, [27 / 200])  # per case
+
+
+def test_repr_has_a_line_a_layer() -> None:
+    params = fnn.init((2, 3, 1), seed=0, hidden=fnn.tanh, output=fnn.identity, dtype=np.float32)
+    x, y = np.ones((12, 2)), np.ones((12, 1))
+    head, *lines = repr(fnn.backprop(params, x, y)).splitlines()
+
+    assert head == f"fnn.Backprop(float32, error {fnn.error(params, x, y):.6g})"
+    assert lines == [
+        "  layer  a, dE_da  z, delta  W       b     activation",
+        "  0      (12, 2)",
+        "  1      (12, 3)   (12, 3)   (2, 3)  (3,)  tanh",
+        "  2      (12, 1)   (12, 1)   (3, 1)  (1,)  identity",
+    ]
+    assert repr(fnn.backprop(params, x[0], y[0])).splitlines()[3] == "  1      (3,)      (3,)      (2, 3)  (3,)  tanh"

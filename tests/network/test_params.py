@@ -58,7 +58,16 @@ def test_static_attributes(params: fnn.Params[np.float64]) -> None:
 
 
 def test_repr_has_a_line_a_layer(params: fnn.Params[np.float64]) -> None:
-    assert repr(params) == "fnn.Params(float64, 13 parameters)\n  1: (2, 3) tanh\n  2: (3, 1) identity"
+    assert repr(params) == (
+        "fnn.Params(float64, 13 parameters)\n"
+        "  layer  W       b     activation\n"
+        "  1      (2, 3)  (3,)  tanh\n"
+        "  2      (3, 1)  (1,)  identity"
+    )
+    lines = repr(fnn.init((784, *[10] * 11), seed=0, output=fnn.softmax, dtype=np.float32)).splitlines()
+    assert lines[0] == "fnn.Params(float32, 8950 parameters)"
+    assert lines[1:3] == ["  layer  W          b      activation", "  1      (784, 10)  (10,)  sigmoid"]
+    assert lines[-1] == "  11     (10, 10)   (10,)  softmax"
 
 
 def test_activations_by_layer() -> None:
