@@ -33,6 +33,7 @@ class Evaluator(Generic[DT]):
         count, self._layout = batch.number, architecture.layout(dtype, BLOCK)
         self._threshold = sum(loss.targets.label_values) / 2
         self._classes = _classes(batch, loss)
+        self.held_out = batch.chosen.copy() if batch.chosen.size else None  # else the cases are no part of others
         self.has_accuracy = self._classes is not None
         self._errors = np.empty(count)
         most = available() if count * architecture.count >= WORTH_THREADS else 1

@@ -52,6 +52,13 @@ class History:
 
         return None if np.isnan(errors).all() else int(np.nanargmin(errors)) + 1
 
+    def line(self, epoch: int) -> str:
+        """The measures of an epoch, counted from 1, in a line."""
+        columns = [(name, getattr(self, name)) for name in ("error", "validation_error", "validation_accuracy")]
+        measures = [f"{name.replace('_', ' ')} {c[epoch - 1]:.6g}" for name, c in columns if c is not None]
+
+        return f"epoch {epoch}, {', '.join(measures)}"
+
     def as_dict(self) -> dict[str, NDArray[Any]]:
         """The columns that were measured, first the epochs, counted from 1: ``pandas.DataFrame(history.as_dict())``."""
         columns = {"epoch": np.arange(1, len(self) + 1), **{name: getattr(self, name) for name in self.__slots__}}
@@ -65,13 +72,24 @@ class Run(Generic[DT]):
 
     `state` is the optimizer's, with which its `update` goes on. `stop_reason` is "epochs", after the last one;
     "callback", one returned True; a rule of `stopping`: "patience", "target_error" or "seconds"; or "interrupted", by
-    the error that carries this run.
+    the error that carries this run. `held_out` are the numbers of the cases, rows of the caller's arrays in
+    ascending order, that a fraction for `validation` kept for it; else None.
     """
 
     params: Params[DT]
     history: History
     state: OptimizerState[DT]
     stop_reason: Ending
+    held_out: NDArray[np.int64] | None = None
+
+    def __repr__(self) -> str:
+        history, epochs = self.history, len(self.history)
+        seconds = history.seconds[-1] if epochs else 0.0
+        ends = [f"fnn.Run({epochs} epochs in {seconds:.3g} seconds, stop_reason={self.stop_reason!r})"]
+        for name, epoch in (("last", epochs), ("best", history.best_epoch)):
+            ends.append(f"  {name}: {history.line(epoch) if epoch else 'none'}")
+
+        return "\n".join(ends)
 
 
 class BatchError(ValueError):

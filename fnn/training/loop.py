@@ -102,7 +102,7 @@ class Loop(Generic[DT]):
         history = self._recorder.history(stepper, self._epochs_recorded())
         ending: Ending = "epochs" if stepper.epoch >= self._epochs else "interrupted"
 
-        return Run(at.params, history, at.state, self._stop_reason or ending)
+        return Run(at.params, history, at.state, self._stop_reason or ending, self._recorder.held_out)
 
     def _epochs_recorded(self) -> int:
         """The epochs that have all their measures."""

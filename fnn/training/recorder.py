@@ -27,6 +27,11 @@ class Recorder(Generic[DT]):
         self._times: list[tuple[int, float]] = []  # epochs that were over, and the seconds then
         self._earlier, self._began = 0.0, time.perf_counter()
 
+    @property
+    def held_out(self) -> NDArray[np.int64] | None:
+        """The numbers of the cases that a fraction of them holds out; None if there is no fraction."""
+        return None if self._evaluator is None else self._evaluator.held_out
+
     def begin(self) -> None:
         """Start the clock."""
         self._began = time.perf_counter()

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -145,3 +146,29 @@ def test_a_recorder_goes_on_from_its_arrays(loss: fnn.Loss, targets: Any) -> Non
     assert history.seconds[2] >= kept["spent"]
     assert second.record(stepper) == whole.record(stepper)
     assert second.errors(stepper, 4) == history.validation_error.tolist()
+
+
+def test_the_repr_of_a_run_is_three_lines() -> None:
+    history = fnn.History(
+        np.array([3.0, 1.0, 0.5]), np.array([2.0, 0.25, 0.123456789]), np.array([0.5, 0.75, 1.0]), None,
+        np.array([0.5, 1.0, 75.25]),
+    )  # fmt: skip
+    run = fnn.Run(P.params, history, fnn.OptimizerState(3, ()), "patience")
+    assert repr(run) == (
+        "fnn.Run(3 epochs in 75.2 seconds, stop_reason='patience')\n"
+        "  last: epoch 3, error 0.5, validation error 0.123457, validation accuracy 1\n"
+        "  best: epoch 3, error 0.5, validation error 0.123457, validation accuracy 1"
+    )
+    history.error[1] = 0.25
+    plain = fnn.History(history.error, None, None, None, history.seconds)
+    assert repr(fnn.Run(P.params, plain, run.state, "epochs")).splitlines() == [
+        "fnn.Run(3 epochs in 75.2 seconds, stop_reason='epochs')",
+        "  last: epoch 3, error 0.5",
+        "  best: epoch 2, error 0.25",
+    ]
+    assert repr(train(epochs=0)) == "fnn.Run(0 epochs in 0 seconds, stop_reason='epochs')\n  last: none\n  best: none"
+    assert re.fullmatch(
+        r"fnn\.Run\(6 epochs in \S+ seconds, stop_reason='epochs'\)\n"
+        r"  last: epoch 6, error \S+, validation error \S+, validation accuracy [01]\S*\n  best: epoch .*",
+        repr(train(validation=0.3)),
+    )

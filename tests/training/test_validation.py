@@ -1,6 +1,7 @@
 """The validation set of a run: what is measured on it, and how a part of the cases is held out."""
 
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -245,3 +246,43 @@ def test_no_class_is_right_where_an_output_is_nan(units: int) -> None:
     _, accuracy = measured(problem, 1, None)
 
     assert accuracy == fnn.accuracy(params, problem.x, problem.y, threshold=0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("batch_size", [None, 7])
+def test_a_run_knows_the_cases_that_it_held_out(dtype: type[Any], batch_size: int | None) -> None:
+    p = problem(6, (3, 4, 2), (fnn.tanh,), fnn.identity, fnn.squared_error, 50, dtype=dtype, weighted=True)
+    options: dict[str, Any] = dict(eta=0.1, epochs=2, batch_size=batch_size, reduction="mean", validation=0.24, seed=5)
+
+    def run(y: Any) -> fnn.Run[Any]:
+        return fnn.train(p.params, fnn.Cases(p.x, y, weights=p.weights), **options)
+
+    first = run(p.y)
+    rows, history = first.held_out, first.history
+    assert rows is not None
+    assert p.weights is not None
+    assert history.validation_error is not None
+    assert (rows.dtype, rows.shape, sorted(set(rows.tolist()))) == (np.int64, (12,), rows.tolist())
+    held_out = fnn.Cases(p.x[rows], p.y[rows], weights=p.weights[rows])
+    assert history.validation_error[-1] == pytest.approx(fnn.error(first.params, held_out, reduction="mean"), rel=1e-12)
+    for row in range(0, 50, 5):  # only the others change the params
+        y = p.y.copy()
+        y[row] += 1
+        assert (run(y).params == first.params) == (row in rows)
+
+
+def test_the_cases_of_many_runs_and_of_one_that_goes_on(tmp_path: Path) -> None:
+    p = problem(7, (3, 4, 2), (fnn.tanh,), fnn.identity, fnn.squared_error, 50)
+    options: dict[str, Any] = dict(eta=0.01, epochs=2, validation=0.5)
+    alone = [fnn.train(p.params, p.x, p.y, seed=seed, **options).held_out for seed in (1, 2)]
+    together = [run.held_out for run in fnn.train_many([p.params] * 2, p.x, p.y, seed=fnn.Each([1, 2]), **options)]
+    for checkpoint in (tmp_path / "run", tmp_path / "run"):
+        resumed = fnn.train(p.params, p.x, p.y, seed=1, checkpoint=checkpoint, **options)
+        assert_array_equal(resumed.held_out, alone[0])
+    assert_array_equal(together[0], alone[0], strict=True)
+    assert_array_equal(together[1], alone[1], strict=True)
+    assert not np.array_equal(together[0], together[1])
+
+    for validation in (None, (p.x, p.y), fnn.Cases(p.x, p.y)):
+        assert fnn.train(p.params, p.x, p.y, **{**options, "validation": validation}).held_out is None
+    assert fnn.train(p.params, iter([(p.x, p.y)]), eta=0.01, epochs=1, validation=(p.x, p.y)).held_out is None
