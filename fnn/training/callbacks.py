@@ -1,18 +1,16 @@
-"""Callbacks: functions of the user that `train` calls after every epoch or every k steps, and the progress bar."""
+"""Callbacks: functions of the user that `train` calls after every epoch or every k steps, and `progress`."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Any, Generic, SupportsIndex, TypeAlias
 
 import numpy as np
 
 from fnn.checks import flag, whole
-from fnn.extras import extra
 from fnn.network.params import DT, Params
 from fnn.training.history import Record
+from fnn.training.progress import Progress, Share
 from fnn.values import Value
 
 
@@ -34,8 +32,6 @@ class ShowProgress(Value):
 
     shown: bool | None = None
 
-
-_FORMAT = "{l_bar}{bar}| {n:.1f}/{total} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
 Callback: TypeAlias = EachEpoch[DT] | EachSteps[DT] | ShowProgress
 
@@ -87,12 +83,16 @@ def each_steps(k: SupportsIndex, function: Callable[[int, Params[DT], float], ob
 
 
 def progress(shown: bool | None = None) -> ShowProgress:
-    """A callback of `train`: a progress bar (extra `progress`) with epochs, their errors and the time left.
+    """A callback of `train` and `train_many`: a progress bar on standard error, once a run has lasted a second.
+
+    That of `train` shows its epochs, their errors and the time left; that of `train_many` how many networks are done.
+    It is tqdm's if that is installed (extra `progress`), else a plain one.
 
     Parameters
     ----------
     shown
-        True: always. False: never. None, as without this callback: if standard error is a terminal, after a second.
+        True: always, if standard error can be written to. False: never. None, as without this callback: if a terminal
+        or a notebook shows standard error.
 
     Raises
     ------
@@ -119,7 +119,8 @@ class Callbacks(Generic[DT]):
         self._of_epochs = [c.function for c in callbacks if isinstance(c, EachEpoch)]
         self.observe_epochs = bool(self._of_epochs)
         self._of_steps = [(c.k, c.function) for c in callbacks if isinstance(c, EachSteps)]
-        self.progress = next((c.shown for c in callbacks if isinstance(c, ShowProgress)), None)
+        self.shown = next((c.shown for c in callbacks if isinstance(c, ShowProgress)), None)
+        self.progress: Progress | Share = Progress(self.shown)
 
     def until_due(self, steps: int) -> int | None:
         """From a number of steps that are done, the steps until a callback is due; None if none ever is."""
@@ -141,39 +142,3 @@ class Callbacks(Generic[DT]):
 def _ends_run(answers: list[object]) -> bool:
     """Whether a function of the user has returned True, Python's or NumPy's."""
     return any(isinstance(answer, bool | np.bool_) and answer for answer in answers)
-
-
-class Progress:
-    """Epochs, their rate and errors, and the time left, shown by tqdm once a run has lasted a second."""
-
-    def __init__(self, epochs: int, shown: bool | None) -> None:  # None: on a terminal, if tqdm is installed
-        self._epochs = epochs
-        self._tqdm: Any = None
-        self._bar: Any = None
-        if shown or (shown is None and sys.stderr and sys.stderr.isatty()):
-            # Without the monitor thread of tqdm, which never ends.
-            with suppress(*[] if shown else [ModuleNotFoundError]):
-                tqdm = extra("tqdm", "fnn.progress(True)", "progress").tqdm
-                self._tqdm = type("Bar", (tqdm,), {"monitor_interval": 0})
-
-    def begin(self, done: int) -> None:
-        """Show the bar, for a run that has done some epochs already."""
-        if self._tqdm is not None:
-            self._bar = self._tqdm(
-                total=self._epochs, initial=done, unit="epoch", delay=1.0, leave=False, bar_format=_FORMAT
-            )
-
-    def tell(self, record: Record) -> None:
-        """Show the errors of the last epoch."""
-        if self._bar is not None:
-            validation = "" if record.validation_error is None else f", validation {record.validation_error:.6g}"
-            self._bar.set_postfix_str(f"error {record.error:.6g}{validation}", refresh=False)
-
-    def show(self, done: float) -> None:
-        """Move the bar to the epochs that are done, the last one perhaps in part."""
-        if self._bar is not None:
-            self._bar.update(done - self._bar.n)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()

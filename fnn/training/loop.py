@@ -10,7 +10,7 @@ import numpy as np
 
 from fnn.data.batch_stream import Refusal
 from fnn.network.params import DT, Params
-from fnn.training.callbacks import Callbacks, Progress
+from fnn.training.callbacks import Callbacks
 from fnn.training.checkpoint import Checkpointer
 from fnn.training.checkpoint_format import Place
 from fnn.training.history import BatchError, Ending, Run, TrainingDiverged, TrainingInterrupted
@@ -30,7 +30,7 @@ class Loop(Generic[DT]):
     ) -> None:  # fmt: skip
         self._stepper, self._epochs, self._tuner = stepper, epochs, tuner  # the last returns the present one
         self._recorder, self._stopper, self._checkpointer = recorder, stopper, checkpointer
-        self._callbacks, self._progress = callbacks, Progress(epochs, callbacks.progress)
+        self._callbacks, self._progress = callbacks, callbacks.progress
         self._interrupt = Interrupt(stepper.interrupt)
         self._beginning = stepper.snapshot()
         self._snapshots = self._beginning, self._beginning  # of the last two ends of epochs that were processed
@@ -46,7 +46,7 @@ class Loop(Generic[DT]):
             *_, self._callback_epoch, self._callback_step, self._stop_reason = place
             self._snapshots = last, last
         self._recorder.begin()
-        self._progress.begin(stepper.epoch)
+        self._progress.begin(self._epochs, stepper.epoch)
         try:
             with self._interrupt:
                 run = self._run()

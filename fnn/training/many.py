@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, SupportsFloat, SupportsIndex, TypeAlias, TypeVar
 
@@ -21,10 +22,11 @@ from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedules import Rate
 from fnn.training.advice import advise
 from fnn.training.callbacks import Callback
+from fnn.training.checkpoint import Checkpoint
 from fnn.training.history import Run, TrainingDiverged
 from fnn.training.network_pool import NetworkPool, Outcome
 from fnn.training.stopping import Stopping
-from fnn.training.task import Task, task_of
+from fnn.training.task import Task, checkpoint_of, task_of
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -70,6 +72,7 @@ def train_many(
     validation: OrEach[Cases | tuple[ArrayLike, ArrayLike] | SupportsFloat | None] = None,
     stopping: OrEach[Stopping | None] = None,
     callbacks: OrEach[Sequence[Callback[DT]]] = (),
+    checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     state: OrEach[OptimizerState[DT] | None] = None,
     threads: SupportsIndex | None = None,
 ) -> list[Run[DT]]:
@@ -83,8 +86,12 @@ def train_many(
     x, y, optimizer, eta, epochs, batch_size, seed, loss, reduction, regularization, validation, stopping, callbacks, \
 state
         As for `train`, for all networks; or `Each` of them has its own: ``x=fnn.Each(samples)``. What they share is
-        checked and converted once. Functions are called in the threads that train, several at a time, and no progress
-        bar is shown.
+        checked and converted once. Functions are called in the threads that train, several at a time. There is one
+        progress bar, of networks that are done.
+    checkpoint
+        A folder, made if it isn't there, in which network i has the checkpoint i.npz of `train`; or an `fnn.Checkpoint`
+        with that path. A call that was killed, made again, doesn't train again what had ended, and goes on from where
+        the others were; also with more networks or epochs than before. One that diverged goes there again.
     threads
         The most threads; by default as many as there are processors. Each trains a network, the longest run first;
         when fewer networks than threads are left, several train one. It changes no bit of the result.
@@ -97,7 +104,10 @@ state
     ------
     ValueError, TypeError
         As `train` does, naming the network by its number from 0, before any is trained; `Each` with another number of
-        values than there are networks; params that are no sequence.
+        values than there are networks; params that are no sequence. What is wrong with a checkpoint is found when the
+        network's turn comes.
+    OSError
+        The folder or a checkpoint can't be made or read.
     SomeDiverged
         Networks diverged. The others were trained to their end, and it carries their runs.
     Other errors
@@ -122,10 +132,10 @@ state
     is_one: bool = isinstance(params, Params)  # and so an iterable of keys
     if is_one or not isinstance(params, Iterable):
         raise TypeError(f"params: needs a sequence of fnn.Params, got {type(params).__name__}")
-    networks = list(params)
+    networks, rules = list(params), checkpoint_of(checkpoint)
     tasks = _tasks(networks, arguments, max(1, most // max(1, len(networks))))
     advise(tasks, stacklevel=2)
-    outcomes = NetworkPool(tasks, most).run()
+    outcomes = NetworkPool(tasks if rules is None else _kept(tasks, rules), most).run()
     runs = [outcome for outcome in outcomes if isinstance(outcome, Run)]
     if len(runs) < len(outcomes):
         raise SomeDiverged(outcomes)
@@ -175,10 +185,21 @@ def _tasks(networks: list[Params[DT]], arguments: dict[str, object], threads: in
             architecture = architectures.setdefault(network.architecture, network.architecture)
             own_network = wrap(network.flat_buffer, architecture)
             task: Task[DT] = task_of(own_network, **given, checkpoint=None, threads=threads)
-        task.callbacks.progress = False  # or several threads would write their bars at once
         tasks.append(task)
 
     return tasks
+
+
+def _kept(tasks: list[Task[DT]], rules: Checkpoint) -> list[Task[DT]]:
+    """The same, each with a checkpoint in the folder of the rules."""
+    folder = os.path.abspath(rules.path)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(f"checkpoint: needs a folder, for a file of each network, got {folder}") from None
+    files = (rules.__replace__(path=os.path.join(folder, f"{number}.npz")) for number in range(len(tasks)))
+
+    return [task._replace(checkpoint=file) for task, file in zip(tasks, files, strict=True)]
 
 
 def _as_values(shared: dict[str, Any], own_x: Iterable[Any]) -> dict[str, Any]:

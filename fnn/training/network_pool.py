@@ -10,6 +10,7 @@ from typing import Generic, TypeAlias
 from fnn.network.params import DT
 from fnn.training.history import Run, TrainingDiverged, TrainingInterrupted
 from fnn.training.loop import Loop
+from fnn.training.progress import Networks, Share
 from fnn.training.steppers import call_tuner
 from fnn.training.task import Task
 from fnn.training.train import begin
@@ -26,6 +27,10 @@ class NetworkPool(Generic[DT]):
         lengths = [work * task.steps for work, task in zip(self._works, tasks, strict=True)]
         self._waiting = sorted(range(len(tasks)), key=lengths.__getitem__)  # numbers of tasks, the longest last
         self._tuners = {work: call_tuner.tuner_for(work, 1) for work in set(self._works)}  # of runs with one thread
+        shown = (task.callbacks.shown for task in tasks)
+        self._progress = Networks(next((wish for wish in shown if wish is not None), None))
+        for task in tasks:
+            task.callbacks.progress = Share(self._progress)
         self._outcomes: dict[int, Outcome[DT]] = {}
         self._loops: dict[int, Loop[DT]] = {}  # of the tasks that run
         self._busy = 0  # workers
@@ -36,6 +41,7 @@ class NetworkPool(Generic[DT]):
     def run(self) -> list[Outcome[DT]]:
         """Train them all; the outcomes in the order of the tasks. An error that ends all gets them, None if missing."""
         self._busy = min(self._threads, len(self._tasks))
+        self._progress.begin(len(self._tasks), 0)
         try:
             if self._busy == 1:
                 self._work()
@@ -46,6 +52,8 @@ class NetworkPool(Generic[DT]):
         except BaseException as failure:
             vars(failure)["outcomes"] = [self._outcomes.get(number) for number in range(len(self._tasks))]
             raise
+        finally:
+            self._progress.close()
 
         return [self._outcomes[number] for number in range(len(self._tasks))]
 

@@ -97,7 +97,7 @@ def task_of(
 
     return Task(
         params, cases, held_out, objective, optimizer, size, seed, scale, total, state, stopper,
-        _checkpoint_of(checkpoint), called, most,
+        checkpoint_of(checkpoint), called, most,
     )  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def _optimizer_of(eta: Rate | None, optimizer: Optimizer | None, params: Params[
     return optimizer
 
 
-def _checkpoint_of(given: object) -> Checkpoint | None:
+def checkpoint_of(given: object) -> Checkpoint | None:
     """Where the run is kept, and how often; TypeError if it is neither a path nor an `fnn.Checkpoint`."""
     if given is None or isinstance(given, Checkpoint):
         return given

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from fnn.training.callbacks import EachEpoch
 from fnn.training.loop import Loop
 from fnn.training.task import Task
 from fnn.training.train import begin
+from tests.kills import in_child
 from tests.paces import Exactly, train_many_by, tune_by
 
 RNG = np.random.default_rng(0)
@@ -342,7 +344,7 @@ def test_an_interrupt_ends_it_soon() -> None:
 def test_it_takes_what_train_takes() -> None:
     one, many = (inspect.signature(function).parameters for function in (fnn.train, fnn.train_many))
 
-    assert [name for name in one if name != "checkpoint"] == list(many)
+    assert list(one) == list(many)
     assert all(many[name].default == one[name].default for name in many)
 
 
@@ -389,3 +391,92 @@ def test_a_limit_beyond_the_dtype_is_refused_before_any_network_is_trained() -> 
 def test_batches_are_refused_as_by_train() -> None:
     with pytest.raises(TypeError, match=r"^y: an iterable of batches has its own targets"):
         fnn.train_many(networks(3), iter([X]), Y, eta=0.1, epochs=1)  # type: ignore[arg-type]
+
+
+SWEEP: dict[str, Any] = dict(
+    optimizer=fnn.adam(fnn.cosine(1e-2, steps=120)), epochs=fnn.Each([8, 24, 16, 24]), batch_size=8,
+    validation=fnn.Each([None, 0.2, (X[:9], Y[:9]), 0.1]), regularization=fnn.Regularization(dropout=0.2),
+    stopping=fnn.Each([None, None, fnn.Stopping(patience=3, restore_best=True), None]), seed=fnn.Each([3, 1, 4, 1]),
+)  # fmt: skip
+STARTS = [*networks(5, 9, 30), *networks(7, dtype=np.float32)]
+
+
+def is_killed(rules: fnn.Checkpoint, network: int, epoch: int) -> bool:
+    """Train a sweep in a process that is killed after an epoch of one network."""
+
+    def kill(now: int, params: object, record: object) -> None:
+        if now == epoch:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    callbacks: list[Any] = [[fnn.each_epoch(kill)] if i == network else [] for i in range(len(STARTS))]
+
+    return not in_child(
+        lambda: fnn.train_many(STARTS, X, Y, checkpoint=rules, threads=2, callbacks=fnn.Each(callbacks), **SWEEP), None
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize("seconds", [0.0, None])
+def test_a_sweep_that_is_killed_goes_on_to_the_bit(
+    seconds: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_many_by(monkeypatch, 2)
+    alone = [bits(run) for run in fnn.train_many(STARTS, X, Y, **SWEEP)]
+    rules = fnn.Checkpoint(tmp_path / "of" / "sweep", seconds=seconds)
+
+    assert is_killed(rules, 1, 12)
+    is_killed(rules, 3, 20)  # unless it had ended by then
+    is_killed(rules, 0, 6)
+    assert [bits(run) for run in fnn.train_many(STARTS, X, Y, checkpoint=rules, **SWEEP)] == alone
+    assert sorted(os.listdir(rules.path)) == ["0.npz", "1.npz", "2.npz", "3.npz"]
+
+    called: list[int] = []
+    noting: list[Any] = [fnn.each_epoch(lambda epoch, params, record: called.append(epoch))]
+    again = fnn.train_many(STARTS, X, Y, checkpoint=rules, callbacks=noting, **SWEEP)
+    assert [bits(run) for run in again] == alone
+    assert called == []  # what had ended isn't trained again
+
+
+def test_a_sweep_goes_on_where_each_network_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    called: list[int] = []
+
+    def move_and_fail(epoch: int, params: object, record: object) -> None:
+        os.chdir("/")
+        called.append(epoch)
+        if called == [1, 2, 3, 4, 5, 1, 2]:
+            raise LookupError
+
+    def until(last: int, path: Path = tmp_path / "a", **more: Any) -> list[fnn.Run[Any]]:
+        noting: list[Any] = [fnn.each_epoch(move_and_fail)]
+        given: dict[str, Any] = {"eta": 0.1, "epochs": last, "threads": 1, "callbacks": noting}
+        return fnn.train_many(networks(3, 4), X, Y, checkpoint=fnn.Checkpoint(path, seconds=0), **given, **more)
+
+    with pytest.raises(LookupError):
+        until(5, Path("a"))
+    with pytest.raises(ValueError, match=r"a/0\.npz is of a run with seed 0, this one has 1") as refused:
+        until(5, seed=fnn.Each([1, 0]))
+    assert refused.value.__notes__ == ["in network 0"]
+    runs = until(5)
+    assert called[7:] == [2, 3, 4, 5]  # the second network alone, from the callback that failed on
+    more = until(7)
+    assert called[11:] == [6, 7, 6, 7]
+    for last, found in ((5, runs), (7, more)):
+        alone = fnn.train_many(networks(3, 4), X, Y, eta=0.1, epochs=last)
+        assert [bits(run) for run in found] == [bits(run) for run in alone]
+
+
+def test_a_checkpoint_of_many_needs_a_folder(tmp_path: Path) -> None:
+    given: dict[str, Any] = dict(eta=0.1, epochs=1)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(
+        NotADirectoryError, match=r"^checkpoint: needs a folder, for a file of each network, got .*file"
+    ):
+        fnn.train_many(networks(3), X, Y, checkpoint=tmp_path / "file", **given)
+    assert (tmp_path / "file").read_text() == "mine"
+    for wrong in (True, fnn.Each(["a"])):
+        with pytest.raises(TypeError, match=r"^checkpoint: needs a path or an fnn\.Checkpoint, got "):
+            fnn.train_many(networks(3), X, Y, checkpoint=wrong, **given)  # type: ignore[arg-type] # what is refused
+    with pytest.raises(ValueError, match="epochs: "):
+        fnn.train_many(networks(3), X, Y, checkpoint=tmp_path / "new", eta=0.1, epochs=-1)
+    assert os.listdir(tmp_path) == ["file"]
