@@ -60,13 +60,9 @@ class Progress:
         given = self._total, self._initial, self._unit, self._began
         terminal.write("")  # what fails here is no half-made bar of tqdm yet
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # tqdm's, where a notebook lacks ipywidgets
-                tqdm = import_module("tqdm.auto" if terminal.in_notebook() else "tqdm").tqdm
+            return TqdmBar(_tqdm(), *given)
         except ImportError:
             return PlainBar(*given)
-
-        return TqdmBar(tqdm, *given)
 
     def _errors(self) -> str:
         record = self._record
@@ -163,6 +159,16 @@ class PlainBar:
     def close(self) -> None:
         if self._length:
             terminal.write(f"\r{'':{self._length}}\r")
+
+
+def _tqdm() -> Any:
+    """The class of tqdm's bars; ImportError if it isn't installed."""
+    if not terminal.in_notebook():
+        return import_module("tqdm").tqdm
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it could do better with ipywidgets
+
+        return import_module("tqdm.auto").tqdm
 
 
 def _clock(seconds: float) -> str:
