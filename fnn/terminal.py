@@ -9,9 +9,10 @@ import sys
 
 def in_notebook() -> bool:
     """Whether the program is a notebook."""
+    ipython = sys.modules.get("IPython")
     try:
-        return "IPKernelApp" in sys.modules["IPython"].get_ipython().config
-    except Exception:  # there is no IPython, or it isn't a notebook's
+        return ipython is not None and "IPKernelApp" in ipython.get_ipython().config
+    except Exception:  # IPython's shell, or none
         return False
 
 

@@ -15,6 +15,7 @@ from fnn.training.checkpoint import Checkpointer
 from fnn.training.checkpoint_format import Place
 from fnn.training.history import BatchError, Ending, Run, TrainingDiverged, TrainingInterrupted
 from fnn.training.interrupt import Interrupt
+from fnn.training.progress import Progress
 from fnn.training.recorder import Recorder
 from fnn.training.steppers.call_tuner import Tuner
 from fnn.training.steppers.stepper import Snapshot, Stepper
@@ -30,7 +31,7 @@ class Loop(Generic[DT]):
     ) -> None:  # fmt: skip
         self._stepper, self._epochs, self._tuner = stepper, epochs, tuner  # the last returns the present one
         self._recorder, self._stopper, self._checkpointer = recorder, stopper, checkpointer
-        self._callbacks, self._progress = callbacks, callbacks.progress
+        self._callbacks, self._progress = callbacks, callbacks.share or Progress(callbacks.shown)
         self._interrupt = Interrupt(stepper.interrupt)
         self._beginning = stepper.snapshot()
         self._snapshots = self._beginning, self._beginning  # of the last two ends of epochs that were processed

@@ -30,7 +30,7 @@ class NetworkPool(Generic[DT]):
         shown = (task.callbacks.shown for task in tasks)
         self._progress = Networks(next((wish for wish in shown if wish is not None), None))
         for task in tasks:
-            task.callbacks.progress = Share(self._progress)
+            task.callbacks.share = Share(self._progress)
         self._outcomes: dict[int, Outcome[DT]] = {}
         self._loops: dict[int, Loop[DT]] = {}  # of the tasks that run
         self._busy = 0  # workers

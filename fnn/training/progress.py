@@ -52,8 +52,8 @@ class Progress:
 
     def close(self) -> None:
         """Take the bar away."""
-        with suppress(Exception):
-            if self._bar is not None:
+        if self._bar is not None:
+            with suppress(Exception):
                 self._bar.close()
 
     def _new_bar(self) -> TqdmBar | PlainBar:
@@ -106,9 +106,10 @@ class Networks(Progress):
 
     def add(self, part: float) -> None:
         """Move the bar by a part of a network."""
-        with self._lock:
-            self._done += part
-            self.show(self._done)
+        if self._is_shown:
+            with self._lock:
+                self._done += part
+                self.show(self._done)
 
 
 class TqdmBar:
