@@ -44,7 +44,7 @@ class Notice(event.Listener):
             if self._depth == 0 and self._timer is not None:
                 self._timer.cancel()
                 if self._timer.ident is not None:
-                    self._timer.join()  # no thread may be left when the process forks
+                    self._timer.join(1.0)  # no thread should be left when the process forks, but a terminal may block
                 self._timer = None
                 self._seconds += time.perf_counter() - self._began
 

@@ -89,7 +89,7 @@ def train(
     validation
         What to measure the error on after every epoch, and the accuracy if the targets are labels or one-hot: `Cases`;
         or (x, y); or the fraction in (0, 1) of the cases that is drawn by the seed, with their weights, and not
-        trained on.
+        trained on; the run's `held_out` says which.
     callbacks
         What to call meanwhile, in this order: `each_epoch`, `each_steps`, `progress`.
     checkpoint

@@ -480,3 +480,15 @@ def test_a_checkpoint_of_many_needs_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="epochs: "):
         fnn.train_many(networks(3), X, Y, checkpoint=tmp_path / "new", eta=0.1, epochs=-1)
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_one_that_diverged_does_so_again(tmp_path: Path) -> None:
+    params = [fnn.init((3, 4, 2), seed=i, output=fnn.identity) for i in range(2)]
+    found = []
+    for _ in range(2):
+        with pytest.raises(fnn.SomeDiverged) as caught:
+            fnn.train_many(params, X, Y, eta=fnn.Each([1e-3, 1e6]), epochs=30, batch_size=8, checkpoint=tmp_path)
+        found.append([(outcome.params, len(outcome.history)) for outcome in caught.value.outcomes])
+
+    assert found[0] == found[1]
+    assert found[0][0][1] == 30

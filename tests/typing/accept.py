@@ -80,6 +80,7 @@ fnn.train(params32, x32, y32, eta=0.5, epochs=2, callbacks=[fnn.each_steps(np.in
 assert_type(run.history.as_dict()["error"], NDArray[Any])
 assert_type(run.history.seconds, NDArray[np.float64])
 assert_type(run.history.best_epoch, int | None)
+assert_type(run.held_out, NDArray[np.int64] | None)
 stop_reason: str = run.stop_reason
 two_classes = fnn.init((2, 2), seed=0, dtype=np.float32)
 assert_type(fnn.top_k_accuracy(two_classes, x32, [0, 1, 1, 0], k=2), float)
