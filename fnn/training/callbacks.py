@@ -10,7 +10,7 @@ import numpy as np
 from fnn.checks import flag, whole
 from fnn.network.params import DT, Params
 from fnn.training.history import Record
-from fnn.training.progress import Share
+from fnn.training.progress import NetworkProgress
 from fnn.values import Value
 
 
@@ -120,7 +120,7 @@ class Callbacks(Generic[DT]):
         self.observe_epochs = bool(self._of_epochs)
         self._of_steps = [(c.k, c.function) for c in callbacks if isinstance(c, EachSteps)]
         self.shown = next((c.shown for c in callbacks if isinstance(c, ShowProgress)), None)
-        self.share: Share | None = None  # of a bar of many networks
+        self.network_progress: NetworkProgress | None = None  # of a bar of many networks
 
     def until_due(self, steps: int) -> int | None:
         """From a number of steps that are done, the steps until a callback is due; None if none ever is."""

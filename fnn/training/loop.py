@@ -31,7 +31,7 @@ class Loop(Generic[DT]):
     ) -> None:  # fmt: skip
         self._stepper, self._epochs, self._tuner = stepper, epochs, tuner  # the last returns the present one
         self._recorder, self._stopper, self._checkpointer = recorder, stopper, checkpointer
-        self._callbacks, self._progress = callbacks, callbacks.share or Progress(callbacks.shown)
+        self._callbacks, self._progress = callbacks, callbacks.network_progress or Progress(callbacks.shown)
         self._interrupt = Interrupt(stepper.interrupt)
         self._beginning = stepper.snapshot()
         self._snapshots = self._beginning, self._beginning  # of the last two ends of epochs that were processed

@@ -10,7 +10,7 @@ from typing import Generic, TypeAlias
 from fnn.network.params import DT
 from fnn.training.history import Run, TrainingDiverged, TrainingInterrupted
 from fnn.training.loop import Loop
-from fnn.training.progress import Networks, Share
+from fnn.training.progress import NetworkProgress, PoolProgress
 from fnn.training.steppers import call_tuner
 from fnn.training.task import Task
 from fnn.training.train import begin
@@ -28,9 +28,9 @@ class NetworkPool(Generic[DT]):
         self._waiting = sorted(range(len(tasks)), key=lengths.__getitem__)  # numbers of tasks, the longest last
         self._tuners = {work: call_tuner.tuner_for(work, 1) for work in set(self._works)}  # of runs with one thread
         shown = (task.callbacks.shown for task in tasks)
-        self._progress = Networks(next((wish for wish in shown if wish is not None), None))
+        self._progress = PoolProgress(next((wish for wish in shown if wish is not None), None))
         for task in tasks:
-            task.callbacks.share = Share(self._progress)
+            task.callbacks.network_progress = NetworkProgress(self._progress)
         self._outcomes: dict[int, Outcome[DT]] = {}
         self._loops: dict[int, Loop[DT]] = {}  # of the tasks that run
         self._busy = 0  # workers

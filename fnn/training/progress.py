@@ -73,10 +73,10 @@ class Progress:
         return f"error {record.error:.6g}{validation}"
 
 
-class Share:
-    """One network's share of the bar of many, each of which counts 1."""
+class NetworkProgress:
+    """The progress of one network of a pool, in whose bar it counts 1."""
 
-    def __init__(self, whole: Networks) -> None:
+    def __init__(self, whole: PoolProgress) -> None:
         self._whole, self._epochs, self._part = whole, 0, 0.0
 
     def begin(self, total: int, done: int) -> None:
@@ -97,7 +97,7 @@ class Share:
         self._part = part
 
 
-class Networks(Progress):
+class PoolProgress(Progress):
     """The bar of networks that several threads train."""
 
     def __init__(self, shown: bool | None) -> None:

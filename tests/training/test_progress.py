@@ -11,7 +11,7 @@ import pytest
 
 import fnn
 from fnn.training import progress
-from fnn.training.progress import Networks, PlainBar, Progress, Share
+from fnn.training.progress import NetworkProgress, PlainBar, PoolProgress, Progress
 from tests.terminals import ROOT, Terminal, on_a_terminal
 
 TRAIN = """
@@ -285,10 +285,10 @@ def test_whatever_stands_for_standard_error(
 
 
 def test_many_networks_have_one_bar(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    terminal, whole = written(monkeypatch, Terminal()), Networks(None)
+    terminal, whole = written(monkeypatch, Terminal()), PoolProgress(None)
     whole.begin(4, 0)
     clock.now += 10
-    first, second, third = Share(whole), Share(whole), Share(whole)
+    first, second, third = NetworkProgress(whole), NetworkProgress(whole), NetworkProgress(whole)
     first.begin(8, 4)  # resumed
     second.begin(0, 0)
     second.close()
