@@ -142,7 +142,9 @@ class NetworkPool(Generic[DT]):
         except TrainingInterrupted as stopped:
             if not self._is_cancelled:
                 raise
-            return Run(stopped.params, stopped.history, stopped.state, "interrupted")
+            of_task = self._tasks[number].held_out
+            held_out = of_task.chosen.copy() if of_task is not None and of_task.chosen.size else None
+            return Run(stopped.params, stopped.history, stopped.state, "interrupted", held_out)
         except BaseException as failure:
             with suppress(AttributeError):  # a frozen dataclass
                 failure.add_note(f"in network {number}")

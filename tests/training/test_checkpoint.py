@@ -228,7 +228,7 @@ def test_a_full_disk_later_is_a_warning(tmp_path: Path) -> None:
     assert kept.params == fnn.train(PROBLEM.params, PROBLEM.x, PROBLEM.y, **OPTIONS).params
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("when", [2, 6])  # the last epoch, too
 def test_a_warning_about_it_that_is_an_error_hands_over_the_run(when: int, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
@@ -247,7 +247,7 @@ def test_a_warning_about_it_that_is_an_error_hands_over_the_run(when: int, tmp_p
     assert (handed.params, len(handed.history)) == (wanted.params, when)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("error", [KeyboardInterrupt, LookupError])
 def test_no_such_warning_hides_what_ends_a_run(error: type[BaseException], tmp_path: Path) -> None:
     folder = tmp_path / "folder"
