@@ -98,8 +98,8 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
         return
     form = re.compile(re.escape(_beginning(target)) + r"[0-9a-f]{16}\.tmp")
     for name in os.listdir(target.parent):
-        if form.fullmatch(name):
-            leftover = target.with_name(name)
+        leftover = target.with_name(name)
+        if form.fullmatch(name) and not leftover.is_symlink():
             with suppress(OSError), open_plain(leftover) as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 leftover.unlink()
