@@ -48,7 +48,7 @@ def _of_targets(params: Params[Any], cases: CaseArrays[Any], loss: Loss) -> str 
     low, high = output.range
     if (low, high) == (-np.inf, np.inf) or loss.name.partition("(")[0] not in _FITTING or cases.y.size == 0:
         return None
-    y = cases.y if cases.sources is None else cases.chunk(0, _MANY).y
+    y = cases.y if cases.sources is None else cases.y[:_MANY].astype(np.float64)
     least, greatest = float(y.min()), float(y.max())
     if least >= low and greatest <= high:
         return None
