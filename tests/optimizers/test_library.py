@@ -145,3 +145,53 @@ def test_a_hundred_steps_of_optax(name: str) -> None:
             flats.append(np.array(w))
 
     assert_allclose(path(ours, PARAMS, 100), flats, rtol=1e-12, atol=1e-14)
+
+
+BIG: dict[type[Any], float] = {np.float32: 1e38, np.float64: 1e300}  # no square of it, nor of a hundredth, is finite
+ADAPTIVE: list[Any] = [
+    fnn.adam, fnn.adamw, fnn.nadam, fnn.amsgrad, fnn.rmsprop, fnn.adagrad, fnn.adadelta, fnn.lion,
+]  # fmt: skip
+
+
+def single(w: float, b: float, dtype: type[Any]) -> fnn.Params[Any]:
+    leaves = {"W1": np.array([[w]], dtype), "b1": np.array([b], dtype)}
+    return fnn.Params(leaves, hidden=(), output=fnn.identity)
+
+
+@pytest.mark.parametrize("dtype", BIG)
+@pytest.mark.parametrize("kind", ADAPTIVE)
+def test_a_gradient_without_a_finite_square_is_a_step_as_any_large_one(kind: Any, dtype: type[Any]) -> None:
+    optimizer, params, big = kind(0.1), single(1.5, -0.5, dtype), BIG[dtype]
+    steps = formulas.begin(optimizer, params)
+    wanted = steps.send(np.array([-1e7, 1e7]))  # of which ε is a negligible part: they depend on the sign alone
+    moved, state = optimizer.update(params, params.with_flat([-big, big / 100]), optimizer.init(params))
+    assert_allclose(moved.flat, wanted, rtol=1e-6)
+    for step in range(40):
+        before = moved
+        grads = params.with_flat([-big, np.finfo(dtype).max * (-1) ** step])
+        moved, state = optimizer.update(before, grads, state)
+        assert np.abs(moved.flat - before.flat).max() < 0.5
+        assert all(np.isfinite(vector.flat).all() for vector in state.vectors)
+
+
+@pytest.mark.parametrize("kind", ADAPTIVE)
+def test_training_where_the_square_of_the_gradient_overflows(kind: Any) -> None:
+    # One weight 1.5, x = 1e19 and y = 2x in float32: ∂E/∂W = −5e37, ∂E/∂b = −5e18.
+    params, x, y = single(1.5, 0.0, np.float32), np.array([[1e19]], np.float32), np.array([[2e19]], np.float32)
+    optimizer = kind(0.1)
+    steps = formulas.begin(optimizer, params)
+    run = fnn.train(params, x, y, optimizer=optimizer, epochs=1)
+    assert_allclose(run.params.flat, steps.send(np.array([-1e18, -1e18])), rtol=1e-6)
+    assert all(np.isfinite(vector.flat).all() for vector in run.state.vectors)
+    assert fnn.train_many([params], x, y, optimizer=optimizer, epochs=1)[0].params == run.params
+    assert optimizer.update(params, fnn.grad(params, x, y), optimizer.init(params)) == (run.params, run.state)
+
+
+@pytest.mark.parametrize("optimizer", [o for o in OPTIMIZERS if o.clip is None], ids=repr)
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf, np.nan])
+def test_an_infinite_gradient_is_not_hidden(optimizer: fnn.Optimizer, wrong: float) -> None:
+    grads = PARAMS.with_flat(np.where(np.arange(PARAMS.flat.size) == 3, wrong, 1.0))
+    moved, _ = optimizer.update(PARAMS, grads, optimizer.init(PARAMS))
+    assert not np.isfinite(moved.flat[3])
+    if optimizer.clip_norm is None:
+        assert np.isfinite(np.delete(moved.flat, 3)).sum() >= 14  # the norm of a unit's weights may be infinite

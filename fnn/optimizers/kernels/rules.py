@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
+import numpy as np
 from numba import types
 
 from fnn.compiler.inline import inline, intrinsic
@@ -16,8 +17,13 @@ from fnn.compiler.internals import ir
 from fnn.compiler.intrinsics import Floats, fma, like, shift
 from fnn.compiler.linking import OnDemand
 from fnn.numerics.elementary import sign
+from fnn.numerics.float_formats import constant_of
 
 MAX_RULE_COEFFICIENTS: Final = 8  # of a rule
+_LIMITS: Final = {
+    types.float32: (np.finfo(np.float32).max, np.float32(2.0**64 - 2.0**40)),
+    types.float64: (np.finfo(np.float64).max, np.float64(2.0**512 - 2.0**459)),
+}  # the greatest number, and the greatest whose square isn't beyond it
 
 
 def rule_type(t: types.Float) -> Any:
@@ -111,10 +117,43 @@ def nesterov(w: float, g: float, delta: float, eta: float, alpha: float) -> tupl
     return w + fma(alpha, delta, step), delta
 
 
+@intrinsic
+def limits(typingctx: Any, x: types.Float) -> Any:
+    """The greatest number of the type of x, and the greatest whose square isn't beyond it."""
+    return constant_of(x, _LIMITS)
+
+
+@inline
+def squarable(g: float) -> float:
+    """g, but of what is finite and has no finite square the nearest number that has one."""
+    greatest, root = limits(g)
+    return math.copysign(root, g) if (g * g > greatest) & (abs(g) <= greatest) else g
+
+
+@inline
+def within(x: float) -> float:
+    """x ≥ 0, at most the greatest number: where sums of squares overflow."""
+    greatest, _ = limits(x)
+    return greatest if x > greatest else x
+
+
+@inline
+def known_by(w: float, state: float) -> float:
+    """w, but NaN where the state isn't finite, which a rule that uses signs alone would hide."""
+    greatest, _ = limits(w)
+    return w if abs(state) <= greatest else state - state
+
+
 @inline
 def average(old: float, new: float, keep: float, take: float) -> float:
     """Keep · old + take · new, where keep + take = 1."""
     return fma(keep, old, take * new)
+
+
+@inline
+def average_square(old: float, x: float, keep: float, take: float) -> float:
+    """Keep · old + take · x²."""
+    return within(average(old, x * x, keep, take))
 
 
 @rule(states=2)
@@ -126,7 +165,8 @@ def adam(
 
     eta is η / (1 − β₁ᵗ) and root √(1 / (1 − β₂ᵗ)): the bias correction is in the coefficients of `library.adam`.
     """
-    m, v = average(m, g, beta_1, rest_1), average(v, g * g, beta_2, rest_2)
+    g = squarable(g)
+    m, v = average(m, g, beta_1, rest_1), average_square(v, g, beta_2, rest_2)
     return w - eta * m / fma(root, math.sqrt(v), epsilon), m, v
 
 
@@ -136,7 +176,8 @@ def nadam(
     beta_1: float, rest_1: float, beta_2: float, rest_2: float, root: float, epsilon: float,
 ) -> tuple[float, float, float]:  # fmt: skip
     """m ← β₁m + (1 − β₁) g;  v ← β₂v + (1 − β₂) g²;  w ← w − (η_m m + η_g g) / (root · √v + ε)."""
-    m, v = average(m, g, beta_1, rest_1), average(v, g * g, beta_2, rest_2)
+    g = squarable(g)
+    m, v = average(m, g, beta_1, rest_1), average_square(v, g, beta_2, rest_2)
     return w - fma(eta_m, m, eta_g * g) / fma(root, math.sqrt(v), epsilon), m, v
 
 
@@ -146,7 +187,8 @@ def amsgrad(
     eta: float, beta_1: float, rest_1: float, beta_2: float, rest_2: float, root: float, epsilon: float,
 ) -> tuple[float, float, float, float]:  # fmt: skip
     """As Adam with the greatest v so far:  w ← w − η m / (root · √max v + ε)."""
-    m, v = average(m, g, beta_1, rest_1), average(v, g * g, beta_2, rest_2)
+    g = squarable(g)
+    m, v = average(m, g, beta_1, rest_1), average_square(v, g, beta_2, rest_2)
     greatest = v if v > greatest else greatest
     return w - eta * m / fma(root, math.sqrt(greatest), epsilon), m, v, greatest
 
@@ -154,14 +196,16 @@ def amsgrad(
 @rule(states=1)
 def rmsprop(w: float, g: float, v: float, eta: float, rho: float, rest: float, epsilon: float) -> tuple[float, float]:
     """v ← ρv + (1 − ρ) g²;  w ← w − η g / (√v + ε)."""
-    v = average(v, g * g, rho, rest)
+    g = squarable(g)
+    v = average_square(v, g, rho, rest)
     return w - eta * g / (math.sqrt(v) + epsilon), v
 
 
 @rule(states=1)
 def adagrad(w: float, g: float, v: float, eta: float, epsilon: float) -> tuple[float, float]:
     """v ← v + g²;  w ← w − η g / (√v + ε)."""
-    v = fma(g, g, v)
+    g = squarable(g)
+    v = within(fma(g, g, v))
     return w - eta * g / (math.sqrt(v) + epsilon), v
 
 
@@ -170,9 +214,10 @@ def adadelta(
     w: float, g: float, v: float, u: float, eta: float, rho: float, rest: float, epsilon: float
 ) -> tuple[float, float, float]:
     """v ← ρv + (1 − ρ) g²;  Δ = √(u + ε) / √(v + ε) · g;  u ← ρu + (1 − ρ) Δ²;  w ← w − η Δ."""
-    v = average(v, g * g, rho, rest)
+    g = squarable(g)
+    v = average_square(v, g, rho, rest)
     delta = math.sqrt(u + epsilon) / math.sqrt(v + epsilon) * g
-    return fma(-eta, delta, w), v, average(u, delta * delta, rho, rest)
+    return fma(-eta, delta, w), v, average_square(u, delta, rho, rest)
 
 
 @rule(states=1)
@@ -180,7 +225,8 @@ def lion(
     w: float, g: float, m: float, eta: float, beta_1: float, rest_1: float, beta_2: float, rest_2: float
 ) -> tuple[float, float]:
     """w ← w − η sign(β₁m + (1 − β₁) g);  m ← β₂m + (1 − β₂) g."""
-    return fma(-eta, sign(average(m, g, beta_1, rest_1)), w), average(m, g, beta_2, rest_2)
+    w, m = fma(-eta, sign(average(m, g, beta_1, rest_1)), w), average(m, g, beta_2, rest_2)
+    return known_by(w, m), m
 
 
 @rule(states=2)
@@ -198,4 +244,4 @@ def irprop(
     smaller = smaller if smaller > smallest else smallest
     size = larger if agreement > zero else smaller if agreement < zero else size
     g = zero if agreement < zero else g
-    return fma(-sign(g), size, w), g, size
+    return known_by(fma(-sign(g), size, w), g), g, size
