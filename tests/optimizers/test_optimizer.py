@@ -43,6 +43,58 @@ def test_a_gradient_of_zeros_has_no_norm_to_clip() -> None:
     assert optimizer.update(PARAMS, zeros, optimizer.init(PARAMS))[0] == PARAMS
 
 
+# Weights and gradients whose squares leave the range of float64: the norms must be those of the numbers that they are
+# multiples of.
+SCALES = pytest.mark.parametrize("scale", [1e154, 1e300, 1e-162, 1e-170, 1e-300])
+
+
+@SCALES
+@pytest.mark.parametrize("part", [1.0, 0.01])
+def test_units_are_limited_whatever_the_squares_of_their_weights(scale: float, part: float) -> None:
+    random = np.random.default_rng(0)
+    W = random.normal(size=(5, 40)) * random.uniform(0.1, 2, size=40)
+    W[:, 7] = 0
+    limit = 3.0 * scale * part
+    params = fnn.Params({"W1": W * scale, "b1": np.zeros(40)}, hidden=(), output=fnn.identity)
+    optimizer, zeros = fnn.gradient_descent(0.5, max_norm=limit), params.with_flat(np.zeros(240))
+    moved, _ = optimizer.update(params, zeros, optimizer.init(params))
+    lengths = np.linalg.norm(W, axis=0)
+    wanted = np.where(lengths > 3 * part, W * 3 * part / np.maximum(lengths, 1e-3), W)
+
+    assert_allclose(moved["W1"] / scale, wanted, rtol=1e-12)
+    for threads in (1, 2):
+        run = fnn.train(params, np.zeros((1, 5)), np.zeros((1, 40)), optimizer=optimizer, epochs=1, threads=threads)
+        assert run.params == moved
+
+
+def test_the_limited_unit_of_3_and_4() -> None:
+    params = fnn.Params({"W1": [[3e154], [4e154]], "b1": [0.0]}, hidden=(), output=fnn.identity)
+    for kind in (fnn.gradient_descent, fnn.adam):
+        optimizer = kind(0.1, max_norm=1.0)
+        moved, _ = optimizer.update(params, params.with_flat(np.zeros(3)), optimizer.init(params))
+        assert_allclose(moved["W1"], [[0.6], [0.8]], rtol=1e-14)
+
+
+@SCALES
+@pytest.mark.parametrize("part", [10.0, 0.01])
+def test_the_gradient_is_clipped_whatever_its_squares(scale: float, part: float) -> None:
+    # All weights are 0, and the gradient of one case is −y x, and −y of b.
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(1, 5)), random.normal(size=(1, 40))
+    params = fnn.Params({"W1": np.zeros((5, 40)), "b1": np.zeros(40)}, hidden=(), output=fnn.identity)
+    by_x, by_y = (scale, 1.0) if scale > 1 else (1.0, scale)
+    grads = fnn.grad(params, x * by_x, y * by_y)
+    g = np.concatenate([(-x.T @ y).ravel(), -y.ravel() if scale < 1 else np.zeros(40)])
+    limit = float(np.linalg.norm(g)) * part
+    optimizer = fnn.gradient_descent(0.5, clip_norm=limit * scale)
+    moved, _ = optimizer.update(params, grads, optimizer.init(params))
+
+    assert_allclose(moved.flat / scale, -0.5 * g * min(1.0, part), rtol=1e-12, atol=1e-150)
+    for threads in (1, 2):
+        run = fnn.train(params, x * by_x, y * by_y, optimizer=optimizer, epochs=1, threads=threads)
+        assert run.params == moved
+
+
 def test_limits_hold_after_many_steps() -> None:
     random = np.random.default_rng(0)
     x, y = random.normal(size=(40, 3)), random.uniform(size=(40, 2))

@@ -5,7 +5,7 @@ ones. `plain_step` and `modified_step` are a step of compact parameters.
 """
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ from fnn.optimizers.kernels import abi
 
 Numbers = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.floating]
+
+_SHORT: Final = 1e-140  # in float64 squares of what is shorter lose digits
 
 
 @inline
@@ -69,9 +71,42 @@ def clear(sums: Floats, count: int) -> None:
 
 
 @inline
+def is_known(length: float, limit: float) -> bool:
+    """Whether the root of a sum of squares tells if a vector is too long: none that matters leaves float64's range."""
+    return (length < np.inf) & ((length > _SHORT) | (limit > _SHORT))
+
+
+@inline
 def clipping_factor(limit: float, length: float) -> float:
     """By what a vector is multiplied so that it is no longer than the limit."""
-    return min(limit / length, 1.0) if length > 0 else 1.0
+    return limit / length if length > limit else 1.0
+
+
+@inline
+def greatest_of(x: Floats, step: int, count: int, greatest: float) -> float:
+    """The greatest magnitude among some elements and a number."""
+    for i in range(count):
+        value = abs(np.float64(x[i * step]))
+        greatest = value if value > greatest else greatest
+    return greatest
+
+
+@inline
+def sum_of_squares(x: Floats, step: int, count: int, unit: float, total: float) -> float:
+    """Total + Σ (x / unit)², a chain."""
+    for i in range(count):
+        value = np.float64(x[i * step]) / unit
+        total = fma(value, value, total)
+    return total
+
+
+@inline
+def column_factor(x: Floats, step: int, count: int, limit: float, length: float) -> float:
+    """The clipping factor of some elements, the squares of which have this sum's root unless they leave the range."""
+    if is_known(length, limit):
+        return clipping_factor(limit, length)
+    greatest = greatest_of(x, step, count, 0.0)
+    return clipping_factor(limit / greatest, math.sqrt(sum_of_squares(x, step, count, greatest, 0.0)))
 
 
 @inline
@@ -94,7 +129,7 @@ def modified_step(
     factor, at = like(g, 1.0), 0
     regularize_gradient(w, g, coefficients, False, count)
     if coefficients[abi.GRADIENT_NORM] > 0:
-        factor = like(g, clipping_factor(coefficients[abi.GRADIENT_NORM], norm(sizes, layers, g, squares)))
+        factor = like(g, gradient_factor(sizes, layers, g, coefficients[abi.GRADIENT_NORM], squares))
     for leaf in range(2 * layers):
         size, is_weight, w_at = leaf_size(sizes, leaf), leaf % 2 == 0, shift(w, at)
         update_weights(rule, w_at, shift(g, at), shift(state, at), count, coefficients, factor, is_weight, size)
@@ -133,13 +168,30 @@ def norm(sizes: Integers, layers: int, g: Floats, squares: Floats) -> float:
 
 
 @inline
+def gradient_factor(sizes: Integers, layers: int, g: Floats, limit: float, squares: Floats) -> float:
+    """The clipping factor of all W and b."""
+    length, greatest, total, at = norm(sizes, layers, g, squares), 0.0, 0.0, 0
+    if is_known(length, limit):
+        return clipping_factor(limit, length)
+    for leaf in range(2 * layers):
+        greatest = greatest_of(shift(g, at), 1, leaf_size(sizes, leaf), greatest)
+        at += leaf_size(sizes, leaf)
+    at = 0
+    for layer in range(layers):
+        rows, units = sizes[layer] + 1, sizes[layer + 1]
+        for j in range(units):
+            total = sum_of_squares(shift(g, at + j), units, rows, greatest, total)
+        at += rows * units
+    return clipping_factor(limit / greatest, math.sqrt(total))
+
+
+@inline
 def limit_units(W: Floats, inputs: int, units: int, limit: float, squares: Floats) -> None:
     """Make the columns that are longer than the limit that long."""
     clear(squares, units)
     add_squares(W, inputs, units, squares)
     for j in range(units):
-        length = math.sqrt(squares[j])
-        squares[j] = limit / length if length > limit else 1.0
+        squares[j] = column_factor(shift(W, j), units, inputs, limit, math.sqrt(squares[j]))
     for i in range(inputs):
         for j in range(units):
             W[i * units + j] *= like(W, squares[j])

@@ -16,7 +16,14 @@ from fnn.compiler.intrinsics import Floats, like, shift
 from fnn.compiler.target import machine, panel_width
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry, rounded
-from fnn.optimizers.kernels.apply import clear
+from fnn.optimizers.kernels.apply import (
+    clear,
+    clipping_factor,
+    column_factor,
+    greatest_of,
+    is_known,
+    sum_of_squares,
+)
 
 
 @inline
@@ -116,6 +123,26 @@ def norm(net: Net, squares: Floats) -> float:
 
 
 @inline
+def gradient_factor(net: Net, dE_dw: Floats, limit: float, squares: Floats) -> float:
+    """The clipping factor of all W and b, whose squares are summed up."""
+    length, greatest, total = norm(net, squares), 0.0, 0.0
+    if is_known(length, limit):
+        return clipping_factor(limit, length)
+    panel = panel_width(dE_dw)
+    for stage in range(2):
+        for layer in range(1, net.layers + 1):
+            inputs, b = entry(net, layer - 1, plan.UNITS), shift(dE_dw, entry(net, layer, plan.B))
+            for j in range(entry(net, layer, plan.UNITS)):
+                column = shift(dE_dw, entry(net, layer, plan.W) + j // panel * panel * inputs + j % panel)
+                if stage == 0:
+                    greatest = greatest_of(shift(b, j), 1, 1, greatest_of(column, panel, inputs, greatest))
+                else:
+                    total = sum_of_squares(column, panel, inputs, greatest, total)
+                    total = sum_of_squares(shift(b, j), 1, 1, greatest, total)
+    return clipping_factor(limit / greatest, math.sqrt(total))
+
+
+@inline
 def limit_units(net: Net, limit: float, squares: Floats, part: int, parts: int) -> None:
     """Scale the columns of W in the part's panels whose norm exceeds `limit` to that norm."""
     panel, index, offset = panel_width(net.weights), 0, 0
@@ -136,9 +163,10 @@ def limit_panel(net: Net, layer: int, j: int, limit: float, squares: Floats) -> 
     add_squares(w, inputs, squares)
     is_any_long = False
     for column in range(panel):
-        length = math.sqrt(squares[column]) if column < units - j else 0.0  # further columns are padding
-        is_long = length > limit
-        squares[column] = limit / length if is_long else 1.0
-        is_any_long = is_any_long or is_long
+        factor = 1.0
+        if column < units - j:  # further columns are padding
+            factor = column_factor(shift(w, column), panel, inputs, limit, math.sqrt(squares[column]))
+        squares[column] = factor
+        is_any_long = is_any_long or factor < 1.0
     if is_any_long:
         multiply_columns(w, inputs, squares)

@@ -13,10 +13,10 @@ from fnn.equations.kernels.backprop import transpose
 from fnn.network.kernels.plan import Net
 from fnn.numerics.microkernel import STORE
 from fnn.optimizers.kernels.abi import GRADIENT_NORM, MASK, MASKED, RULE, STRIDE, UNIT_NORM
-from fnn.optimizers.kernels.apply import clipping_factor, regularize_gradient, update_weights
+from fnn.optimizers.kernels.apply import regularize_gradient, update_weights
 from fnn.training.kernels.barrier import wait_for_all
 from fnn.training.kernels.phases import APPLY, PREPARE, next_gradient, over_rows
-from fnn.training.kernels.regularize import limit_units, norm, remove, squares_of_gradient
+from fnn.training.kernels.regularize import gradient_factor, limit_units, remove, squares_of_gradient
 from fnn.training.kernels.update_rule import UpdateRule, rows_phase_type
 from fnn.training.kernels.work_stealing import Worker
 
@@ -53,7 +53,7 @@ def use_clipped(worker: Worker, net: Net, dE_dw: Floats, update_rule: UpdateRule
     squares = squares_of(update_rule)
     squares_of_gradient(net, dE_dw, squares, worker.thread, worker.threads)
     wait_for_all(worker.barrier, worker.threads)
-    factor = like(dE_dw, clipping_factor(coefficients[GRADIENT_NORM], norm(net, squares)))
+    factor = like(dE_dw, gradient_factor(net, dE_dw, coefficients[GRADIENT_NORM], squares))
     use_regularized(net, dE_dw, update_rule, coefficients, APPLY, factor, worker.thread, worker.threads)
     wait_for_all(worker.barrier, worker.threads)
 
