@@ -48,7 +48,8 @@ FAULTS: Final = {
     codes.NEEDS_ALL_CASES: Fault("batch_size: the optimizer needs all cases in every step"),
     codes.RATE: Fault("eta: must be finite and at least 0 in every step"),
     codes.BEYOND: Fault(
-        "optimizer: its numbers are beyond the dtype of params in some step, or weight_decay takes more than all"
+        "optimizer: its numbers are beyond the dtype of params in some step, or epsilon is 0 there, or weight_decay "
+        "takes more than all"
     ),
     codes.OTHER_STATE: Fault("state: is that of another optimizer, with another number of vectors"),
     codes.STATE_STRUCTURE: Fault("state: its vectors need the dtype, sizes and activations of params"),

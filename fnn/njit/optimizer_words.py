@@ -13,6 +13,7 @@ from fnn.compiler.target import FLOATS
 from fnn.njit.kernels import optimizer_words as kernel
 from fnn.optimizers import library as optimizers
 from fnn.optimizers import schedules
+from fnn.optimizers.kernels import abi
 from fnn.optimizers.kernels.apply import MODIFIED_STEP
 from fnn.optimizers.optimizer import Optimizer
 from fnn.optimizers.schedules import Rate
@@ -75,6 +76,8 @@ def words_of(optimizer: Optimizer) -> NDArray[np.int64]:
     words[kernel.STATES], words[kernel.NEEDS_ALL] = rule.states, optimizer.needs_all_cases
     words[kernel.FORMULA] = _FORMULAS[type(optimizer)]
     words[kernel.ROOT_AT] = rule.coefficients.index("root") if "root" in rule.coefficients else 0
+    places = enumerate(rule.coefficients, start=abi.RULE_COEFFICIENTS)
+    words[kernel.ABOVE_0] = next((at for at, name in places if name == "epsilon"), abi.CLIP)
     for at, name in enumerate(optimizer.starts, start=kernel.START):
         value[at] = fields[name] if name else 0.0
     for at, name in ((kernel.WEIGHT_DECAY, "weight_decay"), (kernel.BETA_1, "beta_1"), (kernel.BETA_2, "beta_2")):

@@ -1,6 +1,8 @@
 """The optimizers. Their rules are in `fnn.optimizers.kernels.rules`, the fields that all have in `Optimizer`.
 
 In the formulas g is the gradient, t counts the steps from 1, all operations are elementwise, and state starts at 0.
+Where they have g², a finite g counts as no more than the greatest number whose square the dtype has: the state stays
+finite, and such a step is about as long as η.
 """
 
 from __future__ import annotations
@@ -100,13 +102,14 @@ class adam(Optimizer):
     Parameters
     ----------
     eta, beta_1, beta_2, epsilon
-        η, a number or a schedule; the decay rates β₁ and β₂ in [0, 1) of the averages m and v; ε, at least 0.
+        η, a number or a schedule; the decay rates β₁ and β₂ in [0, 1) of the averages m and v; ε, above 0, in
+        the dtype of params too.
     """
 
     eta: Rate = 1e-3
     beta_1: Fraction = 0.9
     beta_2: Fraction = 0.999
-    epsilon: AtLeast0 = 1e-8
+    epsilon: Positive = 1e-8
     rule = rules.adam
 
     def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
@@ -190,12 +193,13 @@ class rmsprop(Optimizer):
     Parameters
     ----------
     eta, rho, epsilon
-        η, a number or a schedule; the decay rate ρ in [0, 1) of the average v, in PyTorch 0.99; ε, at least 0.
+        η, a number or a schedule; the decay rate ρ in [0, 1) of the average v, in PyTorch 0.99; ε as for
+        `adam`.
     """
 
     eta: Rate = 1e-3
     rho: Fraction = 0.9
-    epsilon: AtLeast0 = 1e-8
+    epsilon: Positive = 1e-8
     rule = rules.rmsprop
 
     def coefficients(self, eta: Etas | float, steps: Steps) -> Coefficients:
@@ -213,11 +217,11 @@ class adagrad(Optimizer):
     Parameters
     ----------
     eta, epsilon
-        η, a number or a schedule; ε, at least 0.
+        η, a number or a schedule; ε as for `adam`.
     """
 
     eta: Rate = 1e-2
-    epsilon: AtLeast0 = 1e-10
+    epsilon: Positive = 1e-10
     rule = rules.adagrad
 
 
@@ -229,8 +233,8 @@ class adadelta(Optimizer):
     Parameters
     ----------
     eta, rho, epsilon
-        η, a number or a schedule, which in the paper is 1; the decay rate ρ in [0, 1) of the averages v and u; ε, above
-        0: with 0, no weight would ever change, as u starts at 0.
+        η, a number or a schedule, which in the paper is 1; the decay rate ρ in [0, 1) of the averages v and u; ε as for
+        `adam`: with 0, no weight would ever change, as u starts at 0.
     """
 
     eta: Rate = 1.0

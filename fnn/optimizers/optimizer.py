@@ -203,10 +203,11 @@ class Optimizer(Value):
         }
 
     def require_limits(self, dtype: np.dtype[Any]) -> None:
-        """Raise ValueError if a limit is beyond the dtype."""
-        for name in ("clip", "clip_norm", "max_norm"):
-            if getattr(self, name) is not None:
-                positive(name, getattr(self, name), dtype)
+        """Raise ValueError if a limit, or ε, is beyond the dtype, or 0 there."""
+        fields = vars(self)
+        for name in ("clip", "clip_norm", "max_norm", "epsilon"):
+            if fields.get(name) is not None:
+                positive(name, fields[name], dtype)
 
     def coefficient_table(self, first: int, count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
         """The coefficients of `count` steps after the first ones, as kernels take them: a row each, or one for all.

@@ -156,6 +156,21 @@ def test_a_run_that_follows_a_schedule_over_many_calls_of_the_loop() -> None:
     assert optimizing.train(optimizer, params, x, y, 0, 1).params == params
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", [fnn.adam, fnn.nadam, fnn.amsgrad, fnn.rmsprop, fnn.adagrad, fnn.adadelta, fnn.lion])
+def test_what_leaves_the_range_has_the_bits_of_the_python_calls(kind: Any, dtype: Any) -> None:
+    # Gradients whose squares overflow, and in float64 norms, too.
+    params, size = fnn.init((3, 4, 2), seed=5, dtype=dtype), PARAMS.flat.size
+    grads = params.with_flat(np.linspace(-1, 1, size) * (1e37 if dtype is np.float32 else 1e290))
+    for fields in ({}, {"clip_norm": 1e30, "max_norm": 0.1}):
+        optimizer = kind(0.1, **fields)
+        moved, state = optimizing.update(optimizer, params, grads, optimizer.init(params))
+        wanted, after_it = optimizer.update(params, grads, optimizer.init(params))
+        assert moved == wanted != params
+        assert states_equal(state, after_it)
+        assert all(np.isfinite(vector.flat).all() for vector in (wanted, *after_it.vectors))
+
+
 def test_one_specialisation_serves_all_optimizers_and_states() -> None:
     for params in (PARAMS, fnn.init((2, 3), seed=0)):
         for optimizer in OPTIMIZERS:
@@ -320,6 +335,8 @@ OTHER = fnn.init((3, 5, 2), seed=0)
         (optimizing.update, (fnn.adam(clip_norm=1e-50), F, F, ADAM.init(F)), "optimizer: its numbers are beyond"),
         (optimizing.update, (fnn.adam(max_norm=1e50), F, F, ADAM.init(F)), "optimizer: its numbers are beyond"),
         (optimizing.update, (fnn.adamw(1.0, weight_decay=2.0), P, P, STATE), "or weight_decay takes more than all"),
+        (optimizing.update, (fnn.adam(epsilon=1e-46), F, F, ADAM.init(F)), "or epsilon is 0 there"),
+        (optimizing.train, (fnn.adadelta(epsilon=1e-46), F, np.float32(X), np.float32(Y), 1, 5), "or epsilon is 0"),
         (optimizing.update, (ADAM, P, P, fnn.OptimizerState(-1, STATE.vectors)), "state.step: must be at least 0"),
         (optimizing.update, (ADAM, P, P, fnn.OptimizerState(0, (P, OTHER))), r"state.vectors\[1\]: needs sizes"),
         (optimizing.update, (ADAM, P, P, fnn.OptimizerState(0, (P, F))), r"state.vectors\[1\]: needs float64"),

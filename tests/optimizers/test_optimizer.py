@@ -154,7 +154,11 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: fnn.momentum(1, alpha=1.0), ValueError, "alpha: must be at least 0 and below 1, got 1.0"),
     (lambda: fnn.adam(beta_1=-0.1), ValueError, "beta_1: must be at least 0 and below 1, got -0.1"),
     (lambda: fnn.adam(beta_2=True), TypeError, "beta_2: needs a number, got True"),
-    (lambda: fnn.adam(epsilon=-1), ValueError, "epsilon: must be finite and at least 0, got -1"),
+    (lambda: fnn.adam(epsilon=-1), ValueError, "epsilon: must be finite and above 0, got -1"),
+    *[
+        (lambda kind=kind: kind(epsilon=0.0), ValueError, "epsilon: must be finite and above 0, got 0.0")
+        for kind in (fnn.adam, fnn.adamw, fnn.nadam, fnn.amsgrad, fnn.rmsprop, fnn.adagrad)
+    ],
     (lambda: fnn.rmsprop(rho=float("nan")), ValueError, "rho: must be at least 0 and below 1, got nan"),
     (lambda: fnn.adadelta(epsilon=0), ValueError, "epsilon: must be finite and above 0, got 0"),
     (lambda: fnn.adam(10**400), ValueError, "eta: is beyond float64"),
@@ -210,6 +214,8 @@ def test_bad_arguments() -> None:
         (fnn.adam(clip=1e-50), r"clip: 1e-50 is beyond float32"),
         (fnn.adam(clip_norm=1e-50), r"clip_norm: 1e-50 is beyond float32"),
         (fnn.adam(max_norm=1e39), r"max_norm: 1e\+39 is beyond float32"),
+        (fnn.adam(epsilon=1e-50), r"epsilon: 1e-50 is beyond float32"),
+        (fnn.adadelta(epsilon=1e-46), r"epsilon: 1e-46 is beyond float32"),
     ],
 )
 def test_hyperparameters_beyond_the_dtype(optimizer: fnn.Optimizer, text: str) -> None:

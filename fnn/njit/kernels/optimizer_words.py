@@ -18,10 +18,11 @@ from fnn.optimizers.kernels import abi
 
 # The words: the addresses, for float32 and for float64, of the rule, of `modified_step` and of `regularized_phase`, the
 # last two 0 where an optimizer does no more than its rule; the number of vectors of state; whether every step needs all
-# cases; which coefficients of the rule follow from η, and which is Adam's root; the first value of each vector of
-# state; the coefficients of a step, but for those that change; and the schedule.
-RULE, MODIFIED, PHASE, STATES, NEEDS_ALL, FORMULA, ROOT_AT, START = 0, 2, 4, 6, 7, 8, 9, 10
-WEIGHT_DECAY, BETA_1, BETA_2, ROW = 13, 14, 15, 16
+# cases; which coefficients of the rule follow from η, and which is Adam's root; which coefficient of a step must be
+# above 0, such as ε; the first value of each vector of state; the coefficients of a step, but for those that change;
+# and the schedule.
+RULE, MODIFIED, PHASE, STATES, NEEDS_ALL, FORMULA, ROOT_AT, ABOVE_0, START = 0, 2, 4, 6, 7, 8, 9, 10, 11
+WEIGHT_DECAY, BETA_1, BETA_2, ROW = 14, 15, 16, 17
 SCHEDULE: Final = ROW + abi.COEFFICIENTS  # its code, and five words of its own
 WARM_UPS: Final = SCHEDULE + 6  # their number; of each, from the innermost on, its steps and those of all around it
 
@@ -103,7 +104,7 @@ def fill_coefficients(words: Integers, step: int, into: Floats) -> int:
         else:
             of_rule[0] = like(into, eta * beta_1 / (1 - power(beta_1, step + 2)))
             of_rule[1] = like(into, eta * (1 - beta_1) / now)
-    return FINE if are_within(shift(value, ROW), into) else BEYOND
+    return FINE if are_within(shift(value, ROW), into) and into[words[ABOVE_0]] > 0 else BEYOND
 
 
 @inline

@@ -121,17 +121,6 @@ def test_a_removed_connection_stays_exactly_0(
         assert (flat[~removed] != 0).mean() > 0.9
 
 
-@pytest.mark.parametrize("optimizer", [fnn.adam(epsilon=0), fnn.adagrad(epsilon=0), fnn.rmsprop(epsilon=0)], ids=repr)
-def test_a_removed_connection_is_0_even_where_the_rule_divides_0_by_0(optimizer: fnn.Optimizer) -> None:
-    p = some_problem(30)
-    mask = masks(p.params)["W1"]
-    run = fnn.train(
-        p.params, p.x, p.y, optimizer=optimizer, epochs=4, regularization=fnn.Regularization(mask={"W1": mask})
-    )
-
-    assert_array_equal(run.params["W1"] != 0, mask == 1)
-
-
 def test_a_removed_connection_is_0_from_the_start() -> None:
     p = some_problem(10)
     mask = masks(p.params)
