@@ -112,7 +112,7 @@ from fnn.optimizers.library import nesterov as nesterov
 from fnn.optimizers.library import rmsprop as rmsprop
 from fnn.optimizers.optimizer import Optimizer as Optimizer
 from fnn.optimizers.optimizer import OptimizerState as OptimizerState
-from fnn.optimizers.schedules import Schedule as Schedule
+from fnn.optimizers.schedule import Schedule as Schedule
 from fnn.optimizers.schedules import cosine as cosine
 from fnn.optimizers.schedules import exponential as exponential
 from fnn.optimizers.schedules import inverse_time as inverse_time

@@ -23,6 +23,7 @@ def optional(check: Check) -> Check:
 
 _at_least_0 = partial(real, at_least=0)
 _count = partial(whole, at_least=1, at_most=2**63 - 1)
+_count_from_2 = partial(whole, at_least=2, at_most=2**63 - 1)
 
 Positive: TypeAlias = Annotated[float, positive]
 AtLeast0: TypeAlias = Annotated[float, _at_least_0]
@@ -30,12 +31,12 @@ AtLeast1: TypeAlias = Annotated[float, partial(real, at_least=1)]
 Fraction: TypeAlias = Annotated[float, partial(real, at_least=0, below=1)]
 Count: TypeAlias = Annotated[int, _count]
 CountFrom0: TypeAlias = Annotated[int, partial(whole, at_least=0, at_most=2**63 - 1)]
-CountFrom2: TypeAlias = Annotated[int, partial(whole, at_least=2, at_most=2**63 - 1)]
 Flag: TypeAlias = Annotated[bool, flag]
 OptionalPositive: TypeAlias = Annotated[float | None, optional(positive)]
 OptionalAtLeast0: TypeAlias = Annotated[float | None, optional(_at_least_0)]
 OptionalFinite: TypeAlias = Annotated[float | None, optional(finite)]
 OptionalCount: TypeAlias = Annotated[int | None, optional(_count)]
+OptionalCountFrom2: TypeAlias = Annotated[int | None, optional(_count_from_2)]
 
 
 class _Init:

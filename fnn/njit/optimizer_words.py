@@ -16,7 +16,7 @@ from fnn.optimizers import schedules
 from fnn.optimizers.kernels import abi
 from fnn.optimizers.kernels.apply import MODIFIED_STEP
 from fnn.optimizers.optimizer import Optimizer
-from fnn.optimizers.schedules import Rate
+from fnn.optimizers.schedule import Rate, own_steps
 from fnn.training.kernels.regularized_phase import REGULARIZED_PHASE
 from fnn.training.steppers.plateau import plateau
 
@@ -113,14 +113,15 @@ def _numbers(rate: Rate) -> list[float]:
     if type(rate) is schedules.step_decay:
         return [kernel.STEP_DECAY, rate.eta, rate.factor, rate.every]
     if type(rate) is schedules.exponential:
-        return [kernel.EXPONENTIAL, rate.eta, rate.factor ** (1 / rate.every)]
+        return [kernel.EXPONENTIAL, rate.eta, rate.factor ** (1 / own_steps(rate, "every", rate.every))]
     if type(rate) is schedules.inverse_time:
         return [kernel.INVERSE_TIME, rate.eta, rate.steps]
     if type(rate) is schedules.cosine:
-        return [kernel.COSINE, rate.eta, rate.end, rate.steps]
+        return [kernel.COSINE, rate.eta, rate.end, own_steps(rate, "steps", rate.steps)]
     if type(rate) is schedules.one_cycle:
-        start, top = rate.top / rate.divisor, max(rate.rise * rate.steps - 1, 0.0)
-        return [kernel.ONE_CYCLE, rate.top, start, start / rate.last_divisor, top, rate.steps - 1 - top]
+        start, count = rate.top / rate.divisor, own_steps(rate, "steps", rate.steps)
+        top = max(rate.rise * count - 1, 0.0)
+        return [kernel.ONE_CYCLE, rate.top, start, start / rate.last_divisor, top, count - 1 - top]
     hint = "fnn.plateau works in fnn.train from Python" if isinstance(rate, plateau) else f"got {rate!r}"
     raise ValueError(
         f"eta: inside @njit it must be a number or one of fnn's schedules, such as fnn.cosine; {hint}. For a rate "

@@ -14,7 +14,7 @@ import numpy as np
 from fnn.numerics.powers import powers
 from fnn.optimizers.kernels import rules
 from fnn.optimizers.optimizer import Coefficients, Optimizer
-from fnn.optimizers.schedules import Etas, FractionOfStep, Rate, Steps, at_steps
+from fnn.optimizers.schedule import Etas, FractionOfStep, Rate, Steps, at_steps
 from fnn.values import AtLeast0, AtLeast1, Fraction, Positive
 
 

@@ -19,7 +19,7 @@ from fnn.network.tree import require_same_structure
 from fnn.optimizers.kernels import abi
 from fnn.optimizers.kernels.apply import MODIFIED_STEP, modified_kernel, plain_kernel
 from fnn.optimizers.kernels.rules import Rule
-from fnn.optimizers.schedules import Etas, Rate, Steps, etas
+from fnn.optimizers.schedule import Etas, Rate, Steps, etas
 from fnn.values import AtLeast0, Flag, Fraction, OptionalPositive, Value
 
 Coefficients: TypeAlias = Mapping[str, Etas | float]

@@ -1,91 +1,20 @@
 """Schedules, as values: learning rates that are pure functions of the step, which counts from 0.
 
-A schedule stands wherever a learning rate does: ``fnn.train(.., eta=fnn.cosine(3.0, steps=1000))``,
-``fnn.adam(fnn.warm_up(1e-3, steps=100))``. So does any function of the step.
+A schedule stands wherever a learning rate does: ``fnn.train(.., eta=fnn.cosine(3.0))``,
+``fnn.adam(fnn.warm_up(1e-3, steps=100))``. So does any function of the step. `cosine` and `one_cycle` without steps,
+and `exponential` with epochs, go over the steps of a run of `train` or `train_many`; where no run is known, they are
+refused.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import KW_ONLY
-from inspect import signature
-from typing import Annotated, SupportsFloat, SupportsIndex, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fnn.checks import number, positive, real, whole
 from fnn.numerics.powers import powers
-from fnn.values import AtLeast0, Count, CountFrom2, Fraction, Positive, Value
-
-Steps: TypeAlias = NDArray[np.int64]
-Etas: TypeAlias = NDArray[np.float64]
-
-
-class Schedule(Value):
-    """A learning rate for each step, called with the step: ``fnn.cosine(1.0, steps=10)(5)``."""
-
-    def __call__(self, step: SupportsIndex) -> float:
-        """η of a step, which counts from 0."""
-        eta = etas(self, np.array([whole("step", step, at_least=0)]))
-
-        return float(np.ravel(eta)[0])
-
-    @abstractmethod
-    def at(self, steps: Steps) -> Etas:
-        """η of these steps."""
-
-
-OfStep: TypeAlias = SupportsFloat | Schedule | Callable[[int], SupportsFloat]
-
-
-def rate_of(name: str, value: OfStep) -> OfStep:
-    """A learning rate, checked: a number above 0 as a float, or a function of the step."""
-    return function_of_step(name, value) if callable(value) else positive(name, value)
-
-
-def fraction_of(name: str, value: OfStep) -> OfStep:
-    """A number in [0, 1) as a float, or a function of the step, checked."""
-    return function_of_step(name, value) if callable(value) else real(name, value, at_least=0, below=1)
-
-
-Rate: TypeAlias = Annotated[OfStep, rate_of]
-FractionOfStep: TypeAlias = Annotated[OfStep, fraction_of]
-
-
-def function_of_step(name: str, f: Callable[[int], SupportsFloat]) -> Callable[[int], SupportsFloat]:
-    """The function itself; TypeError unless it can be called with a step alone."""
-    try:
-        signature(f).bind(0)
-    except TypeError as error:
-        raise TypeError(f"{name}: needs a function of the step, got {f!r}: {error}") from None
-    except ValueError:  # compiled ones may have no signature
-        pass
-
-    return f
-
-
-def etas(rate: OfStep, steps: Steps) -> Etas | float:
-    """η of these steps, a single number if it is constant; ValueError where one is negative or not finite."""
-    return at_steps("eta", rate, steps)
-
-
-def at_steps(name: str, value: OfStep, steps: Steps, below: float = np.inf) -> Etas | float:
-    """A hyperparameter in these steps, a single number if it is constant; ValueError where it isn't in [0, below)."""
-    if not callable(value):
-        return float(value)
-    if isinstance(value, Schedule):
-        values = value.at(steps)
-    else:
-        values = np.array([number(f"{name} at step {step}", value(step)) for step in steps.tolist()])
-    is_valid = (values >= 0) & (values < below)
-    if not is_valid.all():
-        wrong = int(np.argmin(is_valid))
-        limits = "finite and at least 0" if below == np.inf else f"at least 0 and below {below:g}"
-        raise ValueError(f"{name}: must be {limits}, is {values[wrong]} at step {steps[wrong]}")
-
-    return values
+from fnn.optimizers.schedule import Etas, Rate, Schedule, Steps, etas, own_steps, rate_over
+from fnn.values import AtLeast0, Count, Fraction, OptionalCount, OptionalCountFrom2, Positive
 
 
 class step_decay(Schedule):
@@ -132,8 +61,8 @@ class exponential(Schedule):
     ----------
     eta, factor
         The initial learning rate η and the factor, above 0.
-    every
-        Steps in which the rate changes by the factor, at least 1.
+    every, epochs
+        Steps in which the rate changes by the factor, at least 1; or, in `train` alone, epochs, at least 1.
 
     Examples
     --------
@@ -145,11 +74,23 @@ class exponential(Schedule):
     eta: Positive
     _: KW_ONLY
     factor: Positive
-    every: Count = 1
+    every: OptionalCount = None
+    epochs: OptionalCount = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.epochs is not None and self.every is not None:
+            raise ValueError(f"epochs: can't be given beside every, {self.every}; got {self.epochs}")
+        if self.epochs is None and self.every is None:
+            vars(self)["every"] = 1
 
     def at(self, steps: Steps) -> Etas:
         """η of these steps."""
-        return self.eta * powers(self.factor ** (1 / self.every), steps)
+        return self.eta * powers(self.factor ** (1 / own_steps(self, "every", self.every)), steps)
+
+    def over(self, steps: int, epoch: int) -> Schedule:
+        """With the steps of its epochs."""
+        return self if self.epochs is None else self.__replace__(every=self.epochs * epoch, epochs=None)
 
 
 class inverse_time(Schedule):
@@ -188,7 +129,7 @@ class cosine(Schedule):
     eta, end
         The initial learning rate η, above 0, and the final one, at least 0.
     steps
-        Steps of the decay, at least 1.
+        Steps of the decay, at least 1. None: all of the run, in `train` alone.
 
     Examples
     --------
@@ -200,12 +141,16 @@ class cosine(Schedule):
 
     eta: Positive
     _: KW_ONLY
-    steps: Count
+    steps: OptionalCount = None
     end: AtLeast0 = 0.0
 
     def at(self, steps: Steps) -> Etas:
         """η of these steps."""
-        return _half_wave(self.eta, self.end, np.minimum(steps / self.steps, 1))
+        return _half_wave(self.eta, self.end, np.minimum(steps / own_steps(self, "steps", self.steps), 1))
+
+    def over(self, steps: int, epoch: int) -> Schedule:
+        """With the steps of the run."""
+        return self if self.steps is not None else self.__replace__(steps=steps)
 
 
 class warm_up(Schedule):
@@ -234,6 +179,12 @@ class warm_up(Schedule):
         """η of these steps."""
         return etas(self.rate, np.maximum(steps - self.steps, 0)) * np.minimum((steps + 1) / self.steps, 1)
 
+    def over(self, steps: int, epoch: int) -> Schedule:
+        """With what the warm-up leaves of the run."""
+        rate = rate_over(self.rate, max(steps - self.steps, 1), epoch)
+
+        return self if rate is self.rate else self.__replace__(rate=rate)
+
 
 class one_cycle(Schedule):
     """One cycle: half a cosine wave up, then half a wave down to nearly 0 (Smith, Topin 2019).
@@ -250,7 +201,8 @@ class one_cycle(Schedule):
     top, divisor, last_divisor
         The highest learning rate, top / start and start / end, above 0.
     steps, rise
-        Steps of the whole cycle, at least 2; the fraction of them on the way up, in [0, 1).
+        Steps of the whole cycle, at least 2, None: all of the run, in `train` alone; the fraction of them on the way
+        up, in [0, 1).
 
     Examples
     --------
@@ -262,19 +214,24 @@ class one_cycle(Schedule):
 
     top: Positive
     _: KW_ONLY
-    steps: CountFrom2
+    steps: OptionalCountFrom2 = None
     rise: Fraction = 0.3
     divisor: Positive = 25.0
     last_divisor: Positive = 1e4
 
     def at(self, steps: Steps) -> Etas:
         """η of these steps."""
-        last, top = self.steps - 1, max(self.rise * self.steps - 1, 0.0)
+        count = own_steps(self, "steps", self.steps)
+        last, top = count - 1, max(self.rise * count - 1, 0.0)
         start = self.top / self.divisor
         up = _half_wave(start, self.top, np.minimum(steps / top, 1) if top > 0 else np.ones(len(steps)))
         down = _half_wave(self.top, start / self.last_divisor, np.clip((steps - top) / (last - top), 0, 1))
 
         return np.where(steps <= top, up, down)
+
+    def over(self, steps: int, epoch: int) -> Schedule:
+        """With the steps of the run."""
+        return self if self.steps is not None else self.__replace__(steps=max(steps, 2))
 
 
 def _half_wave(start: float, end: float, way: Etas) -> Etas:

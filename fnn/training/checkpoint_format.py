@@ -15,7 +15,8 @@ Its arrays are
 - ``snapshot_params``, ``.._step``, ``.._vectors``: those after ``snapshot_epoch``, if that is neither 0 nor the place
 - ``recorder_..``: validation measures and times (`Recorder.arrays`)
 - ``stopper_..``: what patience counts, and the best parameters (`Stopper.arrays`)
-- ``stepper_..``: the place in an iterable of batches (`StreamStepper.arrays`)
+- ``stepper_..``: the place in an iterable of batches (`StreamStepper.arrays`), or the epochs that schedules go over
+  (`RateObserver.arrays`)
 
 The order of the cases and what dropout drops are functions of the seed and the place.
 """

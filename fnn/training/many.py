@@ -19,7 +19,7 @@ from fnn.network.architecture import Architecture
 from fnn.network.params import DT, Params, require_params, wrap
 from fnn.network.regularization import Regularization
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
-from fnn.optimizers.schedules import Rate
+from fnn.optimizers.schedule import Rate
 from fnn.training.advice import advise
 from fnn.training.callbacks import Callback
 from fnn.training.checkpoint import Checkpoint

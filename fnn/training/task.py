@@ -22,7 +22,7 @@ from fnn.network.params import DT, Params, require_params
 from fnn.network.regularization import OF_ALL, Regularization
 from fnn.optimizers.library import gradient_descent
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
-from fnn.optimizers.schedules import Rate
+from fnn.optimizers.schedule import Rate, Schedule
 from fnn.training.callbacks import Callback, Callbacks
 from fnn.training.checkpoint import Checkpoint
 from fnn.training.checkpoint_format import Settings
@@ -82,6 +82,9 @@ def task_of(
         cases, size, scale = BatchStream(stream_of(x, total, batch_size), params, loss), 0, 1.0
         if optimizer.needs_all_cases:
             raise ValueError(f"x: {optimizer!r} needs all cases in every step, so x can't be an iterable of batches")
+        for value in vars(optimizer).values():
+            if isinstance(value, Schedule) and value.needs_run:
+                raise ValueError(f"x: {value!r} goes over the steps of the run, whose number batches don't tell")
         held_out = _held_out_cases(params, validation, loss, scale)
     else:
         given = cases_of(require_no_batches(x), y)

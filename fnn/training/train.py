@@ -17,7 +17,7 @@ from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params
 from fnn.network.regularization import Regularization
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
-from fnn.optimizers.schedules import Rate
+from fnn.optimizers.schedule import Rate
 from fnn.training.advice import advise
 from fnn.training.callbacks import Callback
 from fnn.training.checkpoint import Checkpoint, Checkpointer
@@ -70,8 +70,8 @@ def train(
         each, in the order in which they come, anew in every epoch, with the bits of the same batches in one array.
     optimizer, eta
         How a step uses the gradient, such as ``fnn.adam(1e-3, clip_norm=1.0)``; or, for ``fnn.gradient_descent(eta)``,
-        the learning rate η alone: a number, finite and above 0, a schedule such as ``fnn.cosine(3.0, steps=1000)``, or
-        any function of the step, which counts from 0.
+        the learning rate η alone: a number, finite and above 0, a schedule such as ``fnn.cosine(3.0)``, which goes over
+        all steps of the run, or any function of the step, which counts from 0.
     epochs
         How often to go through all cases, at least 0.
     batch_size
@@ -94,12 +94,15 @@ def train(
         What to call meanwhile, in this order: `each_epoch`, `each_steps`, `progress`.
     checkpoint
         A file in which the run is kept, and from which it goes on if the file is there, to end with the bits of a run
-        that was left alone: a path, or an `fnn.Checkpoint`. More `epochs` than before are welcome; other arguments or
-        data are refused, but of the user's functions only the names are compared. Callbacks that were called after the
-        file was last written are called again, and an iterable must give the batches of the present epoch again.
+        that was left alone: a path, or an `fnn.Checkpoint`. More `epochs` than before are welcome; a schedule that goes
+        over all steps of the run then goes over those of all epochs from there on, with a RuntimeWarning. Other
+        arguments or data are refused, but of the user's functions only the names are compared. Callbacks that were
+        called after the file was last written are called again, and an iterable must give the batches of the present
+        epoch again.
     state
         What the optimizer starts from, such as the `state` of an earlier run: its vectors, and the steps that it has
-        taken, by which schedules go on. The order of the cases is that of a new run, and so is what `fnn.plateau` sees.
+        taken, by which schedules go on, unless they go over all steps of a run. The order of the cases is that of a new
+        run, and so is what `fnn.plateau` sees.
     threads
         The most threads, at least 1; by default as many as the work is worth. It changes no bit of the result.
 

@@ -306,6 +306,9 @@ def test_typing_errors_are_plain_sentences(call: Any, arguments: Any, text: str)
         (fnn.momentum(0.1, alpha=lambda step: 0.1), "alpha: inside @njit it must be a number, got <function"),
         (fnn.adam(fnn.warm_up(lambda step: 0.1, steps=5)), "eta: inside @njit it must be a number"),
         (PLATEAU, "fnn.plateau works in fnn.train from Python"),
+        (fnn.adam(fnn.cosine(0.1)), r"steps: fnn.cosine(eta=0.1, steps=None, end=0.0) goes over the steps of a run"),
+        (fnn.adam(fnn.warm_up(fnn.one_cycle(0.1), steps=5)), "inside @njit, it needs steps="),
+        (fnn.lion(fnn.exponential(0.1, factor=0.5, epochs=3)), "every: fnn.exponential(eta=0.1, factor=0.5, every="),
         (mine(0.1), "optimizer: only those of fnn work inside @njit, got fnn.mine"),
     ],
 )

@@ -156,6 +156,8 @@ def test_values(schedule: fnn.Schedule, formula: Callable[[int], float]) -> None
         (lambda: fnn.step_decay(1, every="a", factor=0.5), TypeError, "every: needs a whole number, got 'a'"),  # type: ignore[arg-type]
         (lambda: fnn.step_decay(1, every=1, factor=0), ValueError, "factor: must be finite and above 0, got 0"),
         (lambda: fnn.exponential(1, factor=math.inf), ValueError, "factor: must be finite and above 0, got inf"),
+        (lambda: fnn.exponential(1, factor=0.5, epochs=0), ValueError, "epochs: must be at least 1, got 0"),
+        (lambda: fnn.exponential(1, factor=0.5, every=1, epochs=2), ValueError, "epochs: can't be given beside every"),
         (lambda: fnn.cosine(1, steps=0), ValueError, "steps: must be at least 1, got 0"),
         (lambda: fnn.cosine(1, steps=5, end=-1), ValueError, "end: must be finite and at least 0, got -1"),
         (lambda: fnn.warm_up(-1, steps=5), ValueError, "rate: must be finite and above 0, got -1"),
@@ -175,3 +177,66 @@ def test_values(schedule: fnn.Schedule, formula: Callable[[int], float]) -> None
 def test_bad_arguments(make: Callable[[], object], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         make()
+
+
+# Schedules that go over the steps of a run, here of 5 epochs of 4 steps; and the same with those steps.
+
+OPEN: list[tuple[Any, Any]] = [
+    (fnn.cosine(3.0, end=0.1), fnn.cosine(3.0, steps=20, end=0.1)),
+    (fnn.one_cycle(1.0, rise=0.5), fnn.one_cycle(1.0, steps=20, rise=0.5)),
+    (fnn.exponential(1.0, factor=0.5, epochs=2), fnn.exponential(1.0, factor=0.5, every=8)),
+    (fnn.warm_up(fnn.cosine(1.0), steps=5), fnn.warm_up(fnn.cosine(1.0, steps=15), steps=5)),
+    (fnn.warm_up(fnn.cosine(1.0), steps=25), fnn.warm_up(fnn.cosine(1.0, steps=1), steps=25)),
+    (fnn.plateau(fnn.cosine(1.0), patience=0), fnn.plateau(fnn.cosine(1.0, steps=20), patience=0)),
+]
+X, Y = np.random.default_rng(0).normal(size=(20, 3)), np.random.default_rng(1).uniform(size=(20, 2))
+PARAMS = fnn.init((3, 5, 2), seed=0)
+
+
+def trained(eta: Any, epochs: int = 5, **options: Any) -> fnn.Run[Any]:
+    options |= {"optimizer": options.get("optimizer") or fnn.adam(eta)}
+    return fnn.train(PARAMS, X, Y, epochs=epochs, batch_size=6, **options)
+
+
+def etas(run: fnn.Run[Any]) -> list[float]:
+    assert run.history.eta is not None
+    return [float(eta) for eta in run.history.eta]
+
+
+@pytest.mark.parametrize("schedule, closed", OPEN, ids=named)
+def test_schedules_that_go_over_the_steps_of_the_run(schedule: Any, closed: Any) -> None:
+    run, wanted = trained(schedule), trained(closed)
+    assert (run.params, etas(run)) == (wanted.params, etas(wanted))
+    many = fnn.train_many([PARAMS] * 2, X, Y, optimizer=fnn.adam(schedule), epochs=5, batch_size=6)
+    assert [one.params for one in many] == [wanted.params] * 2
+    assert eval(repr(schedule)) == schedule == pickle.loads(pickle.dumps(schedule))
+    # After the steps of another run they begin anew.
+    again = trained(schedule, state=run.state)
+    assert etas(again)[0] == etas(run)[0]
+    assert again.state.step == 40
+
+
+def test_each_run_of_many_has_its_own_steps() -> None:
+    runs = fnn.train_many([PARAMS] * 2, X, Y, eta=fnn.cosine(1.0), epochs=fnn.Each([5, 3]), batch_size=6)
+    for run, epochs in zip(runs, (5, 3), strict=True):
+        wanted = [(1 + math.cos(math.pi * epoch / epochs)) / 2 for epoch in range(epochs)]
+        assert_allclose(etas(run), wanted, rtol=1e-13)
+    assert trained(None, optimizer=fnn.adam(fnn.cosine(1.0)), epochs=0).params == PARAMS
+
+
+def test_an_alpha_goes_over_the_steps_of_the_run() -> None:
+    run = trained(None, optimizer=fnn.momentum(0.1, alpha=fnn.cosine(0.9)))
+    assert run.params == trained(None, optimizer=fnn.momentum(0.1, alpha=fnn.cosine(0.9, steps=20))).params
+
+
+def test_where_no_run_is_known_they_are_refused_by_name() -> None:
+    optimizer = fnn.adam(fnn.warm_up(fnn.cosine(0.5), steps=3))
+    text = r"steps: fnn\.cosine\(eta=0\.5, steps=None, end=0\.0\) goes over the steps of a run of fnn\.train"
+    with pytest.raises(ValueError, match=text):
+        optimizer.update(PARAMS, PARAMS, optimizer.init(PARAMS))
+    with pytest.raises(ValueError, match=text):
+        fnn.cosine(0.5)(3)
+    with pytest.raises(ValueError, match=r"every: fnn\.exponential\(.*, epochs=2\) goes over"):
+        fnn.exponential(1.0, factor=0.5, epochs=2)(3)
+    with pytest.raises(ValueError, match=r"x: fnn\.warm_up\(.*\) goes over the steps of the run, whose number"):
+        fnn.train(PARAMS, [(X, Y)], optimizer=optimizer, epochs=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import subprocess
@@ -82,6 +83,37 @@ def test_a_finished_run_returns_at_once_and_more_epochs_go_on(tmp_path: Path) ->
     assert digest(run(path, epochs=11)) == digest(fnn.train(p.params, p.x, p.y, **{**OPTIONS, "epochs": 11}))
     with pytest.raises(ValueError, match="is of a run that has done 11 epochs, more than 10"):
         run(path, epochs=10)
+
+
+def test_a_schedule_of_all_steps_goes_on_to_the_bit(tmp_path: Path) -> None:
+    for last in (1, 9, 30):
+        with pytest.raises(Stop):
+            run(tmp_path / "run", eta=fnn.cosine(1.0), callbacks=[stop_at(last)])
+    p = PROBLEM
+    wanted = fnn.train(p.params, p.x, p.y, **OPTIONS | {"eta": fnn.cosine(1.0, steps=42)})
+    assert digest(run(tmp_path / "run", eta=fnn.cosine(1.0))) == digest(wanted)
+
+
+def test_more_epochs_say_what_becomes_of_such_a_schedule(tmp_path: Path) -> None:
+    # 7 steps an epoch. After 6 epochs 9 are wanted; in the middle of the last, 11.
+    path, schedule = tmp_path / "run", fnn.cosine(1.0)
+    run(path, eta=schedule)
+    with pytest.raises(Stop), pytest.warns(RuntimeWarning, match=r"have 6 epochs, now 9: from step 42 on eta=fnn\.cos"):
+        run(path, eta=schedule, epochs=9, callbacks=[stop_at(59)])
+    with pytest.warns(RuntimeWarning, match="have 9 epochs, now 11: from step 58 on .* the steps of all 11"):
+        longer = run(path, eta=schedule, epochs=11)
+    again = run(path, eta=schedule, epochs=11)  # without a warning
+    wanted = [(6, epoch) for epoch in range(6)] + [(9, 6), (9, 7), (9, 8), (11, 9), (11, 10)]
+
+    assert longer.history.eta == pytest.approx([(1 + math.cos(math.pi * e / all)) / 2 for all, e in wanted], rel=1e-13)
+    assert digest(again) == digest(longer)
+
+
+def test_a_schedule_of_some_epochs_needs_no_warning(tmp_path: Path) -> None:
+    path, p, schedule = tmp_path / "run", PROBLEM, fnn.exponential(0.1, factor=0.5, epochs=2)
+    run(path, eta=schedule)
+    wanted = OPTIONS | {"eta": fnn.exponential(0.1, factor=0.5, every=14), "epochs": 9}
+    assert digest(run(path, eta=schedule, epochs=9)) == digest(fnn.train(p.params, p.x, p.y, **wanted))
 
 
 def test_what_ended_a_run_ends_it_again(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from fnn.compiler.threads import run_in_threads
 from fnn.data.rows import CaseArrays, expect_no_order
 from fnn.equations.objective import Objective
-from fnn.io.archive import require_arrays
 from fnn.network.layout import cache_aligned
 from fnn.network.params import DT, Params, wrap
 from fnn.optimizers.kernels.abi import L1, L2, MAX_STEPS
@@ -46,7 +45,6 @@ class BatchStepper(Generic[DT]):
         self.architecture, self._dtype = params.architecture, params.dtype
         self._batch, self._batch_size, self._seed = batch, batch_size, seed
         self._objective, (self._loss, self._mean, self._regularization) = objective, objective
-        self.rate = RateObserver(optimizer)
         if batch_size < batch.number:
             for array in batch[:3]:
                 expect_no_order(array, self)
@@ -62,6 +60,7 @@ class BatchStepper(Generic[DT]):
         self._evaluator: Evaluator[DT] | None = None  # once it is needed
         state = optimizer.init(params) if state is None else state
         self._earlier_steps = state.step
+        self.rate = RateObserver(optimizer, state.step, self.steps_per_epoch, epochs)
         self.restore(Snapshot(0, wrap(self._regularization.masked(params.flat_buffer), self.architecture), state))
 
     @property
@@ -214,17 +213,17 @@ class BatchStepper(Generic[DT]):
         return None
 
     def arrays(self) -> Arrays:
-        """Nothing beside a snapshot and the history."""
-        return {}
+        """What the rate needs."""
+        return self.rate.arrays()
 
     def resume(self, at: Snapshot[DT], errors: NDArray[np.float64], arrays: Arrays) -> None:
         """Go on from a checkpoint; ValueError if no step begins there."""
-        require_arrays(arrays, {})
         if at.cases >= self._batch.number or at.cases % self._batch_size:
             raise ValueError(f"no step begins after {at.cases} of {self._batch.number} cases")
         self.history[: at.epoch] = errors
         self.restore(at)
         self._require_step(at)
+        self.rate.resume(arrays, self.steps)
 
     def _require_step(self, at: Snapshot[DT]) -> None:
         if at.state.step != self._earlier_steps + self.steps:

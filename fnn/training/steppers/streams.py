@@ -17,7 +17,7 @@ from fnn.equations.objective import Objective
 from fnn.io.archive import require_arrays
 from fnn.network.params import DT, Params
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
-from fnn.optimizers.schedules import Schedule
+from fnn.optimizers.schedule import Schedule
 from fnn.training.checkpoint_format import Arrays, ArraySpecs
 from fnn.training.interrupt import Interrupt
 from fnn.training.kernels.descend import CAPACITY

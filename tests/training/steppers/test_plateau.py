@@ -96,3 +96,12 @@ def test_other_rates_do_not_follow_the_errors() -> None:
         assert observer.optimizer(0) is observer.optimizer(2) is optimizer
         wanted = None if rate is None else [rate(2 * epoch) if callable(rate) else rate for epoch in range(3)]
         assert (None if etas is None else etas.tolist()) == wanted
+
+
+@pytest.mark.parametrize(
+    "arrays", [{}, {"epochs": 1}, {"epochs": [[1, 5]]}, {"epochs": [[0, 5], [0, 6]]}, {"epochs": [[0, 5], [9, 6]]}]
+)
+def test_the_epochs_of_a_damaged_checkpoint(arrays: dict[str, Any]) -> None:
+    observer = RateObserver(fnn.adam(fnn.cosine(0.5)), 0, 4, 6)
+    with pytest.raises(ValueError, match="epochs"):
+        observer.resume({name: np.array(value, np.int64) for name, value in arrays.items()}, 8)
