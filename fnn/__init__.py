@@ -55,6 +55,7 @@ from fnn.activations.library import softmax as softmax
 from fnn.activations.library import softplus as softplus
 from fnn.activations.library import softsign as softsign
 from fnn.activations.library import tanh as tanh
+from fnn.checks import Each as Each
 from fnn.compiler.numba_types import provide as _provide
 from fnn.data.cases import Cases as Cases
 from fnn.equations.forward import forward as forward
@@ -155,7 +156,6 @@ if TYPE_CHECKING:
     from fnn.io.idx import read_images_and_labels as read_images_and_labels
     from fnn.io.saving import load as load
     from fnn.io.saving import save as save
-    from fnn.training.many import Each as Each
     from fnn.training.many import SomeDiverged as SomeDiverged
     from fnn.training.many import train_many as train_many
 else:
@@ -173,7 +173,7 @@ else:
             "export.torch": "from_torch to_torch",
             "io.idx": "read_idx read_images_and_labels",
             "io.saving": "load save",
-            "training.many": "Each SomeDiverged train_many",
+            "training.many": "SomeDiverged train_many",
         }.items()
         for name in names.split()
     }

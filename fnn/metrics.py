@@ -7,13 +7,14 @@ from typing import Any, SupportsFloat, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.checks import number, real_array, whole
+from fnn.checks import by_name, number, real_array, whole
 from fnn.data.cases import Cases, arrays_of, cases_of
 from fnn.equations.forward import forward
 from fnn.losses.library import squared_error
 from fnn.network.params import DT, Params, require_params
 
 
+@by_name
 def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDArray[Any]:
     """One-hot rows: row c is 1 in column labels[c], and 0 elsewhere.
 
@@ -51,6 +52,7 @@ def one_hot(labels: ArrayLike, n: int, *, dtype: type[Any] = np.float64) -> NDAr
     return rows
 
 
+@by_name
 def accuracy(
     params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, threshold: SupportsFloat = 0.5
 ) -> float:
@@ -83,6 +85,7 @@ def accuracy(
     return float(np.mean(classes_of(a, _threshold(threshold)) == classes))
 
 
+@by_name
 def top_k_accuracy(
     params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, k: SupportsIndex
 ) -> float:
@@ -114,6 +117,7 @@ def top_k_accuracy(
     return float(np.mean((before.sum(axis=1) < k) & ~np.isnan(a).any(axis=1)))
 
 
+@by_name
 def confusion_matrix(
     params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, threshold: SupportsFloat = 0.5
 ) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from functools import cache, partial
 from types import MethodType
 from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias, dataclass_transform, get_origin, get_type_hints
 
-from fnn.checks import finite, flag, positive, real, whole
+from fnn.checks import counting, finite, flag, positive, real, whole
 
 Check: TypeAlias = Callable[[str, Any], Any]
 
@@ -101,7 +101,7 @@ def _init_of(kind: Any) -> Callable[..., None]:
     parameters = [(f.name, f.type, field(default=f.default, kw_only=f.kw_only)) for f in own]
     checks = {"__post_init__": kind.__post_init__}
     made: Any = make_dataclass(kind.__name__, parameters, namespace=checks, frozen=True, eq=False, repr=False)
-    init: Callable[..., None] = made.__init__
+    init: Callable[..., None] = counting(made.__init__, kind.__name__)
 
     return init
 

@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn, SupportsFloat
 
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.checks import positive, real_array
+from fnn.checks import by_name, positive, real_array
 from fnn.compiler.internals import NumbaType
 from fnn.compiler.numba_types import numba_type
 from fnn.data.conversion import convert, plain_arrays, require_no_fault
@@ -17,6 +17,7 @@ from fnn.network.params import DT, Params
 _FIELDS: Final = ("x", "y", "weights", "class_weights", "scale")
 
 
+@by_name
 class Cases:
     """Inputs and targets, what each case weighs, and what the inputs are multiplied by. Immutable.
 

@@ -7,7 +7,7 @@ from typing import SupportsFloat, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fnn.checks import positive
+from fnn.checks import by_name, positive
 from fnn.data.cases import Cases
 from fnn.equations.gradients import error, grad
 from fnn.equations.objective import Reduction
@@ -26,6 +26,7 @@ class Options(TypedDict):
     regularization: Regularization | None
 
 
+@by_name
 def check_grad(
     params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None, *, loss: Loss = squared_error,
     reduction: Reduction = "sum", regularization: Regularization | None = None, h: SupportsFloat = 1e-3,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.activations.activation import Activation
-from fnn.checks import flag
+from fnn.checks import by_name, flag
 from fnn.extras import extra
 from fnn.network.architecture import Hidden
 from fnn.network.params import DT, AnyParams, Params, params_of, require_params
@@ -56,6 +56,7 @@ def to_torch(params: Params[Any], *, as_tensors: bool = False) -> dict[str, Any]
     return {key: from_numpy(array) for key, array in state.items()}
 
 
+@by_name
 def from_torch(state: Mapping[str, Any], *, hidden: Hidden, output: Activation) -> AnyParams:
     """Parameters from the ``state_dict`` of a stack of ``Linear`` layers, which lacks the activations.
 

@@ -7,6 +7,7 @@ whose call checks the parameter.
 
 from __future__ import annotations
 
+from functools import partial
 from inspect import cleandoc
 from typing import Any, ClassVar, Self, SupportsFloat, TypeVar
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from fnn.activations.activation import Activation
 from fnn.activations.library import exp, identity, log_softmax, sigmoid, softmax, softplus, tanh
-from fnn.checks import number, positive, real
+from fnn.checks import counting, number, positive, real
 from fnn.losses.kernels import casewise, pointwise
 from fnn.losses.kernels import focal as focal_kernels
 from fnn.losses.kernels.dispatch import ENDS, PROBABILITIES, RANGE, LossKernel
@@ -79,6 +80,7 @@ class _CrossEntropy(_LossWithParameter):
     __slots__ = ()
     _parameter_name = "label_smoothing"
 
+    @partial(counting, name="cross_entropy")
     def __call__(self, *, label_smoothing: SupportsFloat) -> Self:
         """With smoothing ε in [0, 1): targets (1 − ε)y + ε/n_L with softmax, (1 − ε)y + ε/2 with sigmoid."""
         return self.with_parameter(real("label_smoothing", label_smoothing, at_least=0, below=1))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fnn.activations.activation import Activation
 from fnn.activations.library import sigmoid
-from fnn.checks import whole
+from fnn.checks import by_name, whole
 from fnn.network.architecture import Hidden, architecture_of
 from fnn.network.layout import cache_aligned
 from fnn.network.params import DT, Params, wrap
@@ -122,6 +122,7 @@ def init(
     sizes: Sequence[int], *, seed: int, hidden: Hidden = ..., output: Activation = ..., initializer: Initializer = ...,
     dtype: type[DT],
 ) -> Params[DT]: ...  # fmt: skip
+@by_name
 def init(
     sizes: Sequence[int], *, seed: int, hidden: Hidden = sigmoid, output: Activation = sigmoid,
     initializer: Initializer = glorot_uniform, dtype: type[Any] = np.float64,

@@ -13,7 +13,7 @@ from numba.extending import typeof_impl
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.activations.activation import Activation
-from fnn.checks import real_array
+from fnn.checks import by_name, real_array
 from fnn.compiler.numba_types import numba_type
 from fnn.network.architecture import Architecture, Hidden, architecture_of, table
 from fnn.network.leaves import cast_leaf, leaf_of, mapping_of, sizes_of
@@ -21,6 +21,7 @@ from fnn.network.leaves import cast_leaf, leaf_of, mapping_of, sizes_of
 DT = TypeVar("DT", bound=np.float32 | np.float64)
 
 
+@by_name
 class Params(Mapping[str, NDArray[DT]], Generic[DT]):
     """The parameters W1, b1, .., WL, bL of a network, with its `architecture`: sizes and activations. Immutable.
 

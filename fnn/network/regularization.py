@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, SupportsFloat
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.checks import real
+from fnn.checks import by_name, real
 from fnn.network.kernels.penalty import penalize_kernel
 from fnn.network.masks import Mask, flat_mask, mask_arrays
 from fnn.network.params import DT, Params, require_params, wrap
@@ -17,6 +17,7 @@ from fnn.network.params import DT, Params, require_params, wrap
 OF_ALL: Final = 2**53  # the values that a unit's random number may have
 
 
+@by_name
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Regularization:
     """Penalties on the weights, dropout and removed connections, for `train`, `error`, `grad` and others.
@@ -116,6 +117,7 @@ def regularization_of(params: Params[Any], regularization: Regularization | None
     return regularization.of(params)
 
 
+@by_name
 def penalty(params: Params[DT], *, l2: SupportsFloat = 0.0, l1: SupportsFloat = 0.0) -> tuple[float, Params[DT]]:
     """The penalty on the weights: its value, to add to `error`, and its gradient, to add to `grad`.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Generic, SupportsFloat, SupportsIndex, TypeAlias, TypeVar
+from typing import Any, SupportsFloat, SupportsIndex, TypeAlias, TypeVar
 
 from numpy.typing import ArrayLike
 
-from fnn.checks import prefixed, whole
+from fnn.checks import Each, by_name, needs, prefixed, whole
 from fnn.compiler.threads import available
 from fnn.data.batch_stream import require_no_batches
 from fnn.data.cases import Cases, cases_of
@@ -29,33 +29,12 @@ from fnn.training.stopping import Stopping
 from fnn.training.task import Task, checkpoint_of, task_of
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-
-
-class Each(Generic[T_co]):
-    """A value for each network, in their order, for `train_many`: ``eta=fnn.Each([0.1, 0.3, 1.0])``.
-
-    Raises
-    ------
-    TypeError
-        One value instead of several.
-    """
-
-    __slots__ = ("values",)
-    values: tuple[T_co, ...]
-
-    def __init__(self, values: Iterable[T_co]) -> None:
-        if not isinstance(values, Iterable):
-            raise TypeError(f"fnn.Each: needs a value for each network, got {values!r}")
-        self.values = tuple(values)
-
-    def __repr__(self) -> str:
-        return f"fnn.Each({list(self.values)!r:.60})"
 
 
 OrEach: TypeAlias = T | Each[T]
 
 
+@by_name
 def train_many(
     params: Iterable[Params[DT]],
     x: OrEach[ArrayLike | Cases],
@@ -170,6 +149,10 @@ def _tasks(networks: list[Params[DT]], arguments: dict[str, object], threads: in
     """Check all arguments of all networks; what they share is checked and converted once."""
     shared = {name: value for name, value in arguments.items() if not isinstance(value, Each)}
     own = {name: value.values for name, value in arguments.items() if isinstance(value, Each)}
+    for name in shared.keys() - {"x", "y", "validation", "callbacks"}:
+        value: Any = shared[name]
+        if isinstance(value, Iterable) and not isinstance(value, str) and getattr(value, "ndim", 1) > 0:
+            raise needs(name, f"one value for all networks, or {name}=fnn.Each(..) of a value for each", value)
     for name, values in own.items():
         if len(values) != len(networks):
             raise ValueError(f"{name}: has {len(values)} values, but there are {len(networks)} networks")

@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, SupportsFloat, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.checks import number, positive, prefixed, whole
+from fnn.checks import needs, number, positive, prefixed, whole
 from fnn.data.batch_stream import Batches, BatchStream, require_no_batches, stream_of
 from fnn.data.cases import Cases, cases_of
 from fnn.data.conversion import require_weight
@@ -111,7 +111,7 @@ def _optimizer_of(eta: Rate | None, optimizer: Optimizer | None, params: Params[
             raise TypeError("eta: needs a learning rate, or optimizer= needs an optimizer such as fnn.adam(1e-3)")
         return gradient_descent(eta if callable(eta) else positive("eta", eta, params.dtype))
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer: needs an optimizer such as fnn.adam(1e-3), got {optimizer!r}")
+        raise needs("optimizer", "an optimizer such as fnn.adam(1e-3)", optimizer)
     optimizer.require_limits(params.dtype)
     if eta is not None:
         raise TypeError(f"eta: {optimizer!r} has its own, so it can't be given too; got {eta!r}")

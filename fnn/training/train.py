@@ -8,6 +8,7 @@ from typing import SupportsFloat, SupportsIndex
 
 from numpy.typing import ArrayLike
 
+from fnn.checks import by_name
 from fnn.compiler.numba_types import jittable
 from fnn.data.batch_stream import Batches, BatchStream
 from fnn.data.cases import Cases
@@ -34,6 +35,7 @@ from fnn.training.task import Task, run_identity, task_of
 
 
 @jittable
+@by_name
 def train(
     params: Params[DT],
     x: ArrayLike | Cases | Batches,

@@ -176,7 +176,7 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: fnn.adam(weight_decay=-1), ValueError, "weight_decay: must be finite and at least 0, got -1"),
     (lambda: fnn.adam(decay_biases=1), TypeError, "decay_biases: needs True or False, got 1"),  # type: ignore[arg-type]
     (lambda: fnn.irprop(weight_decay=0.1), ValueError, "weight_decay: fnn.irprop has no eta .* use shrink, got 0.1"),
-    (lambda: fnn.adam(1e-3, 0.9, 0.999, 1e-8, 1.0), TypeError, "takes from 1 to 5 positional arguments"),  # type: ignore[call-arg]
+    (lambda: fnn.adam(1e-3, 0.9, 0.999, 1e-8, 1.0), TypeError, "fnn.adam: takes eta, .* did you mean clip=1.0"),  # type: ignore[call-arg]
 ]
 
 

@@ -171,7 +171,14 @@ def test_no_networks() -> None:
             ValueError,
             "network 0: dropout: needs one number",
         ),
-        (dict(seed=[1, 2, 3]), TypeError, "network 0: seed: needs a whole number"),
+        (dict(seed=[1, 2, 3]), TypeError, r"seed: needs one value for all networks, or seed=fnn\.Each\(\.\.\) of a"),
+        (
+            dict(eta=[0.1, 0.2]),
+            TypeError,
+            r"eta: needs .* eta=fnn\.Each\(\.\.\) of a value for each, got \[0\.1, 0\.2\]",
+        ),
+        (dict(eta=np.ones(3)), TypeError, r"eta: needs .* eta=fnn\.Each\(\.\.\)"),
+        (dict(loss=(fnn.huber, fnn.huber)), TypeError, r"loss: needs .* loss=fnn\.Each\(\.\.\)"),
         (dict(threads=0), ValueError, "threads: must be at least 1"),
         (dict(optimizer=fnn.adam()), TypeError, "network 0: eta: fnn.adam"),
         (dict(params=networks(3)[0]), TypeError, "params: needs a sequence of fnn.Params, got Params"),
@@ -192,6 +199,24 @@ def test_errors_name_the_network_and_the_argument(change: dict[str, Any], kind: 
     with pytest.raises(kind, match=f"^{message}"):
         fnn.train_many(**{**given, **change})
     assert called == []
+
+
+@pytest.mark.parametrize(
+    "make, text",
+    [
+        (lambda each: fnn.adam(each), "eta: needs a number"),
+        (lambda each: fnn.adam(clip=each), "clip: needs a number"),
+        (lambda each: fnn.cosine(1.0, steps=each), "steps: needs a whole number"),
+        (lambda each: fnn.Regularization(l2=each), "l2: needs a number"),
+        (lambda each: fnn.Stopping(restore_best=each), "restore_best: needs True or False"),
+        (lambda each: fnn.train(networks(3)[0], X, Y, eta=each, epochs=1), "eta: needs a number"),
+        (lambda each: fnn.train(networks(3)[0], X, Y, optimizer=each, epochs=1), "optimizer: needs an optimizer"),
+    ],
+)
+def test_each_within_an_argument_says_where_it_goes(make: Callable[[Any], object], text: str) -> None:
+    where = r"fnn\.Each stands around a whole argument of fnn\.train_many: optimizer=fnn\.Each\(\[fnn\.adam"
+    with pytest.raises(TypeError, match=rf"^{text}.*, got fnn\.Each\(\[1, 2\]\); {where}"):
+        make(fnn.Each([1, 2]))
 
 
 def test_each_needs_several() -> None:
