@@ -105,8 +105,9 @@ class Optimizer(Value):
         Raises
         ------
         ValueError
-            params, grads and the state's vectors differ in structure, the state is another optimizer's, or a
-            coefficient of this step is beyond the dtype of params.
+            params, grads and the state's vectors differ in structure, the state is another optimizer's, a coefficient
+            of this step is beyond the dtype of params, or a schedule goes over the steps of a run, which only `train`
+            knows.
         TypeError
             An argument of another type.
         """

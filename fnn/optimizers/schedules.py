@@ -62,7 +62,8 @@ class exponential(Schedule):
     eta, factor
         The initial learning rate η and the factor, above 0.
     every, epochs
-        Steps in which the rate changes by the factor, at least 1; or, in `train` alone, epochs, at least 1.
+        Steps in which the rate changes by the factor, at least 1, by default 1; or, in `train` alone, epochs, at
+        least 1.
 
     Examples
     --------

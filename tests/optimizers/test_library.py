@@ -195,3 +195,10 @@ def test_an_infinite_gradient_is_not_hidden(optimizer: fnn.Optimizer, wrong: flo
     assert not np.isfinite(moved.flat[3])
     if optimizer.clip_norm is None:
         assert np.isfinite(np.delete(moved.flat, 3)).sum() >= 14  # the norm of a unit's weights may be infinite
+
+
+@pytest.mark.parametrize("kind", [*ADAPTIVE, fnn.irprop])
+def test_training_with_an_infinite_gradient_diverges(kind: Any) -> None:
+    params, x = single(1.5, 0.0, np.float32), np.array([[1e20]], np.float32)  # ∂E/∂W = −5e39
+    with pytest.raises(fnn.TrainingDiverged):
+        fnn.train(params, x, 2 * x, optimizer=kind(), epochs=2)
