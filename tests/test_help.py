@@ -11,7 +11,7 @@ import pytest
 from numba import njit
 
 import fnn
-from fnn.optimizers.schedules import Schedule
+from fnn.optimizers.schedule import Schedule
 
 # The formula, the range and the source; for activations the range as numbers, too.
 ACTIVATIONS: dict[str, tuple[str, str, str, float, float]] = {
