@@ -3,10 +3,12 @@
 import hashlib
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
@@ -33,6 +35,9 @@ class CacheFiles(IndexDataCacheFile):
 
     Numba numbers them, each process by the index that it has read: two processes that compile for float32 and float64
     at the same time take the same number, and the index then leads to the wrong code.
+
+    Every file ends with a checksum of the rest, which the reader of a pickle skips. A damaged file counts as absent:
+    code with one wrong bit could end the process.
     """
 
     def save(self, key: Any, data: Any) -> None:
@@ -46,10 +51,36 @@ class CacheFiles(IndexDataCacheFile):
         self._save_index(entries)
 
     def _load_index(self) -> dict[Any, str]:
+        if not _is_whole(self._index_path):
+            return {}
         try:
             return super()._load_index()
         except (AttributeError, ImportError):  # another version of fnn wrote it, with a class that has moved since
             return {}
+
+    def _load_data(self, name: str) -> Any:
+        return super()._load_data(name) if _is_whole(self._data_path(name)) else None
+
+    @contextmanager
+    def _open_for_write(self, filepath: str) -> Iterator[IO[bytes]]:
+        with super()._open_for_write(filepath) as file:
+            content = BytesIO()
+            yield content
+            file.write(content.getvalue() + _checksum(content.getvalue()))
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+def _is_whole(path: str) -> bool:
+    """Whether a file can be read, and ends with the checksum of the rest."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError:
+        return False
+
+    return _checksum(content[:-32]) == content[-32:]
 
 
 class KernelCache(FunctionCache):
@@ -60,6 +91,13 @@ class KernelCache(FunctionCache):
         self._function_name = function.__qualname__
         self._cache_file = CacheFiles(self.cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
 
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep compiled code, if the disk, the quota and the permissions allow."""
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            _warn_uncached(f"compiled code can't be kept in {self.cache_path} ({error.strerror})")
+
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return sig, codegen.magic_tuple(), self._function_name, sources()
 
@@ -69,17 +107,20 @@ def give_cache(dispatcher: Any, function: Callable[..., Any]) -> None:
     try:
         dispatcher._cache = KernelCache(function)
     except RuntimeError:  # Numba: "no locator available"
-        _warn_uncached()
+        _warn_uncached("no folder for compiled code is writable")
 
 
-@cache  # once a process
-def _warn_uncached() -> None:
-    warnings.warn(
-        "fnn: no folder for compiled code is writable, so every process compiles anew; "
-        "set NUMBA_CACHE_DIR to a writable folder",
-        RuntimeWarning,
-        stacklevel=_user_level(),
-    )
+_reasons: Final[list[str]] = []  # why code isn't kept; the first is told
+
+
+def _warn_uncached(reason: str) -> None:
+    _reasons.append(reason)
+    if len(_reasons) == 1:
+        warnings.warn(
+            f"fnn: {reason}, so every process compiles anew; set NUMBA_CACHE_DIR to a writable folder with room",
+            RuntimeWarning,
+            stacklevel=_user_level(),
+        )
 
 
 def _user_level() -> int:

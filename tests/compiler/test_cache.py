@@ -1,22 +1,30 @@
 """Compiled code on disk: used by the next process, not after an edit, and not needed without a writable folder."""
 
+import errno
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numba import types
 
 import fnn
 from fnn.compiler.cache import COMPILED, CacheFiles, digest_of, sources
+from fnn.compiler.kernel import kernel, output
 
 PACKAGE = Path(fnn.__file__).parent
 
 PROGRAM = """
-import json, warnings
+import json, os, resource, warnings
+if "LARGEST_FILE" in os.environ:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ["LARGEST_FILE"]),) * 2)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     import fnn, numpy as np
@@ -100,6 +108,42 @@ def test_without_a_writable_folder(tmp_path: Path) -> None:
     assert report["warnings"][0][2] == "<string>"  # the program's own line
 
 
+def test_without_room_on_the_disk(warm: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
+    # A file that is too large is refused as a full disk and a quota refuse it: in the middle of writing.
+    report = run(warm[0], NUMBA_CACHE_DIR=str(tmp_path), LARGEST_FILE="2000")
+
+    assert report["answer"] == [6.0]
+    assert [category for category, _, _ in report["warnings"]] == ["RuntimeWarning"]
+    assert f"compiled code can't be kept in {tmp_path}" in report["warnings"][0][1]
+    assert "(File too large)" in report["warnings"][0][1]
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".nbi"] == []
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "emptied": lambda content: b"",
+    "halved": lambda content: content[: len(content) // 2],
+    "one byte short": lambda content: content[:-1],
+    "zeroed": lambda content: bytes(len(content)),
+    "half zeroed": lambda content: content[: len(content) // 2].ljust(len(content), b"\0"),
+    "longer": lambda content: content + b"\0",
+    "first bit": lambda content: bytes([content[0] ^ 1]) + content[1:],
+    "a bit in the middle": lambda content: content[:20] + bytes([content[20] ^ 16]) + content[21:],
+    "last bit": lambda content: content[:-1] + bytes([content[-1] ^ 128]),
+}
+
+
+def test_damaged_files_are_compiled_anew(warm: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
+    folder, cache, first = warm
+    shutil.copytree(cache, tmp_path, dirs_exist_ok=True)
+    damages = cycle(DAMAGES.values())
+    for path in sorted(tmp_path.rglob("*.nb[ic]")):
+        path.write_bytes(next(damages)(path.read_bytes()))
+    damaged = run(folder, NUMBA_CACHE_DIR=str(tmp_path))
+
+    assert (damaged["answer"], damaged["warnings"]) == ([6.0], [])
+    assert (damaged["loaded"], damaged["saved"]) == (0, first["saved"])
+
+
 def test_the_key_covers_all_compiled_sources(tmp_path: Path) -> None:
     shutil.copytree(PACKAGE, tmp_path, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     paths = sorted({path for pattern in COMPILED for path in tmp_path.glob(pattern)})
@@ -143,6 +187,68 @@ def test_code_of_older_sources_is_deleted(files: CacheFiles, tmp_path: Path) -> 
     assert files.load(("float64", "newer")) == "new"
     assert files.load(("float32", "older")) is None
     assert len(list(tmp_path.glob("*.nbc"))) == 1
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+def test_a_damaged_file_counts_as_absent(
+    files: CacheFiles, tmp_path: Path, suffix: str, damage: Callable[[bytes], bytes]
+) -> None:
+    files.save(("float32", "sources"), "code")
+    assert files.load(("float32", "sources")) == "code"
+    (path,) = tmp_path.glob(f"*.{suffix}")
+    path.write_bytes(damage(path.read_bytes()))
+
+    assert files.load(("float32", "sources")) is None
+    files.save(("float32", "sources"), "code again")
+    assert files.load(("float32", "sources")) == "code again"
+
+
+def test_any_flipped_bit_is_noticed(files: CacheFiles, tmp_path: Path) -> None:
+    files.save(("float32", "sources"), "code")
+    for path in tmp_path.iterdir():
+        content = path.read_bytes()
+        for place in range(8 * len(content)):
+            flipped = bytearray(content)
+            flipped[place // 8] ^= 1 << place % 8
+            path.write_bytes(flipped)
+            assert files.load(("float32", "sources")) is None
+        path.write_bytes(content)
+    assert files.load(("float32", "sources")) == "code"
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+def test_a_folder_in_the_place_of_a_file(files: CacheFiles, tmp_path: Path, suffix: str) -> None:
+    files.save(("float32", "sources"), "code")
+    (path,) = tmp_path.glob(f"*.{suffix}")
+    path.unlink()
+    path.mkdir()
+
+    assert files.load(("float32", "sources")) is None
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_code_that_cannot_be_written_is_used(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(files: CacheFiles, name: str, data: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    @kernel(lambda t: types.void(output(t)))
+    def fill(a: Any) -> None:
+        a[0] = 3.0
+
+    monkeypatch.setattr(CacheFiles, "_save_data", refuse)
+    monkeypatch.setattr("fnn.compiler.cache._reasons", [])
+    a, b = np.zeros(1), np.zeros(1, np.float32)
+
+    def both() -> None:
+        fill[a.dtype](a)
+        fill[b.dtype](b)
+
+    with pytest.warns(RuntimeWarning, match=f"fnn: compiled code can't be kept in .*{os.strerror(number)}") as caught:
+        both()
+
+    assert (a[0], b[0]) == (3.0, 3.0)
+    assert len(caught) == 1
 
 
 class Moved:
