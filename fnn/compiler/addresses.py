@@ -2,22 +2,31 @@
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from numba import njit, types
+from numba import types
 
 from fnn.compiler.cache import give_cache
-from fnn.compiler.internals import OPTIONS, IRBuilder, IRValue, cgutils, event, global_compiler_lock, ir
+from fnn.compiler.internals import IRBuilder, IRValue, binding, cgutils, event, global_compiler_lock, ir, jitted
 from fnn.compiler.notice import Notice
 
 NumbaSignature = Callable[[types.Float], Any]
 
-# A fork waits until no thread compiles: the child would inherit Numba's lock without the thread that releases it.
-os.register_at_fork(
-    before=global_compiler_lock.acquire,
-    after_in_parent=global_compiler_lock.release,
-    after_in_child=global_compiler_lock.release,
-)
+_llvm_lock: Final = binding.ffi.lib._lock
+
+
+def _acquire_locks() -> None:
+    """Wait until no thread compiles or is in LLVM: a forked child would inherit locks whose owners it doesn't have."""
+    global_compiler_lock.acquire()
+    _llvm_lock.__enter__()  # in this order: those who compile take it within Numba's lock
+
+
+def _release_locks() -> None:
+    _llvm_lock.__exit__()
+    global_compiler_lock.release()
+
+
+os.register_at_fork(before=_acquire_locks, after_in_parent=_release_locks, after_in_child=_release_locks)
 
 event.register("numba:compile", Notice())
 
@@ -26,7 +35,7 @@ _results: list[Any] = []  # compiled code is freed with the last reference to it
 
 def compiled(function: Callable[..., Any], signature: Any, *, cached: bool) -> Any:
     """Compile a function, or read it from the cache on disk; Numba's compile result."""
-    dispatcher = njit(no_cpython_wrapper=True, **OPTIONS)(function)
+    dispatcher = jitted(function, no_cpython_wrapper=True)
     if cached:
         give_cache(dispatcher, function)
     dispatcher.compile(signature)

@@ -14,10 +14,10 @@ from functools import cached_property
 from inspect import Parameter, Signature
 from typing import Any, ParamSpec, TypeVar, cast
 
-from numba import njit, types
+from numba import types
 from numba.core.typing.templates import make_intrinsic_template
 
-from fnn.compiler.internals import OPTIONS, IRBuilder, IRValue, NumbaType
+from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, jitted
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,9 +32,7 @@ class Inline:
 
     @cached_property
     def _dispatcher(self) -> Any:
-        dispatcher: Any = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=self._is_forced, **OPTIONS)(
-            self.function
-        )
+        dispatcher = jitted(self.function, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=self._is_forced)
         _leave_out_machine_code(dispatcher)
         template = dispatcher.get_call_template
 

@@ -12,11 +12,12 @@
   `train` takes 1.1 of 7.1 seconds less.
 """
 
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from llvmlite import binding as binding
 from llvmlite import ir as ir
-from numba import types
+from numba import config, njit, types
 from numba.core import cgutils as cgutils
 from numba.core import event as event
 from numba.core.compiler_lock import global_compiler_lock as global_compiler_lock
@@ -27,4 +28,17 @@ NumbaType: TypeAlias = types.Type
 IRBuilder: TypeAlias = ir.IRBuilder
 IRValue: TypeAlias = ir.Value
 
-OPTIONS: Final[dict[str, Any]] = dict(error_model="numpy", boundscheck=False, nogil=True, no_rewrites=True)
+_OPTIONS: Final[dict[str, Any]] = dict(error_model="numpy", boundscheck=False, nogil=True, no_rewrites=True)
+
+
+def jitted(function: Callable[..., Any], **options: Any) -> Any:
+    """A dispatcher for a function of fnn; RuntimeError if Numba makes none."""
+    require_compiler()
+
+    return njit(**options, **_OPTIONS)(function)
+
+
+def require_compiler() -> None:
+    """Raise RuntimeError if Numba leaves functions as they are."""
+    if config.DISABLE_JIT:
+        raise RuntimeError("fnn needs Numba's compiler, but NUMBA_DISABLE_JIT turns it off; unset it, and start anew")

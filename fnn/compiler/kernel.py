@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
 from fnn.compiler.addresses import NumbaSignature
 from fnn.compiler.cache import give_cache
-from fnn.compiler.internals import OPTIONS, NumbaType, global_compiler_lock
+from fnn.compiler.internals import NumbaType, global_compiler_lock, jitted
 from fnn.compiler.linking import load_needed
 from fnn.compiler.target import float_type
 
@@ -39,7 +39,7 @@ class Kernel(Generic[P, R]):
 
     def _compile(self, dtype: types.Float) -> Callable[P, R]:
         load_needed(self._function, dtype)
-        dispatcher = njit(**OPTIONS)(self._function)
+        dispatcher = jitted(self._function)
         give_cache(dispatcher, self._function)
         dispatcher.compile(self._signature(dtype))
         dispatcher.disable_compile()

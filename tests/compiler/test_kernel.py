@@ -1,16 +1,21 @@
 """Kernels are compiled once for each dtype, and only those in use."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
-from numba import njit
+from numba import njit, types
 
 import fnn
 from fnn.activations.kernels.apply import activate_kernel
 from fnn.compiler.kernel import Kernel
+from fnn.compiler.kernel import kernel as kernel_of
+from fnn.compiler.kernel import output as written
 from tests.problems import PAIRS, problem
 
 event = pytest.importorskip("numba.core.event")
@@ -185,3 +190,41 @@ def test_a_kernel_refuses_other_dtypes() -> None:
     descriptor = fnn.sigmoid.descriptor(np.dtype(np.float64))
     with pytest.raises(TypeError, match="No matching definition"):
         activate_kernel[np.dtype(np.float64)](descriptor, np.zeros((1, 1), complex), np.zeros((1, 1), complex))
+
+
+@kernel_of(lambda t: types.void(written(t)))
+def doubled(a: Any) -> None:
+    a[0] *= 2
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: doubled[np.dtype(np.float64)](np.zeros(1)),
+        lambda: fnn.Activation("alone", abs, abs),
+        lambda: fnn.Loss("alone", abs, abs),
+    ],
+)
+def test_the_compiler_is_needed(monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]) -> None:
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    with pytest.raises(RuntimeError, match="fnn needs Numba's compiler, but NUMBA_DISABLE_JIT turns it off"):
+        call()
+
+
+def test_a_process_without_the_compiler() -> None:
+    code = (
+        "import fnn\n"
+        "p = fnn.init((1, 1), seed=0)\n"
+        "calls = [lambda: fnn.forward(p, [1.0]), lambda: fnn.train(p, [1.0], [1.0], eta=0.1, epochs=1),\n"
+        "         lambda: fnn.sigmoid(1.0), lambda: fnn.adam().update(p, p, fnn.adam().init(p))]\n"
+        "for call in calls:\n"
+        "    try:\n"
+        "        call()\n"
+        "    except RuntimeError as error:\n"
+        "        assert 'NUMBA_DISABLE_JIT' in str(error)\n"
+        "    else:\n"
+        "        raise AssertionError\n"
+    )
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,5 +1,7 @@
 from typing import Any
 
+from llvmlite.binding import ffi as ffi
+
 class ModuleRef:
     name: str
     def verify(self) -> None: ...
