@@ -75,6 +75,25 @@ def text(z: float) -> str:
 
 
 @njit
+def same_or_none(z: float) -> float | None:
+    if z < 0:
+        return None
+    return z
+
+
+@njit
+def same_or_none_of_two(a: float, y: float) -> float | None:
+    if a < 0:
+        return None
+    return a
+
+
+@njit
+def pair_of_two(a: float, y: float) -> tuple[float, float]:
+    return a, y
+
+
+@njit
 def of_a(z: float, a: float) -> float:
     return a
 

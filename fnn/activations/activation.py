@@ -15,7 +15,15 @@ from fnn.activations.kernels.dispatch import FREE_CODES, ActivationKernels
 from fnn.activations.kernels.lift import from_user
 from fnn.compiler.internals import NumbaError
 from fnn.compiler.target import float_type
-from fnn.compiler.user_functions import Scalar, Stored, checked_functions, representation, restored, stored
+from fnn.compiler.user_functions import (
+    Scalar,
+    Stored,
+    checked_functions,
+    representation,
+    require_numbers,
+    restored,
+    stored,
+)
 from fnn.values import Documented
 
 BUILT_IN: Final[dict[str, ActivationKernels]] = {}  # by name, a family's without its parameter; see `library`
@@ -32,9 +40,10 @@ class Activation(Documented):
     """An activation function f and its derivative f′: a built-in one such as `fnn.sigmoid`, or one of your own.
 
     One of your own, from scalar functions under ``@numba.njit``, works wherever a built-in one does, inside jitted
-    functions too, and is compiled for each dtype on first use. The functions must neither raise nor allocate: an
-    exception would be lost, and the old output values used instead. Python's division raises, so use
-    ``@njit(error_model="numpy")`` for a function that divides.
+    functions too, and is compiled for each dtype on first use, which raises TypeError unless every path through the
+    functions returns a real number. They must neither raise nor allocate: an exception would be lost, and the old
+    output values used instead. Python's division raises, so use ``@njit(error_model="numpy")`` for a function that
+    divides.
 
     The same name and functions give the same object. It is kept until the process ends, and so is its compiled code:
     a notebook cell that defines an activation leaves one behind each time it is run.
@@ -159,6 +168,7 @@ class Activation(Documented):
         if descriptor is None:
             parameter = self._parameter_bits(dtype)
             try:
+                require_numbers(float_type(dtype), ("f", "prime"), self._scalars)
                 addresses = [kernel.address(float_type(dtype)) for kernel in (self._kernels.f, self._kernels.prime)]
             except NumbaError as error:
                 raise TypeError(f"{self!r}: f or prime can't be compiled for {dtype}:\n{error}") from error
@@ -175,6 +185,7 @@ class Activation(Documented):
         """The same for derivatives along a direction: R2 and, `with_second`, the second term of R4."""
         number, second_derivative = float_type(dtype), self._kernels.second_derivative
         try:
+            require_numbers(number, ("second",), self._scalars[2:] if with_second else ())
             second = second_derivative.address(number) if with_second and second_derivative else 0
         except NumbaError as error:
             raise TypeError(f"{self!r}: second can't be compiled for {dtype}:\n{error}") from error

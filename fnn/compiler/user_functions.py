@@ -7,9 +7,13 @@ import sys
 from collections.abc import Callable, Container, Iterable
 from importlib import import_module
 from operator import attrgetter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from numba import types
 from numba.core.dispatcher import Dispatcher
+from numba.core.registry import cpu_target
+
+from fnn.compiler.internals import NumbaType, TypingError, require_compiler
 
 Scalar: TypeAlias = Callable[..., object]
 Stored: TypeAlias = Scalar | tuple[str, str]
@@ -17,6 +21,7 @@ Stored: TypeAlias = Scalar | tuple[str, str]
 
 def require_jitted(name: str, function: Scalar, parameters: str) -> None:
     """Raise TypeError unless it is under ``@njit`` and takes as many arguments as `parameters` names."""
+    require_compiler()
     if not isinstance(function, Dispatcher):
         hint = "; put @numba.njit above it" if callable(function) else ""
         raise TypeError(f"{name}: needs a function under @numba.njit, got {function!r}{hint}")
@@ -24,6 +29,20 @@ def require_jitted(name: str, function: Scalar, parameters: str) -> None:
     if len(own) != count or any(p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in own):
         got = ", ".join(map(str, own))
         raise TypeError(f"{name}: needs to take {count} ({parameters}), got {function.__name__}({got})")
+
+
+def require_numbers(number: NumbaType, names: Iterable[str], functions: Iterable[Any]) -> None:
+    """Compile functions for arguments of type `number`; TypingError unless they return real numbers, never None.
+
+    Kernels cast what is returned, and the cast of None takes any number for it.
+    """
+    for name, function in zip(names, functions, strict=False):
+        arguments = (number,) * function.py_func.__code__.co_argcount
+        call = function._numba_type_.get_call_type(cpu_target.typing_context, arguments, {})
+        returned = call and call.return_type  # None: no signature fits, which the kernel says
+        if returned is not None and not isinstance(returned, types.Float | types.Integer | types.Boolean):
+            got = "may return None" if isinstance(returned, types.Optional) else f"returns {returned}"
+            raise TypingError(f"{name} must always return a real number, but it {got}")
 
 
 def checked_functions(

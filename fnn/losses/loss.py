@@ -13,7 +13,15 @@ from fnn.activations.activation import Activation
 from fnn.compiler.internals import NumbaError
 from fnn.compiler.numba_types import numba_type
 from fnn.compiler.target import float_type
-from fnn.compiler.user_functions import Scalar, Stored, checked_functions, representation, restored, stored
+from fnn.compiler.user_functions import (
+    Scalar,
+    Stored,
+    checked_functions,
+    representation,
+    require_numbers,
+    restored,
+    stored,
+)
 from fnn.losses.kernels.dispatch import ANY, LossKernel, from_user
 from fnn.losses.kernels.second_derivatives import SQUARED_ERROR, second_from_user
 from fnn.values import Documented
@@ -44,9 +52,10 @@ class Loss(Documented):
     A loss with a parameter is called to set it: ``fnn.huber`` has δ = 1, ``fnn.huber(2.0)`` δ = 2.
 
     One of your own, from scalar functions of one output unit under ``@numba.njit``, works wherever a built-in one does,
-    inside jitted functions too, with any output activation, and is compiled for each dtype on first use. The functions
-    must neither raise nor allocate: an exception would be lost. Python's division raises, so use
-    ``@njit(error_model="numpy")`` for a function that divides.
+    inside jitted functions too, with any output activation, and is compiled for each dtype on first use, which raises
+    TypeError unless every path through the functions returns a real number. They must neither raise nor allocate: an
+    exception would be lost. Python's division raises, so use ``@njit(error_model="numpy")`` for a function that
+    divides.
 
     Parameters
     ----------
@@ -143,6 +152,7 @@ class Loss(Documented):
         """The compiled code and its address."""
         assert self.kernel is not None
         try:
+            require_numbers(types.float64, ("error", "prime"), self.scalars)
             return self.kernel.compiled(number)
         except NumbaError as error:
             raise TypeError(f"{self!r}: error or prime can't be compiled for float64:\n{error}") from error
@@ -156,6 +166,7 @@ class Loss(Documented):
         """The address of its second derivative's code; TypeError if it can't be compiled."""
         assert self.second_derivative is not None
         try:
+            require_numbers(types.float64, ("second",), self.scalars[2:])
             return self.second_derivative.compiled(float_type(dtype))[1]
         except NumbaError as error:
             raise TypeError(f"{self!r}: second can't be compiled for float64:\n{error}") from error

@@ -223,6 +223,30 @@ def test_function_that_does_not_compile(call: Any) -> None:
         params.activations[0](np.float32(1))
 
 
+@pytest.mark.parametrize(
+    "scalar, prime, got",
+    [
+        (scalars.same_or_none, scalars.of_a, "f must always return a real number, but it may return None"),
+        (scalars.text, scalars.of_a, r"f must always return a real number, but it returns Literal\[str\]"),
+        (scalars.same, scalars.same_or_none_of_two, "prime must always return a real number, but it may return None"),
+        (scalars.same, scalars.pair_of_two, r"prime must always return a real number, but it returns UniTuple\("),
+    ],
+)
+def test_functions_that_do_not_always_return_a_number(scalar: Any, prime: Any, got: str) -> None:
+    activation = fnn.Activation("partial", scalar, prime)
+    for dtype in (np.float32, np.float64):
+        for _ in range(2):
+            with pytest.raises(TypeError, match=rf"\('partial', .*compiled for {dtype.__name__}:\n{got}"):
+                activation(dtype(1))
+
+
+def test_second_that_may_return_none() -> None:
+    output = fnn.Activation("partial", scalars.same, scalars.of_a, scalars.same_or_none_of_two)
+    params = fnn.init((1, 1), seed=0, output=output)
+    with pytest.raises(TypeError, match="second must always return a real number, but it may return None"):
+        fnn.hvp(params, [1.0], [1.0], v=params)
+
+
 def test_it_is_immutable() -> None:
     for name in ("name", "code", "other"):
         with pytest.raises((AttributeError, TypeError)):
