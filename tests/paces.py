@@ -36,7 +36,12 @@ def train_by_exactly(patch: pytest.MonkeyPatch) -> None:
     tune_by(patch, Exactly)
 
 
+def processors(count: int) -> Callable[..., int]:
+    """In the place of `fnn.compiler.threads.available`, on a machine with as many processors, all of them allowed."""
+    return lambda threads=None: min(threads or count, count)
+
+
 def train_many_by(patch: pytest.MonkeyPatch, threads: int) -> None:
     """From now on `fnn.train_many` has `threads` processors, and trains a network by as many as are free."""
     tune_by(patch, Exactly)
-    patch.setattr("fnn.training.many.available", lambda: threads)
+    patch.setattr("fnn.training.many.available", processors(threads))

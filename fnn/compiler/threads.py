@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
 import threading
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path, PurePosixPath
 from typing import Final
+
+_LIMITS: Final = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT")
 
 # The processor that the calling thread runs on, where threads can be moved. A PyDLL keeps the interpreter's lock.
 _processor: Final[Callable[[], int] | None] = (
@@ -19,9 +24,45 @@ _processor: Final[Callable[[], int] | None] = (
 )
 
 
-def available() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def available(threads: int | None = None) -> int:
+    """As many threads as there are processors for this process, or `threads` if that is less.
+
+    Unless `threads` is given, no more than pools and schedulers allow, either: by the environment, as joblib, Dask and
+    Slurm do, or by a quota of processor time.
+    """
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads is not None:
+        return min(threads, processors)
+    words = [os.environ.get(name, "").partition(",")[0].strip() for name in _LIMITS]
+    limits = [int(word) for word in words if word.isdecimal()]
+
+    return max(1, int(min(processors, cpu_quota(), *(limit for limit in limits if limit))))
+
+
+@cache
+def cpu_quota(own: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> float:
+    """The processors that the quotas of this process's control groups allow (versions 1 and 2); infinity without one.
+
+    A line of `own` gives a hierarchy's controllers, none in version 2, and the group, whose ancestors have quotas, too.
+    """
+    quotas = [math.inf]
+    with contextlib.suppress(OSError, ValueError):  # not Linux, or not mounted there
+        for line in own.read_text(encoding="utf-8").splitlines():
+            _, controllers, group = line.split(":", 2)
+            if not controllers or "cpu" in controllers.split(","):
+                levels = [PurePosixPath(group), *PurePosixPath(group).parents]
+                quotas += [_quota_of(root / controllers / str(level).lstrip("/")) for level in levels]
+
+    return min(quotas)
+
+
+def _quota_of(group: Path) -> float:
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        with contextlib.suppress(OSError, ValueError, ZeroDivisionError):  # ValueError: "max"
+            quota, period = " ".join((group / name).read_text(encoding="utf-8") for name in names).split()
+            return int(quota) / int(period) if int(quota) > 0 else math.inf
+
+    return math.inf
 
 
 def pin_apart(busy: set[int]) -> None:

@@ -41,8 +41,8 @@ def forward(
         units.
     scale, threads
         Not inside ``@njit``. x is multiplied by `scale` once it is cast, as in `Cases`. A large batch (from 100 million
-        cases times parameters on, a millisecond's work) runs in at most `threads` threads, by default one for each
-        processor that the process may run on, with the same bits.
+        cases times parameters on, a millisecond's work) runs in at most `threads` threads, by default as many as
+        `train` may have, with the same bits.
 
     Returns
     -------

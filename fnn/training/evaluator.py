@@ -36,8 +36,8 @@ class Evaluator(Generic[DT]):
         self.held_out = batch.chosen.copy() if batch.chosen.size else None  # else the cases are no part of others
         self.has_accuracy = self._classes is not None
         self._errors = np.empty(count)
-        most = available() if count * architecture.count >= WORTH_THREADS else 1
-        self._threads = min(threads or most, most, count // BLOCK) or 1
+        most = available(threads) if count * architecture.count >= WORTH_THREADS else 1
+        self._threads = min(most, count // BLOCK) or 1
         chunks = 1 if self._threads == 1 else CHUNKS * self._threads
         blocks = min(-(-count // (BLOCK * chunks)), CHUNK_WORK // (BLOCK * architecture.count))
         self._chunk = BLOCK * max(blocks, 1)  # cases

@@ -72,7 +72,7 @@ state
         with that path. A call that was killed, made again, doesn't train again what had ended, and goes on from where
         the others were; also with more networks or epochs than before. One that diverged goes there again.
     threads
-        The most threads; by default as many as there are processors. Each trains a network, the longest run first;
+        The most threads; by default as many as `train` may have at most. Each trains a network, the longest run first;
         when fewer networks than threads are left, several train one. It changes no bit of the result.
 
     Returns
@@ -107,7 +107,7 @@ state
         reduction=reduction, regularization=regularization, validation=validation, stopping=stopping,
         callbacks=callbacks, state=state,
     )  # fmt: skip
-    most = available() if threads is None else min(whole("threads", threads, at_least=1), available())
+    most = available(None if threads is None else whole("threads", threads, at_least=1))
     is_one: bool = isinstance(params, Params)  # and so an iterable of keys
     if is_one or not isinstance(params, Iterable):
         raise TypeError(f"params: needs a sequence of fnn.Params, got {type(params).__name__}")

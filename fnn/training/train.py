@@ -106,7 +106,8 @@ def train(
         taken, by which schedules go on, unless they go over all steps of a run. The order of the cases is that of a new
         run, and so is what `fnn.plateau` sees.
     threads
-        The most threads, at least 1; by default as many as the work is worth. It changes no bit of the result.
+        The most threads, at least 1; by default as many as the work is worth, but no more than OMP_NUM_THREADS,
+        OMP_THREAD_LIMIT, NUMBA_NUM_THREADS or a quota of processor time allow. It changes no bit of the result.
 
     Returns
     -------

@@ -1,20 +1,29 @@
 """The library used from several threads at once, and in a forked child."""
 
+import math
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from llvmlite import binding
 
 import fnn
 from fnn.compiler import threads as threads_module
-from fnn.compiler.threads import available, pin_apart, run_in_threads
+from fnn.compiler.internals import global_compiler_lock
+from fnn.compiler.threads import available, cpu_quota, pin_apart, run_in_threads
 from fnn.training import evaluator
+from fnn.training.network_pool import NetworkPool
+from tests.paces import processors
 from tests.problems import problem
 
 pytestmark = pytest.mark.usefixtures("exact_threads")
@@ -80,6 +89,52 @@ def test_a_forked_child(threads: int) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize("lock", [global_compiler_lock, binding.ffi.lib._lock], ids=["Numba's", "llvmlite's"])
+def test_a_fork_waits_for_a_thread_that_compiles(lock: Any) -> None:
+    entered = threading.Event()
+
+    def hold() -> None:
+        with lock:
+            entered.set()
+            time.sleep(0.2)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    entered.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)  # ends it
+        with global_compiler_lock:
+            found = binding.address_of_symbol("a name that LLVM doesn't have")
+        os._exit(0 if found is None else 1)
+    thread.join()
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    with lock:  # both are free again
+        pass
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_child_that_is_forked_beside_threads_has_imported_everything() -> None:
+    run_python(
+        "import os, sys, threading, fnn\n"
+        "later = {'fnn.njit', *fnn._LATER.values()}\n"
+        "assert not later & set(sys.modules)\n"
+        "def forked():\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        os._exit(len(later - set(sys.modules)))\n"
+        "    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])\n"
+        "assert forked() == len(later)\n"  # alone: nothing is imported that might not be needed
+        "done = threading.Event()\n"
+        "thread = threading.Thread(target=done.wait)\n"
+        "thread.start()\n"
+        "assert forked() == 0\n"
+        "done.set()\n"
+    )
+
+
 @pytest.mark.parametrize("parts", [1, 2, 3, 8])
 def test_all_parts_run_at_once_in_threads_of_their_own(parts: int) -> None:
     together = threading.Barrier(parts)
@@ -136,7 +191,7 @@ def test_validation_takes_no_more_threads_than_allowed(
         calls.append(parts)
         run_in_threads(part, parts)
 
-    for name, value in (("available", lambda: 3), ("WORTH_THREADS", 1), ("run_in_threads", counting)):
+    for name, value in (("available", processors(3)), ("WORTH_THREADS", 1), ("run_in_threads", counting)):
         monkeypatch.setattr(evaluator, name, value)
     p = problem(8, (5, 20, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 300, labelled=True)
     run = fnn.train(p.params, p.x, p.y, eta=1e-3, epochs=2, loss=p.loss, validation=(p.x, p.y), threads=threads)
@@ -159,7 +214,7 @@ def test_forward_takes_no_more_threads_than_allowed(
     module = sys.modules[fnn.forward.__module__]
     p = problem(8, (5, 20, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, 600)
     a = fnn.forward(p.params, p.x)
-    for name, value in (("available", lambda: 3), ("WORTH_THREADS", 1), ("run_in_threads", counting)):
+    for name, value in (("available", processors(3)), ("WORTH_THREADS", 1), ("run_in_threads", counting)):
         monkeypatch.setattr(module, name, value)
 
     np.testing.assert_array_equal(fnn.forward(p.params, p.x, threads=threads), a)
@@ -168,6 +223,88 @@ def test_forward_takes_no_more_threads_than_allowed(
 
 def test_available_counts_the_processors_of_this_process() -> None:
     assert 1 <= available() <= (os.cpu_count() or 1)
+
+
+@pytest.fixture
+def eight_processors(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A process that may use eight, without any limit."""
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(threads_module, "cpu_quota", lambda: math.inf)
+
+    return monkeypatch
+
+
+@pytest.mark.parametrize(
+    "environment, quota, most",
+    [
+        ({}, math.inf, 8),
+        ({"NUMBA_NUM_THREADS": "1"}, math.inf, 1),
+        ({"OMP_NUM_THREADS": "2"}, math.inf, 2),
+        ({"OMP_NUM_THREADS": " 3, 2"}, math.inf, 3),  # by level of nesting
+        ({"OMP_THREAD_LIMIT": "4"}, math.inf, 4),
+        ({"OMP_NUM_THREADS": "4", "NUMBA_NUM_THREADS": "3"}, 2.0, 2),
+        ({"OMP_NUM_THREADS": "64"}, math.inf, 8),
+        ({"OMP_NUM_THREADS": ""}, 2.5, 2),
+        ({"OMP_NUM_THREADS": "0", "NUMBA_NUM_THREADS": "many"}, 0.25, 1),
+    ],
+)
+def test_available_is_no_more_than_any_limit(
+    eight_processors: pytest.MonkeyPatch, environment: dict[str, str], quota: float, most: int
+) -> None:
+    for name, value in environment.items():
+        eight_processors.setenv(name, value)
+    eight_processors.setattr(threads_module, "cpu_quota", lambda: quota)
+
+    assert available() == most
+    assert [available(threads) for threads in (1, 5, 9)] == [1, 5, 8]  # as told
+
+
+@pytest.mark.parametrize(
+    "groups, files, quota",
+    [
+        ("0::/\n", {"cpu.max": "150000 100000\n"}, 1.5),
+        ("0::/\n", {"cpu.max": "max 100000\n"}, math.inf),
+        ("0::/\n", {}, math.inf),
+        ("0::/a/b\n", {"a/cpu.max": "200000 100000", "a/b/cpu.max": "max 100000"}, 2.0),  # of an ancestor
+        ("0::/a/b\n", {"a/cpu.max": "200000 100000", "a/b/cpu.max": "50000 100000"}, 0.5),
+        ("0::/../a\n", {"cpu.max": "200000 50000"}, 4.0),  # outside of the namespace
+        ("0::/a:b\n", {"a:b/cpu.max": "100000 100000"}, 1.0),
+        ("1:cpu:/a\n0::/\n", {"cpu/a/cpu.cfs_quota_us": "300000\n", "cpu/a/cpu.cfs_period_us": "100000\n"}, 3.0),
+        ("1:cpu:/a\n", {"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "200000"}, 1.5),
+        ("1:cpu:/\n", {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, math.inf),
+        ("4:cpu,cpuacct:/\n", {"cpu,cpuacct/cpu.cfs_quota_us": "5", "cpu,cpuacct/cpu.cfs_period_us": "1"}, 5.0),
+        ("2:cpuset:/\n", {"cpuset/cpu.cfs_quota_us": "5", "cpuset/cpu.cfs_period_us": "1"}, math.inf),
+        ("no line of groups\n", {"cpu.max": "1 1"}, math.inf),
+    ],
+)
+def test_quota_of_the_control_groups(tmp_path: Path, groups: str, files: dict[str, str], quota: float) -> None:
+    for name, text in files.items():
+        (tmp_path / "root" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "root" / name).write_text(text, encoding="utf-8")
+    (tmp_path / "own").write_text(groups, encoding="utf-8")
+
+    assert cpu_quota(tmp_path / "own", tmp_path / "root") == quota
+    assert cpu_quota(tmp_path / "absent", tmp_path / "root") == math.inf
+
+
+def test_training_takes_no_more_threads_than_the_environment_allows(eight_processors: pytest.MonkeyPatch) -> None:
+    eight_processors.setenv("OMP_NUM_THREADS", "1")
+    many = sys.modules[fnn.train_many.__module__]
+    pools: list[int] = []
+
+    def pool(tasks: Any, most: int) -> NetworkPool[Any]:
+        pools.append(most)
+
+        return NetworkPool(tasks, 1)
+
+    eight_processors.setattr(many, "NetworkPool", pool)
+    p = PROBLEMS[1]
+    for threads in (None, 3):
+        fnn.train_many([p.params] * 2, p.x, p.y, eta=1e-3, epochs=1, threads=threads)
+
+    assert pools == [1, 3]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs os.sched_setaffinity")

@@ -12,7 +12,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 import fnn
-from tests.paces import train_by_exactly, train_many_by
+from tests.paces import processors, train_by_exactly, train_many_by
 
 COUNTS = (10, 100, 300, 600)
 SIZES = (5, 20, 3)
@@ -121,4 +121,4 @@ def take_threads() -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("fnn.") and hasattr(module, "WORTH_THREADS"):
             patch.setattr(module, "WORTH_THREADS", 1)
-            patch.setattr(module, "available", lambda: THREADS)
+            patch.setattr(module, "available", processors(THREADS))

@@ -14,6 +14,7 @@ import fnn
 from fnn.equations.objective import objective_of
 from fnn.training.evaluator import Evaluator
 from fnn.training.task import drawn
+from tests.paces import processors
 from tests.problems import Problem, problem, problems, trained
 
 COUNTS = (1, 2, 63, 64, 65, 128, 300, 700)
@@ -41,7 +42,7 @@ def test_errors_whose_sum_is_infinite_have_a_mean() -> None:
 def test_the_error_is_that_of_error_to_the_bit(p: Problem, threads: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fnn.training.evaluator.WORTH_THREADS", 1)
-        patch.setattr("fnn.training.evaluator.available", lambda: 4)
+        patch.setattr("fnn.training.evaluator.available", processors(4))
         for weights in (None, p.weights):
             error, accuracy = measured(p, threads, weights)
             wanted = fnn.error(p.params, fnn.Cases(p.x, p.y, weights=weights), loss=p.loss, reduction="mean")

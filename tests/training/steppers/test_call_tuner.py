@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import fnn
 from fnn.training.steppers.call_tuner import CALL, LONGEST, PROBE, CallTuner, StreamTuner, Tuner, tuner_for
+from tests.paces import processors
 from tests.problems import problem
 
 
@@ -23,7 +24,7 @@ class Call(NamedTuple):
 
 @pytest.fixture(autouse=True)
 def four_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fnn.training.steppers.call_tuner.available", lambda: 4)
+    monkeypatch.setattr("fnn.training.steppers.call_tuner.available", processors(4))
 
 
 def run(tuner: Tuner, each: Mapping[int, float], calls: int = 10**6, seconds: float = float("inf")) -> list[Call]:
