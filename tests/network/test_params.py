@@ -4,6 +4,8 @@ import copy
 import pickle
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import ArrayLike
 
 import fnn
+from tests.njit import jitted
 
 W1, B1 = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [7.0, 8.0, 9.0]
 W2, B2 = [[10.0], [11.0], [12.0]], [13.0]
@@ -132,18 +135,50 @@ def test_leaves_are_copied() -> None:
         lambda p: fnn.update(p, p, 0.1),
         lambda p: fnn.tree_map(lambda leaf: leaf, p),
         lambda p: p.replace({}),
+        lambda p: p.with_flat(np.arange(30, dtype=p.dtype)[:13]),
         lambda p: fnn.train(p, [1, 2], [3], eta=1e-6, epochs=1).params,
         lambda p: fnn.train(p, [1, 2], [3], eta=1e-6, epochs=0).params,
+        lambda p: fnn.train(p, [1, 2], [3], optimizer=fnn.adam(), epochs=1).state.vectors[1],
+        lambda p: fnn.train_many([p], [1, 2], [3], eta=1e-6, epochs=1)[0].params,
+        lambda p: fnn.adam().init(p).vectors[0],
+        lambda p: fnn.adam().update(p, p, fnn.adam().init(p))[1].vectors[1],
+        lambda p: fnn.hvp(p, [1, 2], [3], v=p),
         lambda p: pickle.loads(pickle.dumps(p)),
+        lambda p: pickle.loads(pickle.dumps(p, 5)),
+        lambda p: out_of_band(p),
+        lambda p: saved(p, "params.npz"),
+        lambda p: saved(p, "params.safetensors"),
+        lambda p: jitted.update(p, p, 0.1),
+        lambda p: jitted.with_flat(p, np.arange(30, dtype=p.dtype)[:13]),
         copy.copy,
         copy.deepcopy,
     ],
 )
-def test_all_params_are_immutable(params: fnn.Params[np.float64], make: Callable[[Any], fnn.Params[Any]]) -> None:
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_all_params_are_immutable(dtype: Any, make: Callable[[Any], Any]) -> None:
+    leaves = {key: np.array(leaf, dtype) for key, leaf in LEAVES.items()}
+    params: fnn.Params[Any] = fnn.Params(leaves, hidden=fnn.tanh, output=fnn.identity)
     result = make(params)
 
-    assert not result.flat.flags.writeable
-    assert not any(leaf.flags.writeable for leaf in result.values())
+    for array in (result.flat, *result.values()):
+        assert not array.flags.writeable
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            array.flags.writeable = True
+
+
+def out_of_band(params: fnn.Params[Any]) -> Any:
+    """Params from memory that the receiver may go on writing to."""
+    buffers: list[pickle.PickleBuffer] = []
+    data = pickle.dumps(params, 5, buffer_callback=buffers.append)
+
+    return pickle.loads(data, buffers=[bytearray(buffer) for buffer in buffers])
+
+
+def saved(params: fnn.Params[Any], name: str) -> fnn.Params[Any]:
+    with TemporaryDirectory() as folder:
+        fnn.save(Path(folder, name), params)
+
+        return fnn.load(Path(folder, name))
 
 
 def test_mutable_results_share_no_memory_with_params() -> None:
