@@ -29,6 +29,8 @@ Files and other programs
     save, load, to_python, to_c, to_onnx, to_torch, from_torch, to_sklearn, from_sklearn
 """
 
+import os as _os
+import threading as _threading
 from importlib import import_module as _import_module
 from types import ModuleType as _Module
 from typing import TYPE_CHECKING
@@ -56,6 +58,7 @@ from fnn.activations.library import softplus as softplus
 from fnn.activations.library import softsign as softsign
 from fnn.activations.library import tanh as tanh
 from fnn.checks import Each as Each
+from fnn.compiler.numba_types import keep_outside as _keep_outside
 from fnn.compiler.numba_types import provide as _provide
 from fnn.data.cases import Cases as Cases
 from fnn.equations.forward import forward as forward
@@ -178,6 +181,9 @@ else:
         for name in names.split()
     }
     _PUBLIC = [name for name, value in globals().items() if name[0] != "_" and not isinstance(value, _Module | bool)]
+    for _name in _PUBLIC:
+        if _name != "Cases":  # which `fnn.njit` knows
+            _keep_outside(_name, globals()[_name])
     _PUBLIC = sorted([*_PUBLIC, *_LATER])
     __all__ = []  # everything is reached as fnn.name; and help(fnn) is what stands at the top, not all of it in a row
 
@@ -185,8 +191,17 @@ else:
         if name not in _LATER:
             raise AttributeError(f"module 'fnn' has no attribute {name!r}")
         globals()[name] = value = getattr(_import_module(_LATER[name]), name)
+        _keep_outside(name, value)
 
         return value
 
     def __dir__():
         return _PUBLIC
+
+    def _import_all():
+        """A forked child could never import what another thread is importing."""
+        if _threading.active_count() > 1:
+            for name in {*_LATER.values(), "fnn.njit"}:
+                _import_module(name)
+
+    _os.register_at_fork(before=_import_all)

@@ -24,11 +24,13 @@ Everything that is compiled:
 - ``context.active_code_library.add_llvm_module``, ``add_linking_libs`` (`fnn.numerics.tile`, `.addresses`): matrix
   products; losses and activations within a user's jitted functions.
 - ``caching.FunctionCache`` and ``IndexDataCacheFile``, a dispatcher's ``_cache`` (`.cache`): kernels on disk.
-- ``dispatcher.Dispatcher`` (`.user_functions`): activations and losses of the user.
+- ``dispatcher.Dispatcher``, its type's ``get_call_type`` (`.user_functions`): activations and losses of the user.
 - ``event.Listener``, and the event ``numba:compile`` with its ``dispatcher`` (`.notice`): the line that tells of it.
+- ``llvmlite.binding.ffi.lib._lock`` (`.addresses`): forks beside threads that compile.
 
 Only jitted functions of the user that use fnn (`fnn.njit`):
 
+- ``typing_context.insert_global`` and ``types.Callable`` (`.numba_types`): errors for names without a form there.
 - ``imputils.lower_constant``, ``impl_ret_borrowed``, ``impl_ret_new_ref``, ``cgutils.create_struct_proxy``, ``c.pyapi``
   (`boxing`, `calls`, `structures`): values that enter, leave or are globals.
 - ``np.arrayobj.make_array``, ``populate_array``, ``context.nrt`` (`calls`, `structures`): arrays made without Python.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from numba import types
+from numba.core.registry import cpu_target
 from numba.extending import overload
 
 from fnn.compiler.internals import NumbaType, TypingError
@@ -19,6 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _types: Final[dict[type, Callable[[Any], NumbaType]]] = {}
 _load: Final[list[Callable[[], object]]] = []
+_named: Final[dict[object, object]] = {}  # what Numba knows by an overload or as `OutsideType`, and what put it here
 
 
 class NetworkType(types.Type):
@@ -57,4 +59,37 @@ def jittable(function: F) -> F:
         if not isinstance(params, NetworkType):
             raise TypingError(f"params: needs fnn.Params, got {params}")
 
+    _named[function] = overload
+
     return function
+
+
+class OutsideType(types.Callable):
+    """The type of a public name without a form for nopython mode, which Numba would call an unknown attribute."""
+
+    def __init__(self, name: str) -> None:
+        self._public_name = name
+        super().__init__(f"fnn.{name} (only outside @njit)")
+
+    def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
+        raise TypingError(
+            f"fnn.{self._public_name}: can't be used inside @njit; use it outside, and pass the result as an argument"
+        )
+
+    def get_call_signatures(self) -> tuple[tuple[()], bool]:
+        return (), False
+
+    def get_impl_key(self, sig: Any) -> Any:
+        return type(self)
+
+    def augment(self, other: NumbaType) -> NumbaType:
+        """An overload, from `jittable` or anywhere else, takes the place of this."""
+        return other
+
+
+def keep_outside(name: str, value: Any) -> None:
+    """Let Numba say of a public value that it can't be used inside @njit, unless it has a type or an overload."""
+    if not hasattr(type(value), "_numba_type_"):
+        this_call = object()
+        if _named.setdefault(value, this_call) is this_call:  # the first, also among threads
+            cpu_target.typing_context.insert_global(value, OutsideType(name))

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from numba import njit
 from numba.core.errors import TypingError
+from numba.extending import overload
 
 import fnn
+from fnn import one_hot as encode
 from tests.njit import jitted
 
 P = fnn.init((4, 3, 2), seed=0)
@@ -195,6 +197,60 @@ def test_typing_errors_are_plain_sentences(call: Any, arguments: Any, text: str)
     with pytest.raises(TypingError) as caught:
         call(*arguments)
     assert text in str(caught.value)
+
+
+@njit
+def initializes(seed: int) -> Any:
+    return fnn.init((2, 1), seed=seed)
+
+
+@njit
+def activates(x: Any) -> Any:
+    return fnn.tanh(x)
+
+
+@njit
+def makes_params(x: Any) -> Any:
+    return fnn.Params(x, hidden=(), output=fnn.tanh)
+
+
+@njit
+def makes_an_optimizer(eta: float) -> Any:
+    return fnn.adam(eta)
+
+
+@njit
+def translates(params: Any) -> Any:
+    return fnn.to_c(params)
+
+
+@njit
+def encodes(x: Any) -> Any:
+    return encode(x, 2)
+
+
+@pytest.mark.parametrize(
+    "call, argument, name",
+    [
+        (initializes, 1, "init"),
+        (activates, X, "tanh"),
+        (makes_params, 1, "Params"),
+        (makes_an_optimizer, 0.1, "adam"),
+        (translates, P, "to_c"),
+        (encodes, X, "one_hot"),
+    ],
+)
+def test_names_that_are_for_python_alone(call: Any, argument: Any, name: str) -> None:
+    with pytest.raises(TypingError, match=f"fnn.{name}: can't be used inside @njit; use it outside, and pass the"):
+        call(argument)
+
+
+def test_an_overload_of_the_user_takes_their_place() -> None:
+    @overload(fnn.r2_score)
+    def r2_score(params, x, y):  # type: ignore[no-untyped-def]  # Numba compares the annotations, too
+        return lambda params, x, y: 7
+
+    assert njit(lambda params, x, y: fnn.r2_score(params, x, y))(P, X, Y) == 7
 
 
 S = fnn.init((4, 3), seed=0, output=fnn.softmax)
