@@ -150,6 +150,8 @@ gaussian = _built_in(smooth.GAUSSIAN, "f(z) = e^−z², in (0, 1];  f′ = −2z
 def leaky_relu(slope: SupportsFloat = 0.01) -> Activation:
     """f(z) = z for z > 0, else slope z, in (−∞, ∞);  f′ = 1 for z > 0, else slope  (Maas, Hannun and Ng 2013).
 
+    Each slope that a process has met, in a loaded file too, takes half a kilobyte until the process ends.
+
     Parameters
     ----------
     slope
@@ -166,6 +168,8 @@ def leaky_relu(slope: SupportsFloat = 0.01) -> Activation:
 
 def elu(alpha: SupportsFloat = 1.0) -> Activation:
     """f(z) = z for z > 0, else α(e^z − 1), in (−α, ∞);  f′ = 1 for z > 0, else α e^z  (Clevert et al. 2015).
+
+    Each α that a process has met, in a loaded file too, takes half a kilobyte until the process ends.
 
     Parameters
     ----------
