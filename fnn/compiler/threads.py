@@ -27,8 +27,8 @@ _processor: Final[Callable[[], int] | None] = (
 def available(threads: int | None = None) -> int:
     """As many threads as there are processors for this process, or `threads` if that is less.
 
-    Unless `threads` is given, no more than pools and schedulers allow, either: by the environment, as joblib, Dask and
-    Slurm do, or by a quota of processor time.
+    Unless `threads` is given, no more than pools and schedulers allow, either: by the environment, as joblib and Dask
+    do, or by a quota of processor time.
     """
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if threads is not None:

@@ -170,7 +170,7 @@ _tuners: Final[dict[tuple[float, int], CallTuner]] = {}  # of the last run with 
 
 def tuner_for(work: float, threads: int | None) -> CallTuner:
     """A tuner for at most `threads`, which starts from what earlier runs with as much work a step have measured."""
-    most = available(threads)
+    most = 1 if work < SMALL else available(threads)
     if len(_tuners) > 1000:
         _tuners.clear()
     earlier = _tuners.get((work, most))  # copied, because that run may still go on
