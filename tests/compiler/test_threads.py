@@ -21,6 +21,7 @@ import fnn
 from fnn.compiler import threads as threads_module
 from fnn.compiler.internals import global_compiler_lock
 from fnn.compiler.threads import available, cpu_quota, pin_apart, run_in_threads
+from fnn.extras import importing
 from fnn.training import evaluator
 from fnn.training.network_pool import NetworkPool
 from tests.paces import processors
@@ -90,8 +91,10 @@ def test_a_forked_child(threads: int) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-@pytest.mark.parametrize("lock", [global_compiler_lock, binding.ffi.lib._lock], ids=["Numba's", "llvmlite's"])
-def test_a_fork_waits_for_a_thread_that_compiles(lock: Any) -> None:
+@pytest.mark.parametrize(
+    "lock", [global_compiler_lock, binding.ffi.lib._lock, importing], ids=["Numba's", "llvmlite's", "extras"]
+)
+def test_a_fork_waits_for_a_thread_that_compiles_or_imports(lock: Any) -> None:
     entered = threading.Event()
 
     def hold() -> None:
@@ -105,7 +108,7 @@ def test_a_fork_waits_for_a_thread_that_compiles(lock: Any) -> None:
     child = os.fork()
     if child == 0:
         signal.alarm(30)  # ends it
-        with global_compiler_lock:
+        with lock, global_compiler_lock:
             found = binding.address_of_symbol("a name that LLVM doesn't have")
         os._exit(0 if found is None else 1)
     thread.join()
