@@ -69,6 +69,7 @@ from fnn.equations.gradients import grad as grad
 from fnn.equations.gradients import update as update
 from fnn.equations.gradients import value_and_grad as value_and_grad
 from fnn.equations.workspace import workspace as workspace
+from fnn.extras import importing as _importing
 from fnn.losses.library import absolute_error as absolute_error
 from fnn.losses.library import cross_entropy as cross_entropy
 from fnn.losses.library import focal as focal
@@ -201,7 +202,8 @@ else:
     def _import_all():
         """A forked child could never import what another thread is importing."""
         if _threading.active_count() > 1:
-            for name in {*_LATER.values(), "fnn.njit"}:
-                _import_module(name)
+            with _importing:
+                for name in {*_LATER.values(), "fnn.njit"}:
+                    _import_module(name)
 
     _os.register_at_fork(before=_import_all)

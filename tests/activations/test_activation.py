@@ -128,7 +128,7 @@ def test_interned_by_name_and_functions() -> None:
     assert fnn.init((2, 1), seed=0, output=again) == fnn.init((2, 1), seed=0, output=BELL)
     assert fnn.init((2, 1), seed=0, output=BELL) != fnn.init((2, 1), seed=0, output=SOFTPLUS)
     assert repr(BELL) == "fnn.Activation('bell', bell, bell_prime)"
-    assert "1: (2, 1) bell" in repr(fnn.init((2, 1), seed=0, output=BELL))
+    assert "  1      (2, 1)  (1,)  bell" in repr(fnn.init((2, 1), seed=0, output=BELL))
 
 
 def test_update_refuses_other_activations() -> None:
