@@ -7,6 +7,7 @@ from typing import Any, SupportsFloat, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fnn.activations.library import log_softmax, softmax
 from fnn.checks import by_name, number, real_array, whole
 from fnn.data.cases import Cases, arrays_of, cases_of
 from fnn.equations.forward import forward
@@ -146,6 +147,7 @@ def confusion_matrix(
     return np.bincount(classes * n + predicted, minlength=n**2).reshape(n, n)
 
 
+@np.errstate(under="ignore")
 def r2_score(params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None) -> float:
     """The fraction of the targets' variance that the network explains, R²: the mean over the output units.
 
@@ -157,7 +159,8 @@ def r2_score(params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = Non
     Parameters
     ----------
     params, x, y
-        The network; inputs, (N, n_0), N at least 2; and targets, (N, n_L). `Cases` in place of x and y.
+        The network; inputs, (N, n_0), N at least 2; and targets, (N, n_L), for one output also (N,). `Cases` in place
+        of x and y.
 
     Raises
     ------
@@ -203,6 +206,8 @@ def _outputs_and_labels(
         raise TypeError("labels: needs the labels, unless x is fnn.Cases(x, labels)")
     cases, name = cases_of(x, labels), "labels" if labels is not None else "y"
     require_params("params", params)
+    if params.sizes[-1] == 1 and params.activations[-1] in (softmax, log_softmax):
+        raise ValueError(f"params: {params.activations[-1]!r} over a single unit never changes; use fnn.sigmoid")
     outputs = forward(params, cases.x, scale=cases.scale)
     a = np.atleast_2d(outputs)
     labels = _labels(name, _labels_of_targets(cases.y, outputs.shape), max(a.shape[1], 2))
@@ -215,6 +220,8 @@ def _outputs_and_labels(
 
 def _labels_of_targets(y: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """The labels of targets of the outputs' shape that are 0 and 1, or −1 and 1, and one-hot; others unchanged."""
+    if y.shape == shape[:-1] and shape[-1] == 1 and y.dtype.kind == "f":
+        y = y[..., None]
     if y.shape != shape:
         return y
     targets = np.atleast_2d(y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, NoReturn, SupportsFloat
 
 from numpy.typing import ArrayLike, NDArray
@@ -33,8 +34,9 @@ class Cases:
         such as ``np.memmap``. `forward`, `error`, `grad` and `train` copy none of more than a megabyte: they cast its
         rows as they read them.
     y
-        Targets, (N, n_L) or (n_L,). For `cross_entropy`, `focal`, `kl_divergence` and `hinge` also integer labels, (N,)
-        or a number: 0 .. n_L − 1, or with a single output unit 0 and 1.
+        Targets, (N, n_L) or (n_L,); with a single output unit also (N,) or a number. For `cross_entropy`, `focal`,
+        `kl_divergence` and `hinge` integers of that shape are labels, whatever n_L is: 0 .. n_L − 1, or with a single
+        output unit, which can't be softmax, 0 and 1. Probabilities sum to 1 within 10⁻⁵, in float16 within 0.002.
     weights
         w_c ≥ 0 for each case, (N,); by default 1. A case of weight 2 counts as two. Metrics count each case once.
     class_weights
@@ -71,6 +73,11 @@ class Cases:
         self, x: ArrayLike, y: ArrayLike, *, weights: ArrayLike | None = None, class_weights: ArrayLike | None = None,
         scale: SupportsFloat = 1.0,
     ) -> None:  # fmt: skip
+        if isinstance(class_weights, str | Mapping):
+            raise TypeError(
+                f"class_weights: needs an array with a weight for each class, got {class_weights!r:.60}; of a dict k "
+                "[k[label] for label in range(n)], balanced ones len(labels) / (n * np.bincount(labels, minlength=n))"
+            )
         fields: tuple[Any, ...] = (
             real_array("x", x), real_array("y", y), None if weights is None else real_array("weights", weights),
             None if class_weights is None else real_array("class_weights", class_weights), positive("scale", scale),
@@ -87,8 +94,8 @@ class Cases:
         arrays = self._converted.get(key)
         if arrays is None:
             arrays = convert(params, self.x, self.y, self.weights, self.class_weights, self.scale, loss, is_batch)
-            if arrays.sources is None:  # `convert` has checked the others
-                require_no_fault(params, arrays, loss, is_batch)
+            if not arrays.is_checked:
+                require_no_fault(params, arrays, loss, may_weigh_nothing=is_batch)
             arrays = self._converted[key] = arrays._replace(is_checked=True)
 
         return arrays

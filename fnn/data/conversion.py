@@ -17,29 +17,42 @@ from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params
 
 
+@np.errstate(under="ignore")
 def convert(
     params: Params[DT], x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None,
     class_weights: NDArray[Any] | None, scale: float, loss: Loss, whole: bool = False,
 ) -> CaseArrays[DT]:  # fmt: skip
     """Check the shapes of the cases of a call and convert them to what kernels take.
 
-    Unless `whole`, large arrays that kernels can't take as they are become sources, whose numbers are checked here.
+    Unless `whole`, large arrays that kernels can't take as they are become sources. Their numbers are checked here, and
+    so are cases with targets of float16.
     """
-    factor, dtype = scale_of(params, scale), params.dtype
+    factor, dtype, tolerance = scale_of(params, scale), params.dtype, sum_tolerance(y.dtype)
     if whole:
         x, y, factor = cast(dtype, x, factor), y if y.ndim < 2 else cast(dtype, y), 1.0  # labels have one axis
     arrays = _converted(params, x, y, weights, factor, loss)
     if class_weights is not None:
         outputs, chunks = params.sizes[-1], arrays.chunks()
-        factors = np.concatenate([_weights_by_class(class_weights, part, outputs, loss, top) for top, part in chunks])
+        factors = np.concatenate(
+            [_weights_by_class(class_weights, part, outputs, loss, top, tolerance) for top, part in chunks]
+        )
         with np.errstate(over="ignore", invalid="ignore"):  # what isn't finite is refused
             arrays = arrays._replace(weights=arrays.weights * factors if arrays.weights.size else factors)
-    if arrays.sources is None:
+    if arrays.sources is not None:
+        arrays = arrays._replace(sources=sources_of(arrays, dtype, arrays.sources.scale))
+    elif tolerance == SUM_TOLERANCE:
         return arrays
-    arrays = arrays._replace(sources=sources_of(arrays, dtype, arrays.sources.scale))
-    require_no_fault(params, arrays, loss)
+    require_no_fault(params, arrays, loss, tolerance, may_weigh_nothing=whole)
 
-    return arrays
+    return arrays._replace(is_checked=True)
+
+
+def sum_tolerance(dtype: np.dtype[Any]) -> float:
+    """How far the sum of probabilities may be from 1 if they were given in this dtype.
+
+    Rounding to float16 changes each by at most 2⁻¹¹ of itself, and so does the division by their sum before.
+    """
+    return 2 * float(np.finfo(dtype).eps) if dtype.kind == "f" and dtype.itemsize == 2 else SUM_TOLERANCE
 
 
 def _converted(
@@ -55,7 +68,7 @@ def _converted(
         _require_count("y", y.reshape(-1), count)
         is_targets_source = is_to_fetch(y, NO_LABELS.dtype)
         labels = y if is_targets_source else as_labels(y.reshape(-1))
-    elif y.shape != expected:
+    elif y.shape != expected and not (outputs == 1 and y.shape == expected[:-1]):
         raise ValueError(f"y: needs shape {expected}, got {y.shape}{_hint(y, expected, loss)}")
     else:
         targets, is_targets_source = _taken(dtype, y.reshape(-1, outputs), "y", 1.0)
@@ -67,11 +80,9 @@ def _converted(
 def _hint(y: NDArray[Any], expected: tuple[int, ...], loss: Loss) -> str:
     """What the caller may have meant by targets of another shape."""
     outputs = expected[-1]
-    if outputs == 1 and y.shape == expected[:-1]:
-        return "; make it a column with y[:, None]"
     if y.ndim == len(expected) - 1 and loss.targets.labels:
         return f", or labels, which must be integers: got {y.dtype}"
-    if y.ndim == len(expected) - 1 and y.dtype.kind in "iub":
+    if y.ndim == len(expected) - 1 and y.dtype.kind in "iub" and outputs > 1:
         return f"; for labels, use loss=fnn.cross_entropy or fnn.one_hot(labels, {outputs})"
 
     return ""
@@ -131,15 +142,15 @@ def _weights(array: NDArray[Any], count: int, single: bool) -> NDArray[np.float6
 
 
 def _weights_by_class(
-    k: NDArray[Any], cases: CaseArrays[Any], outputs: int, loss: Loss, first: int
+    k: NDArray[Any], cases: CaseArrays[Any], outputs: int, loss: Loss, first: int, tolerance: float
 ) -> NDArray[np.float64]:
     """Σ_d k_d p_d for each case, where p_d is the probability of class d by its target; k of a label's class."""
     y, labels, classes = cases.y, cases.labels, max(outputs, 2)
     if k.shape != (classes,):
         raise ValueError(f"class_weights: needs one weight a class, shape ({classes},), got {k.shape}")
-    bad = np.flatnonzero(~((k >= 0) & (k < np.inf)))
+    bad = np.flatnonzero(~((k >= 0) & np.isfinite(cast(y.dtype, k))))
     if bad.size:
-        raise ValueError(f"class_weights: must be finite and at least 0, got {k[bad[0]]} for class {bad[0]}")
+        raise ValueError(f"class_weights: {_wrong_weight(k[bad[0]], y.dtype)} for class {bad[0]}")
     k = k.astype(np.float64)
     if labels.size:
         return k[np.clip(labels, 0, len(k) - 1)]  # the kernels refuse labels out of range
@@ -147,7 +158,7 @@ def _weights_by_class(
     p = (y.astype(np.float64) - low) / (high - low)
     if outputs == 1:
         p = np.concatenate([1 - p, p], axis=1)
-    names_class = (p >= 0).all(axis=1) & (np.abs(p.sum(axis=1) - 1) <= SUM_TOLERANCE)
+    names_class = (p >= 0).all(axis=1) & (np.abs(p.sum(axis=1) - 1) <= tolerance)
     bad = np.flatnonzero(~names_class & np.isfinite(y).all(axis=1))  # the kernels refuse NaN
     if bad.size:
         raise ValueError(
@@ -174,7 +185,8 @@ def cast_to(dtype: np.dtype[DT], value: ArrayLike, name: str) -> NDArray[DT]:
 
 def scale_of(params: Params[Any], scale: SupportsFloat) -> float:
     """The scale of x, rounded to the dtype of params."""
-    return float(params.dtype.type(positive("scale", scale, params.dtype)))
+    with np.errstate(under="ignore"):
+        return float(params.dtype.type(positive("scale", scale, params.dtype)))
 
 
 def _taken(dtype: np.dtype[DT], value: ArrayLike, name: str, scale: float) -> tuple[NDArray[DT], bool]:
@@ -188,13 +200,16 @@ def _taken(dtype: np.dtype[DT], value: ArrayLike, name: str, scale: float) -> tu
     return cast(dtype, array, scale), False
 
 
-def require_no_fault(params: Params[DT], batch: CaseArrays[DT], loss: Loss, may_weigh_nothing: bool = False) -> None:
+def require_no_fault(
+    params: Params[DT], batch: CaseArrays[DT], loss: Loss, tolerance: float = SUM_TOLERANCE,
+    *, may_weigh_nothing: bool = False,
+) -> None:  # fmt: skip
     """Raise ValueError if the cases hold NaN, infinity, or targets or weights that are out of range."""
     find, code, words = fault_kernel[params.dtype], params.activations[-1].code, loss.descriptor_address(params.dtype)
     found: list[tuple[int, int]] = []
     for top, piece in [(0, batch)] if batch.sources is None else batch.chunks():
         weights = piece.weights if batch.sources is None else NO_WEIGHTS
-        fault, row = find(piece.x, piece.y, piece.labels, weights, params.sizes[-1], code, words)
+        fault, row = find(piece.x, piece.y, piece.labels, weights, params.sizes[-1], code, words, tolerance)
         found.append((fault, top + row))
     if batch.sources is not None:
         found.append(_fault_of_weights(params, batch.weights))  # as a whole, because of their sum
@@ -211,7 +226,7 @@ def _fault_of_weights(params: Params[Any], weights: NDArray[np.float64]) -> tupl
     none = np.empty((len(weights), 0), params.dtype)
     words = squared_error.descriptor_address(params.dtype)
 
-    return fault_kernel[params.dtype](none, none, NO_LABELS, weights, 0, 0, words)
+    return fault_kernel[params.dtype](none, none, NO_LABELS, weights, 0, 0, words, SUM_TOLERANCE)
 
 
 def require_weight(params: Params[DT], batch: CaseArrays[DT]) -> None:
@@ -224,19 +239,29 @@ def require_weight(params: Params[DT], batch: CaseArrays[DT]) -> None:
 
 def raise_fault(params: Params[DT], batch: CaseArrays[DT], loss: Loss | None, fault: int, row: int) -> NoReturn:
     """Raise the error of `FAULTS` for what `find_fault` found, with the row, the value and the limits."""
-    details = "" if batch.single or fault == faults.NO_WEIGHT else f" in row {row}"
+    details = "" if batch.single or fault in (faults.NO_WEIGHT, faults.ONE_UNIT) else f" in row {row}"
     if fault in (faults.BAD_X, faults.BAD_Y) and params.dtype != np.float64:
         details = f" or a value beyond {params.dtype}{details}"
+    if fault == faults.BAD_WEIGHT:
+        raise FAULTS[fault].error(f"weights: {_wrong_weight(batch.weights[row], params.dtype)}{details}")
+    if fault == faults.NOT_A_DISTRIBUTION:
+        details = f", whose sum is {batch.y[row].sum(dtype=np.float64):.6g}{details}"
+        details += "; for a single unit use fnn.sigmoid" * (params.sizes[-1] == 1)
     values: dict[int, NDArray[Any]] = {
-        faults.BAD_LABEL: batch.labels, faults.BAD_WEIGHT: batch.weights, faults.OUTSIDE: batch.y,
-        faults.NOT_A_DISTRIBUTION: batch.y,
+        faults.BAD_LABEL: batch.labels, faults.OUTSIDE: batch.y, faults.NOT_A_DISTRIBUTION: batch.y,
     }  # fmt: skip
     if fault in values:
         array = values[fault]
-        details = f", got {array[row] if row < len(array) else None}{details}"
+        shown = np.array2string(array[row], 200, threshold=10) if row < len(array) else None
+        details = f", got {shown}{details}"
     message = FAULTS[fault].message.format(
         greatest=max(params.sizes[-1] - 1, 1),
         loss=f"{loss!r} with {params.activations[-1]!r}",
         targets=loss and loss.needs_targets,
     )
     raise FAULTS[fault].error(message + details)
+
+
+def _wrong_weight(weight: float, dtype: np.dtype[Any]) -> str:
+    """What is wrong with a weight."""
+    return f"{weight} is beyond {dtype}" if 0 <= weight < np.inf else f"must be finite and at least 0, got {weight}"

@@ -26,7 +26,12 @@ FAULTS: Final = {
     codes.BAD_LABEL: Fault("y: labels must be 0 to {greatest}", rank=1),
     codes.OUTSIDE: Fault("{targets}", rank=2),
     codes.NOT_A_DISTRIBUTION: Fault("y: {loss} needs values that sum to 1", rank=2),
-    codes.BAD_WEIGHT: Fault("weights: must be finite and at least 0", rank=3),
+    codes.ONE_UNIT: Fault(
+        "y: {loss} over a single unit, whose output never changes, takes no labels; use fnn.sigmoid, or a unit for "
+        "each class",
+        rank=1,
+    ),
+    codes.BAD_WEIGHT: Fault("weights: must be finite and at least 0, in the dtype of params too", rank=3),
     codes.NO_WEIGHT: Fault("weights: their sum must be above 0, and it and its inverse finite", rank=3),
     codes.X_COLUMNS: Fault("x: has another number of columns than the network has inputs"),
     codes.NO_CASES: Fault("x: needs at least one case"),

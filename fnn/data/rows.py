@@ -68,7 +68,7 @@ class CaseArrays(NamedTuple, Generic[DT]):
             dtype = self.sources.dtype
             x, y, labels = cast(dtype, x, self.sources.scale), cast(dtype, y), as_labels(labels)
 
-        return CaseArrays(x, y, labels, weights, self.single)
+        return CaseArrays(x, y, labels, weights, self.single, is_checked=self.is_checked)
 
     def chunks(self) -> Iterator[tuple[int, CaseArrays[DT]]]:
         """All cases in chunks of CAST bytes, each with the number of its first case."""
@@ -79,7 +79,7 @@ class CaseArrays(NamedTuple, Generic[DT]):
 
 def cast(dtype: np.dtype[DT], array: NDArray[Any], scale: float = 1.0) -> NDArray[DT]:
     """Real numbers as a C-contiguous, aligned array of the dtype, times scale."""
-    with np.errstate(over="ignore", invalid="ignore"):  # NaN and infinity are refused later
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # NaN and infinity are refused later
         plain: NDArray[DT] = np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
         return plain if scale == 1 else np.multiply(plain, dtype.type(scale), dtype=dtype)
 

@@ -51,7 +51,14 @@ def input_grad(
     layout = params.architecture.layout(dtype, min(len(into), BLOCK))
     (space,) = workspaces(dtype, layout.whole)
     fault, row = input_gradient_kernel[dtype](
-        layout.table, params.flat_buffer, space, *batch[:4], loss.descriptor_address(dtype), mean, into
+        layout.table,
+        params.flat_buffer,
+        space,
+        *batch[:4],
+        batch.is_checked,
+        loss.descriptor_address(dtype),
+        mean,
+        into,
     )
     if fault != faults.FINE:
         raise_fault(params, batch, loss, fault, row)
@@ -94,7 +101,7 @@ def hvp(
     layout, r = architecture.layout(dtype, capacity), architecture.r_layout(dtype, capacity, with_second=True)
     (space, r_space), into = workspaces(dtype, layout.whole, r.whole), np.empty_like(params.flat_buffer)
     fault, row = hvp_kernel[dtype](
-        layout.table, params.flat_buffer, space, r.table, flat, r_space, capacity, *batch[:4],
+        layout.table, params.flat_buffer, space, r.table, flat, r_space, capacity, *batch[:4], batch.is_checked,
         loss.descriptor_address(dtype), loss.second_derivative_address(dtype), mean, into,
     )  # fmt: skip
     if fault != faults.FINE:

@@ -65,8 +65,8 @@ def grad(
     Parameters
     ----------
     params, x, y
-        The network; inputs, (n_0,) or (N, n_0), and targets, (n_L,) or (N, n_L), or for some losses integer labels; or
-        `Cases`, which has both and may have weights, in the place of x.
+        The network; inputs, (n_0,) or (N, n_0), and targets, (n_L,) or (N, n_L), with a single output also a number or
+        (N,), or for some losses integer labels; or `Cases`, which has both and may have weights, in the place of x.
     loss, reduction
         A `Loss`. "sum": E = Σ_c w_c E_c, as in the sources; "mean": that divided by Σ_c w_c.
     regularization

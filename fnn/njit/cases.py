@@ -50,11 +50,15 @@ def objective_of(call: Call) -> Objective:
     else:
         arrange = _arrangement(x, call.y, None)
     require_floats("x", call.params, x, (1, 2))
-    _require_targets(call, y, x.ndim)
+    as_column = _column_of_targets(call, y, x.ndim)
     _require_weights(weights, x.ndim - 1)
     reduction = unwrapped(call.reduction)
     if reduction not in ("sum", "mean"):
         raise TypingError(f'reduction: must be the constant "sum" or "mean" inside @njit, got {reduction}')
+    if as_column is not None:
+        return Objective(
+            reduction == "mean", _with_column(as_column, arrange or new_cases, isinstance(call.x, CasesType))
+        )
     if arrange is None:
         return Objective(reduction == "mean", cases_of)
 
@@ -64,17 +68,39 @@ def objective_of(call: Call) -> Objective:
     return Objective(reduction == "mean", register_jitable(arranged))
 
 
-def _require_targets(call: Call, y: Any, ndim: int) -> None:
-    """Raise unless y suits the loss, which must be a constant, and x, by the number of its dimensions."""
+def _with_column(as_column: Body, arrange: Body, is_made: bool) -> Body:
+    """The same with targets (N,), or a number, as a column."""
+
+    def arranged(x: Any, y: Any) -> Any:
+        return arrange(x, as_column(y), None)
+
+    def arranged_again(cases: Any, y: Any) -> Any:
+        return arrange(cases.x, as_column(cases.y), cases.weights)
+
+    return register_jitable(arranged_again if is_made else arranged)
+
+
+def _column_of_targets(call: Call, y: Any, ndim: int) -> Body | None:
+    """Raise unless y suits the loss, which must be a constant, and x, by the number of its dimensions.
+
+    Returns how to make a column of y if it is (N,), or a number, for the single output that the network then must have.
+    """
     loss = unwrapped(call.loss)
     if not isinstance(loss, LossType | Loss):
         raise TypingError(f"loss: must be a constant such as fnn.cross_entropy inside @njit, got {loss}")
     loss = loss.loss if isinstance(loss, LossType) else loss
     labels = y.dtype if ndim == 2 and isinstance(y, types.Array) and y.ndim == 1 else y if ndim == 1 else None
-    if not isinstance(labels, types.Integer | types.Boolean | int):
-        require_floats("y", call.params, y, (ndim,))
-    elif not loss.targets.labels:
-        raise TypingError(f"y: {loss!r} takes no labels; use loss=fnn.cross_entropy, or fnn.one_hot before the call")
+    if isinstance(labels, types.Integer | types.Boolean | int):
+        if not loss.targets.labels:
+            raise TypingError(
+                f"y: {loss!r} takes no labels; use loss=fnn.cross_entropy, or fnn.one_hot before the call"
+            )
+        return None
+    if ndim == 1 and isinstance(y, types.Float):
+        return _number_as_column(call.params.dtype)
+    require_floats("y", call.params, y, (ndim - 1, ndim))
+
+    return _vector_as_column if y.ndim < ndim else None
 
 
 def _require_weights(weights: Any, dimensions: int) -> None:
@@ -107,6 +133,20 @@ def _conversion(argument: Any, dtype: NumbaType | None) -> Body:
         return _contiguous
 
     return _as_labels if dtype == types.int64 else _as_weights
+
+
+def _number_as_column(dtype: NumbaType) -> Body:
+    """How to make a vector of one number."""
+
+    def column(y: Any) -> Any:
+        return np.full(1, y, dtype)
+
+    return register_jitable(column)
+
+
+@register_jitable
+def _vector_as_column(y: Any) -> Any:
+    return np.ascontiguousarray(y).reshape(-1, 1)
 
 
 @register_jitable

@@ -58,3 +58,22 @@ def test_labels(labels: Any) -> None:
     wanted = fnn.value_and_grad(params, x, labels, loss=fnn.cross_entropy)
     cases = jitted.new_cases(x, labels, None)
     assert jitted.cross_entropy_of(params, cases) == jitted.cross_entropy_of(params, fnn.Cases(x, labels)) == wanted
+
+
+def test_a_vector_is_a_column_where_there_is_one_output() -> None:
+    params, single = fnn.init((4, 6, 1), seed=0), fnn.init((4, 6, 1), seed=0, dtype=np.float32)
+    random = np.random.default_rng(0)
+    x, y, weights = random.normal(size=(5, 4)), random.normal(size=5), np.arange(1.0, 6.0)
+    column = fnn.Cases(x, y[:, None], weights=weights)
+    for vector in (y, np.repeat(y, 2)[::2]):
+        require_same(params, column, fnn.Cases(x, vector, weights=weights))
+    assert jitted.error(params, x, y) == fnn.error(params, x, y[:, None])
+    assert jitted.error(params, x[0], 0.1) == fnn.error(params, x[0], [0.1])
+    assert jitted.error(single, x[0].astype(np.float32), 0.1) == fnn.error(single, x[0], [0.1])
+
+
+def test_weights_beyond_float32() -> None:
+    x, y = np.ones((5, 4), np.float32), np.ones((5, 3), np.float32)
+    cases = fnn.Cases(x, y, weights=np.full(5, 1e300))
+    with pytest.raises(ValueError, match="weights: must be finite and at least 0, in the dtype of params too"):
+        jitted.all_of_cases(fnn.init((4, 3), seed=0, dtype=np.float32), cases)

@@ -146,7 +146,7 @@ def goes_on(params: Any, x: Any, y: Any, value: Any) -> Any:
         (jitted.forward, (P, 1.0), "x: must be an array"),
         (jitted.forward, (P, X, np.ones(2)), "out: needs 2 dimensions, got an array with 1"),
         (jitted.forward, (P, X, Y.T), "out: needs a C-contiguous, writable array"),
-        (jitted.error, (P, X, Y[0]), "y: needs 2 dimensions, got an array with 1"),
+        (jitted.error, (P, X, Y[None]), "y: needs 1 or 2 dimensions, got an array with 3"),
         (jitted.error, (P, X, np.ones(5, np.int64)), "y: fnn.squared_error takes no labels; use loss=fnn."),
         (jitted.error, (P, X[0], 1), "y: fnn.squared_error takes no labels; use loss=fnn."),
         (jitted.error, (P, X, np.ones((5, 2), np.int64)), "y: has dtype int64, but params have float64"),
@@ -254,6 +254,7 @@ def test_an_overload_of_the_user_takes_their_place() -> None:
 
 
 S = fnn.init((4, 3), seed=0, output=fnn.softmax)
+ONE = fnn.init((4, 1), seed=0, output=fnn.log_softmax)
 H = fnn.init((4, 2), seed=0, output=fnn.identity)
 F = fnn.init((4, 3, 2), seed=0, dtype=np.float32)
 
@@ -269,6 +270,8 @@ F = fnn.init((4, 3, 2), seed=0, dtype=np.float32)
         (jitted.forward, (P, X, np.ones((5, 3))), "out: needs the shape of the result"),
         (jitted.forward, (P, X[0], np.ones(3)), "out: needs the shape of the result"),
         (jitted.error, (P, X, Y[:4]), "y: has another shape"),
+        (jitted.error, (P, X, Y[:, 0]), "y: has another shape"),
+        (jitted.error, (P, X[0], 0.5), "y: has another shape"),
         (jitted.grad, (P, X, NAN[:, 2:]), "y: NaN or infinity"),
         (jitted.grad, (P, NAN, Y), "x: NaN or infinity"),
         (jitted.value_and_grad, (P, X, Y, np.ones(4)), "weights: needs one weight a case"),
@@ -276,6 +279,8 @@ F = fnn.init((4, 3, 2), seed=0, dtype=np.float32)
         (jitted.value_and_grad, (P, X, Y, np.zeros(5)), "weights: their sum must be above 0, and it"),
         (jitted.cross_entropy, (fnn.init((4, 2), seed=0, output=fnn.tanh), X, Y), "loss: fnn.cross_entropy needs"),
         (jitted.cross_entropy, (S, X, np.full(5, 3)), "y: labels must be 0 to the number of classes less one"),
+        (jitted.cross_entropy, (ONE, X, np.full(5, 1)), "y: fnn.cross_entropy over a single unit, whose output never"),
+        (jitted.cross_entropy, (ONE, X, np.full(5, 0)), "takes no labels; use fnn.sigmoid, or a unit for each class"),
         (jitted.cross_entropy, (S, X, np.full((5, 3), 2.0)), "y: fnn.cross_entropy needs values between 0 and 1"),
         (jitted.cross_entropy, (S, X, np.full((5, 3), 0.5)), "y: fnn.cross_entropy needs values that sum to 1"),
         (jitted.any_loss, (S, X, np.zeros((5, 3)), fnn.kl_divergence), "y: fnn.kl_divergence needs values that sum"),

@@ -22,7 +22,17 @@ from fnn.compiler.intrinsics import (
 )
 from fnn.compiler.kernel import array, kernel
 from fnn.compiler.linking import linked
-from fnn.data.kernels.faults import BAD_LABEL, BAD_WEIGHT, BAD_X, BAD_Y, FINE, NO_WEIGHT, NOT_A_DISTRIBUTION, OUTSIDE
+from fnn.data.kernels.faults import (
+    BAD_LABEL,
+    BAD_WEIGHT,
+    BAD_X,
+    BAD_Y,
+    FINE,
+    NO_WEIGHT,
+    NOT_A_DISTRIBUTION,
+    ONE_UNIT,
+    OUTSIDE,
+)
 from fnn.data.kernels.fetch import DATA, LABELLED, NUMBER, ROW, WEIGHTED, WEIGHTS, X, Y, fetch_case
 from fnn.losses.kernels.dispatch import ANY, ENDS, PROBABILITIES, RULE, bounds
 from fnn.network.kernels import plan
@@ -101,15 +111,22 @@ def first_not_finite(values: Floats, rows: int, columns: int) -> int:
     return row
 
 
-@linked(lambda t: types.UniTuple(types.int64, 2)(cases_type(t), *[types.int64] * 4))
-def find_fault(cases: CasePointers, inputs: int, outputs: int, code: int, loss: int) -> tuple[int, int]:
-    """The first fault and its row; (FINE, −1) if there is none, or if the cases are to be fetched."""
+@linked(lambda t: types.UniTuple(types.int64, 2)(cases_type(t), *[types.int64] * 4, types.float64))
+def find_fault(
+    cases: CasePointers, inputs: int, outputs: int, code: int, loss: int, tolerance: float
+) -> tuple[int, int]:
+    """The first fault and its row; (FINE, −1) if there is none, or if the cases are to be fetched.
+
+    Probabilities sum to 1 within the tolerance.
+    """
     if cases.sources != 0:  # the typed layer has checked them, chunk by chunk
         return FINE, -1
     row = first_not_finite(cases.x, cases.number, inputs)
     if row >= 0:
         return BAD_X, row
     if cases.has_labels:
+        if outputs == 1 and has_distribution(code, loss):
+            return ONE_UNIT, 0
         greatest = max(outputs - 1, 1)
         for row in range(cases.number):
             if cases.labels[row] < 0 or cases.labels[row] > greatest:
@@ -119,7 +136,7 @@ def find_fault(cases: CasePointers, inputs: int, outputs: int, code: int, loss: 
         if row >= 0:
             return BAD_Y, row
         for row in range(0 if words_at(loss)[RULE] == ANY else cases.number):
-            fault = target_fault(shift(cases.y, row * outputs), outputs, code, loss)
+            fault = target_fault(shift(cases.y, row * outputs), outputs, code, loss, tolerance)
             if fault != FINE:
                 return fault, row
     if cases.has_weights:
@@ -134,7 +151,13 @@ def find_fault(cases: CasePointers, inputs: int, outputs: int, code: int, loss: 
 
 
 @inline
-def target_fault(y: Floats, outputs: int, code: int, loss: int) -> int:
+def has_distribution(code: int, loss: int) -> bool:
+    """Whether the targets of a case are probabilities of classes that exclude each other."""
+    return words_at(loss)[RULE] == PROBABILITIES and code != CODE_OF_SIGMOID
+
+
+@inline
+def target_fault(y: Floats, outputs: int, code: int, loss: int, tolerance: float) -> int:
     """The fault of the targets of a case, by the loss's rule."""
     rule, (low, high) = words_at(loss)[RULE], bounds(loss)
     total = 0.0
@@ -142,7 +165,7 @@ def target_fault(y: Floats, outputs: int, code: int, loss: int) -> int:
         if not low <= y[d] <= high or (rule == ENDS and low < y[d] < high):
             return OUTSIDE
         total += y[d]
-    if rule == PROBABILITIES and code != CODE_OF_SIGMOID and abs(total - 1.0) > SUM_TOLERANCE:
+    if has_distribution(code, loss) and abs(total - 1.0) > tolerance:
         return NOT_A_DISTRIBUTION
     return FINE
 
@@ -225,11 +248,11 @@ def load(net: Net, cases: CasePointers, first: int, scale: float, loss: int, top
 
 @kernel(
     lambda t: types.UniTuple(types.int64, 2)(
-        array(t, 2), array(t, 2), array(types.int64), array(types.float64), types.int64, types.int64, types.int64
+        array(t, 2), array(t, 2), array(types.int64), array(types.float64), *[types.int64] * 3, types.float64
     )
 )
 def fault_kernel(
-    x: Reals, y: Reals, labels: Labels, weights: Weights, outputs: int, code: int, loss: int
+    x: Reals, y: Reals, labels: Labels, weights: Weights, outputs: int, code: int, loss: int, tolerance: float
 ) -> tuple[int, int]:
     """The first fault of the cases and its row."""
-    return find_fault(cases_of(x, y, labels, weights, labels[:0], 0, 0), x.shape[1], outputs, code, loss)
+    return find_fault(cases_of(x, y, labels, weights, labels[:0], 0, 0), x.shape[1], outputs, code, loss, tolerance)

@@ -4,7 +4,6 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from fnn.activations.kernels.dispatch import CODE
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, like, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
@@ -16,7 +15,6 @@ from fnn.data.kernels.cases import (
     Weights,
     cases_of,
     copy,
-    find_fault,
     first_not_finite,
     load,
 )
@@ -31,9 +29,9 @@ from fnn.equations.kernels.directional import (
     r_gradient,
 )
 from fnn.equations.kernels.forward import BLOCK
-from fnn.equations.kernels.gradient import CHUNK, unit_case_weight
+from fnn.equations.kernels.gradient import CHUNK, fault_for, unit_case_weight
 from fnn.network.kernels import plan
-from fnn.network.kernels.plan import Net, block, entry, function_of, net_of, net_type
+from fnn.network.kernels.plan import Net, block, entry, net_of, net_type
 from fnn.numerics.microkernel import STORE
 
 Table = npt.NDArray[np.int64]
@@ -58,23 +56,25 @@ def take_rows(net: Net, layer: int, column: int, first: int, rows: int, into: Fl
 @kernel(
     lambda t: types.UniTuple(types.int64, 2)(
         array(types.int64), array(t), output(t), array(t, 2), array(t, 2), array(types.int64), array(types.float64),
-        types.int64, types.boolean, output(t, 2),
+        types.boolean, types.int64, types.boolean, output(t, 2),
     )
 )  # fmt: skip
 def input_gradient_kernel(
-    table: Table, flat: Reals, space: Reals, x: Reals, y: Reals, labels: Labels, weights: Weights, loss: int,
-    mean: bool, into: Reals,
+    table: Table, flat: Reals, space: Reals, x: Reals, y: Reals, labels: Labels, weights: Weights, is_checked: bool,
+    loss: int, mean: bool, into: Reals,
 ) -> tuple[int, int]:  # fmt: skip
     """∂E/∂A⁰ of all cases; returns the first fault and its row. The workspace holds BLOCK cases."""
     net, cases = net_of(table, flat, space), cases_of(x, y, labels, weights, labels[:0], 0, 0)
-    return input_gradient(net, cases, loss, mean, pointer(into))
+    return input_gradient(net, cases, is_checked, loss, mean, pointer(into))
 
 
 @inline
-def input_gradient(net: Net, cases: CasePointers, loss: int, mean: bool, into: Floats) -> tuple[int, int]:
+def input_gradient(
+    net: Net, cases: CasePointers, is_checked: bool, loss: int, mean: bool, into: Floats
+) -> tuple[int, int]:
     """`input_gradient_kernel` for a network and cases."""
-    inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
-    fault, row = find_fault(cases, inputs, outputs, function_of(net, net.layers)[CODE], loss)
+    inputs = entry(net, 0, plan.UNITS)
+    fault, row = (FINE, -1) if is_checked else fault_for(net, cases, loss)
     if fault == FINE:
         scale = unit_case_weight(cases, mean)
         transpose(net, 1, 0, 1)
@@ -146,18 +146,19 @@ def jvp_kernel(
 @kernel(
     lambda t: types.UniTuple(types.int64, 2)(
         array(types.int64), array(t), output(t), array(types.int64), array(t), output(t), types.int64, array(t, 2),
-        array(t, 2), array(types.int64), array(types.float64), types.int64, types.int64, types.boolean, output(t),
+        array(t, 2), array(types.int64), array(types.float64), types.boolean, types.int64, types.int64, types.boolean,
+        output(t),
     )
 )  # fmt: skip
 def hvp_kernel(
     table: Table, flat: Reals, space: Reals, r_table: Table, v: Reals, r_space: Reals, capacity: int, x: Reals,
-    y: Reals, labels: Labels, weights: Weights, loss: int, second_derivative: int, mean: bool, into: Reals,
+    y: Reals, labels: Labels, weights: Weights, is_checked: bool, loss: int, second_derivative: int, mean: bool,
+    into: Reals,
 ) -> tuple[int, int]:  # fmt: skip
     """R{∂E/∂(W, b)} over all cases; returns the first fault and its row. The workspaces hold `capacity` cases."""
     net, r = net_of(table, flat, space), net_of(r_table, v, r_space)
     cases = cases_of(x, y, labels, weights, labels[:0], 0, 0)
-    inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
-    fault, row = find_fault(cases, inputs, outputs, function_of(net, net.layers)[CODE], loss)
+    fault, row = (FINE, -1) if is_checked else fault_for(net, cases, loss)
     if fault == FINE:
         net.space[plan.ONE] = r.space[plan.ONE] = like(net.space, 1.0)
         scale = unit_case_weight(cases, mean)

@@ -12,6 +12,7 @@ from fnn.compiler.intrinsics import Floats, like, pointer
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
 from fnn.data.kernels.cases import (
+    SUM_TOLERANCE,
     CasePointers,
     Labels,
     Reals,
@@ -53,6 +54,13 @@ def differentiate_kernel(
     return differentiate(net, capacity, cases, is_checked, loss, mean, extent, pointer(into))
 
 
+@inline
+def fault_for(net: Net, cases: CasePointers, loss: int) -> tuple[int, int]:
+    """`find_fault` for a network."""
+    inputs, outputs = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
+    return find_fault(cases, inputs, outputs, function_of(net, net.layers)[CODE], loss, SUM_TOLERANCE)
+
+
 @linked(
     lambda t: types.Tuple((types.float64, types.int64, types.int64))(
         net_type(t), types.int64, cases_type(t), types.boolean, types.int64, types.boolean, types.int64,
@@ -64,8 +72,7 @@ def differentiate(
 ) -> tuple[float, int, int]:
     """`differentiate_kernel` for a network and cases."""
     if not is_checked:
-        outputs, code = entry(net, net.layers, plan.UNITS), function_of(net, net.layers)[CODE]
-        fault, row = find_fault(cases, entry(net, 0, plan.UNITS), outputs, code, loss)
+        fault, row = fault_for(net, cases, loss)
         if fault != FINE:
             return 0.0, fault, row
     net.space[plan.ONE] = like(into, 1.0)

@@ -175,7 +175,7 @@ def input_gradient_all(problem: Problem, into: Matrix[Floats], workspace: Matrix
     status = work.status
     if status == FINE:
         every = case_pointers(problem, problem.labels.at, False)
-        status, _ = input_gradient(work.net, every, problem.loss, problem.mean, into.at)
+        status, _ = input_gradient(work.net, every, False, problem.loss, problem.mean, into.at)
     discard(work, workspace)
     return status
 

@@ -7,7 +7,7 @@ from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, aligned, like, shift
 from fnn.compiler.memory import allocate, is_null, release
 from fnn.compiler.target import LINE
-from fnn.data.kernels.cases import CasePointers, find_fault, is_finite
+from fnn.data.kernels.cases import SUM_TOLERANCE, CasePointers, find_fault, is_finite
 from fnn.data.kernels.faults import BAD_PARAMS, BATCH_SIZE, DIVERGED, EPOCHS, FINE, MEMORY, SEED
 from fnn.equations.kernels.backprop import transpose
 from fnn.network.kernels.pack import pack_weights, unpack_weights
@@ -45,8 +45,9 @@ def prepare_run(problem: Problem, batch: int, seed: int, epochs: int, into: Matr
         for row in range(rows):
             order[row] = row
         status, _ = find_fault(
-            every, size_of(spec, 0), size_of(spec, spec[0]), activation_of(spec, spec[0])[CODE], problem.loss
-        )
+            every, size_of(spec, 0), size_of(spec, spec[0]), activation_of(spec, spec[0])[CODE], problem.loss,
+            SUM_TOLERANCE,
+        )  # fmt: skip
     return PreparedRun(status, every, table)
 
 
