@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Any, Generic, SupportsFloat, SupportsIndex, TypeVar, cast
+from itertools import chain
+from typing import Any, Final, Generic, SupportsFloat, SupportsIndex, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+_REAL: Final = "fiub"  # kinds of dtypes
 
 F = TypeVar("F", bound=Callable[..., Any])
 T_co = TypeVar("T_co", covariant=True)
@@ -182,19 +185,95 @@ def real(
 
 
 def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
-    """The value as an array of real numbers; TypeError if it isn't one, or has masked elements."""
-    if np.ma.is_masked(value):
-        raise TypeError(
-            f"{name}: has masked elements, which fnn doesn't support; leave them out, or fill them by filled()"
-        )
-    try:
-        array = np.asarray(value)
-    except ValueError as error:  # rows of different lengths
-        raise ValueError(f"{name}: can't be made an array: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name}: needs real numbers, got dtype {array.dtype}")
+    """The value as an array of real numbers; TypeError if it isn't one, or has masked elements.
+
+    It may be a data frame whose columns are numbers: ValueError if one holds NaN or infinity, which names it.
+    """
+    if type(value) is np.ndarray:
+        array = value
+    elif hasattr(value, "columns") and hasattr(value, "dtypes"):
+        array = _array_of_frame(name, value)
+    else:
+        array = _as_array(name, value)
+        if _has_mask(value, array):
+            raise TypeError(
+                f"{name}: has masked elements, which fnn doesn't support; leave them out, or fill them by filled()"
+            )
+    if array.dtype.kind not in _REAL:
+        raise TypeError(f"{name}: needs real numbers, got dtype {array.dtype}{_advice(array)}")
 
     return array
+
+
+def _as_array(name: str, value: Any, dtype: type[Any] | None = None) -> NDArray[Any]:
+    """The value as an array; an error that names it, where NumPy's own or that of a tensor doesn't."""
+    try:
+        return np.asarray(value, dtype)
+    except MemoryError:
+        raise
+    except Exception as error:  # rows of different lengths; a tensor with a gradient, or of bfloat16: of any type
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"{name}: can't be made an array: {error}") from None
+
+
+def _has_mask(value: Any, array: NDArray[Any]) -> bool:
+    """Whether the value has a masked element, itself or in lists, from which the array was made."""
+    if type(value) is not list and (not isinstance(value, Sequence) or isinstance(value, str | bytes)):
+        return bool(np.ma.is_masked(value))
+    lists = [value]
+    for depth in range(1, array.ndim + 1):
+        if depth == array.ndim and not (array.dtype.kind == "f" and np.isnan(array).any()):
+            return False  # they are numbers, and a masked one would have become NaN
+        items = list(chain.from_iterable(lists))
+        kinds = set(map(type, items))
+        if kinds == {list}:
+            lists = items
+            continue
+        if any(issubclass(kind, np.ma.MaskedArray) for kind in kinds) and any(map(np.ma.is_masked, items)):
+            return True
+        lists = [item for item in items if isinstance(item, Sequence)]
+        if not lists:
+            return False
+
+    return False
+
+
+def _array_of_frame(name: str, frame: Any) -> NDArray[Any]:
+    """The columns of a data frame side by side; an error that names the one that isn't made of finite numbers."""
+    labels, dtypes = list(frame.columns), list(frame.dtypes)
+    is_plain = all(isinstance(dtype, np.dtype) and dtype.kind in _REAL for dtype in dtypes)
+    array = _as_array(name, frame) if is_plain else None
+    if array is None or array.dtype.kind not in _REAL:  # of several kinds, or nullable
+        columns = [frame.iloc[:, i] if hasattr(frame, "iloc") else frame[:, i] for i in range(len(labels))]
+        array = np.stack([_column(name, *parts) for parts in zip(labels, columns, dtypes, strict=True)], axis=1)
+    if array.dtype.kind == "f" and not (is_finite := np.isfinite(array)).all():
+        row, column = np.argwhere(~is_finite)[0]
+        raise ValueError(f"{name}: NaN or infinity in column {labels[column]!r} in row {row}")
+
+    return array
+
+
+def _column(name: str, label: object, column: Any, dtype: Any) -> NDArray[Any]:
+    """A column of a data frame; NaN for its missing numbers."""
+    place = f"{name}: column {label!r}"
+    array = _as_array(place, column)
+    if array.dtype.kind not in _REAL and getattr(dtype, "kind", "O") in _REAL:  # nullable
+        array = _as_array(place, column, np.float64)
+    if array.dtype.kind not in _REAL:
+        raise TypeError(f"{place} needs real numbers, got dtype {dtype}{_advice(array)}")
+
+    return array
+
+
+def _advice(array: NDArray[Any]) -> str:
+    """What to do with an array that isn't made of real numbers, by its first element."""
+    first = next(array.flat, None)
+    if isinstance(first, str | bytes):
+        return "; text becomes labels by classes, labels = np.unique(.., return_inverse=True)"
+    if hasattr(first, "toarray"):
+        return "; a sparse matrix becomes an array by toarray()"
+
+    return ""
 
 
 def require_output(name: str, array: NDArray[Any], dtype: np.dtype[Any], shape: tuple[int, ...] | None = None) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from fnn.activations.kernels.apply import activate_kernel, prime_kernel
 from fnn.activations.kernels.dispatch import FREE_CODES, ActivationKernels
 from fnn.activations.kernels.lift import from_user
+from fnn.checks import real_array
 from fnn.compiler.internals import NumbaError
 from fnn.compiler.target import float_type
 from fnn.compiler.user_functions import (
@@ -239,9 +240,7 @@ def _built_in(name: str, parameter: float | None) -> Activation:
 
 def _rows(z: ArrayLike) -> NDArray[np.floating]:
     """The array z as a contiguous matrix of floats."""
-    array = np.asarray(z)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"z: needs real numbers, got dtype {array.dtype}")
+    array = real_array("z", z)
     if array.size == 0:
         raise ValueError(f"z: needs at least one number, got shape {array.shape}")
     rows: NDArray[np.floating] = np.ascontiguousarray(array, np.float32 if array.dtype.str[1:] == "f4" else np.float64)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.activations.activation import Activation
-from fnn.checks import by_name, flag
+from fnn.checks import by_name, flag, real_array
 from fnn.extras import extra
 from fnn.network.architecture import Hidden
 from fnn.network.params import DT, AnyParams, Params, params_of, require_params
@@ -89,9 +89,13 @@ def from_torch(state: Mapping[str, Any], *, hidden: Hidden, output: Activation) 
     for name, pair in layers.items():
         if len(pair) < 2:
             raise ValueError(f"state: layer {name!r} needs a weight and a bias, it has only a {min(pair)}")
-    weights = {name: _array(pair["weight"]) for name, pair in layers.items()}
-    for layer, name in enumerate(_in_order({name: W.shape for name, W in weights.items()}), start=1):
-        leaves |= {f"W{layer}": weights[name].T, f"b{layer}": _array(layers[name]["bias"])}
+    arrays = {
+        name: {part: _array(f"state[{f'{name}.{part}'.lstrip('.')!r}]", value) for part, value in pair.items()}
+        for name, pair in layers.items()
+    }
+    names = _in_order({name: pair["weight"].shape for name, pair in arrays.items()})
+    for layer, name in enumerate(names, start=1):
+        leaves |= {f"W{layer}": arrays[name]["weight"].T, f"b{layer}": arrays[name]["bias"]}
 
     return params_of(leaves, hidden, output)
 
@@ -125,6 +129,6 @@ def _in_order(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
     return list(found[0])
 
 
-def _array(value: Any) -> NDArray[Any]:
+def _array(name: str, value: Any) -> NDArray[Any]:
     """A tensor, on any device, or an array, as an array."""
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    return real_array(name, value.detach().cpu() if hasattr(value, "detach") else value)
