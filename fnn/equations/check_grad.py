@@ -26,6 +26,7 @@ class Options(TypedDict):
     regularization: Regularization | None
 
 
+@np.errstate(under="ignore")
 @by_name
 def check_grad(
     params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None, *, loss: Loss = squared_error,

@@ -170,6 +170,7 @@ def init(
         if key.startswith("W") or initializer.draws_biases:
             raw = source.random_raw(part.stop - part.start)
             u = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53  # in (0, 1)
-            flat[part] = initializer.draw(u, m, n)
+            with np.errstate(under="ignore"):
+                flat[part] = initializer.draw(u, m, n)
 
     return wrap(flat, architecture)

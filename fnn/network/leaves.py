@@ -26,12 +26,13 @@ def leaf_of(key: str, value: ArrayLike) -> NDArray[np.floating]:
     array = real_array(key, value)
     is_single = array.dtype.kind == "f" and array.dtype.itemsize == 4
 
-    return array.astype(np.float32 if is_single else np.float64, copy=False)
+    with np.errstate(under="ignore"):
+        return array.astype(np.float32 if is_single else np.float64, copy=False)
 
 
 def cast_leaf(key: str, array: NDArray[Any], dtype: np.dtype[DT]) -> NDArray[DT]:
     """A copy in the dtype; ValueError if a finite number overflows."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         leaf = array.astype(dtype)
     if np.isfinite(array).all() and not np.isfinite(leaf).all():
         raise ValueError(f"{key}: has a value beyond {dtype}")

@@ -91,6 +91,7 @@ class NetworkRegularization(NamedTuple):
         """The vector with 0 for removed parameters."""
         return flat if self.mask is None else np.where(self.mask, flat, flat.dtype.type(0))
 
+    @np.errstate(under="ignore")
     def add_penalty(self, params: Params[DT], value: float, slope: NDArray[DT], *, has_value: bool = True) -> float:
         """The value, with the penalty of masked params if `has_value`; adds its gradient to a slope unless empty."""
         for key, part, _ in params.architecture.slices():

@@ -18,7 +18,7 @@ def powers(base: float, exponents: NDArray[np.int64]) -> NDArray[np.float64]:
     high, low = np.divmod(exponents, BLOCK)
     starts = np.array([by_squaring(base, BLOCK * n) for n in range(high[0], high[-1] + 1)])
 
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         return starts[high - high[0]] * _first(base)[low]
 
 

@@ -216,7 +216,9 @@ class Optimizer(Value):
         ValueError if one or a limit is beyond the dtype, or weight decay takes more than all of a weight.
         """
         steps = np.arange(first, first + count)
-        columns = self.columns(0.0 if self.rate is None else etas(self.rate, steps), steps)
+        eta = 0.0 if self.rate is None else etas(self.rate, steps)
+        with np.errstate(under="ignore"):
+            columns = self.columns(eta, steps)
         if any(isinstance(column, np.ndarray) for column in columns.values()):
             table = np.zeros((count, abi.COEFFICIENTS))
             for number, column in columns.items():
@@ -228,7 +230,7 @@ class Optimizer(Value):
             step = first + int(np.argmax(too_much))
             raise ValueError(f"weight_decay: {self!r} takes away more than all of a weight at step {step}")
         self.require_limits(dtype)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
             cast = table.astype(dtype)
         is_finite = np.isfinite(cast)
         is_finite[:, abi.CLIP] = True  # infinity: no limit

@@ -95,7 +95,8 @@ def at_steps(name: str, value: OfStep, steps: Steps, below: float = np.inf) -> E
     if not callable(value):
         return float(value)
     if isinstance(value, Schedule):
-        values = value.at(steps)
+        with np.errstate(under="ignore"):  # one that fades to 0 may be subnormal on its way
+            values = value.at(steps)
     else:
         values = np.array([number(f"{name} at step {step}", value(step)) for step in steps.tolist()])
     is_valid = (values >= 0) & (values < below)

@@ -161,7 +161,9 @@ class BatchStepper(Generic[DT]):
                 count //= 2
         if table is None:
             return None
-        table[:, L2], table[:, L1] = self._regularization.l2, self._regularization.l1
+        if self._regularization.l2 or self._regularization.l1:
+            with np.errstate(under="ignore"):
+                table[:, L2], table[:, L1] = self._regularization.l2, self._regularization.l1
 
         return table, count
 

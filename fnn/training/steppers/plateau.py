@@ -168,7 +168,8 @@ class RateObserver:
         if isinstance(rate, plateau):
             rate, scales = rate.rate, np.array([state.scale for state in self._states[:epochs]])
         try:
-            return etas(rate, first_steps(epochs)) * scales
+            with np.errstate(under="ignore"):
+                return etas(rate, first_steps(epochs)) * scales
         except Exception:  # of the user's function, for steps that it was asked for before
             return None
 
