@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _REAL: Final = "fiub"  # kinds of dtypes
+_NUMBERS: Final = frozenset((bool, int, float))
+_FEW: Final = 1000  # numbers in lists whose types take less time to look at than NaN takes to find, or not much more
 
 F = TypeVar("F", bound=Callable[..., Any])
 T_co = TypeVar("T_co", covariant=True)
@@ -220,19 +222,21 @@ def _has_mask(value: Any, array: NDArray[Any]) -> bool:
     """Whether the value has a masked element, itself or in lists, from which the array was made."""
     if type(value) is not list and (not isinstance(value, Sequence) or isinstance(value, str | bytes)):
         return bool(np.ma.is_masked(value))
-    lists = [value]
+    items = value
     for depth in range(1, array.ndim + 1):
-        if depth == array.ndim and not (array.dtype.kind == "f" and np.isnan(array).any()):
+        if depth == array.ndim and array.size > _FEW and not (array.dtype.kind == "f" and np.isnan(array).any()):
             return False  # they are numbers, and a masked one would have become NaN
-        items = list(chain.from_iterable(lists))
+        if depth > 1:
+            items = list(chain.from_iterable(items))
         kinds = set(map(type, items))
         if kinds == {list}:
-            lists = items
             continue
+        if kinds <= _NUMBERS:
+            return False
         if any(issubclass(kind, np.ma.MaskedArray) for kind in kinds) and any(map(np.ma.is_masked, items)):
             return True
-        lists = [item for item in items if isinstance(item, Sequence)]
-        if not lists:
+        items = [item for item in items if isinstance(item, Sequence)]
+        if not items:
             return False
 
     return False

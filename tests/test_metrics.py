@@ -229,7 +229,11 @@ def test_r2_score_by_scikit_learn(units: int, dtype: type[Any]) -> None:
         (lambda: fnn.confusion_matrix(PASS, [[1, 2, 3]], [3]), ValueError, "labels: must be 0 to 2, got 3 in row 0"),
         (lambda: fnn.confusion_matrix(PASS, [[1, 2]], [1]), ValueError, "x: has 2 columns"),
         (lambda: fnn.r2_score(SINGLE, [[1.0]], [[1.0]]), ValueError, "x: needs at least two cases, got one"),
-        (lambda: fnn.r2_score(SINGLE, [[1.0], [2.0]], [1.0, 2.0]), ValueError, r"y: needs shape \(2, 1\), got \(2,\)"),
+        (
+            lambda: fnn.r2_score(SINGLE, [[1.0], [2.0]], [1.0, 2.0, 3.0]),
+            ValueError,
+            r"y: needs shape \(2, 1\), got \(3,\)",
+        ),
         (lambda: fnn.r2_score(SINGLE, [[1.0], [2.0]], [[1.0], [np.nan]]), ValueError, "y: NaN or infinity in row 1"),
         (lambda: fnn.r2_score(SINGLE, [[1.0], [np.inf]], [[1.0], [2.0]]), ValueError, "x: NaN or infinity in row 1"),
         (lambda: fnn.r2_score({}, [[1.0], [2.0]], [[1.0], [2.0]]), TypeError, "params: needs fnn.Params"),  # type: ignore[arg-type]  # what bad input gets

@@ -31,12 +31,12 @@ class Cases:
     ----------
     x
         Inputs: a batch, (N, n_0), or one case, (n_0,), of any real dtype (but long double), byte order and strides,
-        such as ``np.memmap``. `forward`, `error`, `grad` and `train` copy none of more than a megabyte: they cast its
-        rows as they read them.
+        such as ``np.memmap``, or a data frame of numbers. `forward`, `error`, `grad` and `train` copy no array of more
+        than a megabyte: they cast its rows as they read them.
     y
         Targets, (N, n_L) or (n_L,); with a single output unit also (N,) or a number. For `cross_entropy`, `focal`,
-        `kl_divergence` and `hinge` integers of that shape are labels, whatever n_L is: 0 .. n_L − 1, or with a single
-        output unit, which can't be softmax, 0 and 1. Probabilities sum to 1 within 10⁻⁵, in float16 within 0.002.
+        `kl_divergence` and `hinge` integers, (N,) or a number, are labels: 0 .. n_L − 1, or with a single output unit,
+        which can't be softmax, 0 and 1. Probabilities sum to 1 within 10⁻⁵, those in float16 within 0.002.
     weights
         w_c ≥ 0 for each case, (N,); by default 1. A case of weight 2 counts as two. Metrics count each case once.
     class_weights

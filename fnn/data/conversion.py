@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, NoReturn, SupportsFloat
 
 import numpy as np
@@ -17,7 +18,6 @@ from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params
 
 
-@np.errstate(under="ignore")
 def convert(
     params: Params[DT], x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None,
     class_weights: NDArray[Any] | None, scale: float, loss: Loss, whole: bool = False,
@@ -33,10 +33,10 @@ def convert(
     arrays = _converted(params, x, y, weights, factor, loss)
     if class_weights is not None:
         outputs, chunks = params.sizes[-1], arrays.chunks()
-        factors = np.concatenate(
-            [_weights_by_class(class_weights, part, outputs, loss, top, tolerance) for top, part in chunks]
-        )
-        with np.errstate(over="ignore", invalid="ignore"):  # what isn't finite is refused
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # what isn't finite is refused
+            factors = np.concatenate(
+                [_weights_by_class(class_weights, part, outputs, loss, top, tolerance) for top, part in chunks]
+            )
             arrays = arrays._replace(weights=arrays.weights * factors if arrays.weights.size else factors)
     if arrays.sources is not None:
         arrays = arrays._replace(sources=sources_of(arrays, dtype, arrays.sources.scale))
@@ -138,7 +138,7 @@ def _weights(array: NDArray[Any], count: int, single: bool) -> NDArray[np.float6
     flat = array.reshape(-1)
     _require_count("weights", flat, count)
 
-    return np.ascontiguousarray(flat, np.float64)
+    return cast(NO_WEIGHTS.dtype, flat)
 
 
 def _weights_by_class(
@@ -185,8 +185,9 @@ def cast_to(dtype: np.dtype[DT], value: ArrayLike, name: str) -> NDArray[DT]:
 
 def scale_of(params: Params[Any], scale: SupportsFloat) -> float:
     """The scale of x, rounded to the dtype of params."""
-    with np.errstate(under="ignore"):
-        return float(params.dtype.type(positive("scale", scale, params.dtype)))
+    factor = positive("scale", scale, params.dtype)
+    with np.errstate(under="ignore") if factor < 1e-37 else nullcontext():
+        return float(params.dtype.type(factor))
 
 
 def _taken(dtype: np.dtype[DT], value: ArrayLike, name: str, scale: float) -> tuple[NDArray[DT], bool]:

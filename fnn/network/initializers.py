@@ -7,6 +7,7 @@ operations whose bits IEEE 754 fixes. (NumPy's `standard_normal` may change, and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, overload
@@ -170,7 +171,7 @@ def init(
         if key.startswith("W") or initializer.draws_biases:
             raw = source.random_raw(part.stop - part.start)
             u = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53  # in (0, 1)
-            with np.errstate(under="ignore"):
+            with np.errstate(under="ignore") if dtype == np.float32 else nullcontext():
                 flat[part] = initializer.draw(u, m, n)
 
     return wrap(flat, architecture)

@@ -217,21 +217,20 @@ class Optimizer(Value):
         """
         steps = np.arange(first, first + count)
         eta = 0.0 if self.rate is None else etas(self.rate, steps)
-        with np.errstate(under="ignore"):
+        with np.errstate(over="ignore", under="ignore"):  # what overflows is refused
             columns = self.columns(eta, steps)
-        if any(isinstance(column, np.ndarray) for column in columns.values()):
-            table = np.zeros((count, abi.COEFFICIENTS))
-            for number, column in columns.items():
-                table[:, number] = column
-        else:  # at once: a tiny run would notice the loop
-            table = np.array([[columns.get(number, 0.0) for number in range(abi.COEFFICIENTS)]], np.float64)
+            if any(isinstance(column, np.ndarray) for column in columns.values()):
+                table = np.zeros((count, abi.COEFFICIENTS))
+                for number, column in columns.items():
+                    table[:, number] = column
+            else:  # at once: a tiny run would notice the loop
+                table = np.array([[columns.get(number, 0.0) for number in range(abi.COEFFICIENTS)]], np.float64)
+            cast = table.astype(dtype)
         too_much = table[:, abi.KEEP] < 0
         if too_much.any():
             step = first + int(np.argmax(too_much))
             raise ValueError(f"weight_decay: {self!r} takes away more than all of a weight at step {step}")
         self.require_limits(dtype)
-        with np.errstate(over="ignore", under="ignore"):
-            cast = table.astype(dtype)
         is_finite = np.isfinite(cast)
         is_finite[:, abi.CLIP] = True  # infinity: no limit
         if not is_finite.all():
