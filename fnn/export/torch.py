@@ -90,7 +90,7 @@ def from_torch(state: Mapping[str, Any], *, hidden: Hidden, output: Activation) 
         if len(pair) < 2:
             raise ValueError(f"state: layer {name!r} needs a weight and a bias, it has only a {min(pair)}")
     arrays = {
-        name: {part: _array(f"state[{f'{name}.{part}'.lstrip('.')!r}]", value) for part, value in pair.items()}
+        name: {part: _array(f"state: {f'{name}.{part}'.lstrip('.')}", value) for part, value in pair.items()}
         for name, pair in layers.items()
     }
     names = _in_order({name: pair["weight"].shape for name, pair in arrays.items()})
