@@ -82,7 +82,7 @@ def test_a_tensor_that_cant_be_converted_is_named(error: Exception, kind: type[E
         ("x", lambda: fnn.error(P, [value, value], [0.0, 1.0])), ("W1", lambda: P.replace({"W1": value})),
         ("weights", lambda: fnn.Cases([[0.0]], [[0.0]], weights=value)), ("z", lambda: fnn.relu(value)),
         ("batch 1 of epoch 1: x", lambda: fnn.train(P, [(value, [[1.0]])], eta=0.1, epochs=1)),
-        ("state: W1", lambda: fnn.from_torch({"weight": value, "bias": [0.0]}, hidden=(), output=fnn.relu)),
+        ("state: weight", lambda: fnn.from_torch({"weight": value, "bias": [0.0]}, hidden=(), output=fnn.relu)),
     ]  # fmt: skip
     for name, call in calls:
         with pytest.raises(
