@@ -113,7 +113,7 @@ state
         raise TypeError(f"params: needs a sequence of fnn.Params, got {type(params).__name__}")
     networks, rules = list(params), checkpoint_of(checkpoint)
     tasks = _tasks(networks, arguments, max(1, most // max(1, len(networks))))
-    advise(tasks, stacklevel=2)
+    advise(tasks, stacklevel=3)
     outcomes = NetworkPool(tasks if rules is None else _kept(tasks, rules), most).run()
     runs = [outcome for outcome in outcomes if isinstance(outcome, Run)]
     if len(runs) < len(outcomes):

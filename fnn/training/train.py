@@ -150,7 +150,7 @@ def train(
         reduction=reduction, regularization=regularization, validation=validation, stopping=stopping,
         callbacks=callbacks, checkpoint=checkpoint, state=state, threads=threads,
     )  # fmt: skip
-    advise([task], stacklevel=2)
+    advise([task], stacklevel=3)  # beyond `by_name`
 
     return begin(task).run()
 

@@ -433,9 +433,9 @@ def test_cases_are_converted_and_checked_once(monkeypatch: pytest.MonkeyPatch) -
     for name in ("convert", "require_no_fault"):
         whole: Any = sys.modules["fnn.data.cases"].__dict__[name]
 
-        def noting(*given: Any, name: str = name, whole: Any = whole) -> Any:
+        def noting(*given: Any, name: str = name, whole: Any = whole, **named: Any) -> Any:
             calls.append(name)
-            return whole(*given)
+            return whole(*given, **named)
 
         monkeypatch.setattr(f"fnn.data.cases.{name}", noting)
     cases = fnn.Cases(X.tolist(), Y.tolist(), weights=[1, 2, 3, 4])

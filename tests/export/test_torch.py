@@ -141,7 +141,7 @@ def test_layers_that_fit_in_no_order_are_refused() -> None:
         ({"0.weight": np.ones((3, 2))}, ValueError, "state: layer '0' needs a weight and a bias, it has only a weight"),
         ({"0.weight": np.ones(2), "0.bias": np.ones(2)}, ValueError, r"W1: needs shape \(n_in, n_out\), got \(2,\)"),
         ({"weight": np.ones((3, 2)), "bias": np.ones(2)}, ValueError, r"b1: needs shape \(3,\)"),
-        ({"weight": [["a"]], "bias": np.ones(1)}, TypeError, "W1: needs real numbers"),
+        ({"weight": [["a"]], "bias": np.ones(1)}, TypeError, "state: weight: needs real numbers"),
         ({}, ValueError, "'W1' is missing"),
     ],
 )  # fmt: skip

@@ -57,7 +57,7 @@ def test_the_first_call_of_a_process_has_no_params() -> None:
 
 
 def test_calls_and_errors_leak_nothing() -> None:
-    (line,) = run("leaks", "2000", NUMBA_NRT_STATS="1")
+    (line,) = run("leaks", "1000", NUMBA_NRT_STATS="1")
     assert line.startswith("True"), line
 
 

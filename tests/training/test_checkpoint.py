@@ -100,7 +100,7 @@ def test_more_epochs_say_what_becomes_of_such_a_schedule(tmp_path: Path) -> None
     run(path, eta=schedule)
     with pytest.raises(Stop), pytest.warns(RuntimeWarning, match=r"have 6 epochs, now 9: from step 42 on eta=fnn\.cos"):
         run(path, eta=schedule, epochs=9, callbacks=[stop_at(59)])
-    with pytest.warns(RuntimeWarning, match="have 9 epochs, now 11: from step 58 on .* the steps of all 11"):
+    with pytest.warns(RuntimeWarning, match="have 9 epochs, now 11: from step 59 on .* the steps of all 11"):
         longer = run(path, eta=schedule, epochs=11)
     again = run(path, eta=schedule, epochs=11)  # without a warning
     wanted = [(6, epoch) for epoch in range(6)] + [(9, 6), (9, 7), (9, 8), (11, 9), (11, 10)]

@@ -40,7 +40,7 @@ def test_a_place_that_can_not_be_is_refused(is_stream: bool, tmp_path: Path) -> 
                 path.write_bytes(archive(description, {**arrays, name: np.array(step)}))
                 with pytest.raises(ValueError, match=rf"checkpoint: .*run is damaged: {said}: .*{step}\b"):
                     fnn.train(PROBLEM.params, *data, **options)
-    for wrong in ({"callback_epoch": 2}, {"callback_step": last}, {"callback_step": 2**62}, {"snapshot_epoch": 2}):
+    for wrong in ({"callback_epoch": 2}, {"callback_step": last + 1}, {"callback_step": 2**62}, {"snapshot_epoch": 2}):
         path.write_bytes(archive({**description, "place": place | wrong}, arrays))
         with pytest.raises(ValueError, match=r"checkpoint: .*run is damaged: "):
             fnn.train(PROBLEM.params, *data, **options)

@@ -40,7 +40,7 @@ def piped(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_nothing_is_printed_where_nobody_watches() -> None:
+def test_nothing_is_printed_where_no_user_watches() -> None:
     done = piped(script(pause=0.6))
 
     assert (done.returncode, done.stderr) == (0, "")

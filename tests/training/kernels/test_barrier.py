@@ -26,7 +26,7 @@ def rounds(thread: int, threads: int, words: NDArray[np.int64], at: NDArray[np.i
     return differences
 
 
-@pytest.mark.parametrize("threads, count", [(1, 10), (2, 20_000), (3, 5_000), (4, 5_000), (7, 200)])
+@pytest.mark.parametrize("threads, count", [(1, 10), (2, 20_000), (3, 1_500), (4, 1_500), (7, 200)])
 def test_all_are_in_the_same_round(threads: int, count: int) -> None:
     words, at = np.zeros(SIZE, np.int64), np.zeros(8 * threads, np.int64)
     differences = [-1] * threads
