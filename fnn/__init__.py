@@ -57,7 +57,7 @@ from fnn.activations.library import softmax as softmax
 from fnn.activations.library import softplus as softplus
 from fnn.activations.library import softsign as softsign
 from fnn.activations.library import tanh as tanh
-from fnn.checks import Each as Each
+from fnn.calls import Each as Each
 from fnn.compiler.numba_types import keep_outside as _keep_outside
 from fnn.compiler.numba_types import provide as _provide
 from fnn.data.cases import Cases as Cases

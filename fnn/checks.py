@@ -2,94 +2,26 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import wraps
-from inspect import Parameter, signature
 from itertools import chain
-from typing import Any, Final, Generic, SupportsFloat, SupportsIndex, TypeVar, cast
+from typing import Any, Final, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fnn.calls import needs
+
 _REAL: Final = "fiub"  # kinds of dtypes
 _NUMBERS: Final = frozenset((bool, int, float))
+_LABELS: Final = "; text becomes labels by classes, labels = np.unique(.., return_inverse=True)"
+_OF_TEXT: Final = {
+    "x": "; a category becomes a column of 0 and 1 for each value by pandas.get_dummies(..), numbers as text become "
+    "numbers by .astype(float)",
+    "y": f"{_LABELS}, numbers as text numbers by .astype(float)",
+    "labels": _LABELS,
+}
 _FEW: Final = 1000  # numbers in lists whose types take less time to look at than NaN takes to find, or not much more
-
-F = TypeVar("F", bound=Callable[..., Any])
-T_co = TypeVar("T_co", covariant=True)
-
-
-class Each(Generic[T_co]):
-    """A value for each network, in their order, for `train_many`: ``eta=fnn.Each([0.1, 0.3, 1.0])``.
-
-    It stands around a whole argument: ``optimizer=fnn.Each([fnn.adam(0.1), fnn.adam(0.3)])``.
-
-    Raises
-    ------
-    TypeError
-        One value instead of several.
-    """
-
-    __slots__ = ("values",)
-    values: tuple[T_co, ...]
-
-    def __init__(self, values: Iterable[T_co]) -> None:
-        if not isinstance(values, Iterable):
-            raise TypeError(f"fnn.Each: needs a value for each network, got {values!r}")
-        self.values = tuple(values)
-
-    def __repr__(self) -> str:
-        return f"fnn.Each({list(self.values)!r:.60})"
-
-
-def needs(name: str, what: str, value: object) -> TypeError:
-    """The error for an argument of another type."""
-    hint = "optimizer=fnn.Each([fnn.adam(0.1), fnn.adam(0.3)])"
-    where = f"; fnn.Each stands around a whole argument of fnn.train_many: {hint}" if isinstance(value, Each) else ""
-
-    return TypeError(f"{name}: needs {what}, got {value!r}{where}")
-
-
-def by_name(target: F) -> F:
-    """Let the error for too many positional arguments, of a function or a class, say which parameters they would be.
-
-    A call takes 0.2 µs more, so this isn't for the equations, for which Python's own error must do.
-    """
-    kind: Any = target
-    if not isinstance(target, type):
-        return counting(target, kind.__name__)
-    kind.__init__ = counting(kind.__init__, kind.__name__)
-
-    return target
-
-
-def counting(function: F, name: str) -> F:
-    """The same function, which refuses more arguments than it has positional parameters under a public name."""
-    most = function.__code__.co_argcount
-
-    @wraps(function)
-    def call(*arguments: Any, **named: Any) -> Any:
-        if len(arguments) > most:
-            raise _too_many(function, name, arguments)
-        return function(*arguments, **named)
-
-    return cast(F, call)
-
-
-def _too_many(function: Callable[..., Any], name: str, arguments: Sequence[object]) -> TypeError:
-    parameters = [p for p in signature(function).parameters.values() if p.name != "self"]
-    given = arguments[function.__code__.co_varnames[0] == "self" :]
-    named = [p.name for p in parameters if p.kind is Parameter.KEYWORD_ONLY]
-    taken = [p.name for p in parameters][: len(parameters) - len(named)]
-    if len(given) > len(parameters):
-        return TypeError(f"fnn.{name}: has {len(parameters)} parameters, got {len(given)} arguments")
-    rest = [" ".join(repr(value).split())[:60] for value in given[len(taken) :]]
-    would = ", ".join(f"{option}={value}" for option, value in zip(named, rest, strict=False))
-
-    return TypeError(
-        f"fnn.{name}: takes {', '.join(taken) or 'nothing'} without a name, and all else by name; did you mean {would}?"
-    )
 
 
 @contextmanager
@@ -202,7 +134,7 @@ def real_array(name: str, value: ArrayLike) -> NDArray[Any]:
                 f"{name}: has masked elements, which fnn doesn't support; leave them out, or fill them by filled()"
             )
     if array.dtype.kind not in _REAL:
-        raise TypeError(f"{name}: needs real numbers, got dtype {array.dtype}{_advice(array)}")
+        raise TypeError(f"{name}: needs real numbers, got dtype {array.dtype}{_advice(name, array)}")
 
     return array
 
@@ -252,7 +184,8 @@ def _array_of_frame(name: str, frame: Any) -> NDArray[Any]:
         array = np.stack([_column(name, *parts) for parts in zip(labels, columns, dtypes, strict=True)], axis=1)
     if array.dtype.kind == "f" and not (is_finite := np.isfinite(array)).all():
         row, column = np.argwhere(~is_finite)[0]
-        raise ValueError(f"{name}: NaN or infinity in column {labels[column]!r} in row {row}")
+        place = f"column {labels[column]!r} in row {row}"
+        raise ValueError(f"{name}: NaN or infinity in {place}; fill what is missing, such as by .fillna(..)")
 
     return array
 
@@ -264,20 +197,20 @@ def _column(name: str, label: object, column: Any, dtype: Any) -> NDArray[Any]:
     if array.dtype.kind not in _REAL and getattr(dtype, "kind", "O") in _REAL:  # nullable
         array = _as_array(place, column, np.float64)
     if array.dtype.kind not in _REAL:
-        raise TypeError(f"{place} needs real numbers, got dtype {dtype}{_advice(array)}")
+        raise TypeError(f"{place} needs real numbers, got dtype {dtype}{_advice(name, array)}")
 
     return array
 
 
-def _advice(array: NDArray[Any]) -> str:
+def _advice(name: str, array: NDArray[Any]) -> str:
     """What to do with an array that isn't made of real numbers, by its first element."""
     first = next(array.flat, None)
     if isinstance(first, str | bytes):
-        return "; text becomes labels by classes, labels = np.unique(.., return_inverse=True)"
+        return _OF_TEXT.get(name, "")
     if hasattr(first, "toarray"):
         return "; a sparse matrix becomes an array by toarray()"
 
-    return ""
+    return "; numbers in an array of objects become an array by .astype(float)" if array.dtype.kind == "O" else ""
 
 
 def require_output(name: str, array: NDArray[Any], dtype: np.dtype[Any], shape: tuple[int, ...] | None = None) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.activations.library import log_softmax, softmax
-from fnn.checks import by_name, number, real_array, whole
+from fnn.calls import by_name
+from fnn.checks import number, real_array, whole
 from fnn.data.cases import Cases, arrays_of, cases_of
 from fnn.equations.forward import forward
 from fnn.losses.library import squared_error
@@ -204,7 +205,8 @@ def _outputs_and_labels(
     """Outputs (N, n_L), and labels (N,), checked."""
     if labels is None and not isinstance(x, Cases):
         raise TypeError("labels: needs the labels, unless x is fnn.Cases(x, labels)")
-    cases, name = cases_of(x, labels), "labels" if labels is not None else "y"
+    name = "labels" if labels is not None else "y"
+    cases = cases_of(x, labels if labels is None else real_array(name, labels))
     require_params("params", params)
     if params.sizes[-1] == 1 and params.activations[-1] in (softmax, log_softmax):
         raise ValueError(f"params: {params.activations[-1]!r} over a single unit never changes; use fnn.sigmoid")

@@ -77,6 +77,21 @@ P, X, Y = fnn.init((2, 1), seed=0), np.ones((3, 2)), np.ones((3, 1))
 @pytest.mark.parametrize(
     "make, text",
     [
+        (lambda f: f.adam(lr=0.1), r"adam: has no parameter lr; did you mean eta\?"),
+        (lambda f: f.init((2, 1), seed=0, activation=f.relu), "init: has no parameter activation; did you mean hidden"),
+        (lambda f: f.train(P, X, Y, epoch=3), "train: has no parameter epoch; did you mean epochs"),
+        (
+            lambda f: f.train(P, X, Y, l2=0.1),
+            r"train: has no parameter l2; did you mean regularization=fnn.Regularization\(l2=..\)",
+        ),
+        (
+            lambda f: f.train(P, X, Y, weights=1),
+            r"train: has no parameter weights; did you mean x=fnn.Cases\(x, y, weights=..\)",
+        ),
+        (
+            lambda f: f.Stopping(zzz=1),
+            "Stopping: has no parameter zzz; it has min_improvement, patience, restore_best, seconds, targ",
+        ),
         (lambda f: f.Stopping(10), "Stopping: takes nothing without a name, .* did you mean patience=10"),
         (lambda f: f.cosine(1e-3, 1000), "cosine: takes eta without .* did you mean steps=1000"),
         (lambda f: f.plateau(0.1, 0.5, 3), "plateau: takes rate .* did you mean factor=0.5, patience=3"),

@@ -7,7 +7,8 @@ from typing import Any, Final, NoReturn, SupportsFloat
 
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.checks import by_name, positive, real_array
+from fnn.calls import by_name
+from fnn.checks import positive, real_array
 from fnn.compiler.internals import NumbaType
 from fnn.compiler.numba_types import numba_type
 from fnn.data.conversion import convert, plain_arrays, require_no_fault
@@ -31,8 +32,9 @@ class Cases:
     ----------
     x
         Inputs: a batch, (N, n_0), or one case, (n_0,), of any real dtype (but long double), byte order and strides,
-        such as ``np.memmap``, or a data frame of numbers. `forward`, `error`, `grad` and `train` copy no array of more
-        than a megabyte: they cast its rows as they read them.
+        such as ``np.memmap``, or a data frame of numbers: columns and rows count by position, names and index
+        aren't compared. `forward`, `error`, `grad` and `train` copy no array of more than a megabyte: they cast its
+        rows as they read them.
     y
         Targets, (N, n_L) or (n_L,); with a single output unit also (N,) or a number. For `cross_entropy`, `focal`,
         `kl_divergence` and `hinge` integers, (N,) or a number, are labels: 0 .. n_L − 1, or with a single output unit,
@@ -41,8 +43,9 @@ class Cases:
         w_c ≥ 0 for each case, (N,); by default 1. A case of weight 2 counts as two. Metrics count each case once.
     class_weights
         k_d ≥ 0 for each class, which y must name, (n_L,), or (2,) with a single output unit: w_c is multiplied by k_d
-        for a case of class d, by Σ_d k_d y_d if y are probabilities. "mean" divides by the sum of the results. (Inside
-        ``@njit`` give ``weights=class_weights[labels]``.)
+        for a case of class d, by Σ_d k_d y_d if y are probabilities. "mean" divides by the sum of the results. The
+        probabilities that are learned are those of cases so weighted; ``examples/classification.py`` calibrates them.
+        (Inside ``@njit`` give ``weights=class_weights[labels]``.)
     scale
         Finite and above 0: x becomes ``x.astype(dtype) * dtype(scale)``; 1 / 255 makes bytes into numbers in [0, 1].
 

@@ -82,6 +82,8 @@ def _hint(y: NDArray[Any], expected: tuple[int, ...], loss: Loss) -> str:
     outputs = expected[-1]
     if y.ndim == len(expected) - 1 and loss.targets.labels:
         return f", or labels, which must be integers: got {y.dtype}"
+    if loss.targets.labels and y.dtype.kind in "iub" and y.shape[-1:] == (1,) != expected[-1:]:
+        return "; labels have one axis: y.ravel()"
     if y.ndim == len(expected) - 1 and y.dtype.kind in "iub" and outputs > 1:
         return f"; for labels, use loss=fnn.cross_entropy or fnn.one_hot(labels, {outputs})"
 

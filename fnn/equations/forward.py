@@ -46,7 +46,7 @@ def forward(
 
     Returns
     -------
-    (n_L,) or (N, n_L); `out` if it was given.
+    (n_L,) or (N, n_L), also (N, 1): ``.ravel()`` it before it meets y of (N,). `out` if it was given.
 
     Raises
     ------

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.activations.activation import Activation
-from fnn.checks import by_name, flag, real_array
+from fnn.calls import by_name
+from fnn.checks import flag, real_array
 from fnn.extras import extra
 from fnn.network.architecture import Hidden
 from fnn.network.params import DT, AnyParams, Params, params_of, require_params

@@ -15,7 +15,8 @@ import numpy as np
 
 from fnn.activations.activation import Activation
 from fnn.activations.library import exp, identity, log_softmax, sigmoid, softmax, softplus, tanh
-from fnn.checks import counting, number, positive, real
+from fnn.calls import counting
+from fnn.checks import number, positive, real
 from fnn.losses.kernels import casewise, pointwise
 from fnn.losses.kernels import focal as focal_kernels
 from fnn.losses.kernels.dispatch import ENDS, PROBABILITIES, RANGE, LossKernel
@@ -144,7 +145,9 @@ quantile = _built_in(
     """E = Σ_d max(q(y_d − a_d), (1 − q)(a_d − y_d));  ∂E/∂a_d = −q where a_d < y_d, 1 − q where a_d > y_d, else 0
     (the pinball loss; Koenker and Bassett 1978).
 
-    ``fnn.quantile`` has q = 0.5, half the absolute error; ``fnn.quantile(0.9)`` q = 0.9; q is in (0, 1).""",
+    ``fnn.quantile`` has q = 0.5, half the absolute error; ``fnn.quantile(0.9)`` q = 0.9; q is in (0, 1). Several
+    quantiles are several networks: ``fnn.train_many([params] * 2, .., loss=fnn.Each([fnn.quantile(0.05), ..]))``; how
+    often they hold is to be checked on cases that were held out, as ``examples/regression.py`` does.""",
     parameter=0.5,
 )  # fmt: skip
 

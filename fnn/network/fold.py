@@ -29,7 +29,8 @@ def fold(
     Parameters
     ----------
     x_shift, x_scale
-        A number, or one for each input, (n_0,): such as ``x.mean(0)`` and ``x.std(0)``. Scales are not 0.
+        A number, or one for each input, (n_0,): such as ``x.mean(0)`` and ``x.std(0)``. Scales are not 0. Those of
+        a data frame count by position, as its columns do.
     y_shift, y_scale
         A number, or one for each output, (n_L,). The output layer must be `identity`.
 

@@ -13,7 +13,8 @@ from numba.extending import typeof_impl
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.activations.activation import Activation
-from fnn.checks import by_name, real_array
+from fnn.calls import by_name
+from fnn.checks import real_array
 from fnn.compiler.numba_types import numba_type
 from fnn.network.architecture import Architecture, Hidden, architecture_of, table
 from fnn.network.leaves import cast_leaf, leaf_of, mapping_of, sizes_of
@@ -219,12 +220,14 @@ def _unpickled(flat: NDArray[DT], sizes: tuple[int, ...], activations: tuple[Act
 
 
 def require_params(name: str, value: object) -> None:
-    """Raise TypeError unless the value is Params, with a hint for a plain mapping."""
+    """Raise TypeError unless the value is Params, with a hint at what is meant."""
     if not isinstance(value, Params):
-        hint = (
-            "; a plain mapping has lost its activations: wrap it as fnn.Params(d, hidden=.., output=..), "
-            "or keep an architecture with params.replace(d)"
-        )
-        raise TypeError(
-            f"{name}: needs fnn.Params, got {type(value).__name__}{hint if isinstance(value, Mapping) else ''}"
-        )
+        hint = "; fnn.init(..) makes them" if hasattr(value, "__array__") else ""
+        if isinstance(value, Mapping):
+            hint = (
+                "; a plain mapping has lost its activations: wrap it as fnn.Params(d, hidden=.., output=..), "
+                "or keep an architecture with params.replace(d)"
+            )
+        elif isinstance(getattr(value, "params", None), Params):
+            hint = "; its .params are"
+        raise TypeError(f"{name}: needs fnn.Params, got {type(value).__name__}{hint}")

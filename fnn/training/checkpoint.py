@@ -78,7 +78,10 @@ class Checkpointer(Generic[DT]):
             self._write(beginning, place)
             return beginning, place
         if max(place.epoch, place.snapshot_epoch) > epochs:
-            raise ValueError(f"checkpoint: {path} is of a run that has done {place.epoch} epochs, more than {epochs}")
+            raise ValueError(
+                f"checkpoint: {path} is of a run that has done {place.epoch} epochs, more than {epochs}; name another "
+                "file, or delete this"
+            )
         try:
             last = self._restore(place, arrays, beginning, epochs)
         except ValueError as error:

@@ -117,7 +117,9 @@ def _require_same(path: str, theirs: Settings, ours: Settings) -> None:
     for (their_name, there), (name, here) in zip(theirs.items(), ours.items(), strict=False):
         if (their_name, there) != (name, here):
             own = here if their_name == name else f"{name} {here}"
-            raise ValueError(f"{path} is of a run with {their_name} {there}, this one has {own}")
+            raise ValueError(
+                f"{path} is of a run with {their_name} {there}, this one has {own}; name another file, or delete this"
+            )
     if len(theirs) != len(ours):
         raise ValueError(f"{path} is of a run with {len(theirs)} settings, this one has {len(ours)}")
 

@@ -8,7 +8,7 @@ from typing import SupportsFloat, SupportsIndex
 
 from numpy.typing import ArrayLike
 
-from fnn.checks import by_name
+from fnn.calls import by_name
 from fnn.compiler.numba_types import jittable
 from fnn.data.batch_stream import Batches, BatchStream
 from fnn.data.cases import Cases
@@ -65,11 +65,12 @@ def train(
     params
         Where to start.
     x, y
-        Inputs and targets as for `grad`; or `Cases`, which may have weights and a scale, in the place of x. Arrays of
-        any real dtype (but long double), byte order and strides, such as ``np.memmap``, are read where they lie, and
-        must stay as they are meanwhile; nothing of more than a megabyte is copied. The bits are those of
-        ``x.astype(dtype)``. Or, without y, x is an iterable of batches, each `Cases`, (x, y) or (x, y, weights): a step
-        each, in the order in which they come, anew in every epoch, with the bits of the same batches in one array.
+        Inputs and targets as for `Cases`, arrays or data frames; or `Cases`, which may have weights and a scale, in the
+        place of x. Arrays of any real dtype (but long double), byte order and strides, such as ``np.memmap``, are read
+        where they lie, and must stay as they are meanwhile; nothing of more than a megabyte is copied. The bits are
+        those of ``x.astype(dtype)``. Or, without y, x is an iterable of batches, each `Cases`, (x, y) or
+        (x, y, weights): a step each, in the order in which they come, anew in every epoch, with the bits of the same
+        batches in one array.
     optimizer, eta
         How a step uses the gradient, such as ``fnn.adam(1e-3, clip_norm=1.0)``; or, for ``fnn.gradient_descent(eta)``,
         the learning rate η alone: a number, finite and above 0, a schedule such as ``fnn.cosine(3.0)``, which goes over
@@ -91,7 +92,7 @@ def train(
     validation
         What to measure the error on after every epoch, and the accuracy if the targets are labels or one-hot: `Cases`;
         or (x, y); or the fraction in (0, 1) of the cases that is drawn by the seed, with their weights, and not
-        trained on; the run's `held_out` says which.
+        trained on, whatever their classes; the run's `held_out` says which.
     callbacks
         What to call meanwhile, in this order: `each_epoch`, `each_steps`, `progress`.
     checkpoint

@@ -258,7 +258,7 @@ def test_the_weight_of_a_single_case() -> None:
 NOT_PARAMS = [
     (dict(NETWORK), r"params: needs fnn.Params, got dict; a plain mapping has lost its activations: wrap it as "
                     r"fnn.Params\(d, hidden=\.\., output=\.\.\), or keep an architecture with params.replace\(d\)"),
-    (NETWORK.flat, "params: needs fnn.Params, got ndarray$"),
+    (NETWORK.flat, "params: needs fnn.Params, got ndarray; fnn.init"),
     (None, "params: needs fnn.Params, got NoneType$"),
     ((3, 4, 2), "params: needs fnn.Params, got tuple$"),
 ]  # fmt: skip
