@@ -128,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (OSError, ValueError) as error:
         parser.error(str(error))
     loaded = fnn.load(file)
-    print(f"{fnn.accuracy(params, pixels, labels):.1%} of {len(pixels)} digits right, in pixels from 0 to 16")
+    print(f"{fnn.accuracy(params, pixels, labels):.1%} of the {len(pixels)} digits that it learned from are right")
     print(f"saved and loaded: {'the same bits' if loaded == params else 'DIFFERENT'}")
 
     with TemporaryDirectory() as folder:

@@ -142,5 +142,7 @@ def test_a_frame_of_another_library() -> None:
     with pytest.raises(ValueError, match=r"^x: NaN or infinity in column 'b' in row 1; fill"):
         fnn.forward(P, bad)
     text: Any = Frame(a=[1, 2], b=["u", "v"])
-    with pytest.raises(TypeError, match=r"^x: column 'b' needs real numbers, got dtype Type\(<U1\); a category becomes"):
+    with pytest.raises(
+        TypeError, match=r"^x: column 'b' needs real numbers, got dtype Type\(<U1\); a category becomes"
+    ):
         fnn.forward(P, text)

@@ -52,7 +52,11 @@ def test_a_frame_of_one_dtype_is_not_copied() -> None:
         (pandas.array([1, None], "Int64"), ValueError, "x: NaN or infinity in column 'age' in row 1"),
         (pandas.array([None, True], "boolean"), ValueError, "x: NaN or infinity in column 'age' in row 0"),
         (["u", "v"], TypeError, r"x: column 'age' needs real numbers, got dtype (str|object); a category becomes"),
-        (pandas.Categorical(["u", "v"]), TypeError, "x: column 'age' needs real numbers, got dtype category; a category"),
+        (
+            pandas.Categorical(["u", "v"]),
+            TypeError,
+            "x: column 'age' needs real numbers, got dtype category; a category",
+        ),
         (np.array([1, 2], object), TypeError, "x: column 'age' needs real numbers, got dtype object"),
         (pandas.to_datetime(["2020", "2021"]), TypeError, "x: column 'age' needs real numbers, got dtype datetime64"),
         ([1j, 2], TypeError, "x: column 'age' needs real numbers, got dtype complex128"),

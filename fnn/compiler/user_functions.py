@@ -13,7 +13,7 @@ from numba import types
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 
-from fnn.compiler.internals import NumbaType, TypingError, require_compiler
+from fnn.compiler.internals import NumbaError, NumbaType, TypingError, require_compiler
 
 Scalar: TypeAlias = Callable[..., object]
 Stored: TypeAlias = Scalar | tuple[str, str]
@@ -42,7 +42,11 @@ def require_numbers(number: NumbaType, names: Iterable[str], functions: Iterable
         returned = call and call.return_type  # None: no signature fits, which the kernel says
         if returned is not None and not isinstance(returned, types.Float | types.Integer | types.Boolean):
             got = "may return None" if isinstance(returned, types.Optional) else f"returns {returned}"
-            raise TypingError(f"{name} must always return a real number, but it {got}")
+            raise NoNumberError(f"{name} must always return a real number, but it {got}")
+
+
+class NoNumberError(TypingError):
+    """A function doesn't return a real number."""
 
 
 def checked_functions(
@@ -60,6 +64,12 @@ def checked_functions(
         functions["second"] = second[0], second[1]
     for key, (function, takes) in functions.items():
         require_jitted(key, function, takes)
+        try:
+            require_numbers(types.float64, [key], [function])
+        except NoNumberError as error:
+            raise TypeError(str(error)) from None
+        except NumbaError:  # which is told when the function is used
+            pass
 
     return tuple(function for function, _ in functions.values())
 

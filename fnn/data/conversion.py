@@ -249,6 +249,7 @@ def raise_fault(params: Params[DT], batch: CaseArrays[DT], loss: Loss | None, fa
         raise FAULTS[fault].error(f"weights: {_wrong_weight(batch.weights[row], params.dtype)}{details}")
     if fault == faults.NOT_A_DISTRIBUTION:
         details = f", whose sum is {batch.y[row].sum(dtype=np.float64):.6g}{details}"
+        details += "; divide each row by its sum" * (params.sizes[-1] > 1)
         details += "; for a single unit use fnn.sigmoid" * (params.sizes[-1] == 1)
     values: dict[int, NDArray[Any]] = {
         faults.BAD_LABEL: batch.labels, faults.OUTSIDE: batch.y, faults.NOT_A_DISTRIBUTION: batch.y,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.activations.library import exp, identity, relu, sigmoid, softmax, tanh
+from fnn.calls import by_name
 from fnn.extras import extra
 from fnn.network.params import DT, AnyParams, Params, params_of, require_params
 
@@ -32,6 +33,7 @@ class SklearnAttributes(TypedDict):
     _label_binarizer: NotRequired[object]
 
 
+@by_name
 def to_sklearn(params: Params[DT], *, classes: ArrayLike | None = None) -> SklearnAttributes:
     """The parameters as attributes of a model of scikit-learn, which is then as if it had been fitted.
 

@@ -32,8 +32,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BufferedWriter]:
             file.flush()
             os.fsync(file.fileno())  # after a power failure, else, the file may be empty
             os.replace(temporary, target)
-        except BaseException:
+        except BaseException as error:
             temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.filename is None:  # such as of a full disk
+                error.filename = os.fspath(path)
             raise
 
 

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.activations.library import identity
+from fnn.calls import by_name
 from fnn.checks import real_array
 from fnn.network.params import DT, Params, require_params
 
 
+@by_name
 def fold(
     params: Params[DT], *, x_shift: ArrayLike = 0.0, x_scale: ArrayLike = 1.0, y_shift: ArrayLike = 0.0,
     y_scale: ArrayLike = 1.0,

@@ -66,7 +66,8 @@ _uniform: Final[WeakValueDictionary[tuple[str, float, float], Initializer]] = We
 
 
 def _between(low: float, high: float, u: Doubles, m: int, n: int) -> Doubles:
-    return low + (high - low) * u
+    with np.errstate(under="ignore"):
+        return low + (high - low) * u
 
 
 def _within(limit: Callable[[int, int], float]) -> Callable[[Doubles, int, int], Doubles]:

@@ -204,11 +204,17 @@ class Optimizer(Value):
         }
 
     def require_limits(self, dtype: np.dtype[Any]) -> None:
-        """Raise ValueError if a limit, or ε, is beyond the dtype, or 0 there."""
+        """Raise ValueError if a limit, or ε, is beyond the dtype or 0 there, or ε² is."""
         fields = vars(self)
         for name in ("clip", "clip_norm", "max_norm", "epsilon"):
             if fields.get(name) is not None:
                 positive(name, fields[name], dtype)
+        least, epsilon = float(np.sqrt(np.finfo(dtype).tiny)), fields.get("epsilon", 1.0)
+        if epsilon < least:
+            raise ValueError(
+                f"epsilon: must be at least {least:.2g} in {dtype}, or gradients whose squares are too small for "
+                f"it would make huge steps; got {epsilon}"
+            )
 
     def coefficient_table(self, first: int, count: int, dtype: np.dtype[DT]) -> NDArray[DT]:
         """The coefficients of `count` steps after the first ones, as kernels take them: a row each, or one for all.

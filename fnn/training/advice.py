@@ -18,6 +18,7 @@ _FITTING: Final = {"squared_error", "absolute_error", "huber", "log_cosh", "quan
 _SOME: Final = 256  # cases whose inputs are looked at
 _MANY: Final = 4096  # targets, where they aren't in memory
 _LARGE: Final = 10.0  # inputs that aren't standardised
+_ROUNDING: Final = 1e-6
 _UNITS: Final = 32
 _NEAR_END: Final = 0.01  # of an activation's range
 _MOST: Final = 0.75
@@ -49,8 +50,8 @@ def _of_targets(params: Params[Any], cases: CaseArrays[Any], loss: Loss) -> str 
     if (low, high) == (-np.inf, np.inf) or loss.name.partition("(")[0] not in _FITTING or cases.y.size == 0:
         return None
     y = cases.y if cases.sources is None else cases.y[:_MANY].astype(np.float64)
-    least, greatest = float(y.min()), float(y.max())
-    if least >= low and greatest <= high:
+    least, greatest = float(np.minimum.reduce(y, None)), float(np.maximum.reduce(y, None))
+    if least >= low - _ROUNDING and greatest <= high + _ROUNDING:
         return None
     outside = int(np.count_nonzero(((y < low) | (y > high)).any(axis=1)))
 
@@ -64,10 +65,10 @@ def _of_targets(params: Params[Any], cases: CaseArrays[Any], loss: Loss) -> str 
 def _of_inputs(params: Params[Any], cases: CaseArrays[Any]) -> str | None:
     first = params.activations[0]
     low, high = first.range
-    if first.is_rowwise or not np.isfinite([low, high]).all():
+    if first.is_rowwise or low == -np.inf or high == np.inf:
         return None
     x = cases.x[:_SOME] if cases.sources is None else cases.chunk(0, _SOME).x
-    least, greatest = float(x.min()), float(x.max())
+    least, greatest = float(np.minimum.reduce(x, None)), float(np.maximum.reduce(x, None))
     if max(-least, greatest) <= _LARGE:
         return None
     a = first(x @ params["W1"][:, :_UNITS] + params["b1"][:_UNITS])

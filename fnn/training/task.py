@@ -85,7 +85,9 @@ def task_of(
             raise ValueError(f"x: {optimizer!r} needs all cases in every step, so x can't be an iterable of batches")
         for value in vars(optimizer).values():
             if isinstance(value, Schedule) and value.needs_run:
-                raise ValueError(f"x: {value!r} goes over the steps of the run, whose number batches don't tell")
+                raise ValueError(
+                    f"x: {value!r} goes over the steps of the run, whose number batches don't tell; give it steps="
+                )
         held_out = _held_out_cases(params, validation, loss, scale)
     else:
         given = cases_of(require_no_batches(x), y)

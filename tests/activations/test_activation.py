@@ -233,18 +233,14 @@ def test_function_that_does_not_compile(call: Any) -> None:
     ],
 )
 def test_functions_that_do_not_always_return_a_number(scalar: Any, prime: Any, got: str) -> None:
-    activation = fnn.Activation("partial", scalar, prime)
-    for dtype in (np.float32, np.float64):
-        for _ in range(2):
-            with pytest.raises(TypeError, match=rf"\('partial', .*compiled for {dtype.__name__}:\n{got}"):
-                activation(dtype(1))
+    for _ in range(2):
+        with pytest.raises(TypeError, match=rf"^{got}"):
+            fnn.Activation("partial", scalar, prime)
 
 
 def test_second_that_may_return_none() -> None:
-    output = fnn.Activation("partial", scalars.same, scalars.of_a, scalars.same_or_none_of_two)
-    params = fnn.init((1, 1), seed=0, output=output)
     with pytest.raises(TypeError, match="second must always return a real number, but it may return None"):
-        fnn.hvp(params, [1.0], [1.0], v=params)
+        fnn.Activation("partial", scalars.same, scalars.of_a, scalars.same_or_none_of_two)
 
 
 def test_it_is_immutable() -> None:

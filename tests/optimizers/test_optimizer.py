@@ -215,6 +215,7 @@ def test_bad_arguments() -> None:
         (fnn.adam(clip_norm=1e-50), r"clip_norm: 1e-50 is beyond float32"),
         (fnn.adam(max_norm=1e39), r"max_norm: 1e\+39 is beyond float32"),
         (fnn.adam(epsilon=1e-50), r"epsilon: 1e-50 is beyond float32"),
+        (fnn.rmsprop(epsilon=1e-30), r"epsilon: must be at least 1\.1e-19 in float32"),
         (fnn.adadelta(epsilon=1e-46), r"epsilon: 1e-46 is beyond float32"),
     ],
 )
