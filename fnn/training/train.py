@@ -117,7 +117,8 @@ def train(
     Warns
     -----
     ScaleWarning
-        Targets beyond the range of the output's activation; inputs so large that the first layer is saturated.
+        Targets beyond the range of the output's activation; inputs so large that the first layer is saturated. Not of
+        an iterable's batches, and not inside ``@njit``.
 
     Raises
     ------
