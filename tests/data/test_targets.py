@@ -184,7 +184,10 @@ def test_large_targets_of_float16() -> None:
 
 def test_three_decimals_are_told_their_sum() -> None:
     params = fnn.init((2, 3), seed=0, output=fnn.softmax)
-    with pytest.raises(ValueError, match=r"y: .*got \[0\.333 0\.333 0\.333\], whose sum is 0\.999 in row 5$"):
+    with pytest.raises(
+        ValueError,
+        match=r"y: .*got \[0\.333 0\.333 0\.333\], whose sum is 0\.999 in row 5; divide each row by its sum$",
+    ):
         fnn.error(params, X, [[0.5, 0.25, 0.25]] * 5 + [[0.333] * 3], loss=fnn.cross_entropy)
 
 
