@@ -11,7 +11,7 @@ below take pixels as they come:
 Each is asked for the same digits, one at a time, and compared. Run it as::
 
     python examples/deploy.py
-    python examples/deploy.py --hidden 128 --out /tmp/reader
+    python examples/deploy.py --hidden 128 --out reader
 """
 
 import argparse

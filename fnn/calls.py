@@ -9,21 +9,16 @@ from typing import Any, Final, Generic, TypeVar, cast
 F = TypeVar("F", bound=Callable[..., Any])
 T_co = TypeVar("T_co", covariant=True)
 
-# What parameters are called elsewhere, and where those are that stand within another value.
+# What parameters are called elsewhere, or what stands within another value: the ones that may be meant.
 _OTHER_WORDS: Final = {
-    "lr": "eta", "learning_rate": "eta", "validation_split": "validation", "validation_data": "validation",
-    "activation": "hidden output", "weights": "x", "sample_weight": "x", "class_weights": "x", "class_weight": "x",
-    "scale": "x", "l1": "regularization", "l2": "regularization", "alpha": "regularization",
-    "dropout": "regularization", "mask": "regularization", "patience": "stopping", "restore_best": "stopping",
-    "verbose": "callbacks", "random_state": "seed", "n_epochs": "epochs", "max_iter": "epochs", "criterion": "loss",
-}  # fmt: skip
-_WITHIN: Final = {
-    "weights": "=fnn.Cases(x, y, weights=..)", "sample_weight": "=fnn.Cases(x, y, weights=..)",
-    "class_weights": "=fnn.Cases(x, y, class_weights=..)", "class_weight": "=fnn.Cases(x, y, class_weights=..)",
-    "scale": "=fnn.Cases(x, y, scale=..)", "l1": "=fnn.Regularization(l1=..)", "l2": "=fnn.Regularization(l2=..)",
-    "alpha": "=fnn.Regularization(l2=..)", "dropout": "=fnn.Regularization(dropout=..)",
-    "mask": "=fnn.Regularization(mask=..)", "patience": "=fnn.Stopping(patience=..)",
-    "restore_best": "=fnn.Stopping(restore_best=True)", "verbose": "=[fnn.progress()]",
+    "lr": ["eta"], "learning_rate": ["eta"], "validation_split": ["validation"], "validation_data": ["validation"],
+    "activation": ["hidden", "output"], "random_state": ["seed"], "n_epochs": ["epochs"], "max_iter": ["epochs"],
+    "criterion": ["loss"], "verbose": ["callbacks=[fnn.progress()]"],
+    **{word: [f"x=fnn.Cases(x, y, {word}=..)"] for word in ("weights", "class_weights", "scale")},
+    "sample_weight": ["x=fnn.Cases(x, y, weights=..)"], "class_weight": ["x=fnn.Cases(x, y, class_weights=..)"],
+    **{word: [f"regularization=fnn.Regularization({word}=..)"] for word in ("l1", "l2", "dropout", "mask")},
+    "alpha": ["regularization=fnn.Regularization(l2=..)"], "patience": ["stopping=fnn.Stopping(patience=..)"],
+    "restore_best": ["stopping=fnn.Stopping(restore_best=True)"],
 }  # fmt: skip
 
 
@@ -107,7 +102,8 @@ def _too_many(function: Callable[..., Any], name: str, arguments: Sequence[objec
 def _unknown(name: str, word: str, names: Iterable[str]) -> TypeError:
     """The error for a parameter that there isn't, with the one that is meant, perhaps by a word of other libraries."""
     known = sorted(set(names) - {"self"})
-    meant = [word for word in _OTHER_WORDS.get(word, "").split() if word in known] or get_close_matches(word, known, 1)
-    hint = f"did you mean {meant[0]}{_WITHIN.get(word, '')}?" if meant else f"it has {', '.join(known)}"
+    meant = [other for other in _OTHER_WORDS.get(word, ()) if other.partition("=")[0] in known]
+    meant += get_close_matches(word, known, 1)
+    hint = f"did you mean {meant[0]}?" if meant else f"it has {', '.join(known)}"
 
     return TypeError(f"fnn.{name}: has no parameter {word}; {hint}")

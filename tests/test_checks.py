@@ -139,7 +139,10 @@ def test_a_frame_of_another_library() -> None:
     frame: Any = Frame(a=[1, 2], b=[True, False], c=[0.5, 1.5])
     assert_array_equal(real_array("x", frame), [[1, 1, 0.5], [2, 0, 1.5]])
     bad: Any = Frame(a=[1, 2], b=[0.5, np.inf])
-    with pytest.raises(ValueError, match=r"^x: NaN or infinity in column 'b' in row 1; fill"):
+    with pytest.raises(
+        ValueError,
+        match=r"^x: NaN or infinity in column 'b' in row 1; fill what is missing, such as by \.fillna\(\.\.\)$",
+    ):
         fnn.forward(P, bad)
     text: Any = Frame(a=[1, 2], b=["u", "v"])
     with pytest.raises(

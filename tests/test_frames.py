@@ -77,5 +77,8 @@ def test_the_column_of_a_frame_is_named(column: Any, error: type[Exception], mes
 
 def test_columns_of_one_name() -> None:
     frame = pandas.DataFrame([[1.0, 2, True], [2.0, None, False]], columns=["a", "a", "a"])
-    with pytest.raises(ValueError, match=r"^x: NaN or infinity in column 'a' in row 1; fill"):
+    with pytest.raises(
+        ValueError,
+        match=r"^x: NaN or infinity in column 'a' in row 1; fill what is missing, such as by \.fillna\(\.\.\)$",
+    ):
         fnn.forward(P, frame)

@@ -41,10 +41,9 @@ class Activation(Documented):
     """An activation function f and its derivative f′: a built-in one such as `fnn.sigmoid`, or one of your own.
 
     One of your own, from scalar functions under ``@numba.njit``, works wherever a built-in one does, inside jitted
-    functions too, and is compiled for each dtype on first use, which raises TypeError unless every path through the
-    functions returns a real number. They must neither raise nor allocate: an exception would be lost, and the old
-    output values used instead. Python's division raises, so use ``@njit(error_model="numpy")`` for a function that
-    divides.
+    functions too, and is compiled for each dtype on first use. Every path through the functions must return a real
+    number. They must neither raise nor allocate: an exception would be lost, and the old output values used instead.
+    Python's division raises, so use ``@njit(error_model="numpy")`` for a function that divides.
 
     The same name and functions give the same object. It is kept until the process ends, and so is its compiled code:
     a notebook cell that defines an activation leaves one behind each time it is run.
@@ -60,7 +59,8 @@ class Activation(Documented):
     Raises
     ------
     TypeError
-        f, prime or second isn't a jitted function, or takes another number of arguments; the name isn't a string.
+        f, prime or second isn't a jitted function, takes another number of arguments, or may return what
+        is no real number; the name isn't a string.
     ValueError
         The name isn't an identifier, or is that of a built-in activation.
 

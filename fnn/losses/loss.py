@@ -18,7 +18,6 @@ from fnn.compiler.user_functions import (
     Stored,
     checked_functions,
     representation,
-    require_numbers,
     restored,
     stored,
 )
@@ -52,10 +51,9 @@ class Loss(Documented):
     A loss with a parameter is called to set it: ``fnn.huber`` has δ = 1, ``fnn.huber(2.0)`` δ = 2.
 
     One of your own, from scalar functions of one output unit under ``@numba.njit``, works wherever a built-in one does,
-    inside jitted functions too, with any output activation, and is compiled for each dtype on first use, which raises
-    TypeError unless every path through the functions returns a real number. They must neither raise nor allocate: an
-    exception would be lost. Python's division raises, so use ``@njit(error_model="numpy")`` for a function that
-    divides.
+    inside jitted functions too, with any output activation, and is compiled for each dtype on first use. Every path
+    through the functions must return a real number. They must neither raise nor allocate: an exception would be lost.
+    Python's division raises, so use ``@njit(error_model="numpy")`` for a function that divides.
 
     Parameters
     ----------
@@ -68,7 +66,8 @@ class Loss(Documented):
     Raises
     ------
     TypeError
-        error, prime or second isn't a jitted function, or takes another number of arguments; the name isn't a string.
+        error, prime or second isn't a jitted function, takes another number of arguments, or may return
+        what is no real number; the name isn't a string.
     ValueError
         The name isn't an identifier, or is that of a built-in loss.
 
@@ -152,7 +151,6 @@ class Loss(Documented):
         """The compiled code and its address."""
         assert self.kernel is not None
         try:
-            require_numbers(types.float64, ("error", "prime"), self.scalars)
             return self.kernel.compiled(number)
         except NumbaError as error:
             raise TypeError(f"{self!r}: error or prime can't be compiled for float64:\n{error}") from error
@@ -166,7 +164,6 @@ class Loss(Documented):
         """The address of its second derivative's code; TypeError if it can't be compiled."""
         assert self.second_derivative is not None
         try:
-            require_numbers(types.float64, ("second",), self.scalars[2:])
             return self.second_derivative.compiled(float_type(dtype))[1]
         except NumbaError as error:
             raise TypeError(f"{self!r}: second can't be compiled for float64:\n{error}") from error

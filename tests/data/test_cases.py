@@ -209,7 +209,15 @@ def test_probabilities() -> None:
             above,
             **loss,
         )
-        refuses(ValueError, "y: .*softmax needs values that sum to 1, got .* in row 3", call, CLASSES, X, sums, **loss)
+        refuses(
+            ValueError,
+            "y: .*softmax needs values that sum to 1, got .* in row 3; divide each row by its sum$",
+            call,
+            CLASSES,
+            X,
+            sums,
+            **loss,
+        )
         refuses(
             ValueError, "y: fnn.cross_entropy needs values between 0 and 1", call, ONE, X, np.full((4, 1), 2.0), **loss
         )
@@ -258,7 +266,7 @@ def test_the_weight_of_a_single_case() -> None:
 NOT_PARAMS = [
     (dict(NETWORK), r"params: needs fnn.Params, got dict; a plain mapping has lost its activations: wrap it as "
                     r"fnn.Params\(d, hidden=\.\., output=\.\.\), or keep an architecture with params.replace\(d\)"),
-    (NETWORK.flat, "params: needs fnn.Params, got ndarray; fnn.init"),
+    (NETWORK.flat, "params: needs fnn.Params, got ndarray; fnn\\.init\\(\\.\\.\\) makes them$"),
     (None, "params: needs fnn.Params, got NoneType$"),
     ((3, 4, 2), "params: needs fnn.Params, got tuple$"),
 ]  # fmt: skip
