@@ -239,14 +239,15 @@ def test_a_run_that_diverges_looks_at_what_it_trains_on_only() -> None:
 
 @pytest.mark.parametrize("units", [1, 2])
 def test_no_class_is_right_where_an_output_is_nan(units: int) -> None:
-    leaves = {"W1": np.full((1, units), 1e200), "b1": np.zeros(units), "W2": np.eye(units), "b2": np.zeros(units)}
+    leaves = {"W1": np.full((1, 2), 1e200), "b1": np.zeros(2), "W2": np.ones((2, units)), "b2": np.zeros(units)}
     leaves["W2"][0, -1] = -1
-    params = fnn.Params(leaves, hidden=fnn.exp, output=fnn.identity)  # ∞ − ∞ at the last unit, or −∞
+    params = fnn.Params(leaves, hidden=fnn.exp, output=fnn.identity)  # ∞ − ∞ at the last unit for the first case
+    assert np.isnan(fnn.forward(params, [1.0])[-1])
     problem = Problem(params, np.array([[1.0], [-1.0]]), np.array([0, 0]), np.zeros((2, units)), fnn.hinge, "sum", None)
 
     _, accuracy = measured(problem, 1, None)
 
-    assert accuracy == fnn.accuracy(params, problem.x, problem.y, threshold=0)
+    assert accuracy == fnn.accuracy(params, problem.x, problem.y, threshold=0) == 0.5
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
