@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from fnn.activations.kernels.dispatch import CODE
+from fnn.compiler.barrier import SIZE
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, aligned, like, shift
 from fnn.compiler.memory import allocate, is_null, release
@@ -14,7 +15,6 @@ from fnn.network.kernels.pack import pack_weights, unpack_weights
 from fnn.network.kernels.plan import COLUMNS, ONE, Net, rounded
 from fnn.njit.kernels.arguments import Matrix, Problem, activation_of, case_pointers, lay_out, shape_fault, size_of
 from fnn.optimizers.kernels import abi
-from fnn.training.kernels.barrier import SIZE
 from fnn.training.kernels.descend import CAPACITY, descend
 from fnn.training.kernels.epochs import CURSOR_SIZE, STOPPED
 from fnn.training.kernels.update_rule import UpdateRule

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from fnn.compiler.barrier import CANCELLED, load_acquired, wait_for_all
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, aligned, like, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
@@ -24,7 +25,6 @@ from fnn.network.kernels.plan import CHAIN, Net, entry, errors_of, net_of, net_t
 from fnn.numerics.microkernel import DESCEND, STORE
 from fnn.optimizers.kernels.abi import ETA
 from fnn.training.kernels import epochs
-from fnn.training.kernels.barrier import CANCELLED, load_acquired, wait_for_all
 from fnn.training.kernels.epochs import begin_batch, end_batch, position_at, reshuffle, store_position
 from fnn.training.kernels.phases import phase_1, phase_2
 from fnn.training.kernels.update_rule import UpdateRule, call_rows_phase, update_rule_of, update_rule_type

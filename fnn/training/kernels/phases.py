@@ -8,6 +8,7 @@ module, so that a plain optimizer needn't wait for its compilation.
 from collections.abc import Callable
 from typing import Final
 
+from fnn.compiler.barrier import cancel_if_interrupted, wait_for_all
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, like, shift, words_at
 from fnn.compiler.linking import OnDemand
@@ -22,7 +23,6 @@ from fnn.numerics.matmul import Prefetch
 from fnn.numerics.microkernel import STORE
 from fnn.optimizers.kernels.abi import RULE, STRIDE
 from fnn.optimizers.kernels.apply import apply_rule
-from fnn.training.kernels.barrier import cancel_if_interrupted, wait_for_all
 from fnn.training.kernels.update_rule import UpdateRule, call_cases_phase, rows_phase_type
 from fnn.training.kernels.work_stealing import CASES, ROWS, Worker, even_chunks, guided_chunk, guided_chunks, next_chunk
 

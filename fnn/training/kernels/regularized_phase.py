@@ -5,6 +5,7 @@ In a module of its own, so that an optimizer without regularization needn't wait
 
 from typing import Final
 
+from fnn.compiler.barrier import wait_for_all
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, doubles, like, shift
 from fnn.compiler.linking import OnDemand
@@ -14,7 +15,6 @@ from fnn.network.kernels.plan import Net
 from fnn.numerics.microkernel import STORE
 from fnn.optimizers.kernels.abi import GRADIENT_NORM, MASK, MASKED, RULE, STRIDE, UNIT_NORM
 from fnn.optimizers.kernels.apply import regularize_gradient, update_weights
-from fnn.training.kernels.barrier import wait_for_all
 from fnn.training.kernels.phases import APPLY, PREPARE, next_gradient, over_rows
 from fnn.training.kernels.regularize import gradient_factor, limit_units, remove, squares_of_gradient
 from fnn.training.kernels.update_rule import UpdateRule, rows_phase_type

@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 
 from numba import types
 
+from fnn.compiler import barrier
+from fnn.compiler.barrier import fetch_and_add, load_acquired, store_released
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Integers, shift
 from fnn.equations.kernels.backprop import partition
-from fnn.training.kernels import barrier
-from fnn.training.kernels.barrier import fetch_and_add, load_acquired, store_released
 
 CASES, ROWS = range(2)  # the phases, by what they divide among the threads
 _COUNTER_STRIDE: Final = 16  # int64s between counters: two cache lines, which processors fetch in pairs

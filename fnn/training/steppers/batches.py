@@ -9,6 +9,7 @@ from typing import Final, Generic
 import numpy as np
 from numpy.typing import NDArray
 
+from fnn.compiler import barrier
 from fnn.compiler.threads import run_in_threads
 from fnn.data.rows import CaseArrays, expect_no_order
 from fnn.equations.objective import Objective
@@ -19,7 +20,7 @@ from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.training.checkpoint_format import Arrays
 from fnn.training.evaluator import Evaluator
 from fnn.training.interrupt import Interrupt
-from fnn.training.kernels import barrier, work_stealing
+from fnn.training.kernels import work_stealing
 from fnn.training.kernels.descend import descend_kernel
 from fnn.training.kernels.epochs import CASE, CURSOR_SIZE, EPOCH, STOPPED
 from fnn.training.kernels.narrow.descend import narrow_kernel

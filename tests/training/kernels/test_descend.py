@@ -10,11 +10,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 import fnn
+from fnn.compiler import barrier
 from fnn.compiler.threads import run_in_threads
 from fnn.equations.objective import objective_of
 from fnn.network.kernels.plan import CHAIN, GROUP
 from fnn.optimizers.kernels.abi import L1, L2
-from fnn.training.kernels import barrier, work_stealing
+from fnn.training.kernels import work_stealing
 from fnn.training.kernels.descend import descend_kernel
 from fnn.training.kernels.epochs import CASE, CURSOR_SIZE, EPOCH, LOADED, STOPPED
 from fnn.training.steppers.buffers import Buffers

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
+from fnn.compiler.barrier import wait_for_all
 from fnn.compiler.intrinsics import pointer
 from fnn.compiler.threads import run_in_threads
-from fnn.training.kernels.barrier import wait_for_all
 from fnn.training.kernels.work_stealing import (
     CASES,
     ROWS,

@@ -8,9 +8,9 @@ import pytest
 from numba import njit
 from numpy.typing import NDArray
 
+from fnn.compiler.barrier import SIZE, wait_for_all
 from fnn.compiler.intrinsics import pointer
 from fnn.compiler.threads import run_in_threads
-from fnn.training.kernels.barrier import SIZE, wait_for_all
 
 
 @njit(nogil=True)
