@@ -27,17 +27,32 @@ Coefficients: TypeAlias = Mapping[str, Etas | float]
 
 @dataclass(frozen=True, slots=True)
 class OptimizerState(Generic[DT]):
-    """What an optimizer remembers: how many steps it has taken, and vectors that are like the parameters.
+    """What an optimizer remembers: how many steps it has taken, vectors that are like the parameters, and numbers.
 
-    The vectors are those of the optimizer's formula, in its order. Immutable, and can be pickled.
+    Vectors and numbers are those of the optimizer's formula, in its order. Immutable, and can be pickled.
     """
 
     step: int
     vectors: tuple[Params[DT], ...]
+    numbers: tuple[float, ...] = ()
 
     @property
     def _numba_type_(self) -> types.Type:
         return numba_type(self)
+
+
+def require_vectors(owner: Value, count: int, params: Params[Any], state: OptimizerState[Any]) -> None:
+    """Raise TypeError or ValueError unless it is a state with as many vectors like params."""
+    if not isinstance(state, OptimizerState):
+        raise TypeError(f"state: needs what init or update returned, got {type(state).__name__}")
+    whole("state.step", state.step, at_least=0)
+    if len(state.vectors) != count:
+        raise ValueError(f"state: {owner!r} needs {count} vectors, got {len(state.vectors)}")
+    for i, vector in enumerate(state.vectors):
+        require_params(f"state.vectors[{i}]", vector)
+        require_same_structure(f"state.vectors[{i}]", params, vector)
+        if vector.dtype != params.dtype:
+            raise ValueError(f"state.vectors[{i}]: needs {params.dtype}, got {vector.dtype}")
 
 
 class Optimizer(Value):
@@ -167,16 +182,7 @@ class Optimizer(Value):
 
     def require_state(self, params: Params[Any], state: OptimizerState[Any]) -> None:
         """Raise TypeError or ValueError unless the state is one of this optimizer for such params."""
-        if not isinstance(state, OptimizerState):
-            raise TypeError(f"state: needs what init or update returned, got {type(state).__name__}")
-        whole("state.step", state.step, at_least=0)
-        if len(state.vectors) != self.rule.states:
-            raise ValueError(f"state: {self!r} needs {self.rule.states} vectors, got {len(state.vectors)}")
-        for i, vector in enumerate(state.vectors):
-            require_params(f"state.vectors[{i}]", vector)
-            require_same_structure(f"state.vectors[{i}]", params, vector)
-            if vector.dtype != params.dtype:
-                raise ValueError(f"state.vectors[{i}]: needs {params.dtype}, got {vector.dtype}")
+        require_vectors(self, self.rule.states, params, state)
 
     def descriptor(self, dtype: np.dtype[Any], stride: int) -> NDArray[np.int64]:
         """What the kernels must know of it in itself; `stride` from one vector of state to the next."""

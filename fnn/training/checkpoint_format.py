@@ -9,14 +9,15 @@ A checkpoint is an archive (see `fnn.io.archive`). Its description has these key
 
 Its arrays are
 
-- ``params``, and ``step`` and ``vectors`` of the optimizer's state, in the order of `Params.flat`
+- ``params``, and ``step``, ``vectors`` and, if there are any, ``numbers`` of the optimizer's state, the vectors in the
+  order of `Params.flat`
 - ``sums``: Σ_c w_c E_c and Σ_c w_c of the current epoch's cases
 - ``history``: the error per case of each epoch that has ended
 - ``snapshot_params``, ``.._step``, ``.._vectors``: those after ``snapshot_epoch``, if that is neither 0 nor the place
 - ``recorder_..``: validation measures and times (`Recorder.arrays`)
 - ``stopper_..``: what patience counts, and the best parameters (`Stopper.arrays`)
 - ``stepper_..``: the place in an iterable of batches (`StreamStepper.arrays`), or the epochs that schedules go over
-  (`RateObserver.arrays`)
+  (`RateObserver.arrays`), or what a solver tells of each epoch (`SolverStepper.arrays`)
 
 The order of the cases and what dropout drops are functions of the seed and the place.
 """
@@ -129,7 +130,9 @@ def state_arrays(prefix: str, params: Params[DT], state: OptimizerState[DT]) -> 
     count = params.flat_buffer.size
     vectors = np.array([vector.flat_buffer for vector in state.vectors], params.dtype).reshape(-1, count)
 
-    return {f"{prefix}params": params.flat_buffer, f"{prefix}step": np.array(state.step), f"{prefix}vectors": vectors}
+    arrays = {f"{prefix}params": params.flat_buffer, f"{prefix}step": np.array(state.step), f"{prefix}vectors": vectors}
+
+    return arrays | ({f"{prefix}numbers": np.array(state.numbers)} if state.numbers else {})
 
 
 def state_specs(prefix: str, params: Params[DT], state: OptimizerState[DT]) -> ArraySpecs:
@@ -137,7 +140,11 @@ def state_specs(prefix: str, params: Params[DT], state: OptimizerState[DT]) -> A
     dtype, count = params.dtype.type, params.flat_buffer.size
     vectors = dtype, (len(state.vectors), count)
 
-    return {f"{prefix}params": (dtype, (count,)), f"{prefix}step": (np.int64, ()), f"{prefix}vectors": vectors}
+    specs: ArraySpecs = {
+        f"{prefix}params": (dtype, (count,)), f"{prefix}step": (np.int64, ()), f"{prefix}vectors": vectors
+    }  # fmt: skip
+
+    return specs | ({f"{prefix}numbers": (np.float64, (len(state.numbers),))} if state.numbers else {})
 
 
 def state_from(prefix: str, arrays: Arrays, like: Params[DT]) -> tuple[Params[DT], OptimizerState[DT]]:
@@ -145,4 +152,7 @@ def state_from(prefix: str, arrays: Arrays, like: Params[DT]) -> tuple[Params[DT
     architecture = like.architecture
     vectors = tuple(wrap(vector, architecture) for vector in arrays[f"{prefix}vectors"])
 
-    return wrap(arrays[f"{prefix}params"], architecture), OptimizerState(int(arrays[f"{prefix}step"]), vectors)
+    numbers = tuple(arrays.get(f"{prefix}numbers", np.empty(0)).tolist())
+    state = OptimizerState(int(arrays[f"{prefix}step"]), vectors, numbers)
+
+    return wrap(arrays[f"{prefix}params"], architecture), state

@@ -71,6 +71,12 @@ class Evaluator(Generic[DT]):
 
         return error, None if self._classes is None else sum(right) / count
 
+    def is_finite(self, params: Params[DT]) -> bool:
+        """Whether parameters are finite, and so is the error of the cases with them."""
+        error, _ = self.measure(params.flat_buffer)
+
+        return bool(np.isfinite(error) and np.isfinite(params.flat_buffer).all())
+
 
 def _classes(batch: CaseArrays[DT], loss: Loss) -> NDArray[np.int64] | None:
     """The classes of the chosen cases, if the targets are labels or one-hot."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeAlias
 
 import numpy as np
@@ -11,7 +12,17 @@ from numpy.typing import NDArray
 from fnn.network.params import DT, Params
 from fnn.optimizers.optimizer import OptimizerState
 
-Ending: TypeAlias = Literal["epochs", "callback", "patience", "target_error", "seconds", "interrupted"]
+Ending: TypeAlias = Literal[
+    "epochs",
+    "callback",
+    "patience",
+    "target_error",
+    "seconds",
+    "interrupted",
+    "min_gradient",
+    "largest_mu",
+    "line_search",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +30,9 @@ class Record:
     """The measures of an epoch, at its end.
 
     Errors are per case, whatever the `reduction`: Σ_c w_c E_c / Σ_c w_c, which is `fnn.error` with
-    ``reduction="mean"``. `error` is that of the cases trained on, each measured before the update of its batch. The
-    validation measures are those after the epoch; None without a validation set.
+    ``reduction="mean"``. `error` is that of the cases trained on, each measured before the update of its batch; with
+    `lbfgs` and `levenberg_marquardt`, which know it, that after the epoch. The validation measures are those after the
+    epoch; None without a validation set.
     """
 
     error: float
@@ -34,6 +46,7 @@ class History:
 
     `eta` is the rate of an epoch's first step; None if there is none, or its function fails when it is asked again.
     `seconds` is the duration of the run at the end of the epoch; short epochs without observers are timed in groups.
+    `solver` has what `levenberg_marquardt` or `lbfgs` tells of each epoch, by name; else it is empty.
     """
 
     error: NDArray[np.float64]
@@ -41,6 +54,7 @@ class History:
     validation_accuracy: NDArray[np.float64] | None
     eta: NDArray[np.float64] | None
     seconds: NDArray[np.float64]
+    solver: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.error)
@@ -61,7 +75,8 @@ class History:
 
     def as_dict(self) -> dict[str, NDArray[Any]]:
         """The columns that were measured, first the epochs, counted from 1: ``pandas.DataFrame(history.as_dict())``."""
-        columns = {"epoch": np.arange(1, len(self) + 1), **{name: getattr(self, name) for name in self.__slots__}}
+        own = {name: getattr(self, name) for name in self.__slots__ if name != "solver"}
+        columns = {"epoch": np.arange(1, len(self) + 1), **own, **self.solver}
 
         return {name: column for name, column in columns.items() if column is not None}
 
@@ -71,8 +86,9 @@ class Run(Generic[DT]):
     """What `train` returns.
 
     `state` is the optimizer's, with which its `update` goes on. `stop_reason` is "epochs", after the last one;
-    "callback", one returned True; a rule of `stopping`: "patience", "target_error" or "seconds"; or "interrupted", by
-    the error that carries this run. `held_out` are the numbers of the cases, rows of the caller's arrays in
+    "callback", one returned True; a rule of `stopping`: "patience", "target_error" or "seconds"; a rule of `lbfgs` or
+    `levenberg_marquardt`: "min_gradient", "largest_mu" or "line_search"; or "interrupted", by the error that carries
+    this run. `held_out` are the numbers of the cases, rows of the caller's arrays in
     ascending order, that a fraction for `validation` kept for it; else None.
     """
 

@@ -180,7 +180,8 @@ class Loop(Generic[DT]):
         record = recorder.record(stepper)
         error = record.error if record.validation_error is None else record.validation_error
         stepper.rate.observe(error)
-        self._stop_reason = self._stopper.observe(error, self._snapshots[1]) or self._stop_reason
+        rule = self._stopper.observe(error, self._snapshots[1])
+        self._stop_reason = rule or stepper.ending or self._stop_reason
         self._progress.tell(record)
 
     def _call_after_epoch(self) -> None:

@@ -26,6 +26,7 @@ from fnn.training.callbacks import Callback
 from fnn.training.checkpoint import Checkpoint
 from fnn.training.history import Run, TrainingDiverged
 from fnn.training.network_pool import NetworkPool, Outcome
+from fnn.training.steppers.solver import Solver
 from fnn.training.stopping import Stopping
 from fnn.training.task import Task, checkpoint_of, task_of
 
@@ -41,7 +42,7 @@ def train_many(
     x: OrEach[ArrayLike | Cases],
     y: OrEach[ArrayLike | None] = None,
     *,
-    optimizer: OrEach[Optimizer | None] = None,
+    optimizer: OrEach[Optimizer | Solver | None] = None,
     eta: OrEach[Rate | None] = None,
     epochs: OrEach[SupportsIndex],
     batch_size: OrEach[SupportsIndex | None] = None,

@@ -74,11 +74,11 @@ class Recorder(Generic[DT]):
         ends[1:] -= ends[:-1]  # `np.diff` takes ten times as long
         seconds = np.repeat(times, ends)[:epochs]
         if evaluator is None:
-            return History(errors, None, None, stepper.etas(epochs), seconds)
+            return History(errors, None, None, stepper.etas(epochs), seconds, stepper.told(epochs))
         measures = self._measure_array()[:epochs]
         accuracy = measures[:, 1].copy() if evaluator.has_accuracy else None
 
-        return History(errors, measures[:, 0].copy(), accuracy, stepper.etas(epochs), seconds)
+        return History(errors, measures[:, 0].copy(), accuracy, stepper.etas(epochs), seconds, stepper.told(epochs))
 
     def arrays(self) -> Arrays:
         """What a checkpoint must hold."""

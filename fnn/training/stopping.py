@@ -85,11 +85,12 @@ class Best(NamedTuple, Generic[DT]):
 class Stopper(Generic[DT]):
     """Applies the rules of a `Stopping` to the epochs of a run."""
 
-    def __init__(self, rules: Stopping | None, architecture: Architecture) -> None:
+    def __init__(self, rules: Stopping | None, architecture: Architecture, *, spares_ties: bool = False) -> None:
         if not (rules is None or isinstance(rules, Stopping)):
             raise TypeError(f"stopping: needs fnn.Stopping(..), got {rules!r}")
         self.rules = rules = _never() if rules is None else rules
         self.observes_errors = rules.patience is not None or rules.target_error is not None or rules.restore_best
+        self._spares_ties = spares_ties  # an error that equals that of the last improvement isn't counted
         self._improved, self._since = np.inf, 0  # the error of the last improvement, and the epochs since
         self.best: Best[DT] | None = None  # if it is to be restored
 
@@ -104,7 +105,7 @@ class Stopper(Generic[DT]):
             self.best = Best(error, at.params, at.state)
         if error < self._improved - rules.min_improvement:
             self._improved, self._since = error, 0
-        else:
+        elif not (self._spares_ties and error == self._improved):
             self._since += 1
         if rules.target_error is not None and error <= rules.target_error:
             return "target_error"

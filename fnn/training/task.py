@@ -27,6 +27,7 @@ from fnn.optimizers.schedule import Rate, Schedule
 from fnn.training.callbacks import Callback, Callbacks
 from fnn.training.checkpoint import Checkpoint
 from fnn.training.checkpoint_format import Settings
+from fnn.training.steppers.solver import Solver
 from fnn.training.stopping import Stopper, Stopping
 from fnn.values import Value
 
@@ -38,7 +39,7 @@ class Task(NamedTuple, Generic[DT]):
     cases: CaseArrays[DT] | BatchStream[DT]
     held_out: CaseArrays[DT] | None
     objective: Objective
-    optimizer: Optimizer
+    optimizer: Optimizer | Solver
     batch_size: int  # 0 for a stream, whose batches have their own sizes
     seed: int
     scale: float  # of the inputs, as in `Cases`
@@ -51,6 +52,8 @@ class Task(NamedTuple, Generic[DT]):
 
     def work(self, batch_size: int) -> float:
         """Operations of a step on a batch of this size: three products a layer, but no B4 in the first."""
+        if isinstance(self.optimizer, Solver):
+            return self.optimizer.work(self.params, batch_size)
         sizes = self.params.sizes
         products = 3 * sum(m * n for m, n in pairwise(sizes)) - sizes[0] * sizes[1]
 
@@ -63,7 +66,7 @@ class Task(NamedTuple, Generic[DT]):
 
 
 def task_of(
-    params: Params[DT], x: ArrayLike | Cases | Batches, y: ArrayLike | None, *, optimizer: Optimizer | None,
+    params: Params[DT], x: ArrayLike | Cases | Batches, y: ArrayLike | None, *, optimizer: Optimizer | Solver | None,
     eta: Rate | None, epochs: SupportsIndex, batch_size: SupportsIndex | None, seed: SupportsIndex, loss: Loss,
     reduction: Reduction, regularization: Regularization | None,
     validation: Cases | tuple[ArrayLike, ArrayLike] | SupportsFloat | None, stopping: Stopping | None,
@@ -96,10 +99,14 @@ def task_of(
         size = cases.number if batch_size is None else min(whole("batch_size", batch_size, at_least=1), cases.number)
         if optimizer.needs_all_cases and size < cases.number:
             raise ValueError(f"batch_size: {optimizer!r} needs all {cases.number} cases in every step, got {size}")
+        if isinstance(optimizer, Solver):
+            optimizer.require_objective(params, cases, objective)
+            if stopping is None and held_out is not None and optimizer.failures:
+                stopping = Stopping(patience=optimizer.failures, restore_best=True)
     most = None if threads is None else whole("threads", threads, at_least=1)
     if state is not None:
         optimizer.require_state(params, state)
-    stopper: Stopper[DT] = Stopper(stopping, params.architecture)
+    stopper: Stopper[DT] = Stopper(stopping, params.architecture, spares_ties=isinstance(optimizer, Solver))
 
     return Task(
         params, cases, held_out, objective, optimizer, size, seed, scale, total, state, stopper,
@@ -107,17 +114,18 @@ def task_of(
     )  # fmt: skip
 
 
-def _optimizer_of(eta: Rate | None, optimizer: Optimizer | None, params: Params[Any]) -> Optimizer:
+def _optimizer_of(eta: Rate | None, optimizer: Optimizer | Solver | None, params: Params[Any]) -> Optimizer | Solver:
     """The optimizer that is meant by the two arguments, one of which must be given."""
     if optimizer is None:
         if eta is None:
             raise TypeError("eta: needs a learning rate, or optimizer= needs an optimizer such as fnn.adam(1e-3)")
         return gradient_descent(eta if callable(eta) else positive("eta", eta, params.dtype))
-    if not isinstance(optimizer, Optimizer):
+    if not isinstance(optimizer, Optimizer | Solver):
         raise needs("optimizer", "an optimizer such as fnn.adam(1e-3)", optimizer)
     optimizer.require_limits(params.dtype)
     if eta is not None:
-        raise TypeError(f"eta: {optimizer!r} has its own, so it can't be given too; got {eta!r}")
+        its = "has its own" if isinstance(optimizer, Optimizer) else "has none"
+        raise TypeError(f"eta: {optimizer!r} {its}, so it can't be given too; got {eta!r}")
 
     return optimizer
 

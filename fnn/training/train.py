@@ -28,6 +28,7 @@ from fnn.training.loop import Loop
 from fnn.training.recorder import Recorder
 from fnn.training.steppers import call_tuner
 from fnn.training.steppers.batches import BatchStepper
+from fnn.training.steppers.solver import Solver
 from fnn.training.steppers.stepper import Stepper
 from fnn.training.steppers.streams import StreamStepper
 from fnn.training.stopping import Stopping
@@ -41,7 +42,7 @@ def train(
     x: ArrayLike | Cases | Batches,
     y: ArrayLike | None = None,
     *,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | Solver | None = None,
     eta: Rate | None = None,
     epochs: SupportsIndex,
     batch_size: SupportsIndex | None = None,
@@ -162,15 +163,19 @@ def begin(task: Task[DT], present: Callable[[], call_tuner.Tuner] | None = None)
     params, cases, objective = task.params, task.cases, task.objective
     stepper: Stepper[DT]
     if isinstance(cases, BatchStream):
+        assert isinstance(task.optimizer, Optimizer)
         stepper = streamed = StreamStepper(
             params, cases, objective, task.optimizer, task.seed, task.epochs, task.state,
             keeps_digest=task.checkpoint is not None,
         )  # fmt: skip
         present = _always(call_tuner.StreamTuner(lambda: task.work(streamed.batch_size), task.threads))
     else:
-        stepper = BatchStepper(
-            params, cases, objective, task.optimizer, task.batch_size, task.seed, task.epochs, task.state
-        )
+        if isinstance(task.optimizer, Solver):
+            stepper = task.optimizer.stepper(params, cases, objective, task.epochs, task.state)
+        else:
+            stepper = BatchStepper(
+                params, cases, objective, task.optimizer, task.batch_size, task.seed, task.epochs, task.state
+            )
         present = present or _always(call_tuner.tuner_for(task.work(task.batch_size), task.threads))
     recorder = Recorder(None if task.held_out is None else Evaluator(params, task.held_out, objective, task.threads))
     checkpointer: Checkpointer[DT] | None = None

@@ -34,7 +34,7 @@ Params = fnn.Params[Any]
 class PythonStepper:
     """Gradient descent, all cases a step."""
 
-    steps_per_epoch, step = 1, 0
+    steps_per_epoch, step, ending = 1, 0, None
 
     def __init__(self, eta: float, epochs: int) -> None:
         self.eta, self.history, self.epoch = eta, np.zeros(epochs), 0
@@ -49,6 +49,9 @@ class PythonStepper:
     @property
     def error(self) -> float:
         return float(self.history[self.epoch - 1])
+
+    def told(self, epochs: int) -> dict[str, NDArray[np.float64]]:
+        return {}
 
     def etas(self, epochs: int) -> NDArray[np.float64]:
         return np.full(epochs, self.eta)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Final, Generic
+from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.compiler import barrier
-from fnn.compiler.threads import run_in_threads
 from fnn.data.rows import CaseArrays, expect_no_order
 from fnn.equations.objective import Objective
 from fnn.network.layout import cache_aligned
@@ -25,15 +23,15 @@ from fnn.training.kernels.descend import descend_kernel
 from fnn.training.kernels.epochs import CASE, CURSOR_SIZE, EPOCH, STOPPED
 from fnn.training.kernels.narrow.descend import narrow_kernel
 from fnn.training.steppers.buffers import Buffers
+from fnn.training.steppers.kernel_calls import KernelCalls
 from fnn.training.steppers.plateau import RateObserver
-from fnn.training.steppers.stepper import Snapshot
-
-LONG_CALL: Final = 0.05  # seconds: longer calls run in a worker thread, so that the main thread can handle signals
+from fnn.training.steppers.stepper import Snapshot, history_for
 
 
 class BatchStepper(Generic[DT]):
     """Steps of an optimizer, each on a mini-batch of cases that have no fault. For the members see `Stepper`."""
 
+    ending = None
     _cursor: NDArray[np.int64]  # the epoch and the case, as the kernels count them
     _sums: NDArray[np.float64]  # Σ_c w_c E_c and Σ_c w_c of the current epoch's cases
     _snapshot: Snapshot[DT] | None  # of the run as it is now; None after a step, until it is asked for
@@ -50,14 +48,10 @@ class BatchStepper(Generic[DT]):
             for array in batch[:3]:
                 expect_no_order(array, self)
         self.steps_per_epoch = -(-batch.number // batch_size)
-        try:
-            self.history = np.empty(epochs)
-        except (MemoryError, ValueError):  # the latter beyond what an array may be
-            raise MemoryError(f"epochs: no memory for the errors of {epochs} epochs") from None
+        self.history = history_for(epochs)
         self._buffers = Buffers(params, batch, objective, optimizer, batch_size)
         self.order = batch.chosen.copy() if batch.chosen.size else np.arange(batch.number)
-        self._interrupted = False
-        self._barrier = np.zeros(0, np.int64)
+        self._calls = KernelCalls()
         self._evaluator: Evaluator[DT] | None = None  # once it is needed
         state = optimizer.init(params) if state is None else state
         self._earlier_steps = state.step
@@ -87,6 +81,9 @@ class BatchStepper(Generic[DT]):
     @property
     def diverged(self) -> bool:
         return bool(self._cursor[STOPPED])
+
+    def told(self, epochs: int) -> dict[str, NDArray[np.float64]]:
+        return {}
 
     def etas(self, epochs: int) -> NDArray[np.float64] | None:
         return self.rate.etas(epochs, self.first_steps)
@@ -120,8 +117,7 @@ class BatchStepper(Generic[DT]):
         self._buffers.pack(at.params.flat_buffer, self._buffers.weights)
 
     def interrupt(self) -> None:
-        self._interrupted = True
-        self._barrier[barrier.INTERRUPTED : barrier.INTERRUPTED + 1] = 1
+        self._calls.interrupt()
 
     def run(
         self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None
@@ -130,7 +126,7 @@ class BatchStepper(Generic[DT]):
         self._snapshot = self._params = None
         first = now = self.steps
         last = first + steps
-        while now < last and not (self.diverged or self._interrupted):
+        while now < last and not (self.diverged or self._calls.interrupted):
             found = self._coefficients(optimizer, now, min(last - now, MAX_STEPS), interrupt)
             if found is None:  # an interrupt came first
                 break
@@ -139,7 +135,7 @@ class BatchStepper(Generic[DT]):
                 count = last - now
             self._run(coefficients, count, threads, count * seconds / steps)
             now = self.steps
-        self._interrupted = False
+        self._calls.interrupted = False
 
         return now - first, time.perf_counter() - began
 
@@ -181,9 +177,9 @@ class BatchStepper(Generic[DT]):
                 history=self.history,
             )  # fmt: skip
             return
-        words, kernel = np.zeros(work_stealing.barrier_size(threads), np.int64), descend_kernel[self._dtype]
+        kernel = descend_kernel[self._dtype]
 
-        def part(number: int, parts: int) -> None:
+        def part(number: int, parts: int, words: NDArray[np.int64]) -> None:
             kernel(
                 thread=number, threads=parts, barrier=words, table=b.layout.table, weights=b.weights, space=b.space,
                 capacity=b.capacity, gradient_buffer=b.gradient, x=x, y=y, labels=labels, case_weights=weights,
@@ -192,24 +188,13 @@ class BatchStepper(Generic[DT]):
                 seed=self._seed, steps=steps, cursor=cursor, sums=sums, history=self.history,
             )  # fmt: skip
 
-        def abandon() -> None:
-            words[barrier.ABANDONED] = 1
-
-        self._barrier = words
-        if self._interrupted:  # just before
-            words[barrier.INTERRUPTED] = 1
-        try:
-            run_in_threads(part, threads, abandon, apart=seconds > LONG_CALL)
-        except BaseException:  # of a signal handler: the threads end after this step
-            words[barrier.INTERRUPTED] = 1
-            raise
+        self._calls.call(part, threads, work_stealing.barrier_size(threads), seconds)
 
     def is_finite(self, params: Params[DT]) -> bool:
         if self._evaluator is None:
             self._evaluator = Evaluator(params, self._batch, self._objective, 1)
-        error, _ = self._evaluator.measure(params.flat_buffer)
 
-        return bool(np.isfinite(error) and np.isfinite(params.flat_buffer).all())
+        return self._evaluator.is_finite(params)
 
     def last_good(self) -> Params[DT] | None:
         """None: the run can be repeated from a snapshot."""

@@ -88,14 +88,16 @@ class RateObserver:
     """The learning rate of a run: it follows the errors of epochs if it is a `plateau`, else the step alone.
 
     Schedules that go over the steps of the run begin with it, whatever steps the optimizer took before. If a resumed
-    run has another number of epochs than before, they go over the steps of those from there on.
+    run has another number of epochs than before, they go over the steps of those from there on. Without an optimizer
+    there is no rate.
     """
 
-    def __init__(self, optimizer: Optimizer, before: int = 0, steps_per_epoch: int = 1, epochs: int = 0) -> None:
+    def __init__(
+        self, optimizer: Optimizer | None = None, before: int = 0, steps_per_epoch: int = 1, epochs: int = 0
+    ) -> None:
         self._given, self._before, self._steps_per_epoch = optimizer, before, steps_per_epoch
-        self._open = {
-            name: value for name, value in vars(optimizer).items() if isinstance(value, Schedule) and value.needs_run
-        }
+        values = {} if optimizer is None else vars(optimizer)
+        self._open = {name: value for name, value in values.items() if isinstance(value, Schedule) and value.needs_run}
         self._parts = [(0, epochs)]  # a step of the run, and the epochs that it had from there on
         self._states = [PlateauState()]  # at the beginning of each epoch
         self._bind()
@@ -104,8 +106,8 @@ class RateObserver:
     def _bind(self) -> None:
         """Give the steps of the run to the schedules that go over them."""
         bound = {name: self._in_run(schedule) for name, schedule in self._open.items()}
-        self._optimizer = self._given.__replace__(**bound) if bound else self._given
-        self._rate = self._optimizer.rate
+        self._optimizer = self._given.__replace__(**bound) if bound and self._given is not None else self._given
+        self._rate = None if self._optimizer is None else self._optimizer.rate
 
     def _in_run(self, schedule: Schedule) -> Schedule:
         if isinstance(schedule, plateau) and isinstance(schedule.rate, Schedule):
@@ -152,6 +154,7 @@ class RateObserver:
 
     def optimizer(self, epoch: int) -> Optimizer:
         """The optimizer with the rate of an epoch, counted from 0."""
+        assert self._optimizer is not None
         if isinstance(self._rate, plateau):
             return self._optimizer.with_rate(_Scaled(self._rate.rate, self._states[epoch].scale))
 

@@ -1,12 +1,13 @@
 """`Stepper`: what changes parameters step by step. `Loop` does everything else.
 
-To add an engine (L-BFGS, data parallelism): a file with a class that has these members, which `begin` in
+To add an engine (such as data parallelism): a file with a class that has these members, which `begin` in
 `fnn.training.train` chooses by the optimizer or the cases. Validation, stopping, callbacks, checkpoints and Ctrl-C then
 work with it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Generic, NamedTuple, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from fnn.network.params import DT, Params
 from fnn.optimizers.optimizer import OptimizerState
 from fnn.training.checkpoint_format import Arrays
+from fnn.training.history import Ending
 from fnn.training.interrupt import Interrupt
 from fnn.training.steppers.plateau import RateObserver
 
@@ -27,6 +29,14 @@ class Snapshot(NamedTuple, Generic[DT]):
     state: OptimizerState[DT]  # its step counts those of earlier runs, too
     cases: int = 0  # of the current epoch that are done
     sums: tuple[float, float] = (0.0, 0.0)  # Σ_c w_c E_c and Σ_c w_c of those cases
+
+
+def history_for(epochs: int) -> NDArray[np.float64]:
+    """Memory for the errors of a run."""
+    try:
+        return np.empty(epochs)
+    except (MemoryError, ValueError):  # the latter beyond what an array may be
+        raise MemoryError(f"epochs: no memory for the errors of {epochs} epochs") from None
 
 
 class Stepper(Protocol[DT]):
@@ -61,6 +71,13 @@ class Stepper(Protocol[DT]):
     @property
     def diverged(self) -> bool:
         """Whether the error of a step was NaN or infinite; no further step is then taken."""
+
+    @property
+    def ending(self) -> Ending | None:
+        """The rule of its own by which the run ends with the last epoch, if one does; no further step is then taken."""
+
+    def told(self, epochs: int) -> Mapping[str, NDArray[np.float64]]:
+        """What it tells of each of the first epochs, by name."""
 
     def etas(self, epochs: int) -> NDArray[np.float64] | None:
         """The learning rate of the first step of each of the first epochs; None if there is none."""

@@ -74,7 +74,11 @@ class StreamStepper(BatchStepper[DT]):
     ) -> tuple[int, float]:
         """Take steps, fewer if the epoch ends, 30 ms are over, or the run diverges or is interrupted."""
         before, end, spent, count = self.params(), time.perf_counter() + CALL, 0.0, 0
-        while count < steps and not (self.diverged or self._interrupted) and (count == 0 or time.perf_counter() < end):
+        while (
+            count < steps
+            and not (self.diverged or self._calls.interrupted)
+            and (count == 0 or time.perf_counter() < end)
+        ):
             item = self._following() if interrupt is None else interrupt.call(self._following)
             if item is None:  # an interrupt came first
                 break
@@ -88,7 +92,7 @@ class StreamStepper(BatchStepper[DT]):
             count, spent = count + 1, spent + time.perf_counter() - began
             if count == 1 and not self.diverged and np.isfinite(before.flat_buffer).all():
                 self._good = before
-        self._interrupted = False
+        self._calls.interrupted = False
 
         return count, spent
 
