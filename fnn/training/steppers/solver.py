@@ -25,16 +25,13 @@ from fnn.training.checkpoint_format import Arrays
 from fnn.training.evaluator import Evaluator
 from fnn.training.history import Ending
 from fnn.training.interrupt import Interrupt
+from fnn.training.kernels.solver_cursor import CURSOR_SIZE, ENDING, EPOCH, STOPPED
 from fnn.training.steppers.kernel_calls import KernelCalls
 from fnn.training.steppers.plateau import RateObserver
 from fnn.training.steppers.stepper import Snapshot, Stepper, history_for
 from fnn.values import Value
 
-# The cursor, which kernels read and write: epochs that have ended; whether what a solver keeps beside its state, such
-# as the gradient, is that of the present parameters; whether the error isn't finite; the rule that ends the run, a
-# place in ENDINGS.
-EPOCH, READY, STOPPED, ENDING, CURSOR_SIZE = range(5)
-ENDINGS: Final[tuple[Ending | None, ...]] = (None, "min_gradient", "largest_mu", "line_search")
+_ENDINGS: Final[tuple[Ending | None, ...]] = (None, "min_gradient", "largest_mu", "line_search")  # as in the cursor
 
 
 class Solver(Value):
@@ -145,7 +142,7 @@ class SolverStepper(Generic[DT]):
 
     @property
     def ending(self) -> Ending | None:
-        return ENDINGS[int(self._cursor[ENDING])]
+        return _ENDINGS[int(self._cursor[ENDING])]
 
     def told(self, epochs: int) -> Mapping[str, NDArray[np.float64]]:
         return {name: row[:epochs].copy() for name, row in zip(self._solver.told, self._told, strict=True)}
