@@ -5,6 +5,7 @@ The intrinsics take a pointer to floats, and are constants once compiled.
 
 from collections.abc import Callable
 from functools import cache
+from math import lcm
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -53,6 +54,16 @@ def lanes_of(dtype: np.dtype[Any]) -> int:
     return machine(cpu_target.target_context, float_type(dtype)).lanes
 
 
+@cache
+def common_width_of(dtype: np.dtype[Any]) -> int:
+    """`common_width`, for Python."""
+    return _common_width(machine(cpu_target.target_context, float_type(dtype)))
+
+
+def _common_width(machine: Machine) -> int:
+    return lcm(machine.rows, 2 * machine.lanes)
+
+
 def require_pointer(p: NumbaType) -> None:
     if not (isinstance(p, types.CPointer) and p.dtype in FLOATS):
         raise TypingError(f"needs a pointer to float32 or float64, got {p}")
@@ -90,6 +101,12 @@ def line_width(typingctx: Any, p: types.CPointer) -> Any:
 def tile_rows(typingctx: Any, p: types.CPointer) -> Any:
     """The most rows of a register tile."""
     return _constant(p, lambda machine: machine.rows)
+
+
+@intrinsic
+def common_width(typingctx: Any, p: types.CPointer) -> Any:
+    """The least number of columns that are whole panels and, transposed, whole tiles."""
+    return _constant(p, _common_width)
 
 
 @intrinsic
