@@ -5,7 +5,6 @@ columns: L of the square on the diagonal and its inverse by Gaussian elimination
 inverse. The constants fix the order of all sums, whatever the machine's tiles are.
 """
 
-import math
 from typing import Any, Final
 
 import numpy as np
@@ -14,21 +13,21 @@ from numba import types
 
 from fnn.compiler.barrier import wait_for_all
 from fnn.compiler.inline import inline
-from fnn.compiler.intrinsics import Floats, Integers, aligned, fma, integers, like, pointer, shift
+from fnn.compiler.intrinsics import Floats, Integers, aligned, integers, like, pointer, shift
 from fnn.compiler.kernel import kernel, output
 from fnn.compiler.linking import linked
-from fnn.compiler.target import panel_width, vector_width
-from fnn.numerics.matmul import Prefetch, matmul, transpose_edge, transpose_pack
+from fnn.compiler.target import panel_width
+from fnn.numerics.elimination import SIDE, factor_square, transpose
+from fnn.numerics.matmul import Prefetch, matmul, transpose_pack
 from fnn.numerics.microkernel import DESCEND, STORE, ZERO
 
 Matrix = npt.NDArray[np.floating[Any]]
 
-PANEL: Final = 16  # columns
+PANEL: Final = SIDE  # columns
 _BLOCK: Final = 64  # columns: four panels
 _CHAIN: Final = 256  # columns whose products are one sum, so that what a tile reads of B stays in the first-level cache
 _ROWS: Final = 48  # of A, which stay in the second-level cache while the block's columns go by
 _LINE: Final = 16  # elements of a cache line, at most
-_WIDE: Final = 2 * PANEL
 _I: Final = types.int64
 
 
@@ -39,7 +38,7 @@ def inverses_size(n: int) -> int:
 
 def cholesky_scratch(n: int, threads: int) -> int:
     """Elements that `cholesky` needs."""
-    shared = 2 * _LINE + _BLOCK * (n + _BLOCK) + PANEL * _WIDE
+    shared = 2 * _LINE + _BLOCK * (n + _BLOCK) + PANEL**2
 
     return shared + threads * _ROWS * PANEL
 
@@ -54,48 +53,6 @@ def multiply(
     matmul(
         m, n, k, a, a_row, a_col, b, b_panel, b_row, c, c_panel, c_row, ZERO, b, epilogue, like(c, 1.0), nothing
     )  # fmt: skip
-
-
-@linked(lambda t: types.void(_I, _I, types.CPointer(t), _I, types.CPointer(t), _I))
-def transpose(m: int, n: int, src: Floats, src_row: int, dst: Floats, dst_row: int) -> None:
-    """dst[j,i] = src[i,j], i < m, j < n, both row-major."""
-    lanes = vector_width(src)
-    for i in range(0, m, lanes):
-        for j in range(0, n, lanes):
-            corner, to = shift(src, i * src_row + j), shift(dst, j * dst_row + i)
-            transpose_edge(corner, src_row, to, dst_row, min(lanes, m - i), min(lanes, n - j))
-
-
-@inline
-def _factor_square(size: int, a: Floats, a_row: int, inverse: Floats, wide: Floats) -> bool:
-    """L of a square of at most PANEL rows, in place, and the transposed L⁻¹; False unless all pivots are positive.
-
-    [A | 1] becomes [Lᵀ | L⁻¹] by elimination. The square is filled up with ones on the diagonal.
-    """
-    for q in range(PANEL * _WIDE):
-        wide[q] = like(wide, 0.0)
-    transpose(size, size, a, a_row, wide, _WIDE)
-    for i in range(PANEL):
-        wide[i * _WIDE + PANEL + i] = like(wide, 1.0)
-        if i >= size:
-            wide[i * _WIDE + i] = like(wide, 1.0)
-    for j in range(PANEL):
-        row = shift(wide, j * _WIDE)
-        pivot = row[j]
-        if not 0.0 < pivot < math.inf:
-            return False
-        scale = like(wide, 1.0) / math.sqrt(pivot)
-        for q in range(_WIDE):
-            row[q] *= scale
-        for i in range(j + 1, PANEL):
-            factor, below = -row[i], shift(wide, i * _WIDE)
-            for q in range(_WIDE):
-                below[q] = fma(factor, row[q], below[q])
-    for i in range(size):
-        for j in range(i + 1):
-            a[i * a_row + j] = wide[j * _WIDE + i]
-    transpose(PANEL, PANEL, shift(wide, PANEL), _WIDE, inverse, PANEL)
-    return True
 
 
 @inline
@@ -124,7 +81,7 @@ def _solve_panel(m: int, size: int, a: Floats, a_row: int, inverse: Floats, copy
     lambda t: _I(_I, types.CPointer(t), _I, types.CPointer(t), types.CPointer(t), types.CPointer(t), types.CPointer(t))
 )
 def _factor_block(
-    width: int, a: Floats, a_row: int, inverses: Floats, transposed: Floats, wide: Floats, copy: Floats
+    width: int, a: Floats, a_row: int, inverses: Floats, transposed: Floats, square: Floats, copy: Floats
 ) -> bool:  # fmt: skip
     """L of a block's square on the diagonal, by one thread; below its panels also transposed, for the rows to come."""
     j = 0
@@ -133,7 +90,7 @@ def _factor_block(
         end = j + size
         corner, inverse = shift(a, j * (a_row + 1)), shift(inverses, j * PANEL)
         _descend_panel(width - j, size, j, shift(a, j * a_row), a_row, transposed)
-        if not _factor_square(size, corner, a_row, inverse, wide):
+        if not factor_square(size, corner, a_row, inverse, square):
             return False
         below = shift(corner, size * a_row)
         _solve_panel(width - end, size, below, a_row, inverse, copy)
@@ -210,8 +167,8 @@ def cholesky(
     """
     outcome = aligned(scratch)
     transposed = shift(outcome, _LINE)
-    wide = shift(transposed, _BLOCK**2)
-    copies = shift(wide, PANEL * _WIDE)
+    square = shift(transposed, _BLOCK**2)
+    copies = shift(square, PANEL**2)
     packed, copy = shift(copies, threads * _ROWS * PANEL), shift(copies, thread * _ROWS * PANEL)
     j = 0
     while j < n:
@@ -224,9 +181,9 @@ def cholesky(
             low, high = _part(rows - j, thread, threads)
             _descend_block(j + low, j + high, j, width, a, a_row, packed)
             wait_for_all(barrier, threads)
-        square, inverse = shift(a, j * (a_row + 1)), shift(inverses, j * PANEL)
+        corner, inverse = shift(a, j * (a_row + 1)), shift(inverses, j * PANEL)
         if thread == 0:
-            is_positive = _factor_block(width, square, a_row, inverse, transposed, wide, copy)
+            is_positive = _factor_block(width, corner, a_row, inverse, transposed, square, copy)
             outcome[0] = like(outcome, 1.0 if is_positive else 0.0)
         wait_for_all(barrier, threads)
         if outcome[0] == 0.0:

@@ -23,7 +23,7 @@ from fnn.numerics.tile import tile
 Matrix = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.int64]
 
-BLOCK: Final = 256  # rows of X at a call: a panel of B stays in the first-level cache, and C is read once for 256 sums
+BLOCK: Final = 128  # rows of X at a call: a panel of B stays in the first-level cache, and C is read once for 256 sums
 _GROUP: Final = 4  # strips of A that stay in the second-level cache while panels of B go by
 _I: Final = types.int64
 

@@ -12,7 +12,8 @@ from fnn.compiler.intrinsics import Floats, Integers, aligned, fma, like, pointe
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
 from fnn.compiler.target import panel_width
-from fnn.numerics.cholesky import PANEL, multiply, transpose
+from fnn.numerics.cholesky import PANEL, multiply
+from fnn.numerics.elimination import transpose
 from fnn.numerics.microkernel import DESCEND, STORE
 
 Matrix = npt.NDArray[np.floating[Any]]
