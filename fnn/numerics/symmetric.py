@@ -13,17 +13,17 @@ from numba import types
 
 from fnn.compiler.barrier import wait_for_all
 from fnn.compiler.inline import inline
-from fnn.compiler.intrinsics import Floats, aligned, like, pointer, shift
+from fnn.compiler.intrinsics import Floats, aligned, like, pointer, prefetch_line, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
-from fnn.compiler.target import common_width, common_width_of, panel_width, tile_rows
+from fnn.compiler.target import common_width, common_width_of, itemsize, line_width, panel_width, tile_rows
 from fnn.numerics.microkernel import ADD, STORE, ZERO
 from fnn.numerics.tile import tile
 
 Matrix = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.int64]
 
-BLOCK: Final = 128  # rows of X at a call: a panel of B stays in the first-level cache, and C is read once for 256 sums
+BLOCK: Final = 128  # rows of X at a call: a strip of A and a panel of B fit into the first-level cache
 _GROUP: Final = 4  # strips of A that stay in the second-level cache while panels of B go by
 _I: Final = types.int64
 
@@ -50,28 +50,47 @@ def put_row(x: Floats, row: int, values: Floats, n: int, capacity: int) -> None:
 
 
 @inline
+def _prefetch_next(rows: int, c: Floats, c_row: int) -> None:
+    """Prefetch a panel of rows of C: from memory they would come too late, when a tile has its sums."""
+    for i in range(rows):
+        for q in range(0, panel_width(c), line_width(c)):
+            prefetch_line(shift(c, i * c_row + q))
+
+
+@inline
 def _tiles(
-    n: int, k: int, x: Floats, capacity: int, c: Floats, c_row: int, epilogue: int, top: int, j: int
+    n: int, k: int, x: Floats, capacity: int, c: Floats, c_row: int, epilogue: int, top: int, j: int, is_first: bool
 ) -> None:  # fmt: skip
-    """C's panel from column j on, in the strip of rows from `top` on, without tiles above the diagonal."""
+    """C's panel from column j on, in the strip of rows from `top` on, without tiles above the diagonal.
+
+    Meanwhile what comes next is prefetched: the panel of C beside this one and, by the first strip of rows alone, as
+    much of B's next strip as makes it whole before its turn.
+    """
     width, panel = common_width(x), panel_width(x)
-    rows = min(width, n - top)
+    rows, strip = min(width, n - top), j // width
+    if j + panel < n:
+        _prefetch_next(rows, shift(c, top * c_row + j + panel), c_row)
     blocks = (rows + tile_rows(x) - 1) // tile_rows(x)
     height = rows // blocks
     taller = rows - height * blocks
-    a, b = shift(x, top * capacity), shift(x, j // width * width * capacity + j % width)
+    a, b = shift(x, top * capacity), shift(x, strip * width * capacity + j % width)
     i = 0
     for is_taller in range(1, -1, -1):
         count = taller if is_taller else blocks - taller
         above = min(count, max(0, j - top - i) // (height + is_taller))
         i += above * (height + is_taller)
-        if count > above:
+        count -= above
+        if count > 0:
+            ahead, step = b, 0
+            if is_first and (strip + 1) * width < n:
+                ahead = shift(x, (strip + 1) * width * capacity + j % width * k)
+                step = panel * itemsize(x) // count
             tile(
-                height + is_taller, count - above, k, shift(a, i), 1, width, b, panel, width,
+                height + is_taller, count, k, shift(a, i), 1, width, b, panel, width,
                 shift(c, (top + i) * c_row + j), panel, c_row, ZERO, x, epilogue, like(x, 1.0),
-                min(panel, n - j), b, 0,
+                min(panel, n - j), ahead, step,
             )  # fmt: skip
-        i += (count - above) * (height + is_taller)
+        i += count * (height + is_taller)
 
 
 @linked(lambda t: types.void(_I, _I, types.CPointer(t), _I, types.CPointer(t), _I, _I, _I, _I))
@@ -92,9 +111,10 @@ def add_gram(
         last = min(first + _GROUP, strips)
         j = 0
         while j < min(n, last * width):
-            for strip in range(max(first, j // width), last):
+            top = max(first, j // width)
+            for strip in range(top, last):
                 if low <= cell < high:
-                    _tiles(n, k, x, capacity, c, c_row, epilogue, strip * width, j)
+                    _tiles(n, k, x, capacity, c, c_row, epilogue, strip * width, j, strip == top)
                 cell += 1
             j += panel
         first = last

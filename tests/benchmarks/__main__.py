@@ -9,7 +9,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import calls, check, data, ensemble, limits, machine, nielsen, processes, recipes, report, scaling, steps
+from . import (
+    calls,
+    check,
+    data,
+    ensemble,
+    limits,
+    machine,
+    nielsen,
+    normal_matrix,
+    processes,
+    recipes,
+    report,
+    scaling,
+    steps,
+)
 from .measure import Settings
 from .tables import Table, markdown
 
@@ -17,6 +31,7 @@ from .tables import Table, markdown
 SECTIONS: dict[str, Callable[[Settings], Table]] = {
     "steps": steps.measure,
     "limits": limits.measure,
+    "normal_matrix": normal_matrix.measure,
     "calls": calls.measure,
     "ensemble": ensemble.measure,
     "processes": processes.measure,

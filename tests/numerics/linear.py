@@ -54,7 +54,9 @@ def gram(x: Array, *, threads: int = 1, spare: int = 0) -> Array:
     run_in_threads(lambda thread, all_of: kernel(thread, all_of, signals, x, c, scratch), threads)
     assert np.isnan(c[:, n:]).all()
 
-    return np.tril(c[:, :n])
+    lower: Array = np.tril(c[:, :n])
+
+    return lower
 
 
 def factor(a: Array, below: Array | None = None, *, threads: int = 1, spare: int = 0) -> Factored:
@@ -110,4 +112,6 @@ def positive_definite(n: int, dtype: Any, seed: int = 0, condition: float = 1e2)
     q, _ = np.linalg.qr(np.random.default_rng([seed, n]).normal(size=(n, n)))
     a = q * np.geomspace(1, condition, n) @ q.T
 
-    return (a + a.T).astype(dtype) / 2
+    symmetric: Array = ((a + a.T) / 2).astype(dtype)
+
+    return symmetric
