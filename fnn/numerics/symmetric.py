@@ -103,19 +103,21 @@ def add_gram(
     across it, those far from it aren't touched. Threads have equal parts of the tiles.
     """
     width, panel = common_width(x), panel_width(x)
-    strips, panels = (n + width - 1) // width, width // panel
-    cells = strips * (strips + 1) // 2 * panels - (strips * panels - (n + panel - 1) // panel)
-    low, high = cells * thread // threads, cells * (thread + 1) // threads
-    cell = first = 0
+    whole = n // width  # strips
+    strips, panels = whole + (n > whole * width), (n + panel - 1) // panel
+    # Work is counted in rows of panels.
+    work = whole * (whole + 1) // 2 * (width // panel) * width + (n - whole * width) * panels
+    low, high = work * thread // threads, work * (thread + 1) // threads
+    done = first = 0
     while first < strips:
         last = min(first + _GROUP, strips)
         j = 0
         while j < min(n, last * width):
             top = max(first, j // width)
             for strip in range(top, last):
-                if low <= cell < high:
+                if low <= done < high:
                     _tiles(n, k, x, capacity, c, c_row, epilogue, strip * width, j, strip == top)
-                cell += 1
+                done += min(width, n - strip * width)
             j += panel
         first = last
 
