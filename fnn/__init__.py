@@ -5,7 +5,8 @@ Networks
     lecun_normal, standard_normal, uniform (each an Initializer)
 Equations
     forward (F1, F2), error (E1), grad and value_and_grad (B1 to B4), backprop (every quantity: a Backprop),
-    update (G1), input_grad, jacobian, jvp, vjp, hvp (R1 to R7), check_grad, workspace
+    update (G1), input_grad, jacobian, jvp, vjp, hvp (R1 to R7),
+    gauss_newton (J1 to J7), check_grad, workspace
 Activations
     sigmoid, tanh, relu, leaky_relu, relu6, elu, selu, gelu, gelu_tanh, silu, mish, softplus, softsign, hard_sigmoid,
     hard_tanh, identity, exp, sin, gaussian; at the output softmax, log_softmax; your own: Activation
@@ -146,6 +147,7 @@ if TYPE_CHECKING:
     from fnn.equations.check_grad import check_grad as check_grad
     from fnn.equations.derivatives import hvp as hvp
     from fnn.equations.derivatives import input_grad as input_grad
+    from fnn.equations.gauss_newton import gauss_newton as gauss_newton
     from fnn.equations.jacobians import jacobian as jacobian
     from fnn.equations.jacobians import jvp as jvp
     from fnn.equations.jacobians import vjp as vjp
@@ -169,6 +171,7 @@ else:
         for module, names in {
             "equations.check_grad": "check_grad",
             "equations.derivatives": "hvp input_grad",
+            "equations.gauss_newton": "gauss_newton",
             "equations.jacobians": "jacobian jvp vjp",
             "export.c": "to_c",
             "export.onnx": "to_onnx",

@@ -13,8 +13,10 @@ import os
 import threading
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
+
+from fnn.compiler.control_groups import OWN, ROOT, groups_of
 
 _LIMITS: Final = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT")
 
@@ -40,20 +42,9 @@ def available(threads: int | None = None) -> int:
 
 
 @cache
-def cpu_quota(own: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> float:
-    """The processors that the quotas of this process's control groups allow (versions 1 and 2); infinity without one.
-
-    A line of `own` gives a hierarchy's controllers, none in version 2, and the group, whose ancestors have quotas, too.
-    """
-    quotas = [math.inf]
-    with contextlib.suppress(OSError, ValueError):  # not Linux, or not mounted there
-        for line in own.read_text(encoding="utf-8").splitlines():
-            _, controllers, group = line.split(":", 2)
-            if not controllers or "cpu" in controllers.split(","):
-                levels = [PurePosixPath(group), *PurePosixPath(group).parents]
-                quotas += [_quota_of(root / controllers / str(level).lstrip("/")) for level in levels]
-
-    return min(quotas)
+def cpu_quota(own: Path = OWN, root: Path = ROOT) -> float:
+    """The processors that the quotas of this process's control groups allow; infinity without one."""
+    return min([math.inf, *map(_quota_of, groups_of("cpu", own, root))])
 
 
 def _quota_of(group: Path) -> float:

@@ -1,9 +1,11 @@
 """Derivatives of the outputs, for the parameters and the inputs: whole Jacobians, and along directions.
 
-R1 and R2 are in `fnn.equations.kernels.directional`.
+R1 and R2 are in `fnn.equations.kernels.directional`, J1 to J4 in `fnn.equations.kernels.gauss_newton`.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,16 +17,18 @@ from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays
 from fnn.equations.kernels.derivatives import jacobian_kernel, jvp_kernel, vjp_kernel
 from fnn.equations.kernels.directional import INPUTS, PARAMETERS
 from fnn.equations.kernels.forward import BLOCK
+from fnn.equations.kernels.gauss_newton import parameter_jacobian_kernel
 from fnn.equations.kernels.gradient import CHUNK
 from fnn.network.layout import workspaces
 from fnn.network.params import DT, Params, require_params, wrap
 from fnn.network.tree import require_same_structure
+from fnn.numerics.outer import row_size
 
 
-def jacobian(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
-    """The derivative of every output with respect to every input, case by case.
+def jacobian(params: Params[DT], x: ArrayLike, by: Literal["inputs", "params"] = "inputs") -> NDArray[DT]:
+    """The derivative of every output with respect to every input or every parameter, case by case.
 
-        J_di = ∂a_dᴸ/∂a_i⁰
+        J_di = ∂a_dᴸ/∂a_i⁰,   with by="params"  J_d = ∂a_dᴸ/∂(W, b)
 
     Each row is a `vjp` with a unit vector or, if there are fewer inputs than outputs, each column a `jvp`.
 
@@ -32,15 +36,17 @@ def jacobian(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
     ----------
     params, x
         The network, and one case, (n_0,), or a batch, (N, n_0).
+    by
+        "inputs", or "params" for all P of them in the order of ``params.flat``.
 
     Returns
     -------
-    (n_L, n_0) or (N, n_L, n_0).
+    (n_L, n_0) or (N, n_L, n_0); with "params" (n_L, P) or (N, n_L, P).
 
     Raises
     ------
     ValueError
-        x has another width, is empty, or holds NaN or infinity.
+        x has another width, is empty, or holds NaN or infinity; another `by`.
     TypeError
         params isn't `Params`, or x isn't made of real numbers.
 
@@ -51,9 +57,21 @@ def jacobian(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
     >>> fnn.jacobian(p, [5.0, 6.0])
     array([[1., 2.],
            [3., 4.]])
+    >>> fnn.jacobian(p, [5.0, 6.0], by="params")
+    array([[5., 0., 6., 0., 1., 0.],
+           [0., 5., 0., 6., 0., 1.]])
     """
     require_params("params", params)
+    if not isinstance(by, str) or by not in ("inputs", "params"):
+        raise ValueError(f'by: must be "inputs" or "params", got {by!r}')
     rows, single = inputs_of(params, x)
+    into = _by_inputs(params, rows, single) if by == "inputs" else _by_parameters(params, rows, single)
+
+    return into[0] if single else into
+
+
+def _by_inputs(params: Params[DT], rows: NDArray[DT], single: bool) -> NDArray[DT]:
+    """∂Aᴸ/∂A⁰ of all cases."""
     dtype, architecture = params.flat_buffer.dtype, params.architecture
     inputs, outputs = architecture.sizes[0], architecture.sizes[-1]
     into = np.empty((len(rows), outputs, inputs), dtype)
@@ -63,7 +81,22 @@ def jacobian(params: Params[DT], x: ArrayLike) -> NDArray[DT]:
     bad = jacobian_kernel[dtype](layout.table, params.flat_buffer, space, wide_space, r.table, r_space, rows, into)
     _require_finite_inputs(params, rows, single, bad)
 
-    return into[0] if single else into
+    return into
+
+
+def _by_parameters(params: Params[DT], rows: NDArray[DT], single: bool) -> NDArray[DT]:
+    """∂Aᴸ/∂(W, b) of all cases."""
+    flat, dtype, outputs = params.flat_buffer, params.flat_buffer.dtype, params.architecture.sizes[-1]
+    layout = params.architecture.layout(dtype, min(len(rows) * outputs, BLOCK))
+    space, wide_space, row = workspaces(dtype, layout.whole, layout.whole, row_size(flat.size, dtype))
+    into = np.empty((len(rows), outputs, flat.size), dtype)
+    bad = parameter_jacobian_kernel[dtype](
+        layout.table, flat, space, space if outputs == 1 else wide_space, row, rows, NO_LABELS, NO_WEIGHTS,
+        into.reshape(-1, flat.size),
+    )  # fmt: skip
+    _require_finite_inputs(params, rows, single, bad)
+
+    return into
 
 
 @jittable

@@ -1,0 +1,58 @@
+"""The products of all numbers of two vectors, which a row of a Jacobian is made of, by whole vectors."""
+
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from fnn.compiler.inline import inline, intrinsic
+from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, cgutils
+from fnn.compiler.intrinsics import Floats
+from fnn.compiler.target import lanes_of, require_pointer
+from fnn.numerics.simd import Vectors, number, repeat
+
+
+def row_size(count: int, dtype: np.dtype[Any]) -> int:
+    """The elements of memory in which `count` numbers can be written by whole vectors."""
+    return count + 2 * lanes_of(dtype)
+
+
+@inline
+def outer_product(a: Floats, m: int, b: Floats, n: int, into: Floats) -> None:
+    """into[i n + j] = a[i] b[j], i < m, j < n.
+
+    Up to a vector more is read behind a and b, and written behind the result.
+    """
+    if n == 1:
+        _scaled_copies(b, 1, a, m, into)
+    else:
+        _scaled_copies(a, m, b, n, into)
+
+
+@intrinsic
+def _scaled_copies(typingctx: Any, a: types.CPointer, m: NumbaType, b: NumbaType, n: NumbaType, into: NumbaType) -> Any:
+    """`outer_product`, b by vectors, the last one first: what one writes behind its row is written once more."""
+    require_pointer(a)
+
+    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
+        vectors = Vectors(context, builder, a.dtype)
+        a_, m_, b_, n_, into_ = arguments
+        lanes = number(vectors.lanes)
+        last = builder.mul(builder.udiv(builder.sub(n_, number(1)), lanes), lanes)
+
+        def column(_: list[IRValue], part: IRValue, to: IRValue) -> list[IRValue]:
+            x = vectors.load(part)
+
+            def row(_: list[IRValue], factor: IRValue, to: IRValue) -> list[IRValue]:
+                vectors.store(builder.fmul(x, vectors.splat(builder.load(factor))), to)
+                return []
+
+            repeat(builder, m_, 1, row, [(a_, number(1)), (to, n_)])
+            return []
+
+        ends = [(cgutils.gep(builder, p, last), number(-vectors.lanes)) for p in (b_, into_)]
+        repeat(builder, n_, vectors.lanes, column, ends)
+
+        return context.get_dummy_value()
+
+    return types.void(a, types.int64, a, types.int64, a), codegen
