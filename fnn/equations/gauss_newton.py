@@ -16,7 +16,15 @@ from fnn.data.conversion import raise_fault
 from fnn.data.kernels import faults
 from fnn.data.rows import CaseArrays
 from fnn.equations.kernels.forward import BLOCK
-from fnn.equations.kernels.gauss_newton import CURVED, DIRECT, EXPECTED, ROWS, SOFTMAX, gauss_newton_kernel
+from fnn.equations.kernels.gauss_newton import (
+    CURVED,
+    DIRECT,
+    EXPECTED,
+    ROWS,
+    SOFTMAX,
+    gauss_newton_kernel,
+    row_size,
+)
 from fnn.equations.objective import Objective, Reduction, objective_of
 from fnn.losses.kernels.pointwise import straight_second
 from fnn.losses.library import squared_error
@@ -24,7 +32,6 @@ from fnn.losses.loss import Loss
 from fnn.network.layout import workspaces
 from fnn.network.params import DT, Params, require_params, wrap
 from fnn.network.regularization import NetworkRegularization, Regularization
-from fnn.numerics.outer import row_size
 from fnn.numerics.symmetric import packed_size
 
 

@@ -17,12 +17,11 @@ from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays
 from fnn.equations.kernels.derivatives import jacobian_kernel, jvp_kernel, vjp_kernel
 from fnn.equations.kernels.directional import INPUTS, PARAMETERS
 from fnn.equations.kernels.forward import BLOCK
-from fnn.equations.kernels.gauss_newton import parameter_jacobian_kernel
+from fnn.equations.kernels.gauss_newton import parameter_jacobian_kernel, row_size
 from fnn.equations.kernels.gradient import CHUNK
 from fnn.network.layout import workspaces
 from fnn.network.params import DT, Params, require_params, wrap
 from fnn.network.tree import require_same_structure
-from fnn.numerics.outer import row_size
 
 
 def jacobian(params: Params[DT], x: ArrayLike, by: Literal["inputs", "params"] = "inputs") -> NDArray[DT]:

@@ -2,19 +2,13 @@
 
 from typing import Any
 
-import numpy as np
 from numba import types
 
 from fnn.compiler.inline import inline, intrinsic
 from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, cgutils
 from fnn.compiler.intrinsics import Floats
-from fnn.compiler.target import lanes_of, require_pointer
+from fnn.compiler.target import require_pointer
 from fnn.numerics.simd import Vectors, number, repeat
-
-
-def row_size(count: int, dtype: np.dtype[Any]) -> int:
-    """The elements of memory in which `count` numbers can be written by whole vectors."""
-    return count + 2 * lanes_of(dtype)
 
 
 @inline
@@ -56,3 +50,23 @@ def _scaled_copies(typingctx: Any, a: types.CPointer, m: NumbaType, b: NumbaType
         return context.get_dummy_value()
 
     return types.void(a, types.int64, a, types.int64, a), codegen
+
+
+@intrinsic
+def copy_vectors(typingctx: Any, source: types.CPointer, count: NumbaType, into: NumbaType) -> Any:
+    """into[i] = source[i], i < count, and up to a vector more is read and written."""
+    require_pointer(source)
+
+    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
+        vectors = Vectors(context, builder, source.dtype)
+
+        def move(_: list[IRValue], source: IRValue, to: IRValue) -> list[IRValue]:
+            vectors.store(vectors.load(source), to)
+            return []
+
+        from_, count_, to_ = arguments
+        repeat(builder, count_, vectors.lanes, move, [(p, number(vectors.lanes)) for p in (from_, to_)])
+
+        return context.get_dummy_value()
+
+    return types.void(source, types.int64, source), codegen

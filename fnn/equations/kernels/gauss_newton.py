@@ -20,10 +20,11 @@ instead of aᴸ, and rows start at δᴸ, with a loss that fills Δᴸ itself: H
 softplus at the output, where that of `gamma` may be negative, h is its expectation over targets whose mean is a.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import types
+from numba.extending import register_jitable
 
 from fnn.activations.kernels.dispatch import CODE, CODE_OF_LOG_SOFTMAX
 from fnn.compiler.barrier import CANCELLED, cancel_if_interrupted, load_acquired, wait_for_all
@@ -31,6 +32,7 @@ from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, address, aligned, like, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
+from fnn.compiler.target import lanes_of, vector_width
 from fnn.data.kernels.cases import (
     CasePointers,
     Labels,
@@ -49,10 +51,10 @@ from fnn.equations.kernels.forward import BLOCK
 from fnn.equations.kernels.gradient import fault_for, unit_case_weight
 from fnn.losses.kernels.second_derivatives import output_second_derivative
 from fnn.network.kernels import plan
-from fnn.network.kernels.plan import Net, block, entry, function_of, net_of, net_type
+from fnn.network.kernels.plan import Net, block, entry, function_of, net_of, net_type, rounded
 from fnn.numerics.elementary import exp
 from fnn.numerics.microkernel import ADD, STORE
-from fnn.numerics.outer import outer_product
+from fnn.numerics.outer import copy_vectors, outer_product
 from fnn.numerics.symmetric import add_gram, put_row
 
 ROWS: Final = 256  # rows of J whose products are summed in one chain
@@ -60,6 +62,23 @@ ROWS: Final = 256  # rows of J whose products are summed in one chain
 # What the backward pass of a row starts from: at ∂E/∂Aᴸ a unit vector, J1, or √h; at Δᴸ √h, √h by the expected second
 # derivative, or J7.
 UNIT, CURVED, DIRECT, EXPECTED, SOFTMAX = range(5)
+
+
+def row_size(parameters: int, dtype: np.dtype[Any]) -> int:
+    """The elements of memory for the rows of J that a thread writes before it moves them to their places."""
+    return rows_at_once(parameters) * row_stride(parameters, lanes_of(dtype))
+
+
+@register_jitable
+def rows_at_once(parameters: int) -> int:
+    """Several short rows, so that none is read while its last numbers are still on their way to the cache."""
+    return max(1, min(16, 2048 // parameters))
+
+
+@register_jitable
+def row_stride(parameters: int, lanes: int) -> int:
+    """The elements of a row that is written by whole vectors."""
+    return rounded(parameters, lanes) + lanes
 
 
 @linked(
@@ -115,10 +134,9 @@ def jacobian_rows(
 
     The case at the position c of the order has the rows from c n_L on. With UNIT only the inputs of cases are read.
     """
-    outputs, whole = (
-        entry(net, net.layers, plan.UNITS),
-        entry(net, net.layers, plan.B) + entry(net, net.layers, plan.UNITS),
-    )
+    outputs = entry(net, net.layers, plan.UNITS)
+    whole = entry(net, net.layers, plan.COMPACT) + (entry(net, net.layers - 1, plan.UNITS) + 1) * outputs
+    at_once, stride = rows_at_once(whole), row_stride(whole, vector_width(x))
     for begin in range(top, bottom, BLOCK):
         rows = min(BLOCK, bottom - begin)
         case, each = (first + begin) // outputs, (first + begin) % outputs
@@ -130,12 +148,14 @@ def jacobian_rows(
         forward(net, 0, number)
         backward_by_outputs(net, wide, loss, second_derivative, start, number, each, rows)
         for r in range(rows):
-            one_row(net, wide, (each + r) // outputs, r, row)
-            keep(row, kept, count, whole)
+            if r % at_once == 0:
+                write_rows(net, wide, each, r, min(at_once, rows - r), row, stride)
+            values = shift(row, r % at_once * stride)
+            keep(values, kept, count, whole)
             if packed:
-                put_row(x, begin + r, row, count, ROWS)
+                put_row(x, begin + r, values, count, ROWS)
             else:
-                copy(row, shift(x, (begin + r) * count), count)
+                copy(values, shift(x, (begin + r) * count), count)
 
 
 @linked(lambda t: types.void(*[net_type(t)] * 2, *[types.int64] * 6))
@@ -151,8 +171,10 @@ def backward_by_outputs(
     if address(wide.space) != address(net.space):
         for layer in range(1, top + (start < DIRECT)):
             spread_layer(net, wide, layer, each, rows)
+    case, d = 0, each
     for row in range(rows):
-        start_row(net, wide, start, (each + row) // outputs, (each + row) % outputs, row)
+        start_row(net, wide, start, case, d, row)
+        case, d = following(case, d, outputs)
     for layer in range(top, 0, -1):
         if layer < top or start < DIRECT:
             deltas(wide, layer, 0, rows)  # J2  δᴸ = ∂a_dᴸ/∂zᴸ, and B1
@@ -191,10 +213,11 @@ def second_derivatives(net: Net, loss: int, second_derivative: int, start: int, 
 def spread_layer(net: Net, wide: Net, layer: int, each: int, rows: int) -> None:
     """Copy z and a of each case to all of its rows."""
     outputs, units = entry(net, net.layers, plan.UNITS), entry(net, layer, plan.UNITS)
+    case, d = 0, each
     for row in range(rows):
-        case = (each + row) // outputs
         copy(block(net, layer, plan.Z, case), block(wide, layer, plan.Z, row), units)
         copy(block(net, layer, plan.A, case), block(wide, layer, plan.A, row), units)
+        case, d = following(case, d, outputs)
 
 
 @inline
@@ -219,14 +242,28 @@ def start_row(net: Net, wide: Net, start: int, case: int, d: int, row: int) -> N
 
 
 @inline
-def one_row(net: Net, wide: Net, case: int, row: int, into: Floats) -> None:
-    """J3 and J4: a row of J in the order of the parameters."""
-    one = shift(net.space, plan.ONE)
+def write_rows(net: Net, wide: Net, each: int, first: int, rows: int, into: Floats, stride: int) -> None:
+    """J3 and J4: some rows of J, `stride` apart, each in the order of the parameters."""
+    outputs = entry(net, net.layers, plan.UNITS)
     for layer in range(1, net.layers + 1):
         inputs, units = entry(net, layer - 1, plan.UNITS), entry(net, layer, plan.UNITS)
-        delta, at = block(wide, layer, plan.DELTA, row), shift(into, entry(net, layer, plan.COMPACT))
-        outer_product(block(net, layer - 1, plan.A, case), inputs, delta, units, at)  # J3  (aˡ⁻¹)ᵀ δˡ
-        outer_product(one, 1, delta, units, shift(at, inputs * units))  # J4  δˡ
+        d = (each + first) % outputs
+        a, of_case = block(net, layer - 1, plan.A, (each + first) // outputs), entry(net, layer - 1, plan.STRIDE)
+        delta, of_row = block(wide, layer, plan.DELTA, first), entry(net, layer, plan.STRIDE)
+        to, behind = shift(into, entry(net, layer, plan.COMPACT)), inputs * units
+        for _ in range(rows):
+            outer_product(a, inputs, delta, units, to)  # J3  (aˡ⁻¹)ᵀ δˡ
+            copy_vectors(delta, units, shift(to, behind))  # J4  δˡ
+            d += 1
+            if d == outputs:
+                a, d = shift(a, of_case), 0
+            delta, to = shift(delta, of_row), shift(to, stride)
+
+
+@inline
+def following(case: int, d: int, outputs: int) -> tuple[int, int]:
+    """The case and the output of the next row: a division takes as long as a short row."""
+    return (case, d + 1) if d + 1 < outputs else (case + 1, 0)
 
 
 @inline
