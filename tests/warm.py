@@ -28,9 +28,11 @@ def compile_kernels(dtype: Any) -> None:
     t = fnn.backprop(params, x, x)
     fnn.update(params, t.grads, 0.1)
     fnn.hvp(params, x, x, v=params)
+    fnn.gauss_newton(params, x, x)
     fnn.jvp(params, x, v=params)
     fnn.vjp(params, x, x)
     fnn.jacobian(params, x)
+    fnn.jacobian(params, x, by="params")
     fnn.input_grad(params, x, x)
 
 

@@ -24,7 +24,7 @@ from fnn.network.params import DT, Params, require_params, wrap
 from fnn.network.tree import require_same_structure
 
 
-def jacobian(params: Params[DT], x: ArrayLike, by: Literal["inputs", "params"] = "inputs") -> NDArray[DT]:
+def jacobian(params: Params[DT], x: ArrayLike, *, by: Literal["inputs", "params"] = "inputs") -> NDArray[DT]:
     """The derivative of every output with respect to every input or every parameter, case by case.
 
         J_di = ∂a_dᴸ/∂a_i⁰,   with by="params"  J_d = ∂a_dᴸ/∂(W, b)

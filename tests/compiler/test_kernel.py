@@ -167,7 +167,9 @@ def call_derivatives(dtype: type[Any]) -> None:
     x, y = np.ones((4, 2), dtype), np.zeros((4, 2), dtype)
     fnn.input_grad(params, x, y)
     fnn.hvp(params, x, y, v=params)
+    fnn.gauss_newton(params, x, y)
     fnn.jacobian(params, x)
+    fnn.jacobian(params, x, by="params")
     fnn.vjp(params, x, y)
     fnn.jvp(params, x, v=params)
 

@@ -464,6 +464,7 @@ def test_cases_give_the_bits_of_their_arrays() -> None:
     for params in (NETWORK, SINGLE):
         assert fnn.value_and_grad(params, cases) == fnn.value_and_grad(params, x, y)
         assert fnn.hvp(params, cases, v=params) == fnn.hvp(params, x, y, v=params)
+        assert fnn.gauss_newton(params, cases).tobytes() == fnn.gauss_newton(params, x, y).tobytes()
         assert fnn.input_grad(params, cases).tobytes() == fnn.input_grad(params, x, y).tobytes()
         assert fnn.backprop(params, cases).grads == fnn.backprop(params, x, y).grads
         assert train(params, cases, batch_size=8).params == train(params, x, y, batch_size=8).params

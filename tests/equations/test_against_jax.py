@@ -93,6 +93,8 @@ def compare(p: Problem, seed: int) -> None:
 
     its = jax.vmap(jax.jacrev(lambda case: forward(p, leaves, case[None])[0]))(x)
     close(fnn.jacobian(p.params, p.x), its)
+    its = jax.jacrev(lambda w: forward(p, w, x))(leaves)
+    close(fnn.jacobian(p.params, p.x, by="params"), rows_of(its, p))
     _, its = jax.jvp(lambda w, x: forward(p, w, x), (leaves, x), (direction, jnp.asarray(dx)))
     close(fnn.jvp(p.params, p.x, v=v, dx=dx), its)
     grads, inputs = fnn.vjp(p.params, p.x, u)
@@ -102,6 +104,11 @@ def compare(p: Problem, seed: int) -> None:
     close(fnn.input_grad(p.params, p.cases, **p.options), jax.grad(lambda x: error(p, leaves, x))(x))
     _, its = jax.jvp(jax.grad(lambda w: error(p, w, x)), (leaves,), (direction,))
     close(fnn.hvp(p.params, p.cases, v=v, **p.options).flat, flat(its, p))
+
+
+def rows_of(leaves: Leaves, p: Problem) -> Array:
+    """The Jacobians by every leaf side by side, (N, n_L, P)."""
+    return np.concatenate([np.asarray(leaves[key]).reshape(*p.dense.shape, -1) for key in p.params], axis=2)
 
 
 def flat(leaves: Leaves, p: Problem) -> Array:

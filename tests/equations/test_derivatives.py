@@ -261,11 +261,12 @@ def test_what_the_workspaces_hold_before_does_not_matter(
         arrays = (
             grads.flat, inputs, fnn.hvp(p.params, p.x, p.y, v=v).flat, fnn.input_grad(p.params, p.x, p.y),
             fnn.jvp(p.params, p.x, v=v, dx=dx), fnn.jvp(p.params, p.x, v=v), fnn.jacobian(p.params, p.x),
+            fnn.jacobian(p.params, p.x, by="params"), fnn.gauss_newton(p.params, p.x, p.y),
         )  # fmt: skip
         return [array.tobytes() for array in arrays]
 
     wanted = found()
-    for module in ("fnn.equations.jacobians", "fnn.equations.derivatives"):
+    for module in ("fnn.equations.jacobians", "fnn.equations.derivatives", "fnn.equations.gauss_newton"):
         monkeypatch.setattr(f"{module}.workspaces", lambda dtype, *sizes: [np.full(n, np.nan, dtype) for n in sizes])
 
     assert found() == wanted

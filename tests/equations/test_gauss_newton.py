@@ -254,8 +254,8 @@ def test_losses_without_a_matrix(loss: fnn.Loss, output: fnn.Activation, message
 P = problem(3, (3, 4, 2), (fnn.tanh,), fnn.identity, fnn.squared_error, 5)
 NAN = np.where(np.arange(15).reshape(5, 3) == 0, np.nan, P.x)
 BAD: list[tuple[Callable[[], Any], type[Exception], str]] = [
-    (lambda: fnn.jacobian(P.params, P.x, "weights"), ValueError, 'by: must be "inputs" or "params", got \'weights\''),  # type: ignore[arg-type]
-    (lambda: fnn.jacobian(P.params, P.x, None), ValueError, 'by: must be "inputs" or "params", got None'),  # type: ignore[arg-type]
+    (lambda: fnn.jacobian(P.params, P.x, by="W"), ValueError, 'by: must be "inputs" or "params", got \'W\''),  # type: ignore[arg-type]
+    (lambda: fnn.jacobian(P.params, P.x, by=None), ValueError, 'by: must be "inputs" or "params", got None'),  # type: ignore[arg-type]
     (lambda: fnn.jacobian(P.params, NAN, by="params"), ValueError, "x: NaN or infinity in row 0"),
     (lambda: fnn.jacobian(P.x, P.x, by="params"), TypeError, "params: "),  # type: ignore[arg-type]
     (lambda: fnn.gauss_newton(P.x, P.x, P.y), TypeError, "params: "),  # type: ignore[arg-type]

@@ -50,6 +50,8 @@ assert_type(fnn.check_grad(params64, x64, y64), float)
 
 assert_type(fnn.input_grad(params32, fnn.Cases(x32, y32, weights=weights), reduction="mean"), NDArray[np.float32])
 assert_type(fnn.jacobian(params32, x64), NDArray[np.float32])
+assert_type(fnn.jacobian(params32, x64, by="params"), NDArray[np.float32])
+assert_type(fnn.gauss_newton(params32, x32, y32, loss=fnn.huber), NDArray[np.float32])
 assert_type(fnn.vjp(params32, x32, y32), tuple[fnn.Params[np.float32], NDArray[np.float32]])
 assert_type(fnn.jvp(params64, x64, v=grads64, dx=x64), NDArray[np.float64])
 assert_type(fnn.hvp(params32, x32, y32, loss=fnn.huber, v=grads32), fnn.Params[np.float32])

@@ -79,4 +79,5 @@ fnn.hvp(params, x, y)  # expect: call-arg
 fnn.hvp(params, x, y, v=params.flat)  # expect: arg-type
 fnn.hvp(params, x, y, v=fnn.init((2, 3, 1), seed=0, dtype=np.float32))  # expect: misc
 fnn.vjp(params, x)  # expect: call-arg
-fnn.jacobian(params, x, y)  # expect: call-arg
+fnn.jacobian(params, x, "params")  # expect: call-arg
+fnn.jacobian(params, x, by="weights")  # expect: arg-type
