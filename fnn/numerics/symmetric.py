@@ -18,6 +18,7 @@ from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
 from fnn.compiler.target import common_width, common_width_of, itemsize, line_width, panel_width, tile_rows
 from fnn.numerics.microkernel import ADD, STORE, ZERO
+from fnn.numerics.outer import copy_vectors
 from fnn.numerics.tile import tile
 
 Matrix = npt.NDArray[np.floating[Any]]
@@ -41,8 +42,7 @@ def put_row(x: Floats, row: int, values: Floats, n: int, capacity: int) -> None:
     width = common_width(x)
     to, j = shift(x, row * width), 0
     while j + width <= n:
-        for q in range(width):
-            to[q] = values[q]
+        copy_vectors(values, width, to)
         values, to = shift(values, width), shift(to, width * capacity)
         j += width
     for q in range(n - j):
