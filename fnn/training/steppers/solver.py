@@ -7,7 +7,7 @@ To add one: a file with a subclass of `Solver`, the value that `train` takes for
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Generic
 
 import numpy as np
@@ -158,11 +158,15 @@ class SolverStepper(Generic[DT]):
 
     def snapshot(self) -> Snapshot[DT]:
         if self._snapshot is None:
-            flat, *vectors = (wrap(v.copy(), self.architecture) for v in (self._flat, *self._vectors))
+            flat, *vectors = (wrap(v.copy(), self.architecture) for v in (self._flat, *self._in_order()))
             step, numbers = self._earlier_steps + self.epoch, tuple(self._numbers.tolist())
             self._snapshot = Snapshot(self.epoch, flat, OptimizerState(step, tuple(vectors), numbers))
 
         return self._snapshot
+
+    def _in_order(self) -> Sequence[NDArray[DT]]:
+        """The vectors of the state."""
+        return [*self._vectors]
 
     def restore(self, at: Snapshot[DT]) -> None:
         self._snapshot = at
