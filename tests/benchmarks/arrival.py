@@ -12,6 +12,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -38,10 +39,10 @@ class Task(NamedTuple):
 
 
 class End(NamedTuple):
-    """What a method arrives at, after how many evaluations of the gradient or iterations."""
+    """What a method arrives at, after how many evaluations of the gradient."""
 
     params: Network
-    count: int
+    evaluations: int
 
 
 class Late(Exception):
@@ -68,10 +69,8 @@ def with_scipy(task: Task) -> End:
         return value, slope.flat
 
     options = dict(maxiter=10**9, maxfun=10**9, ftol=0.0, gtol=1e-12, maxcor=10)
-    try:
+    with suppress(Late):
         minimize(evaluate, task.start.flat, jac=True, method="L-BFGS-B", options=options)
-    except Late:
-        pass
 
     return End(task.start.with_flat(best[1]), count)
 
@@ -105,9 +104,9 @@ def measure(methods: Sequence[str], seconds: float, seeds: int, threads: int) ->
         start = fnn.init(SIZES, hidden=fnn.tanh, output=fnn.identity, seed=seed, dtype=np.float64)
         for name in methods:
             METHODS[name](Task(start, cases, 0.05, threads))
-            params, count = METHODS[name](Task(start, cases, seconds, threads))
+            params, evaluations = METHODS[name](Task(start, cases, seconds, threads))
             rmse = float(np.sqrt(np.mean((fnn.forward(params, x_test) - y_test) ** 2)))
-            found[name].append((rmse, count))
+            found[name].append((rmse, evaluations))
 
     return found
 

@@ -42,15 +42,15 @@ _EPSILON: Final = 2.0**-52
 
 
 class Memory(NamedTuple):
-    """What the method works on, in the memory of its caller; vectors like the parameters, `count` numbers each."""
+    """What the method works on, in the memory of its caller; vectors like the parameters, `size` numbers each."""
 
     flat: Floats  # the present parameters
     gradient: Floats
     flat_before: Floats
     gradient_before: Floats
     direction: Floats
-    pairs: Floats  # (2 · history, count): s, y, s, y, .., a ring; zeros are none
-    count: int
+    pairs: Floats  # (2 · history, size): s, y, s, y, .., a ring; zeros are none
+    size: int
     history: int
     numbers: Floats  # float64: the line search, then OF_PAIR for each pair
     words: Integers
@@ -82,8 +82,8 @@ def memory_of(flat: Reals, pairs: Reals, work: Reals, numbers: Weights, words: n
 def pair(memory: Memory, age: int) -> tuple[Floats, Floats, Floats]:
     """s, y and the numbers of a pair; the newest has the age 0."""
     place = (memory.words[NEWEST] + age) % memory.history
-    s = shift(memory.pairs, 2 * place * memory.count)
-    return s, shift(s, memory.count), shift(memory.numbers, line_search.SIZE + OF_PAIR * place)
+    s = shift(memory.pairs, 2 * place * memory.size)
+    return s, shift(s, memory.size), shift(memory.numbers, line_search.SIZE + OF_PAIR * place)
 
 
 @inline
@@ -97,7 +97,7 @@ def read_pairs(memory: Memory) -> None:
     """Work out the numbers of the pairs from their vectors; a pair of zeros is none."""
     for age in range(memory.history):
         s, y, numbers = pair(memory, age)
-        numbers[PRODUCT], numbers[SQUARE] = dot(s, y, memory.count), dot(y, y, memory.count)
+        numbers[PRODUCT], numbers[SQUARE] = dot(s, y, memory.size), dot(y, y, memory.size)
 
 
 @linked(lambda t: types.int64(memory_type(t), types.float64))
@@ -107,13 +107,13 @@ def advance(memory: Memory, value: float) -> int:
     At the start, or after an iteration, the next one begins.
     """
     if memory.words[SEARCHES] == 0:
-        copy(memory.flat, memory.flat_before, memory.count)
-        copy(memory.gradient, memory.gradient_before, memory.count)
+        copy(memory.flat, memory.flat_before, memory.size)
+        copy(memory.gradient, memory.gradient_before, memory.size)
         memory.words[SEARCHES], memory.words[RESTARTED] = 1, 0
         memory.words[EVALUATIONS] = 0
         return try_direction(memory, value)
     memory.words[EVALUATIONS] += 1
-    numbers, slope = memory.numbers, dot(memory.gradient, memory.direction, memory.count)
+    numbers, slope = memory.numbers, dot(memory.gradient, memory.direction, memory.size)
     found = search(numbers, value, slope)
     if found == line_search.EVALUATE:
         take_step(memory)
@@ -132,7 +132,7 @@ def advance(memory: Memory, value: float) -> int:
 @inline
 def try_direction(memory: Memory, value: float) -> int:
     """Begin a line search from the start of the iteration."""
-    d, count = memory.direction, memory.count
+    d, count = memory.direction, memory.size
     while True:
         uses_pairs = memory.words[RESTARTED] == 0 and number_of_pairs(memory) > 0
         find_direction(memory, uses_pairs)
@@ -159,7 +159,7 @@ def number_of_pairs(memory: Memory) -> int:
 @linked(lambda t: types.void(memory_type(t), types.boolean))
 def find_direction(memory: Memory, uses_pairs: bool) -> None:
     """d = −H g by the two-loop recursion, or −g."""
-    d, g, count = memory.direction, memory.gradient_before, memory.count
+    d, g, count = memory.direction, memory.gradient_before, memory.size
     gamma = 0.0
     for i in range(count):
         d[i] = -g[i]
@@ -184,7 +184,7 @@ def take_step(memory: Memory) -> None:
     """w = w₀ + step · d."""
     flat, before, d = memory.flat, memory.flat_before, memory.direction
     step = like(flat, memory.numbers[STEP])
-    for i in range(memory.count):
+    for i in range(memory.size):
         flat[i] = fma(step, d[i], before[i])
 
 
@@ -193,15 +193,15 @@ def is_progress(memory: Memory, value: float, slope: float) -> bool:
     """Whether E is lower than before or, if only rounding separates them, its gradient."""
     if not (value <= memory.numbers[START] and np.isfinite(slope)):
         return False
-    square = dot(memory.gradient, memory.gradient, memory.count)
-    before = dot(memory.gradient_before, memory.gradient_before, memory.count)
+    square = dot(memory.gradient, memory.gradient, memory.size)
+    before = dot(memory.gradient_before, memory.gradient_before, memory.size)
     return np.isfinite(square) and (value < memory.numbers[START] or square < before)
 
 
 @inline
 def store_pair(memory: Memory) -> None:
     """Put s and y in the place of the oldest pair, unless they are refused."""
-    words, count, decrease = memory.words, memory.count, -memory.numbers[STEP] * memory.numbers[START_SLOPE]
+    words, count, decrease = memory.words, memory.size, -memory.numbers[STEP] * memory.numbers[START_SLOPE]
     if words[RESTARTED] != 0:
         forget_pairs(memory)
     s, y = memory.flat_before, memory.gradient_before  # of which the next iteration makes copies anew
@@ -222,7 +222,7 @@ def forget_pairs(memory: Memory) -> None:
     for age in range(memory.history):
         s, y, numbers = pair(memory, age)
         numbers[PRODUCT] = 0.0
-        for i in range(memory.count):
+        for i in range(memory.size):
             s[i] = y[i] = like(s, 0.0)
 
 
@@ -230,8 +230,8 @@ def forget_pairs(memory: Memory) -> None:
 def go_back(memory: Memory) -> None:
     """To the start of an iteration that hasn't ended: neither its pairs nor their numbers have changed."""
     if memory.words[SEARCHES] != 0:
-        copy(memory.flat_before, memory.flat, memory.count)
-        copy(memory.gradient_before, memory.gradient, memory.count)
+        copy(memory.flat_before, memory.flat, memory.size)
+        copy(memory.gradient_before, memory.gradient, memory.size)
         memory.words[SEARCHES] = 0
 
 

@@ -142,4 +142,4 @@ def end_epoch(memory: Memory, at: Record, ending: int) -> None:
 @inline
 def norm(memory: Memory) -> float:
     """‖∂E/∂(W, b)‖."""
-    return math.sqrt(dot(memory.gradient, memory.gradient, memory.count))
+    return math.sqrt(dot(memory.gradient, memory.gradient, memory.size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
-from scipy.optimize._dcsrch import DCSRCH
 
 from fnn.compiler.intrinsics import pointer
 from fnn.training.kernels import line_search
 from fnn.training.kernels.line_search import ENDED, EVALUATE, FOUND, FTOL, GTOL, LONGEST, MOST, XTOL
+
+MINPACK: Any = import_module("scipy.optimize._dcsrch")
 
 Phi: TypeAlias = Callable[[float], tuple[float, float]]  # φ and φ′
 
@@ -41,13 +43,14 @@ def steps(phi: Phi, first: float) -> tuple[list[float], int]:
     while True:
         code = search(state, *phi(tried[-1]))
         if code != EVALUATE:
-            assert state[line_search.STEP] == tried[-1] and state[line_search.EVALUATIONS] == len(tried)
+            assert state[line_search.STEP] == tried[-1]
+            assert state[line_search.EVALUATIONS] == len(tried)
             return tried, code
         tried.append(float(state[line_search.STEP]))
 
 
 def steps_of_scipy(phi: Phi, first: float) -> tuple[list[float], int]:
-    theirs: Any = DCSRCH(None, None, FTOL, GTOL, XTOL, 0.0, LONGEST)
+    theirs = MINPACK.DCSRCH(None, None, FTOL, GTOL, XTOL, 0.0, LONGEST)
     value, slope = phi(0.0)
     step, _, _, task = theirs._iterate(first, value, slope, b"START")
     tried = [float(step)]

@@ -1,0 +1,23 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+class OptimizeResult:
+    x: NDArray[np.float64]
+    fun: float
+    nit: int
+    nfev: int
+    success: bool
+
+def minimize(
+    fun: Callable[[NDArray[np.float64]], tuple[float, NDArray[np.float64]]],
+    x0: NDArray[np.float64],
+    *,
+    jac: bool = False,
+    method: str,
+    options: dict[str, Any],
+) -> OptimizeResult: ...
+def rosen(x: NDArray[Any]) -> float: ...
+def rosen_der(x: NDArray[Any]) -> NDArray[np.float64]: ...
