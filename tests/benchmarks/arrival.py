@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -111,19 +113,30 @@ def measure(methods: Sequence[str], seconds: float, seeds: int, threads: int) ->
     return found
 
 
+def report(methods: Sequence[str], seconds: float, seeds: int, threads: int) -> None:
+    """Print the table of a number of threads."""
+    print(f"{seconds:g} s, {threads} thread{'s' * (threads > 1)}, load {os.getloadavg()[0]:.1f}")
+    for name, runs in measure(methods, seconds, seeds, threads).items():
+        errors, counts = zip(*runs, strict=True)
+        each = "  ".join(f"{error:.2e}" for error in errors)
+        print(f"  {name:16s} median {np.median(errors):.2e}   each {each}   evaluations {int(np.median(counts))}")
+
+
 def main() -> None:
-    """Print a table for one thread, and one for all."""
+    """Print a table for one thread, and one for all, each by a process whose BLAS has as many, too."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--threads", type=int, help="in this process")
     arguments = parser.parse_args()
+    if arguments.threads is not None:
+        report(arguments.methods, arguments.seconds, arguments.seeds, arguments.threads)
+        return
     for threads in sorted({1, cores()}):
-        print(f"{arguments.seconds:g} s, {threads} thread{'s' * (threads > 1)}, load {os.getloadavg()[0]:.1f}")
-        for name, runs in measure(arguments.methods, arguments.seconds, arguments.seeds, threads).items():
-            errors, counts = zip(*runs, strict=True)
-            each = "  ".join(f"{error:.2e}" for error in errors)
-            print(f"  {name:16s} median {np.median(errors):.2e}   each {each}   evaluations {int(np.median(counts))}")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
+        command = [sys.executable, "-m", __spec__.name, *sys.argv[1:], "--threads", str(threads)]
+        subprocess.run(command, env={**environment, "OPENBLAS_NUM_THREADS": str(threads)}, check=True)
 
 
 if __name__ == "__main__":
