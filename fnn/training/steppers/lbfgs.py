@@ -22,7 +22,7 @@ from fnn.training.steppers.solver import Solver, SolverStepper
 from fnn.training.steppers.stepper import Snapshot
 from fnn.values import AtLeast0, Count
 
-SPACE: Final = 2**22  # bytes of a workspace, which stays in a cache
+SPACE: Final = 2**21  # bytes of a workspace, which stays in a cache
 LEAST, MOST = 2 * CHAIN, 16 * CHAIN  # cases in it: more of them need fewer barriers
 
 
@@ -37,7 +37,7 @@ class lbfgs(Solver):
     objective: any loss, but a kink, as that of `quantile`, may end the run early. An epoch is an iteration; most
     evaluate E and its gradient once, some several times. The run ends by "min_gradient" after an epoch with
     ‖∂E/∂(W, b)‖ ≤ `min_gradient`; by "line_search" where no step reduces E, neither along −H g nor along −g, mostly
-    because rounding doesn't allow it. With float32 that is soon: prefer float64.
+    because rounding hides it; with float32 sooner than with float64.
 
     The history has the error after each epoch, and of each in `solver` the norm ``gradient_norm`` after it and its
     ``evaluations``. E never rises. The state has the pairs s, y, s, y, .., the newest first, zeros where there is none;
