@@ -17,7 +17,7 @@ Cases
     Cases, one_hot, read_idx, read_images_and_labels; accuracy, top_k_accuracy, confusion_matrix, r2_score
 Optimizers
     gradient_descent, momentum, nesterov, adam, adamw, nadam, amsgrad, rmsprop, adagrad, adadelta, lion, irprop (each an
-    Optimizer, its state an OptimizerState); of all cases at once: lbfgs
+    Optimizer, its state an OptimizerState); of all cases at once: lbfgs, levenberg_marquardt
 Schedules
     step_decay, exponential, inverse_time, cosine, one_cycle, warm_up, plateau (each a Schedule)
 Regularization
@@ -165,6 +165,7 @@ if TYPE_CHECKING:
     from fnn.training.many import SomeDiverged as SomeDiverged
     from fnn.training.many import train_many as train_many
     from fnn.training.steppers.lbfgs import lbfgs as lbfgs
+    from fnn.training.steppers.levenberg_marquardt import levenberg_marquardt as levenberg_marquardt
 else:
     # What few programs use is imported when it is first asked for, to keep `import fnn` short.
     _LATER = {
@@ -183,6 +184,7 @@ else:
             "io.saving": "load save",
             "training.many": "SomeDiverged train_many",
             "training.steppers.lbfgs": "lbfgs",
+            "training.steppers.levenberg_marquardt": "levenberg_marquardt",
         }.items()
         for name in names.split()
     }

@@ -52,13 +52,20 @@ def kinds() -> dict[str, Kind]:
         "batch": (r.params, fnn.Cases(r.x, r.y, weights=r.weights), None, {
             "optimizer": fnn.irprop(), "loss": r.loss, "epochs": 150, "threads": 3,
         }),
+        "levenberg_marquardt": (q.params, q.x, q.y, {
+            "optimizer": fnn.levenberg_marquardt(), "epochs": 300, "validation": 0.2, "threads": 2,
+            "regularization": fnn.Regularization(l2=1e-3, mask=hidden), "stopping": fnn.Stopping(restore_best=True),
+        }),
+        "bayesian": (q.params, q.x[:40], q.y[:40], {
+            "optimizer": fnn.levenberg_marquardt(bayesian=True), "epochs": 400,
+        }),
         "plain": (q.params, q.x, q.y, {"eta": 1e-3, "epochs": 2, "batch_size": 1}),
     }  # fmt: skip
 
 
 def digest(run: fnn.Run[Any]) -> str:
     """All bits of a run but the time that it took."""
-    arrays = [run.params.flat, *(vector.flat for vector in run.state.vectors)]
+    arrays = [run.params.flat, *(vector.flat for vector in run.state.vectors), np.array(run.state.numbers)]
     arrays += [a for name, a in run.history.as_dict().items() if name != "seconds"]
     bits = b"".join(array.tobytes() for array in arrays) + f"{run.state.step} {run.stop_reason}".encode()
 

@@ -84,7 +84,7 @@ def gauss_newton(
     if changes.l1 or any(changes.dropped):
         raise ValueError(f"regularization: l1 and dropout have no Gauss–Newton matrix, got {regularization!r:.60}")
     kept = np.arange(params.flat.size) if changes.mask is None else np.flatnonzero(changes.mask)
-    require_memory(len(kept), params.dtype)
+    require_memory(len(kept), len(kept) ** 2, params.dtype)
     masked = params if changes.mask is None else wrap(changes.masked(params.flat_buffer), params.architecture)
     batch = arrays_of(params, x, y, loss, whole=True).plain
 
@@ -156,12 +156,11 @@ def start_of(params: Params[Any], loss: Loss) -> int:
     return EXPECTED if loss.name in ("poisson", "gamma") and output is not exp else DIRECT
 
 
-def require_memory(parameters: int, dtype: np.dtype[Any], matrices: int = 1) -> None:
-    """Raise MemoryError if square matrices of the parameters take more memory than this process may use."""
-    needed, limit = matrices * parameters**2 * dtype.itemsize, memory_limit()
+def require_memory(parameters: int, numbers: int, dtype: np.dtype[Any], instead: str = "") -> None:
+    """Raise MemoryError if matrices of so many numbers take more memory than this process may use."""
+    needed, limit = numbers * dtype.itemsize, memory_limit()
     if needed > limit:
-        size = f"{parameters**2 * dtype.itemsize / 1e9:.1f} GB"
-        what = f"a matrix of {size}" if matrices == 1 else f"{matrices} matrices of {size} each"
         raise MemoryError(
-            f"params: {parameters:,} parameters need {what}, and this process may use {limit / 1e9:.1f} GB"
+            f"params: {parameters:,} parameters need {needed / 1e9:.1f} GB for matrices, and this process may use "
+            f"{limit / 1e9:.1f} GB{instead}"
         )

@@ -10,6 +10,7 @@ class OptimizeResult:
     nit: int
     nfev: int
     success: bool
+    cost: float
 
 def minimize(
     fun: Callable[[NDArray[np.float64]], tuple[float, NDArray[np.float64]]],
@@ -21,3 +22,13 @@ def minimize(
 ) -> OptimizeResult: ...
 def rosen(x: NDArray[Any]) -> float: ...
 def rosen_der(x: NDArray[Any]) -> NDArray[np.float64]: ...
+def least_squares(
+    fun: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    x0: NDArray[np.float64],
+    jac: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    *,
+    method: str,
+    xtol: float,
+    ftol: float,
+    gtol: float,
+) -> OptimizeResult: ...

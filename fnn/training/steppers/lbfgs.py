@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY
 from itertools import pairwise
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,11 +66,13 @@ class lbfgs(Solver):
     True
     """
 
-    told: ClassVar[tuple[str, ...]] = ("gradient_norm", "evaluations")  # in the order of the kernel
-
     history: Count = 10
     _: KW_ONLY
     min_gradient: AtLeast0 = 1e-7
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        return "gradient_norm", "evaluations"  # in the order of the kernel
 
     @property
     def vectors(self) -> int:

@@ -42,7 +42,6 @@ class Solver(Value):
     """
 
     needs_all_cases: ClassVar[bool] = True
-    told: ClassVar[tuple[str, ...]] = ()  # what it tells of each epoch, by name
     failures: ClassVar[int] = 0  # epochs whose validation error is above the least, after which a run ends; 0: no rule
 
     def init(self, params: Params[DT]) -> OptimizerState[DT]:
@@ -51,6 +50,11 @@ class Solver(Value):
         zeros = np.zeros((self.vectors, params.flat_buffer.size), params.dtype)
 
         return OptimizerState(0, tuple(wrap(zero, params.architecture) for zero in zeros), self.numbers)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What it tells of each epoch, by name."""
+        return ()
 
     @property
     def vectors(self) -> int:
@@ -120,6 +124,9 @@ class SolverStepper(Generic[DT]):
         self._numbers = np.empty(len(solver.numbers))
         self.restore(Snapshot(0, wrap(objective.regularization.masked(params.flat_buffer), self.architecture), state))
 
+    def prepare(self, threads: int) -> None:
+        """Make what a call by as many threads needs."""
+
     def iterate(self, thread: int, threads: int, words: NDArray[np.int64], epochs: int) -> None:
         """The kernel's part of a thread in some epochs, fewer if it ends by a rule, diverges or is interrupted."""
         raise NotImplementedError
@@ -185,8 +192,8 @@ class SolverStepper(Generic[DT]):
         began, first = time.perf_counter(), self.epoch
         if not (self.diverged or self.ending or self._calls.interrupted):
             self._snapshot = None
-            size = barrier.SIZE
-            self._calls.call(lambda i, n, words: self.iterate(i, n, words, steps), threads, size, seconds)
+            self.prepare(threads)
+            self._calls.call(lambda i, n, words: self.iterate(i, n, words, steps), threads, barrier.SIZE, seconds)
         self._calls.interrupted = False
 
         return self.epoch - first, time.perf_counter() - began

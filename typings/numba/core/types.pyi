@@ -94,6 +94,11 @@ class NamedTuple(BaseTuple):
     fields: tuple[str, ...]
     def __init__(self, types: Sequence[Type], cls: type[tuple[Any, ...]]) -> None: ...
 
+class NamedUniTuple(BaseTuple):
+    dtype: Any
+    count: int
+    def __init__(self, dtype: Type, count: int, cls: type[tuple[Any, ...]]) -> None: ...
+
 boolean: Boolean
 float32: Float
 float64: Float
