@@ -25,7 +25,7 @@ Matrix = npt.NDArray[np.floating[Any]]
 
 PANEL: Final = SIDE  # columns
 _BLOCK: Final = 64  # columns: four panels
-_CHAIN: Final = 256  # columns whose products are one sum, so that what a tile reads of B stays in the first-level cache
+_CHAIN: Final = 128  # columns whose products are one sum, so that what a tile reads of B stays in the first-level cache
 _ROWS: Final = 48  # of A, which stay in the second-level cache while the block's columns go by
 _LINE: Final = 16  # elements of a cache line, at most
 _I: Final = types.int64
@@ -187,6 +187,7 @@ def cholesky(
             outcome[0] = like(outcome, 1.0 if is_positive else 0.0)
         wait_for_all(barrier, threads)
         if outcome[0] == 0.0:
+            wait_for_all(barrier, threads)  # a thread that returns may soon write an outcome again
             return False
         low, high = _part(rows - end, thread, threads)
         _solve_below(high - low, width, shift(a, (end + low) * a_row + j), a_row, inverse, transposed, copy)
