@@ -136,7 +136,7 @@ def rows_of(table: Table, settings: Settings, n: int, threads: int) -> None:
 def main() -> None:
     """Measure on this machine, and print."""
     print("\n".join(machine.describe()), end="\n\n", flush=True)
-    print(markdown(measure(Settings(5, 0.5, False, "", machine.cores()))))
+    print(markdown(measure(Settings(3, 0.5, False, "", machine.cores()))))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def assert_factor(lower: Array, a: Array) -> None:
     n=st.one_of(st.integers(1, 70), st.integers(1, 200)),
     rows=st.integers(0, 60),
     spare=st.integers(0, 9),
-    threads=st.integers(1, 4),
+    threads=st.integers(1, 2),
     dtype=st.sampled_from([np.float32, np.float64]),
 )
 @settings(deadline=None, max_examples=40)
@@ -47,7 +47,7 @@ def test_any_size(n: int, rows: int, spare: int, threads: int, dtype: Float) -> 
 
 
 @dtypes
-@pytest.mark.parametrize("n", [1, 16, 61, 64, 129, 321])
+@pytest.mark.parametrize("n", [1, 61, 64, 193])
 def test_bits_do_not_depend_on_threads(dtype: Float, n: int) -> None:
     a, below = positive_definite(n, dtype), np.ones((3, n), dtype)
     alone = factor(a, below)

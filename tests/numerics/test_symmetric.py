@@ -43,17 +43,17 @@ def test_each_block_is_one_chain_and_blocks_are_added_in_order(dtype: Float) -> 
     rows=st.integers(1, 300),
     n=st.integers(1, 130),
     spare=st.integers(0, 9),
-    threads=st.integers(1, 4),
+    threads=st.integers(1, 2),
     dtype=st.sampled_from([np.float32, np.float64]),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_any_size(rows: int, n: int, spare: int, threads: int, dtype: Float) -> None:
     x = rows_of(rows, n, dtype)
     assert_near(gram(x, threads=threads, spare=spare), x)
 
 
 @dtypes
-@pytest.mark.parametrize("n", [1, 8, 61, 97, 250])
+@pytest.mark.parametrize("n", [1, 61, 97, 200])
 def test_bits_do_not_depend_on_threads(dtype: Float, n: int) -> None:
     x = rows_of(300, n, dtype)
     alone = gram(x)
