@@ -13,9 +13,12 @@ from numba import njit, types
 
 import fnn
 from fnn.activations.kernels.apply import activate_kernel
+from fnn.compiler.barrier import SIZE
 from fnn.compiler.kernel import Kernel
 from fnn.compiler.kernel import kernel as kernel_of
 from fnn.compiler.kernel import output as written
+from fnn.compiler.target import LINE
+from fnn.numerics.symmetric import BLOCK, gram_kernel, packed_size
 from tests.problems import PAIRS, problem
 
 event = pytest.importorskip("numba.core.event")
@@ -172,6 +175,8 @@ def call_derivatives(dtype: type[Any]) -> None:
     fnn.jacobian(params, x, by="params")
     fnn.vjp(params, x, y)
     fnn.jvp(params, x, v=params)
+    scratch = np.empty(packed_size(2, BLOCK, x.dtype) + LINE, dtype)
+    gram_kernel[x.dtype](0, 1, np.zeros(SIZE, np.int64), x, np.empty((2, 2), dtype), scratch)
 
 
 def test_kernels_have_one_signature_a_dtype() -> None:
