@@ -1,4 +1,4 @@
-"""The generalised Gauss–Newton matrix of an error. J1 to J7 are in `fnn.equations.kernels.gauss_newton`."""
+"""The generalised Gauss–Newton matrix of an error. J1 to J7 are in `fnn.equations.kernels.jacobian_rows`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,8 @@ from fnn.data.conversion import raise_fault
 from fnn.data.kernels import faults
 from fnn.data.rows import CaseArrays
 from fnn.equations.kernels.forward import BLOCK
-from fnn.equations.kernels.gauss_newton import (
-    CURVED,
-    DIRECT,
-    EXPECTED,
-    ROWS,
-    SOFTMAX,
-    gauss_newton_kernel,
-    row_size,
-)
+from fnn.equations.kernels.gauss_newton import gauss_newton_kernel
+from fnn.equations.kernels.jacobian_rows import CURVED, DIRECT, EXPECTED, ROWS, SOFTMAX, row_size
 from fnn.equations.objective import Objective, Reduction, objective_of
 from fnn.losses.kernels.pointwise import straight_second
 from fnn.losses.library import squared_error

@@ -1,6 +1,6 @@
 """Derivatives of the outputs, for the parameters and the inputs: whole Jacobians, and along directions.
 
-R1 and R2 are in `fnn.equations.kernels.directional`, J1 to J4 in `fnn.equations.kernels.gauss_newton`.
+R1 and R2 are in `fnn.equations.kernels.directional`, J1 to J4 in `fnn.equations.kernels.jacobian_rows`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays
 from fnn.equations.kernels.derivatives import jacobian_kernel, jvp_kernel, vjp_kernel
 from fnn.equations.kernels.directional import INPUTS, PARAMETERS
 from fnn.equations.kernels.forward import BLOCK
-from fnn.equations.kernels.gauss_newton import parameter_jacobian_kernel, row_size
+from fnn.equations.kernels.gauss_newton import parameter_jacobian_kernel
 from fnn.equations.kernels.gradient import CHUNK
+from fnn.equations.kernels.jacobian_rows import row_size
 from fnn.network.layout import workspaces
 from fnn.network.params import DT, Params, require_params, wrap
 from fnn.network.tree import require_same_structure

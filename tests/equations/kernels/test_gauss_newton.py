@@ -16,7 +16,8 @@ from fnn.compiler.threads import run_in_threads
 from fnn.data.rows import NO_LABELS, NO_WEIGHTS
 from fnn.equations.gauss_newton import start_of
 from fnn.equations.kernels.forward import BLOCK
-from fnn.equations.kernels.gauss_newton import ROWS, gauss_newton_kernel, row_size
+from fnn.equations.kernels.gauss_newton import gauss_newton_kernel
+from fnn.equations.kernels.jacobian_rows import ROWS, row_size
 from fnn.numerics.symmetric import packed_size
 from tests.problems import Problem, problem
 
