@@ -59,6 +59,10 @@ def kinds() -> dict[str, Kind]:
         "bayesian": (q.params, q.x[:40], q.y[:40], {
             "optimizer": fnn.levenberg_marquardt(bayesian=True), "epochs": 400,
         }),
+        "lbfgs": (q.params, q.x, q.y, {
+            "optimizer": fnn.lbfgs(4, min_gradient=0), "epochs": 150, "validation": 0.2, "threads": 3,
+            "regularization": fnn.Regularization(l2=1e-3, mask=hidden), "stopping": fnn.Stopping(restore_best=True),
+        }),
         "plain": (q.params, q.x, q.y, {"eta": 1e-3, "epochs": 2, "batch_size": 1}),
     }  # fmt: skip
 
