@@ -55,6 +55,8 @@ class lbfgs(Solver):
     ValueError, TypeError
         A number out of range or of another type. `train` refuses smaller batches, an iterable of batches, l1 and
         dropout.
+    MemoryError
+        In `train`, for a history that is too large.
 
     Examples
     --------
@@ -84,6 +86,13 @@ class lbfgs(Solver):
         products = 3 * sum(m * n for m, n in pairwise(sizes)) - sizes[0] * sizes[1]
 
         return (2.0 * cases * products + 4.0 * vectors) * (2 if params.dtype == np.float64 else 1)
+
+    def require_objective(self, params: Params[DT], batch: CaseArrays[DT], objective: Objective) -> None:
+        super().require_objective(params, batch, objective)
+        try:
+            np.empty((self.vectors, params.architecture.count), params.dtype)
+        except (MemoryError, ValueError):  # the latter beyond what an array may be
+            raise MemoryError(f"history: no memory for the vectors of {self.history} iterations") from None
 
     def stepper(
         self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, epochs: int,
