@@ -18,7 +18,9 @@ from fnn.compiler.intrinsics import Floats, Integers, like, shift
 from fnn.compiler.linking import linked
 from fnn.data.kernels.cases import CasePointers, cases_type
 from fnn.equations.kernels.backprop import partition
-from fnn.equations.kernels.gauss_newton import ROWS, gauss_newton, jacobian_rows, prepare
+from fnn.equations.kernels.backprop import transpose as transpose_weights
+from fnn.equations.kernels.gauss_newton import gauss_newton
+from fnn.equations.kernels.jacobian_rows import ROWS, jacobian_rows
 from fnn.network.kernels.plan import Net, net_type
 from fnn.numerics.cholesky import cholesky
 from fnn.numerics.dot import dot
@@ -106,7 +108,7 @@ def linearize(worker: Worker, terms: Terms, system: System, flat: Floats) -> boo
 @inline
 def fill_transposed(worker: Worker, terms: Terms, system: System, net: Net, wide: Net) -> bool:
     """Rᵀ, by blocks of rows of R."""
-    prepare(net, wide)
+    transpose_weights(wide, 2, 0, 1)
     first = 0
     while first < system.rows:
         rows = min(ROWS, system.rows - first)

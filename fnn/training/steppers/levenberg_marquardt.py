@@ -13,7 +13,7 @@ from fnn.compiler.target import LINE
 from fnn.data.rows import CaseArrays
 from fnn.equations.gauss_newton import require_convex, require_memory, start_of
 from fnn.equations.kernels.forward import BLOCK
-from fnn.equations.kernels.gauss_newton import ROWS, SOFTMAX, row_size
+from fnn.equations.kernels.jacobian_rows import ROWS, SOFTMAX, row_size
 from fnn.equations.objective import Objective
 from fnn.losses.library import squared_error
 from fnn.network.kernels.plan import padded
