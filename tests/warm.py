@@ -24,6 +24,8 @@ def compile_kernels(dtype: Any) -> None:
         limited = fnn.adam(1e-3, clip_norm=1.0, max_norm=1.0)
         fnn.train(params, x, x, eta=1e-3, epochs=1, validation=(x, x))
         fnn.train(params, x, x, optimizer=limited, epochs=1, regularization=regularization)
+    for solver in (fnn.lbfgs(), fnn.levenberg_marquardt()):
+        fnn.train(params, x, x, optimizer=solver, epochs=1)
     fnn.forward(params, x)
     t = fnn.backprop(params, x, x)
     fnn.update(params, t.grads, 0.1)
