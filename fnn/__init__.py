@@ -2,7 +2,7 @@
 
 Networks
     Params, init, fold, tree_map; first weights: glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform,
-    lecun_normal, standard_normal, uniform (each an Initializer)
+    lecun_normal, nguyen_widrow, standard_normal, uniform (each an Initializer)
 Equations
     forward (F1, F2), error (E1), grad and value_and_grad (B1 to B4), backprop (every quantity: a Backprop),
     update (G1), input_grad, jacobian, jvp, vjp, hvp (R1 to R7),
@@ -97,6 +97,7 @@ from fnn.network.initializers import he_uniform as he_uniform
 from fnn.network.initializers import init as init
 from fnn.network.initializers import lecun_normal as lecun_normal
 from fnn.network.initializers import lecun_uniform as lecun_uniform
+from fnn.network.initializers import nguyen_widrow as nguyen_widrow
 from fnn.network.initializers import standard_normal as standard_normal
 from fnn.network.initializers import uniform as uniform
 from fnn.network.masks import connections as connections

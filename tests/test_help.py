@@ -58,6 +58,7 @@ INITIALIZERS = {
     "he_normal": ("√(2/n_in)", "normal with mean 0", "He et al. 2015"),
     "lecun_uniform": ("√(3/n_in)", "uniform in ±", "LeCun et al. 1998"),
     "lecun_normal": ("√(1/n_in)", "normal with mean 0", "LeCun et al. 1998"),
+    "nguyen_widrow": ("0.7 n_out^(1/n_in)", "inputs in about [−1, 1]", "Nguyen and Widrow 1990"),
     "standard_normal": ("σ = 1", "W and b normal", "Nielsen"),
     "uniform": ("uniform in (low, high)", "finite", "Rumelhart, Hinton and Williams"),
 }

@@ -24,6 +24,7 @@ from fnn.network.architecture import Hidden, architecture_of
 from fnn.network.layout import cache_aligned
 from fnn.network.params import DT, Params, wrap
 from fnn.numerics.normal import normal_quantile
+from fnn.numerics.powers import root
 from fnn.values import Documented
 
 Doubles = NDArray[np.float64]
@@ -37,6 +38,8 @@ class Initializer(Documented):
     draw: Callable[[Doubles, int, int], Doubles]
     draws_biases: bool = False  # else biases are 0
     doc: str = field(default="", repr=False, compare=False)
+    biases: Callable[[Doubles], Doubles] | None = None  # b of a layer's W, (n_in, n_out), in place of a draw
+    output: Initializer | None = None  # the output layer's scheme; None: the same
 
     def __repr__(self) -> str:
         return f"fnn.{self.name}"
@@ -48,7 +51,7 @@ class Initializer(Documented):
         if isinstance(self.draw, partial) and self.draw.func is _between:
             return uniform, self.draw.args
 
-        return Initializer, (self.name, self.draw, self.draws_biases, self.doc)
+        return Initializer, (self.name, self.draw, self.draws_biases, self.doc, self.biases, self.output)
 
 
 def uniform(low: float, high: float) -> Initializer:
@@ -78,6 +81,30 @@ def _within(limit: Callable[[int, int], float]) -> Callable[[Doubles, int, int],
 def _spread(deviation: Callable[[int, int], float]) -> Callable[[Doubles, int, int], Doubles]:
     """Normal with mean 0 and standard deviation deviation(n_in, n_out)."""
     return lambda u, m, n: deviation(m, n) * normal_quantile(u)
+
+
+def _nguyen_widrow_length(m: int, n: int) -> float:
+    return 0.7 * root(n, m)
+
+
+def _directions(u: Doubles, m: int, n: int) -> Doubles:
+    """Columns in random directions, all of one length."""
+    W = (2 * u - 1).reshape(m, n)
+    square = np.zeros(n)
+    for row in W:  # in a fixed order, which a reduction of NumPy's has not
+        square += row * row
+
+    return (_nguyen_widrow_length(m, n) * (W / np.sqrt(square))).ravel()
+
+
+def _spread_evenly(W: Doubles) -> Doubles:
+    """Biases from −length to length; the signs of the first row spread the steps of units with a single input, too."""
+    m, n = W.shape
+    even = (2 * np.arange(n) - (n - 1)) / max(n - 1, 1)
+
+    b: Doubles = _nguyen_widrow_length(m, n) * even * np.sign(W[0])
+
+    return b
 
 
 glorot_uniform = Initializer(
@@ -113,6 +140,15 @@ lecun_normal = Initializer(
 standard_normal = Initializer(
     "standard_normal", _spread(lambda m, n: 1.0), draws_biases=True,
     doc="W and b normal with mean 0 and σ = 1 (Nielsen 2015, chapter 1).",
+)  # fmt: skip
+
+nguyen_widrow = Initializer(
+    "nguyen_widrow", _directions, biases=_spread_evenly, output=glorot_uniform,
+    doc="""Units whose steps cover the inputs evenly, for tanh, inputs in about [−1, 1] and second-order methods.
+
+    Hidden layers: columns of W in random directions, each of length 0.7 n_out^(1/n_in), and b evenly from −length to
+    length (Nguyen and Widrow 1990, whose b is random in between). The output layer is that of `glorot_uniform`.
+    """,
 )  # fmt: skip
 
 
@@ -170,10 +206,16 @@ def init(
     for key, part, shape in architecture.slices():
         if key.startswith("W"):
             m, n = shape
-        if key.startswith("W") or initializer.draws_biases:
+            scheme = initializer.output or initializer if part.stop + n == flat.size else initializer
+        if key.startswith("W") or (scheme.draws_biases and not scheme.biases):
             raw = source.random_raw(part.stop - part.start)
             u = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53  # in (0, 1)
-            with np.errstate(under="ignore") if dtype == np.float32 else nullcontext():
-                flat[part] = initializer.draw(u, m, n)
+            drawn = scheme.draw(u, m, n)
+        elif scheme.biases:
+            drawn = scheme.biases(drawn.reshape(m, n))
+        else:
+            continue
+        with np.errstate(under="ignore") if dtype == np.float32 else nullcontext():
+            flat[part] = drawn
 
     return wrap(flat, architecture)

@@ -1,4 +1,4 @@
-"""Powers of a number, for the bias corrections and the learning rates of a run of steps."""
+"""Powers of a number, for the bias corrections and the learning rates of a run of steps, and roots."""
 
 from __future__ import annotations
 
@@ -38,3 +38,12 @@ def by_squaring(base: float, exponent: int) -> float:
         exponent >>= 1
 
     return result
+
+
+def root(x: float, degree: int) -> float:
+    """The largest number whose power of that degree, `by_squaring`, is no more than x, at least 1; by bisection."""
+    low, high = 1.0, x + 1.0
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if by_squaring(middle, degree) <= x else (low, middle)
+
+    return low

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 import fnn
@@ -26,7 +26,7 @@ NORMAL: dict[fnn.Initializer, Callable[[int, int], float]] = {  # their standard
     fnn.lecun_normal: lambda m, n: (1 / m) ** 0.5,
     fnn.standard_normal: lambda m, n: 1.0,
 }
-SCHEMES = [*UNIFORM, *NORMAL, fnn.uniform(-0.3, 0.3)]
+SCHEMES = [*UNIFORM, *NORMAL, fnn.nguyen_widrow, fnn.uniform(-0.3, 0.3)]
 SIZES = (300, 200, 100)
 
 
@@ -76,6 +76,42 @@ def test_uniform_limits() -> None:
         assert_drawn(leaf, lambda w: (w + 0.3) / 0.8)
 
 
+@pytest.mark.parametrize("m, n", [(1, 20), (5, 24), (24, 7), (3, 1), (900, 2)])
+def test_nguyen_widrow(m: int, n: int) -> None:
+    params = fnn.init((m, n, 4), seed=9, initializer=fnn.nguyen_widrow)
+    W, b, length = params["W1"], params["b1"], 0.7 * n ** (1 / m)
+    u = (np.random.PCG64(9).random_raw(m * n) >> 11) / 2.0**53
+    directions = (2 * u - 1).reshape(m, n)
+
+    assert_allclose(W, length * directions / np.linalg.norm(directions, axis=0), rtol=1e-9)
+    assert_allclose(b, length * np.linspace(-1, 1, n) * np.sign(W[0]) if n > 1 else [0], atol=1e-15)
+    assert_drawn(params["W2"] / (6 / (n + 4)) ** 0.5, lambda w: (w + 1) / 2)
+    assert_array_equal(params["b2"], 0)
+
+
+def test_nguyen_widrow_covers_one_input_evenly() -> None:
+    params = fnn.init((1, 21, 1), seed=10, initializer=fnn.nguyen_widrow)
+    middles = np.sort(-params["b1"] / params["W1"][0])
+
+    assert set(np.sign(params["W1"][0])) == {-1, 1}
+    assert_allclose(middles, np.linspace(-1, 1, 21), atol=1e-15)
+
+
+def test_a_scheme_of_ones_own_for_biases_and_outputs() -> None:
+    def row_sums(W: Any) -> Any:
+        return W.sum(axis=0)
+
+    mine = fnn.Initializer("mine", lambda u, m, n: u, draws_biases=True, biases=row_sums, output=fnn.uniform(2, 3))
+    params = fnn.init((3, 4, 5, 2), seed=11, initializer=mine)
+    for layer in (1, 2):
+        assert_array_equal(params[f"b{layer}"], params[f"W{layer}"].sum(axis=0))
+    assert min(params["W3"].min(), params["b3"].min()) > 2
+
+    # The output layer goes on where the layer before has ended.
+    raw = np.random.PCG64(11).random_raw(12 + 20 + 1)
+    assert params["W3"][0, 0] == 2 + ((raw[-1] >> 11) + 0.5) / 2**53
+
+
 def test_uniform_numbers_of_pcg64() -> None:
     # The uniform numbers themselves, from NumPy's raw output by Python's integers.
     raw = np.random.PCG64(3).random_raw(9).tolist()
@@ -102,6 +138,7 @@ PINNED = {
     "fnn.lecun_uniform": "5ce4b4e3c4cde841 b987759ac51471e0",
     "fnn.lecun_normal": "287b80e21a2ef9d3 944292973159b2fa",
     "fnn.standard_normal": "8f3d9e8a9b5fcc49 87518a3ba45c1c51",
+    "fnn.nguyen_widrow": "f662ca9f91af6323 d9041d334b750a37",
     "fnn.uniform(-0.3, 0.3)": "7e47bc199ab409c2 8b6f017f275c05b0",
 }
 
@@ -175,10 +212,10 @@ def zeros(u: Any, m: int, n: int) -> Any:
 
 def test_pickles_of_schemes_of_ones_own() -> None:
     for name in ("mine", "he_normal"):
-        mine = fnn.Initializer(name, zeros, draws_biases=True, doc="All 0.")
+        mine = fnn.Initializer(name, zeros, draws_biases=True, doc="All 0.", output=fnn.he_normal)
         loaded = pickle.loads(pickle.dumps(mine))
         assert loaded == mine != fnn.he_normal
-        assert loaded.doc == "All 0."
+        assert (loaded.doc, loaded.output) == ("All 0.", fnn.he_normal)
 
 
 def test_repr() -> None:
