@@ -25,7 +25,7 @@ Regularization
 Training
     train, train_many (Each, SomeDiverged); Stopping, Checkpoint; callbacks: each_epoch, each_steps, progress (each a
     Callback); Run, History, Record; TrainingDiverged, TrainingInterrupted, BatchError;
-    ScaleWarning
+    ScaleWarning; posterior (a Posterior)
 Files and other programs
     save, load, to_python, to_c, to_onnx, to_torch, from_torch, to_sklearn, from_sklearn
 """
@@ -165,6 +165,8 @@ if TYPE_CHECKING:
     from fnn.io.saving import save as save
     from fnn.training.many import SomeDiverged as SomeDiverged
     from fnn.training.many import train_many as train_many
+    from fnn.training.posterior import Posterior as Posterior
+    from fnn.training.posterior import posterior as posterior
     from fnn.training.steppers.lbfgs import lbfgs as lbfgs
     from fnn.training.steppers.levenberg_marquardt import levenberg_marquardt as levenberg_marquardt
 else:
@@ -184,6 +186,7 @@ else:
             "io.idx": "read_idx read_images_and_labels",
             "io.saving": "load save",
             "training.many": "SomeDiverged train_many",
+            "training.posterior": "Posterior posterior",
             "training.steppers.lbfgs": "lbfgs",
             "training.steppers.levenberg_marquardt": "levenberg_marquardt",
         }.items()
