@@ -762,6 +762,57 @@ class TestRegression:
         assert "sizes[1]: must be at least 1, got 0" in refusal("regression.py", "--hidden", "0")
 
 
+class TestCurve:
+    def test_the_problems(self) -> None:
+        sine, parity = program("curve").problems()
+
+        np.testing.assert_allclose(sine.y[::10, 0], [0, -1, 0, 1, 0], atol=1e-15)
+        assert sorted(map(tuple, parity.x)) == list(itertools.product([-1, 1], repeat=3))
+        assert [y == 1 for y in parity.y[:, 0]] == [np.sum(x == 1) % 2 == 1 for x in parity.x]  # an odd number of ones
+
+    def test_who_arrives(self) -> None:
+        curve = program("curve")
+        sine, method = curve.problems()[0], fnn.irprop()
+        arrived = []
+        for seed in range(6):
+            start, rule = curve.network(sine.sizes, seed), fnn.Stopping(target_error=sine.goal / 2)
+            run = fnn.train(
+                start, sine.x, sine.y, optimizer=method, epochs=50, reduction="mean", stopping=rule
+            )  # fmt: skip
+            arrived.append(run.stop_reason == "target_error")
+        count, seconds = curve.arrivals(sine, method, 6, 50)
+
+        assert 0 < sum(arrived) < 6
+        assert count == sum(arrived)
+        assert 0 < seconds < 60
+        none, never = curve.arrivals(sine, fnn.gradient_descent(1e3), 2, 50)
+        assert none == 0
+        assert np.isnan(never)
+
+    def test_the_report(self, tmp_path: Path) -> None:
+        text = output("curve.py", "--quick", "--out", tmp_path)
+
+        of_sinc = dict(re.findall(r"^  (\S+) +(\d\.\de-\d\d) +\d+ ", text, re.MULTILINE))
+        errors = [float(of_sinc[name]) for name in ("Levenberg-Marquardt", "L-BFGS", "Adam")]
+        assert errors[0] < errors[1] / 10 < errors[2] / 100
+        rows = re.findall(r"^  (\S+) +([\d.]+) +([\d.]+) of 61 +([\d.]+) +([\d.]+)%$", text, re.MULTILINE)
+        of_sine = {name: numbers(" ".join(row)) for name, *row in rows}
+        off, count, noise, inside = of_sine["Bayesian"]
+        assert off < 0.15
+        assert 5 < count < 20
+        assert 0.25 < noise < 0.35
+        assert 84 < inside < 95
+        assert off < of_sine["Levenberg-Marquardt"][0]
+        assert 85 < float(re.findall(r"the Bayesian intervals hold ([\d.]+)%", text)[0]) < 95
+        of_starts = re.findall(r"^  (\w+) +(\d) +([\d.]+|nan) +(\d) +([\d.]+|nan)$", text, re.MULTILINE)
+        assert [row[0] for row in of_starts] == list(program("curve").ALL)
+        assert {(row[1], row[3]) for row in of_starts if row[0] in ("lbfgs", "levenberg_marquardt")} == {("3", "3")}
+        assert png_size((tmp_path / "curve.png").read_bytes()) == (1650, 1125)
+
+    def test_bad_values(self) -> None:
+        assert refusal("curve.py", "--quick", "--seed", "-1") == "curve.py: error: seed: must be at least 0, got -1"
+
+
 class TestClassification:
     def test_what_is_calibrated_is_one_network(self) -> None:
         classification = program("classification")
