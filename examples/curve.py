@@ -37,7 +37,7 @@ except ImportError as error:
 Reals: TypeAlias = NDArray[np.float64]
 Network: TypeAlias = fnn.Params[np.float64]
 Run: TypeAlias = fnn.Run[np.float64]
-Method: TypeAlias = fnn.Optimizer | fnn.lbfgs | fnn.levenberg_marquardt
+Method: TypeAlias = fnn.Optimizer | fnn.Solver
 
 HIDDEN = 20  # units
 NOISY, NOISE = 100, 0.3  # points of the sine and the deviation of their noise

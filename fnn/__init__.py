@@ -18,6 +18,7 @@ Cases
 Optimizers
     gradient_descent, momentum, nesterov, adam, adamw, nadam, amsgrad, rmsprop, adagrad, adadelta, lion, irprop (each an
     Optimizer, its state an OptimizerState); of all cases at once: lbfgs, levenberg_marquardt
+    (each a Solver)
 Schedules
     step_decay, exponential, inverse_time, cosine, one_cycle, warm_up, plateau (each a Schedule)
 Regularization
@@ -139,6 +140,7 @@ from fnn.training.history import Run as Run
 from fnn.training.history import TrainingDiverged as TrainingDiverged
 from fnn.training.history import TrainingInterrupted as TrainingInterrupted
 from fnn.training.steppers.plateau import plateau as plateau
+from fnn.training.steppers.solver import Solver as Solver
 from fnn.training.stopping import Stopping as Stopping
 from fnn.training.train import train as train
 

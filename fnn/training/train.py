@@ -1,4 +1,4 @@
-"""`train`: gradient descent over mini-batches, in a compiled loop."""
+"""`train`: gradient descent over mini-batches, or a solver's iterations over all cases, in a compiled loop."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def train(
     optimizer, eta
         How a step uses the gradient, such as ``fnn.adam(1e-3, clip_norm=1.0)``; or, for ``fnn.gradient_descent(eta)``,
         the learning rate η alone: a number, finite and above 0, a schedule such as ``fnn.cosine(3.0)``, which goes over
-        all steps of the run, or any function of the step, which counts from 0.
+        all steps of the run, or any function of the step, which counts from 0. Or a `Solver`, `lbfgs` or
+        `levenberg_marquardt`, whose epochs are iterations over all cases.
     epochs
         How often to go through all cases, at least 0.
     batch_size
@@ -129,6 +130,8 @@ def train(
         that isn't this optimizer's; a checkpoint that is damaged or of another run, which is left as it is.
     OSError
         The checkpoint can't be read, or not be written at the start. Later that is a RuntimeWarning.
+    MemoryError
+        A solver's vectors or matrices, or the history, take more memory than there is.
     TrainingInterrupted
         Ctrl-C: a KeyboardInterrupt between two steps, with parameters and history so far and the checkpoint written.
     TrainingDiverged
