@@ -194,6 +194,8 @@ def posterior(
     weights = arrays_of(wide, cases, None, squared_error).weights
     weight = math.fsum(weights) if weights.size else float(len(cases))
     alpha, beta = _evidence(run)
+    if beta and changes.l2:
+        raise ValueError(f"regularization: after Bayesian regularisation l2 must be 0, got {changes.l2}")
     penalty = changes.l2 * (weight if is_mean else 1.0)
     R = np.concatenate([
         np.full(leaf.size, alpha / beta if beta else penalty * key.startswith("W")) for key, leaf in wide.items()

@@ -113,6 +113,8 @@ def test_bayesian_regularisation() -> None:
     assert found.effective_parameters == pytest.approx(gamma, rel=0.01)
     assert_allclose((high - low) / 2, stats.norm.ppf(0.95) * found.std(NEW), rtol=1e-12)
     assert fnn.posterior(run.params, X, Y).degrees_of_freedom < math.inf  # params alone don't tell
+    with pytest.raises(ValueError, match=r"regularization: after Bayesian regularisation l2 must be 0, got 0\.001"):
+        fnn.posterior(run, X, Y, regularization=MASK)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
