@@ -51,7 +51,8 @@ class levenberg_marquardt(Solver):
 
     where e are the n errors, w all weights and biases, and γ the effective number of parameters; α and β, the most
     probable ones, follow from each step (MacKay 1992; Foresee and Hagan 1997). It needs no validation set. Weights of
-    cases count as repetitions; l2 has no place in it, and the reduction doesn't matter.
+    cases count as repetitions; l2 has no place in it, and the reduction doesn't matter. `posterior` makes intervals of
+    what it finds.
 
     `history.solver` has ``mu`` and ``gradient_norm`` after each epoch, and ``alpha``, ``beta`` and
     ``effective_parameters``; `state.numbers` is (μ,) or (μ, α, β, γ).
@@ -65,7 +66,8 @@ class levenberg_marquardt(Solver):
     largest
         The run ends by the rule "largest_mu" when μ passes it; the epoch then changes nothing.
     min_gradient
-        The run ends by the rule "min_gradient" when the norm of the objective's gradient is at most this, at least 0.
+        The run ends by the rule "min_gradient" when the norm of the objective's gradient is at most this, at least 0;
+        that of a mean is N times smaller than that of a sum.
     bayesian
         Whether α and β are worked out; for `squared_error` alone.
 
