@@ -59,7 +59,8 @@ from fnn.activations.library import softmax as softmax
 from fnn.activations.library import softplus as softplus
 from fnn.activations.library import softsign as softsign
 from fnn.activations.library import tanh as tanh
-from fnn.calls import Each as Each
+from fnn.boundary.calls import Each as Each
+from fnn.boundary.extras import importing as _importing
 from fnn.compiler.numba_types import keep_outside as _keep_outside
 from fnn.compiler.numba_types import provide as _provide
 from fnn.data.cases import Cases as Cases
@@ -71,7 +72,6 @@ from fnn.equations.gradients import grad as grad
 from fnn.equations.gradients import update as update
 from fnn.equations.gradients import value_and_grad as value_and_grad
 from fnn.equations.workspace import workspace as workspace
-from fnn.extras import importing as _importing
 from fnn.losses.library import absolute_error as absolute_error
 from fnn.losses.library import cross_entropy as cross_entropy
 from fnn.losses.library import focal as focal

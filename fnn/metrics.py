@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.activations.library import log_softmax, softmax
-from fnn.calls import by_name
-from fnn.checks import number, real_array, whole
+from fnn.boundary.calls import by_name
+from fnn.boundary.checks import number, real_array, whole
 from fnn.data.cases import Cases, arrays_of, cases_of
 from fnn.equations.forward import forward
 from fnn.losses.library import squared_error

@@ -11,8 +11,8 @@ from functools import cache, partial
 from types import MethodType
 from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias, dataclass_transform, get_origin, get_type_hints
 
-from fnn.calls import counting
-from fnn.checks import finite, flag, positive, real, whole
+from fnn.boundary.calls import counting
+from fnn.boundary.checks import finite, flag, positive, real, whole
 
 Check: TypeAlias = Callable[[str, Any], Any]
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import fnn
-from fnn.checks import real_array
+from fnn.boundary.checks import real_array
 
 P = fnn.init((2, 3, 1), seed=0)
 pandas = pytest.importorskip("pandas")

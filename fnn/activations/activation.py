@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from fnn.activations.kernels.apply import activate_kernel, prime_kernel
 from fnn.activations.kernels.dispatch import FREE_CODES, ActivationKernels
 from fnn.activations.kernels.lift import from_user
-from fnn.checks import real_array
+from fnn.boundary.checks import real_array
 from fnn.compiler.internals import NumbaError
 from fnn.compiler.target import float_type
 from fnn.compiler.user_functions import (

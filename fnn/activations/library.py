@@ -21,7 +21,7 @@ from fnn.activations.kernels.dispatch import (
     ActivationKernels,
 )
 from fnn.activations.kernels.softmax import LOG_SOFTMAX, SOFTMAX
-from fnn.checks import positive
+from fnn.boundary.checks import positive
 
 _FAMILIES: Final = {kernels.name: kernels for kernels in (piecewise.LEAKY_RELU, rectifiers.ELU)}
 BUILT_IN.update(_FAMILIES)

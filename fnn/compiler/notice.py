@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from fnn import terminal
+from fnn.boundary import terminal
 from fnn.compiler.cache import KernelCache
 from fnn.compiler.internals import event
 

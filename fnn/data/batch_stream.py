@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeAlias, cast
 
 from numpy.typing import ArrayLike
 
-from fnn.checks import prefixed
+from fnn.boundary.checks import prefixed
 from fnn.data.cases import Cases
 from fnn.data.rows import CaseArrays
 from fnn.losses.loss import Loss

@@ -7,8 +7,8 @@ from typing import Any, Final, NoReturn, SupportsFloat
 
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.calls import by_name
-from fnn.checks import positive, real_array
+from fnn.boundary.calls import by_name
+from fnn.boundary.checks import positive, real_array
 from fnn.compiler.internals import NumbaType
 from fnn.compiler.numba_types import numba_type
 from fnn.data.conversion import convert, plain_arrays, require_no_fault

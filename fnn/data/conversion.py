@@ -8,7 +8,7 @@ from typing import Any, NoReturn, SupportsFloat
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.checks import positive, real_array
+from fnn.boundary.checks import positive, real_array
 from fnn.data.faults import FAULTS
 from fnn.data.kernels import faults
 from fnn.data.kernels.cases import SUM_TOLERANCE, fault_kernel

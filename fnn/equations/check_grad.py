@@ -7,8 +7,8 @@ from typing import SupportsFloat, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fnn.calls import by_name
-from fnn.checks import positive
+from fnn.boundary.calls import by_name
+from fnn.boundary.checks import positive
 from fnn.data.cases import Cases
 from fnn.equations.gradients import error, grad
 from fnn.equations.objective import Reduction

@@ -7,7 +7,7 @@ from typing import Any, SupportsFloat, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.checks import require_apart, require_output, whole
+from fnn.boundary.checks import require_apart, require_output, whole
 from fnn.compiler.numba_types import jittable
 from fnn.compiler.threads import available, run_in_threads
 from fnn.data.conversion import plain_rows, raise_fault, rows_of, scale_of

@@ -13,7 +13,7 @@ from typing import Generic, SupportsFloat
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.checks import positive
+from fnn.boundary.checks import positive
 from fnn.compiler.numba_types import jittable
 from fnn.data.cases import Cases, arrays_of
 from fnn.data.conversion import cast_to, raise_fault

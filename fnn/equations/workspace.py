@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.checks import require_output, whole
+from fnn.boundary.checks import require_output, whole
 from fnn.compiler.numba_types import jittable
 from fnn.compiler.target import LINE
 from fnn.equations.kernels.gradient import CHUNK

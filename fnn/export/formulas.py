@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fnn.activations.activation import Activation
 from fnn.activations.library import named
-from fnn.checks import prefixed
+from fnn.boundary.checks import prefixed
 from fnn.network.params import Params
 from fnn.network.tree import require_finite
 from fnn.numerics.special import CDF

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.activations.activation import Activation
+from fnn.boundary.extras import extra
 from fnn.export.formulas import FORMULAS, kinds_of, parameter_of, title_of, translated
-from fnn.extras import extra
 from fnn.network.params import Params
 
 _OPSET, _IR_VERSION = 17, 8  # supported by runtimes since 2022

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.activations.library import exp, identity, relu, sigmoid, softmax, tanh
-from fnn.calls import by_name
-from fnn.extras import extra
+from fnn.boundary.calls import by_name
+from fnn.boundary.extras import extra
 from fnn.network.params import DT, AnyParams, Params, params_of, require_params
 
 _HIDDEN: Final = {identity: "identity", sigmoid: "logistic", tanh: "tanh", relu: "relu"}

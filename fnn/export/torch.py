@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.activations.activation import Activation
-from fnn.calls import by_name
-from fnn.checks import flag, real_array
-from fnn.extras import extra
+from fnn.boundary.calls import by_name
+from fnn.boundary.checks import flag, real_array
+from fnn.boundary.extras import extra
 from fnn.network.architecture import Hidden
 from fnn.network.params import DT, AnyParams, Params, params_of, require_params
 

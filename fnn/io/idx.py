@@ -18,7 +18,7 @@ from io import BufferedIOBase
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.checks import path_of
+from fnn.boundary.checks import path_of
 from fnn.io.plain import open_plain
 
 _TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.activations.activation import Activation
-from fnn.extras import extra
+from fnn.boundary.extras import extra
 from fnn.io.archive import Description, description_of, little_endian, require_short, text_of
 from fnn.io.description import architecture_in
 from fnn.io.plain import open_plain

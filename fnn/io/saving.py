@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 
 from fnn.activations.activation import Activation
-from fnn.checks import path_of
+from fnn.boundary.checks import path_of
 from fnn.io import safetensors as tensors
 from fnn.io.archive import little_endian, open_archive, text_of, write_archive
 from fnn.io.atomic import replacing

@@ -15,8 +15,8 @@ import numpy as np
 
 from fnn.activations.activation import Activation
 from fnn.activations.library import exp, identity, log_softmax, sigmoid, softmax, softplus, tanh
-from fnn.calls import counting
-from fnn.checks import number, positive, real
+from fnn.boundary.calls import counting
+from fnn.boundary.checks import number, positive, real
 from fnn.losses.kernels import casewise, pointwise
 from fnn.losses.kernels import focal as focal_kernels
 from fnn.losses.kernels.dispatch import ENDS, PROBABILITIES, RANGE, LossKernel

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.activations.activation import Activation
-from fnn.checks import whole
+from fnn.boundary.checks import whole
 from fnn.network.layout import Layout, layout_of, narrow_layout_of, read_only
 
 Hidden: TypeAlias = Activation | Sequence[Activation]  # one for all hidden layers, or one for each

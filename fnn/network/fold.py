@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.activations.library import identity
-from fnn.calls import by_name
-from fnn.checks import real_array
+from fnn.boundary.calls import by_name
+from fnn.boundary.checks import real_array
 from fnn.network.params import DT, Params, require_params
 
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from fnn.activations.activation import Activation
 from fnn.activations.library import sigmoid
-from fnn.calls import by_name
-from fnn.checks import whole
+from fnn.boundary.calls import by_name
+from fnn.boundary.checks import whole
 from fnn.network.architecture import Hidden, architecture_of
 from fnn.network.layout import cache_aligned
 from fnn.network.params import DT, Params, wrap

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.checks import real_array
+from fnn.boundary.checks import real_array
 
 DT = TypeVar("DT", bound=np.float32 | np.float64)
 

@@ -8,7 +8,7 @@ from typing import Any, SupportsIndex, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.checks import real_array, whole
+from fnn.boundary.checks import real_array, whole
 from fnn.network.params import Params
 
 Mask: TypeAlias = Mapping[str, ArrayLike]

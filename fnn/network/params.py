@@ -13,8 +13,8 @@ from numba.extending import typeof_impl
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.activations.activation import Activation
-from fnn.calls import by_name
-from fnn.checks import real_array
+from fnn.boundary.calls import by_name
+from fnn.boundary.checks import real_array
 from fnn.compiler.numba_types import numba_type
 from fnn.network.architecture import Architecture, Hidden, architecture_of, table
 from fnn.network.leaves import cast_leaf, leaf_of, mapping_of, sizes_of

@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple, SupportsFloat
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.calls import by_name
-from fnn.checks import real
+from fnn.boundary.calls import by_name
+from fnn.boundary.checks import real
 from fnn.network.kernels.penalty import penalize_kernel
 from fnn.network.masks import Mask, flat_mask, mask_arrays
 from fnn.network.params import DT, Params, require_params, wrap

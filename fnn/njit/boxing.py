@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fnn.activations.activation import activation_of
 from fnn.activations.kernels.dispatch import CODE, DESCRIPTOR_SIZE
-from fnn.checks import whole
+from fnn.boundary.checks import whole
 from fnn.compiler.internals import IRBuilder, TypingError, cgutils, ir
 from fnn.data.cases import Cases
 from fnn.network.architecture import Architecture

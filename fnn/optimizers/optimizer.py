@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from fnn.checks import positive, whole
+from fnn.boundary.checks import positive, whole
 from fnn.compiler.numba_types import numba_type
 from fnn.compiler.target import float_type
 from fnn.data.conversion import cast_to

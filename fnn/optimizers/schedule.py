@@ -10,7 +10,7 @@ from typing import Annotated, SupportsFloat, SupportsIndex, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.checks import number, positive, real, whole
+from fnn.boundary.checks import number, positive, real, whole
 from fnn.values import Value
 
 Steps: TypeAlias = NDArray[np.int64]

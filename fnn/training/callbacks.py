@@ -7,7 +7,7 @@ from typing import Any, Generic, SupportsIndex, TypeAlias
 
 import numpy as np
 
-from fnn.checks import flag, whole
+from fnn.boundary.checks import flag, whole
 from fnn.network.params import DT, Params
 from fnn.training.history import Record
 from fnn.training.progress import NetworkProgress

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Generic
 
 import numpy as np
 
-from fnn.checks import path_of, prefixed
+from fnn.boundary.checks import path_of, prefixed
 from fnn.io.archive import Description, open_archive, require_arrays, text_of, write_archive
 from fnn.io.atomic import remove_leftovers, replacing
 from fnn.network.params import DT

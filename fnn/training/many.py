@@ -8,8 +8,8 @@ from typing import Any, SupportsFloat, SupportsIndex, TypeAlias, TypeVar
 
 from numpy.typing import ArrayLike
 
-from fnn.calls import Each, by_name, needs
-from fnn.checks import prefixed, whole
+from fnn.boundary.calls import Each, by_name, needs
+from fnn.boundary.checks import prefixed, whole
 from fnn.compiler.threads import available
 from fnn.data.batch_stream import require_no_batches
 from fnn.data.cases import Cases, cases_of

@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, NamedTuple, SupportsFloat
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.checks import real
+from fnn.boundary.checks import real
 from fnn.compiler.barrier import SIZE
 from fnn.data.cases import Cases, arrays_of, cases_of
 from fnn.data.conversion import inputs_of

@@ -9,7 +9,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
-from fnn import terminal
+from fnn.boundary import terminal
 from fnn.training.history import Record
 
 _DELAY: Final = 1.0  # seconds of a run before it has a bar

@@ -10,8 +10,8 @@ from typing import Any, Generic, NamedTuple, SupportsFloat, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.calls import needs
-from fnn.checks import number, positive, prefixed, whole
+from fnn.boundary.calls import needs
+from fnn.boundary.checks import number, positive, prefixed, whole
 from fnn.data.batch_stream import Batches, BatchStream, require_no_batches, stream_of
 from fnn.data.cases import Cases, cases_of
 from fnn.data.conversion import require_weight

@@ -8,7 +8,7 @@ from typing import SupportsFloat, SupportsIndex
 
 from numpy.typing import ArrayLike
 
-from fnn.calls import by_name
+from fnn.boundary.calls import by_name
 from fnn.compiler.numba_types import jittable
 from fnn.data.batch_stream import Batches, BatchStream
 from fnn.data.cases import Cases

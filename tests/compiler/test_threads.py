@@ -18,10 +18,10 @@ import pytest
 from llvmlite import binding
 
 import fnn
+from fnn.boundary.extras import importing
 from fnn.compiler import threads as threads_module
 from fnn.compiler.internals import global_compiler_lock
 from fnn.compiler.threads import available, cpu_quota, pin_apart, run_in_threads
-from fnn.extras import importing
 from fnn.training import evaluator
 from fnn.training.network_pool import NetworkPool
 from tests.paces import processors

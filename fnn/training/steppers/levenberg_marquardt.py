@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.checks import positive
+from fnn.boundary.checks import positive
 from fnn.compiler.target import LINE
 from fnn.data.rows import CaseArrays
 from fnn.equations.gauss_newton import require_convex, require_memory, start_of

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from fnn import terminal
+from fnn.boundary import terminal
 from tests.terminals import Terminal
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, SupportsFloat, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.calls import needs
+from fnn.boundary.calls import needs
 
 _REAL: Final = "fiub"  # kinds of dtypes
 _NUMBERS: Final = frozenset((bool, int, float))

@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
 import fnn
-from fnn.checks import real_array
+from fnn.boundary.checks import real_array
 
 P = fnn.init((2, 3, 1), seed=0)
 MASKED = np.ma.masked_array([[1.0, 2.0], [3.0, 4.0]], mask=[[False, True], [False, False]])

@@ -1,0 +1,1 @@
+"""Where callers meet fnn: calls by name, checks of arguments, optional packages, the terminal."""
