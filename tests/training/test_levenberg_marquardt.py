@@ -222,6 +222,23 @@ def test_a_run_in_parts_has_the_same_bits(bayesian: bool, tmp_path: Path) -> Non
     assert second.state == at_once.state or second.state.numbers == at_once.state.numbers
 
 
+def test_a_failure_in_the_last_epoch_hides_no_rule(tmp_path: Path) -> None:
+    whole, path = fnn.train(LINE, X, 2 * X + 3, optimizer=LM, epochs=50), tmp_path / "run.npz"
+    last = len(whole.history)
+
+    def fail(step: int, params: object, error: float) -> None:
+        if step == last:
+            raise ZeroDivisionError
+
+    note: Any = fnn.each_steps(1, fail)
+    with pytest.raises(ZeroDivisionError):
+        fnn.train(LINE, X, 2 * X + 3, optimizer=LM, epochs=50, checkpoint=path, callbacks=[note])
+    resumed = fnn.train(LINE, X, 2 * X + 3, optimizer=LM, epochs=50, checkpoint=path)
+
+    assert whole.stop_reason == "min_gradient"
+    assert digest(resumed) == digest(whole)
+
+
 def test_validation_has_the_rule_of_six_failures() -> None:
     r = np.random.default_rng(0)
     x = r.uniform(-1, 1, (40, 1))

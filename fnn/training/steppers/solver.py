@@ -206,17 +206,20 @@ class SolverStepper(Generic[DT]):
         return None
 
     def arrays(self) -> Arrays:
-        """What it told of the epochs that have ended."""
-        return {"told": self._told[:, : self.epoch]} if self._told.size else {}
+        """What it told of the epochs that have ended, and the rule that ends the run with the last one."""
+        return {"told": self._told[:, : self.epoch], "ending": np.array(self._cursor[ENDING])}
 
     def resume(self, at: Snapshot[DT], errors: NDArray[np.float64], arrays: Arrays) -> None:
         """Go on from a checkpoint; ValueError if no epoch ended there."""
-        require_arrays(arrays, {"told": (np.float64, (len(self._told), at.epoch))} if self._told.size else {})
+        require_arrays(arrays, {"told": (np.float64, (len(self._told), at.epoch)), "ending": (np.int64, ())})
+        if not 0 <= arrays["ending"] < len(_ENDINGS):
+            raise ValueError(f"ending: there is no rule {arrays['ending']}")
         if at.cases or at.state.step != self._earlier_steps + at.epoch:
             raise ValueError(f"step: needs {self._earlier_steps + at.epoch}, got {at.state.step}")
         self.history[: at.epoch] = errors
-        self._told[:, : at.epoch] = arrays.get("told", 0)
+        self._told[:, : at.epoch] = arrays["told"]
         self.restore(at)
+        self._cursor[ENDING] = arrays["ending"]
 
     def catch_up(self) -> bool:
         """True: there is no order of cases."""
