@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 
 import fnn
 from fnn.equations.objective import objective_of
-from fnn.training.steppers import lbfgs as module
+from fnn.training.steppers.solver import capacity_of
 from tests.problems import KINDS, Problem, problem
 from tests.scalars import CAUCHY
 
@@ -337,7 +337,7 @@ def test_the_value() -> None:
 def test_the_workspace_is_neither_tiny_nor_huge() -> None:
     sizes = {(1, 1): 4096, (5, 24, 24, 1): 1024, (784, 128, 10): 512}
     for layers, wanted in sizes.items():
-        assert module._capacity(fnn.init(layers, seed=0, dtype=np.float64)) == wanted
+        assert capacity_of(fnn.init(layers, seed=0, dtype=np.float64)) == wanted
 
 
 def test_a_loss_of_the_user() -> None:

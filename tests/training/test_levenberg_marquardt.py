@@ -45,11 +45,11 @@ def one_epoch(params: fnn.Params[Any], x: Doubles, y: Doubles, mu: float) -> tup
         mu *= 10
 
 
-@pytest.mark.parametrize("count", [4, 80])
+@pytest.mark.parametrize("count", [4, 80, 4200])  # the last ones aren't all in the workspace
 @pytest.mark.parametrize("sizes", [(1, 6, 1), (1, 5, 2)])
 def test_a_step_is_that_of_least_squares(sizes: tuple[int, ...], count: int) -> None:
     start = fnn.init(sizes, seed=1, hidden=fnn.tanh, output=fnn.identity)
-    x, y = X[:count], np.hstack([Y, -Y])[:count, : sizes[-1]]
+    x, y = np.resize(X, (count, 1)), np.resize(np.hstack([Y, -Y])[:, : sizes[-1]], (count, sizes[-1]))
     run = fnn.train(start, x, y, optimizer=fnn.levenberg_marquardt(mu=0.1), epochs=3)
     params, mu = start, 0.1
     for _ in range(3):

@@ -28,18 +28,20 @@ from fnn.numerics.symmetric import add_gram
 
 @linked(
     lambda t: types.boolean(
-        *[types.int64] * 2, types.CPointer(types.int64), *[net_type(t)] * 2, cases_type(t), types.float64,
+        *[types.int64] * 2, types.CPointer(types.int64), *[net_type(t)] * 3, cases_type(t), types.float64,
         *[types.int64] * 3, types.CPointer(types.int64), types.int64, *[types.CPointer(t)] * 3, types.int64,
     )
 )  # fmt: skip
 def gauss_newton(
-    thread: int, threads: int, barrier: Integers, net: Net, wide: Net, cases: CasePointers, scale: float, loss: int,
-    second_derivative: int, start: int, kept: Integers, count: int, row: Floats, x: Floats, g: Floats, g_row: int,
+    thread: int, threads: int, barrier: Integers, held: Net, net: Net, wide: Net, cases: CasePointers, scale: float,
+    loss: int, second_derivative: int, start: int, kept: Integers, count: int, row: Floats, x: Floats, g: Floats,
+    g_row: int,
 ) -> bool:  # fmt: skip
     """J6: the lower triangle of G for the `count` parameters that are kept; False if an interrupt came before its end.
 
     Each thread has workspaces for BLOCK rows, `net` for cases and `wide` for rows, the same with a single output, and a
-    `row` of `row_size` elements. They share the block X and G, whose rows are `g_row` apart.
+    `row` of `row_size` elements. They share the block X and G, whose rows are `g_row` apart. See `jacobian_rows` for
+    `held`.
     """
     transpose(wide, 2, 0, 1)
     total = cases.number * entry(net, net.layers, plan.UNITS)
@@ -48,7 +50,7 @@ def gauss_newton(
         top, bottom = partition(rows, thread, threads)
         cancel_if_interrupted(barrier)
         jacobian_rows(
-            net, wide, cases, scale, loss, second_derivative, start, kept, count, first, top, bottom, row, x, True
+            held, net, wide, cases, scale, loss, second_derivative, start, kept, count, first, top, bottom, row, x, True
         )
         wait_for_all(barrier, threads)
         if load_acquired(shift(barrier, CANCELLED)) != 0:
@@ -75,8 +77,8 @@ def parameter_jacobian_kernel(
         cases, count = cases_of(x, x, labels, weights, labels, 0, 0), into.shape[1]
         transpose(wide, 2, 0, 1)
         jacobian_rows(
-            net, wide, cases, 1.0, 0, 0, UNIT, pointer(labels), count, 0, 0, into.shape[0], pointer(row), pointer(into),
-            False,
+            net, net, wide, cases, 1.0, 0, 0, UNIT, pointer(labels), count, 0, 0, into.shape[0], pointer(row),
+            pointer(into), False,
         )  # fmt: skip
     return bad
 
@@ -99,7 +101,7 @@ def gauss_newton_kernel(
     fault, bad = (FINE, -1) if is_checked else fault_for(net, cases, loss)
     if fault == FINE:
         gauss_newton(
-            thread, threads, pointer(barrier), net, wide, cases, unit_case_weight(cases, mean), loss,
+            thread, threads, pointer(barrier), net, net, wide, cases, unit_case_weight(cases, mean), loss,
             second_derivative, start, pointer(kept), kept.size, pointer(row), aligned(pointer(block_x)), pointer(g),
             g.shape[1],
         )  # fmt: skip

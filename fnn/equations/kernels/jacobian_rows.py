@@ -73,18 +73,18 @@ def row_stride(parameters: int, lanes: int) -> int:
 
 @linked(
     lambda t: types.void(
-        *[net_type(t)] * 2, cases_type(t), types.float64, *[types.int64] * 3, types.CPointer(types.int64),
+        *[net_type(t)] * 3, cases_type(t), types.float64, *[types.int64] * 3, types.CPointer(types.int64),
         *[types.int64] * 4, *[types.CPointer(t)] * 2, types.boolean,
     )
 )  # fmt: skip
 def jacobian_rows(
-    net: Net, wide: Net, cases: CasePointers, scale: float, loss: int, second_derivative: int, start: int,
+    held: Net, net: Net, wide: Net, cases: CasePointers, scale: float, loss: int, second_derivative: int, start: int,
     kept: Integers, count: int, first: int, top: int, bottom: int, row: Floats, x: Floats, packed: bool,
 ) -> None:  # fmt: skip
     """Rows first + top .. first + bottom of J or of R, to the rows top .. bottom of the block X, or of a matrix.
 
     The case at the position c of the order has the rows from c n_L on. With UNIT only the inputs of cases are read.
-    `wide` has (Wˡ)ᵀ, l > 1, already.
+    `wide` has (Wˡ)ᵀ, l > 1, already. The workspace of `held` has all cases after `forward`; or `held` is `net`.
     """
     outputs = entry(net, net.layers, plan.UNITS)
     whole = entry(net, net.layers, plan.COMPACT) + (entry(net, net.layers - 1, plan.UNITS) + 1) * outputs
@@ -93,11 +93,14 @@ def jacobian_rows(
         rows = min(BLOCK, bottom - begin)
         case, each = (first + begin) // outputs, (first + begin) % outputs
         number = (each + rows + outputs - 1) // outputs
-        if start == UNIT:
+        if address(held.space) != address(net.space):
+            copy_cases(held, case, number, net)
+        elif start == UNIT:
             fill_rows(net, 0, plan.A, 0, number, shift(cases.x, case * entry(net, 0, plan.UNITS)))
+            forward(net, 0, number)
         else:
             load(net, cases, case, scale, loss, 0, number)
-        forward(net, 0, number)
+            forward(net, 0, number)
         backward_by_outputs(net, wide, loss, second_derivative, start, number, each, rows)
         for r in range(rows):
             if r % at_once == 0:
@@ -108,6 +111,20 @@ def jacobian_rows(
                 put_row(x, begin + r, values, count, ROWS)
             else:
                 copy(values, shift(x, (begin + r) * count), count)
+
+
+@linked(lambda t: types.void(net_type(t), *[types.int64] * 2, net_type(t)))
+def copy_cases(held: Net, case: int, number: int, net: Net) -> None:
+    """Copy what `load` and `forward` have left of some cases to the front of another workspace."""
+    for layer in range(net.layers + 1):
+        size = number * entry(net, layer, plan.STRIDE)
+        copy(block(held, layer, plan.A, case), block(net, layer, plan.A, 0), size)
+        if layer > 0:
+            copy(block(held, layer, plan.Z, case), block(net, layer, plan.Z, 0), size)
+    stride = entry(net, net.layers, plan.STRIDE)
+    for column, each in ((plan.TARGETS, stride), (plan.CASE_WEIGHTS, 1)):
+        source = shift(held.space, entry(held, 0, column) + case * each)
+        copy(source, shift(net.space, entry(net, 0, column)), number * each)
 
 
 @linked(lambda t: types.void(*[net_type(t)] * 2, *[types.int64] * 6))

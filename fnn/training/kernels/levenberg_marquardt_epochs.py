@@ -186,7 +186,8 @@ def levenberg_marquardt_kernel(
         network(block_table, at, own_space),
         network(block_table, at, wide_space),
     )
-    worker = Worker(thread, threads, pointer(barrier), own, wide, pointer(row))
+    held = net if capacity == cases.number else own
+    worker = Worker(thread, threads, pointer(barrier), held, own, wide, pointer(row))
     terms = Terms(cases, unit if mean else 1.0, loss, second_derivative, start)
     system = System(
         kept.size, pointer(kept), rows, is_dual, pointer(matrix), matrix.shape[1], pointer(factor), factor.shape[1],

@@ -36,6 +36,7 @@ class Worker(NamedTuple):
     thread: int
     threads: int
     barrier: Integers
+    held: Net  # all cases after `forward` with the same parameters, in the memory of all; or the next again
     net: Net  # for BLOCK cases,
     wide: Net  # and for BLOCK rows of R: the same with a single output
     row: Floats  # for a row of R, or a column
@@ -44,7 +45,7 @@ class Worker(NamedTuple):
 def worker_type(t: types.Float) -> types.Type:
     i, p = types.int64, types.CPointer(t)
 
-    return types.NamedTuple([i, i, types.CPointer(i), net_type(t), net_type(t), p], Worker)
+    return types.NamedTuple([i, i, types.CPointer(i), *[net_type(t)] * 3, p], Worker)
 
 
 class Terms(NamedTuple):
@@ -95,18 +96,18 @@ def with_weights(net: Net, weights: Floats) -> Net:
 @linked(lambda t: types.boolean(worker_type(t), terms_type(t), system_type(t), types.CPointer(t)))
 def linearize(worker: Worker, terms: Terms, system: System, flat: Floats) -> bool:
     """Work out G, or R, of these parameters; False if an interrupt came before its end."""
-    net, wide = with_weights(worker.net, flat), with_weights(worker.wide, flat)
+    held, net, wide = worker.held, with_weights(worker.net, flat), with_weights(worker.wide, flat)
     if system.is_dual:
-        return fill_transposed(worker, terms, system, net, wide)
+        return fill_transposed(worker, terms, system, held, net, wide)
     return gauss_newton(
-        worker.thread, worker.threads, worker.barrier, net, wide, terms.cases, terms.scale, terms.loss,
+        worker.thread, worker.threads, worker.barrier, held, net, wide, terms.cases, terms.scale, terms.loss,
         terms.second_derivative, terms.start, system.kept, system.unknowns, worker.row, system.block, system.matrix,
         system.stride,
     )  # fmt: skip
 
 
 @inline
-def fill_transposed(worker: Worker, terms: Terms, system: System, net: Net, wide: Net) -> bool:
+def fill_transposed(worker: Worker, terms: Terms, system: System, held: Net, net: Net, wide: Net) -> bool:
     """Rᵀ, by blocks of rows of R."""
     transpose_weights(wide, 2, 0, 1)
     first = 0
@@ -115,7 +116,7 @@ def fill_transposed(worker: Worker, terms: Terms, system: System, net: Net, wide
         top, bottom = partition(rows, worker.thread, worker.threads)
         cancel_if_interrupted(worker.barrier)
         jacobian_rows(
-            net, wide, terms.cases, terms.scale, terms.loss, terms.second_derivative, terms.start, system.kept,
+            held, net, wide, terms.cases, terms.scale, terms.loss, terms.second_derivative, terms.start, system.kept,
             system.unknowns, first, top, bottom, worker.row, system.block, False,
         )  # fmt: skip
         source, into = shift(system.block, top * system.unknowns), shift(system.matrix, first + top)

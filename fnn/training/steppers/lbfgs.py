@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fnn.data.rows import CaseArrays
 from fnn.equations.objective import Objective
-from fnn.network.kernels.plan import CHAIN
 from fnn.network.layout import cache_aligned
 from fnn.network.params import DT, Params
 from fnn.optimizers.optimizer import OptimizerState
 from fnn.training.kernels.lbfgs import NEWEST, WORK_ROWS, numbers_of
 from fnn.training.kernels.lbfgs_loop import WORDS, lbfgs_kernel
-from fnn.training.steppers.solver import Solver, SolverStepper
+from fnn.training.steppers.solver import Solver, SolverStepper, capacity_of
 from fnn.training.steppers.stepper import Snapshot
 from fnn.values import AtLeast0, Count
-
-SPACE: Final = 2**21  # bytes of a workspace, which stays in a cache
-LEAST, MOST = 2 * CHAIN, 16 * CHAIN  # cases in it: more of them need fewer barriers
 
 
 class lbfgs(Solver):
@@ -110,7 +106,7 @@ class LbfgsStepper(SolverStepper[DT]):
     ) -> None:  # fmt: skip
         count, dtype = params.flat_buffer.size, params.dtype
         self._least = solver.min_gradient
-        self._capacity = min(batch.number, _capacity(params))
+        self._capacity = min(batch.number, capacity_of(params))
         self._layout = params.architecture.layout(dtype, self._capacity)
         self._space = np.zeros(self._layout.whole, dtype)
         self._work = cache_aligned(WORK_ROWS * self._layout.stride, dtype).reshape(WORK_ROWS, self._layout.stride)
@@ -145,10 +141,3 @@ class LbfgsStepper(SolverStepper[DT]):
         self._words[:] = 0
         if self._mask.size:
             self._vectors[:, self._mask == 0] = 0
-
-
-def _capacity(params: Params[Any]) -> int:
-    """Cases in the workspace: a multiple of CHAIN."""
-    of_chain = params.architecture.layout(params.dtype, CHAIN).whole * params.dtype.itemsize
-
-    return min(max(SPACE // of_chain * CHAIN, LEAST), MOST)

@@ -24,9 +24,8 @@ from fnn.numerics.cholesky import cholesky_scratch, inverses_size
 from fnn.numerics.symmetric import packed_size
 from fnn.numerics.triangular import trace_scratch
 from fnn.optimizers.optimizer import OptimizerState
-from fnn.training.kernels.descend import CAPACITY
 from fnn.training.kernels.levenberg_marquardt_epochs import VECTORS, levenberg_marquardt_kernel
-from fnn.training.steppers.solver import Solver, SolverStepper
+from fnn.training.steppers.solver import Solver, SolverStepper, capacity_of
 from fnn.values import AtLeast0, Flag, Fraction, Positive, optional
 
 
@@ -201,7 +200,7 @@ class LevenbergMarquardtStepper(SolverStepper[DT]):
         self._inverses = np.empty(inverses_size(size.order), dtype)
         of_rows = ROWS * size.unknowns if size.is_dual else 0
         self._block = np.empty(max(packed_size(size.order, ROWS, dtype), of_rows) + line, dtype)
-        self._capacity = min(batch.number, CAPACITY)
+        self._capacity = min(batch.number, capacity_of(params))
         self._layout, self._block_layout = (architecture.layout(dtype, n) for n in (self._capacity, BLOCK))
         self._space = np.zeros(self._layout.whole, dtype)
         self._own: list[tuple[NDArray[DT], NDArray[DT], NDArray[DT]]] = []  # of each thread

@@ -19,6 +19,7 @@ from fnn.compiler.internals import TypingError
 from fnn.data.rows import CaseArrays
 from fnn.equations.objective import Objective
 from fnn.io.archive import require_arrays
+from fnn.network.kernels.plan import CHAIN
 from fnn.network.params import DT, Params, require_params, wrap
 from fnn.optimizers.optimizer import OptimizerState, require_vectors
 from fnn.training.checkpoint_format import Arrays
@@ -32,6 +33,9 @@ from fnn.training.steppers.stepper import Snapshot, Stepper, history_for
 from fnn.values import Value
 
 _ENDINGS: Final[tuple[Ending | None, ...]] = (None, "min_gradient", "largest_mu", "line_search")  # as in the cursor
+
+SPACE: Final = 2**21  # bytes of a workspace, which stays in a cache
+LEAST, MOST = 2 * CHAIN, 16 * CHAIN  # cases in it: more of them need fewer barriers
 
 
 class Solver(Value):
@@ -224,3 +228,10 @@ class SolverStepper(Generic[DT]):
     def catch_up(self) -> bool:
         """True: there is no order of cases."""
         return True
+
+
+def capacity_of(params: Params[Any]) -> int:
+    """The most cases in the workspace: a multiple of CHAIN."""
+    of_chain = params.architecture.layout(params.dtype, CHAIN).whole * params.dtype.itemsize
+
+    return min(max(SPACE // of_chain * CHAIN, LEAST), MOST)
