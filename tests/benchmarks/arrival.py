@@ -1,9 +1,10 @@
-"""Who arrives nearest in the same time: full-batch methods on a smooth function of five inputs.
+"""Which full-batch method arrives nearest in the same time, on a smooth function of five inputs; and sinc.
 
     python -m tests.benchmarks.arrival --seconds 5
 
 2,000 samples of sin 3u₁ e^(−u₂²) + u₃u₄ / (1 + u₅²) on [−1, 1]⁵, 4,000 others to test; 5-24-24-1 with tanh, float64.
-Each method has the same seconds, by one thread and by all, and what it compiles was compiled before.
+Each method has the same seconds, by one thread and by all, and what it compiles was compiled before. For the other
+problem see `sinc`.
 """
 
 from __future__ import annotations
@@ -12,43 +13,17 @@ import argparse
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 import fnn
 
+from . import sinc
 from .machine import cores
+from .solvers import METHODS, Reals, Task
 
 SIZES, TRAINED, TESTED = (5, 24, 24, 1), 2000, 4000
-
-Reals: TypeAlias = NDArray[np.float64]
-Network: TypeAlias = fnn.Params[np.float64]
-
-
-class Task(NamedTuple):
-    """A start, the cases, and how long and by how many threads to train."""
-
-    start: Network
-    cases: fnn.Cases
-    seconds: float
-    threads: int
-
-
-class End(NamedTuple):
-    """What a method arrives at, after how many evaluations of the gradient."""
-
-    params: Network
-    evaluations: int
-
-
-class Late(Exception):
-    """The seconds are over."""
 
 
 def surrogate(u: Reals) -> Reals:
@@ -58,68 +33,30 @@ def surrogate(u: Reals) -> Reals:
     return np.asarray(np.sin(3 * a) * np.exp(-(b**2)) + c * d / (1 + e**2))[:, None]
 
 
-def with_scipy(task: Task) -> End:
-    """L-BFGS-B, driven by `fnn.value_and_grad`, which works with one thread."""
-    began, count, best = time.perf_counter(), 0, (np.inf, task.start.flat)
-
-    def evaluate(flat: Reals) -> tuple[float, Reals]:
-        nonlocal count, best
-        if time.perf_counter() - began > task.seconds:
-            raise Late
-        value, slope = fnn.value_and_grad(task.start.with_flat(flat), task.cases, reduction="mean")
-        count, best = count + 1, min(best, (value, flat.copy()), key=lambda pair: pair[0])
-        return value, slope.flat
-
-    options = dict(maxiter=10**9, maxfun=10**9, ftol=0.0, gtol=1e-12, maxcor=10)
-    with suppress(Late):
-        minimize(evaluate, task.start.flat, jac=True, method="L-BFGS-B", options=options)
-
-    return End(task.start.with_flat(best[1]), count)
-
-
-def with_fnn(optimizer: Any) -> Callable[[Task], End]:
-    """A solver of fnn."""
-
-    def train(task: Task) -> End:
-        run = fnn.train(
-            task.start, task.cases, optimizer=optimizer, epochs=1_000_000, reduction="mean", threads=task.threads,
-            stopping=fnn.Stopping(seconds=task.seconds),
-        )  # fmt: skip
-        return End(run.params, int(run.history.solver["evaluations"].sum()))
-
-    return train
-
-
-METHODS: dict[str, Callable[[Task], End]] = {
-    "scipy L-BFGS-B": with_scipy,
-    "fnn.lbfgs": with_fnn(fnn.lbfgs(min_gradient=0)),
-}
-
-
 def measure(methods: Sequence[str], seconds: float, seeds: int, threads: int) -> dict[str, list[tuple[float, int]]]:
-    """The RMSE of the test and the count of every method and seed; the methods take turns."""
+    """The RMSE of the test and the steps of every method and seed; the methods take turns."""
     random = np.random.default_rng(0)
     x, x_test = (random.uniform(-1, 1, (n, SIZES[0])) for n in (TRAINED, TESTED))
-    cases, y_test = fnn.Cases(x, surrogate(x)), surrogate(x_test)
+    y, y_test = surrogate(x), surrogate(x_test)
     found: dict[str, list[tuple[float, int]]] = {name: [] for name in methods}
     for seed in range(seeds):
         start = fnn.init(SIZES, hidden=fnn.tanh, output=fnn.identity, seed=seed, dtype=np.float64)
         for name in methods:
-            METHODS[name](Task(start, cases, 0.05, threads))
-            params, evaluations = METHODS[name](Task(start, cases, seconds, threads))
+            METHODS[name](Task(start, x, y, threads, 0.05))
+            params, steps = METHODS[name](Task(start, x, y, threads, seconds))
             rmse = float(np.sqrt(np.mean((fnn.forward(params, x_test) - y_test) ** 2)))
-            found[name].append((rmse, evaluations))
+            found[name].append((rmse, steps))
 
     return found
 
 
 def report(methods: Sequence[str], seconds: float, seeds: int, threads: int) -> None:
-    """Print the table of a number of threads."""
-    print(f"{seconds:g} s, {threads} thread{'s' * (threads > 1)}, load {os.getloadavg()[0]:.1f}")
+    """Print the test's RMSE and the steps of each method."""
+    print(f" surrogate, {seconds:g} s")
     for name, runs in measure(methods, seconds, seeds, threads).items():
-        errors, counts = zip(*runs, strict=True)
+        errors, steps = zip(*runs, strict=True)
         each = "  ".join(f"{error:.2e}" for error in errors)
-        print(f"  {name:16s} median {np.median(errors):.2e}   each {each}   evaluations {int(np.median(counts))}")
+        print(f"  {name:24s} median {np.median(errors):.2e}   each {each}   steps {int(np.median(steps))}", flush=True)
 
 
 def main() -> None:
@@ -127,11 +64,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--problems", nargs="+", choices=("surrogate", "sinc"), default=["surrogate", "sinc"])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--threads", type=int, help="in this process")
     arguments = parser.parse_args()
     if arguments.threads is not None:
-        report(arguments.methods, arguments.seconds, arguments.seeds, arguments.threads)
+        print(f"{arguments.threads} threads, load {os.getloadavg()[0]:.1f}", flush=True)
+        if "surrogate" in arguments.problems:
+            report(arguments.methods, arguments.seconds, arguments.seeds, arguments.threads)
+        if "sinc" in arguments.problems:
+            sinc.report(arguments.threads)
         return
     for threads in sorted({1, cores()}):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
