@@ -150,7 +150,7 @@ def start_of(params: Params[Any], loss: Loss) -> int:
 
 
 def require_memory(parameters: int, numbers: int, dtype: np.dtype[Any], instead: str = "") -> None:
-    """Raise MemoryError if matrices of so many numbers take more memory than this process may use."""
+    """Raise MemoryError if matrices with this number of elements take more memory than this process may use."""
     needed, limit = numbers * dtype.itemsize, memory_limit()
     if needed > limit:
         raise MemoryError(

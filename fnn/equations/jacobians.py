@@ -14,6 +14,7 @@ from fnn.compiler.numba_types import jittable
 from fnn.data.conversion import cast_to, inputs_of, raise_fault
 from fnn.data.kernels import faults
 from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays
+from fnn.equations.gauss_newton import require_memory
 from fnn.equations.kernels.derivatives import jacobian_kernel, jvp_kernel, vjp_kernel
 from fnn.equations.kernels.directional import INPUTS, PARAMETERS
 from fnn.equations.kernels.forward import BLOCK
@@ -49,6 +50,8 @@ def jacobian(params: Params[DT], x: ArrayLike, *, by: Literal["inputs", "params"
         x has another width, is empty, or holds NaN or infinity; another `by`.
     TypeError
         params isn't `Params`, or x isn't made of real numbers.
+    MemoryError
+        The result by parameters takes more memory than this process may use.
 
     Examples
     --------
@@ -89,6 +92,7 @@ def _by_parameters(params: Params[DT], rows: NDArray[DT], single: bool) -> NDArr
     flat, dtype, outputs = params.flat_buffer, params.flat_buffer.dtype, params.architecture.sizes[-1]
     layout = params.architecture.layout(dtype, min(len(rows) * outputs, BLOCK))
     space, wide_space, row = workspaces(dtype, layout.whole, layout.whole, row_size(flat.size, dtype))
+    require_memory(flat.size, len(rows) * outputs * flat.size, dtype)
     into = np.empty((len(rows), outputs, flat.size), dtype)
     bad = parameter_jacobian_kernel[dtype](
         layout.table, flat, space, space if outputs == 1 else wide_space, row, rows, NO_LABELS, NO_WEIGHTS,

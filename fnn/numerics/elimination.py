@@ -29,7 +29,7 @@ def transpose(m: int, n: int, src: Floats, src_row: int, dst: Floats, dst_row: i
 
 @intrinsic
 def _eliminate(typingctx: Any, square: types.CPointer, j: NumbaType, scale: NumbaType) -> Any:
-    """Scale row j, and take it from the rows below so often that their column j would vanish.
+    """Scale row j, and take the multiples of it from the rows below that would make their column j vanish.
 
     What vanishes makes room for column j of the inverse, which begins as that of the unit matrix.
     """

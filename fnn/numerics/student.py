@@ -1,7 +1,7 @@
 """The quantiles of Student's t distribution, the same bits on every machine."""
 
 from decimal import Decimal, localcontext
-from math import inf, sqrt
+from math import sqrt
 from typing import Final
 
 import numpy as np
@@ -12,16 +12,20 @@ _PI: Final = 3.141592653589793
 # Γ(x + ½) / (√x Γ(x)) by powers of 1/x (Tricomi and Erdélyi 1951); for x of at least 20 the next term is below 1e-15.
 _RATIO: Final = (1.0, -1 / 8, 1 / 128, 5 / 1024, -21 / 32768, -399 / 262144, 869 / 4194304, 39325 / 33554432)
 _TINY: Final = 1e-300
+_LARGE: Final = 1e7  # degrees of freedom
 
 
 def student_quantile(level: float, freedom: float) -> float:
-    """The t for which ∫ f from −t to t is the level in (0, 1); of the normal distribution for infinite freedom.
+    """The t for which ∫ f from −t to t is the level in [0, 1); of the normal distribution for infinite freedom.
 
-    By Newton's method from the normal quantile, which lies below: the tail's integral is convex, so t only grows.
+    By Newton's method from the normal quantile, which lies below: the tail's integral is convex, so t only grows. Where
+    rounding errors of the integral exceed the next term, by powers of 1 / freedom (Cornish and Fisher 1938).
     """
     tail = (1 - level) / 2
-    t = float(normal_quantile(np.array([tail]))[0]) * -1
-    while freedom < inf:
+    t = abs(float(normal_quantile(np.array([tail]))[0]))
+    if freedom >= _LARGE:
+        return t + (t**3 + t) / (4 * freedom)
+    while True:
         density, beyond = _density_and_tail(t, freedom)
         step = (beyond - tail) / density
         if t + step <= t * (1 + 1e-15):

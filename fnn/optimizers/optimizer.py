@@ -41,13 +41,15 @@ class OptimizerState(Generic[DT]):
         return numba_type(self)
 
 
-def require_vectors(owner: Value, count: int, params: Params[Any], state: OptimizerState[Any]) -> None:
-    """Raise TypeError or ValueError unless it is a state with as many vectors like params."""
+def require_parts(owner: Value, count: int, numbers: int, params: Params[Any], state: OptimizerState[Any]) -> None:
+    """Raise TypeError or ValueError unless it is a state with as many vectors like params, and finite numbers."""
     if not isinstance(state, OptimizerState):
         raise TypeError(f"state: needs what init or update returned, got {type(state).__name__}")
     whole("state.step", state.step, at_least=0)
     if len(state.vectors) != count:
         raise ValueError(f"state: {owner!r} needs {count} vectors, got {len(state.vectors)}")
+    if len(state.numbers) != numbers or not np.isfinite(state.numbers).all():
+        raise ValueError(f"state: {owner!r} needs {numbers} finite numbers, got {state.numbers}")
     for i, vector in enumerate(state.vectors):
         require_params(f"state.vectors[{i}]", vector)
         require_same_structure(f"state.vectors[{i}]", params, vector)
@@ -182,7 +184,7 @@ class Optimizer(Value):
 
     def require_state(self, params: Params[Any], state: OptimizerState[Any]) -> None:
         """Raise TypeError or ValueError unless the state is one of this optimizer for such params."""
-        require_vectors(self, self.rule.states, params, state)
+        require_parts(self, self.rule.states, 0, params, state)
 
     def descriptor(self, dtype: np.dtype[Any], stride: int) -> NDArray[np.int64]:
         """What the kernels must know of it in itself; `stride` from one vector of state to the next."""

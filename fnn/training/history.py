@@ -85,11 +85,11 @@ class History:
 class Run(Generic[DT]):
     """What `train` returns.
 
-    `state` is the optimizer's, with which its `update` goes on. `stop_reason` is "epochs", after the last one;
-    "callback", one returned True; a rule of `stopping`: "patience", "target_error" or "seconds"; a rule of `lbfgs` or
-    `levenberg_marquardt`: "min_gradient", "largest_mu" or "line_search"; or "interrupted", by the error that carries
-    this run. `held_out` are the numbers of the cases, rows of the caller's arrays in
-    ascending order, that a fraction for `validation` kept for it; else None.
+    `state` is the optimizer's, from which `train` goes on, and its `update`. `stop_reason` is "epochs", after the last
+    one; "callback", one returned True; a rule of `stopping`: "patience", "target_error" or "seconds"; a rule of `lbfgs`
+    or `levenberg_marquardt`: "min_gradient", "largest_mu" or "line_search"; or "interrupted", by the error that carries
+    this run. `held_out` are the numbers of the cases, rows of the caller's arrays in ascending order, that a fraction
+    for `validation` kept for it; else None.
     """
 
     params: Params[DT]
@@ -163,10 +163,12 @@ class TrainingDiverged(ArithmeticError):
     """
 
     def __init__(self, epoch: int, params: Params[Any], history: History) -> None:
+        causes = 'eta is too large (with reduction="sum" the step grows with the batch) or the inputs are not scaled'
+        if history.solver:
+            causes = "inputs or targets are not scaled"
         super().__init__(
-            f"the error or the parameters became NaN or infinite in epoch {epoch}; usually eta is too large (with "
-            f'reduction="sum" the step grows with the batch) or the inputs are not scaled; .params holds the network '
-            f"after epoch {len(history)} (or some batches later, if they came one by one)"
+            f"the error or the parameters became NaN or infinite in epoch {epoch}; usually {causes}; .params holds the "
+            f"network after epoch {len(history)} (or some batches later, if they came one by one)"
         )
         self.epoch, self.params, self.history = epoch, params, history
 

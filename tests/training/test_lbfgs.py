@@ -310,9 +310,8 @@ def test_wrong_calls_are_refused_by_name() -> None:
         fnn.lbfgs(min_gradient=-1.0)
     with pytest.raises(TypeError):
         fnn.lbfgs(10, 1e-3)  # type: ignore[call-arg]
-    for history in (10**13, 10**18):
-        with pytest.raises(MemoryError, match="history: no memory for the vectors of"):
-            run(optimizer=fnn.lbfgs(history))
+    with pytest.raises(ValueError, match="history: must be at most 1000, got 1001"):
+        fnn.lbfgs(1001)
     for regularization in (fnn.Regularization(l1=0.1), fnn.Regularization(dropout=0.5)):
         with pytest.raises(ValueError, match="regularization"):
             run(regularization=regularization)

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numba import njit
-from numba.core.errors import TypingError
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
@@ -23,6 +21,7 @@ Doubles = NDArray[np.float64]
 X = np.linspace(-1, 1, 80)[:, None]
 Y = np.sin(3 * X) + 0.1 * np.cos(40 * X)
 START = fnn.init((1, 6, 1), seed=0, hidden=fnn.tanh, output=fnn.identity)
+LINE = fnn.Params({"W1": [[2.0]], "b1": [1.0]}, hidden=(), output=fnn.identity)
 LM = fnn.levenberg_marquardt()
 
 
@@ -146,46 +145,6 @@ def test_a_step_with_any_convex_loss(loss: fnn.Loss, output: fnn.Activation, cou
     assert not run.params.flat[~kept].any()
 
 
-def test_what_has_no_such_matrix_is_refused() -> None:
-    p = problem(3, (4, 6, 3), (fnn.tanh,), fnn.identity, fnn.squared_error, 30)
-    refused: list[tuple[str, dict[str, Any]]] = [
-        ("loss: .*quantile", {"loss": fnn.quantile}), ("loss: .*absolute_error", {"loss": fnn.absolute_error}),
-        ("l1 must be 0", {"regularization": fnn.Regularization(l1=0.1)}),
-        ("dropout must be 0", {"regularization": fnn.Regularization(dropout=0.1)}),
-        ("batch_size: .*needs all 30 cases", {"batch_size": 10}),
-        ("eta: .*has none", {"eta": 0.1}),
-        ("state: .*needs 1 finite numbers", {"state": fnn.OptimizerState(0, ())}),
-        ("state: .*needs 0 vectors", {"state": fnn.adam().init(p.params)}),
-    ]  # fmt: skip
-    for message, options in refused:
-        with pytest.raises((ValueError, TypeError), match=message):
-            fnn.train(p.params, p.x, p.y, optimizer=LM, epochs=3, **options)
-    with pytest.raises(ValueError, match=r"x: .*needs all cases in every step"):
-        fnn.train(p.params, [(p.x, p.y)], optimizer=LM, epochs=3)
-    bayesian = fnn.levenberg_marquardt(bayesian=True)
-    with pytest.raises(ValueError, match=r"loss: .*needs fnn.squared_error, got fnn.log_cosh"):
-        fnn.train(p.params, p.x, p.y, optimizer=bayesian, epochs=3, loss=fnn.log_cosh)
-    regularization, large = fnn.Regularization(l2=0.1), fnn.init((500, 2000, 250), seed=0)
-    with pytest.raises(ValueError, match="l2 must be 0"):
-        fnn.train(p.params, p.x, p.y, optimizer=bayesian, epochs=3, regularization=regularization)
-    with pytest.raises(MemoryError, match=r"params: 1,502,250 parameters need 36\d{3}\.\d GB for matrices"):
-        fnn.train(large, np.zeros((10_000, 500)), np.zeros((10_000, 250)), optimizer=LM, epochs=1)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"mu": 0}, "mu: must be finite and above 0"), ({"increase": 1}, "increase: must be above 1, got 1"),
-        ({"decrease": 1}, "decrease: must be at least 0 and below 1"),
-        ({"mu": 10, "largest": 1}, "largest: must be at least mu"),
-        ({"min_gradient": -1}, "min_gradient: must be finite and at least 0"),
-    ],
-)  # fmt: skip
-def test_numbers_out_of_range(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        fnn.levenberg_marquardt(**arguments)
-
-
 @pytest.mark.parametrize("bayesian", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("count", [9, 700])
@@ -259,39 +218,6 @@ def test_an_explicit_rule_takes_its_place() -> None:
     assert (run.stop_reason, len(run.history)) == ("target_error", 1)
 
 
-DEAD = fnn.Params({"W1": np.zeros((1, 3)), "b1": [-5.0] * 3, "W2": np.ones((3, 1)), "b2": [0.0]}, hidden=fnn.relu,
-                  output=fnn.identity)  # fmt: skip
-LINE = fnn.Params({"W1": [[2.0]], "b1": [1.0]}, hidden=(), output=fnn.identity)
-SINGULAR: dict[str, tuple[fnn.Params[Any], Any, Any]] = {
-    "dead units": (DEAD, X, Y),
-    "a duplicated input": (fnn.init((2, 5, 1), seed=0, hidden=fnn.tanh, output=fnn.identity), np.hstack([X, X]), Y),
-    "one case": (START, X[:1], Y[:1]),
-    "a perfect fit": (LINE, X, 2 * X + 1),
-    "constant targets": (START, X, np.ones_like(X)),
-    "targets of zero": (START, X, np.zeros_like(X)),
-    "an input without effect": (START, np.zeros_like(X), Y),
-}
-
-
-@pytest.mark.parametrize("bayesian", [False, True])
-@pytest.mark.parametrize("name", SINGULAR)
-def test_a_singular_problem_ends_without_nan(name: str, bayesian: bool) -> None:
-    start, x, y = SINGULAR[name]
-    run = fnn.train(start, x, y, optimizer=fnn.levenberg_marquardt(bayesian=bayesian), epochs=3000)
-
-    assert run.stop_reason in ("min_gradient", "largest_mu", "epochs")
-    assert np.isfinite(run.params.flat).all()
-    assert all(np.isfinite(column).all() for column in run.history.as_dict().values())
-    assert run.history.error[-1] <= fnn.error(start, x, y, reduction="mean") * (1 + 1e-12)
-
-
-def test_an_error_that_is_not_finite_is_told() -> None:
-    huge = fnn.Params({"W1": [[1e200]], "b1": [0.0]}, hidden=(), output=fnn.identity)
-    with pytest.raises(fnn.TrainingDiverged) as caught:
-        fnn.train(huge, [[1e200]], [[0.0]], optimizer=LM, epochs=3)
-    assert caught.value.params.flat.tobytes() == huge.flat.tobytes()
-
-
 def test_restarts() -> None:
     starts = [fnn.init((1, 4, 1), seed=seed, hidden=fnn.tanh, output=fnn.identity) for seed in range(12)]
     runs = fnn.train_many(starts, X, Y, optimizer=LM, epochs=30)
@@ -311,17 +237,3 @@ def test_a_loss_of_the_user() -> None:
     """Cauchy's isn't convex: where its second derivative is negative it counts as 0, and the error falls."""
     run = fnn.train(START, X, Y, optimizer=LM, epochs=20, loss=CAUCHY_WITH_SECOND)
     assert run.history.error[-1] < 0.1 * fnn.error(START, X, Y, loss=CAUCHY_WITH_SECOND, reduction="mean")
-
-
-def test_inside_njit_it_is_refused_by_name() -> None:
-    @njit
-    def made_inside(params: Any) -> Any:
-        return fnn.train(params, X, Y, optimizer=fnn.levenberg_marquardt(), epochs=1)
-
-    @njit
-    def made_outside(params: Any) -> Any:
-        return fnn.train(params, X, Y, optimizer=LM, epochs=1)
-
-    for function in (made_inside, made_outside):
-        with pytest.raises(TypingError, match=r"fnn.levenberg_marquardt: can't be used inside @njit"):
-            function(START)

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numba import types
 
-from fnn.compiler.barrier import CANCELLED, load_acquired, wait_for_all
+from fnn.compiler.barrier import CANCELLED, cancel_if_interrupted, load_acquired, wait_for_all
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, like, shift
 from fnn.compiler.linking import linked
@@ -31,6 +31,7 @@ from fnn.training.kernels.normal_equations import (
     Worker,
     effective_parameters,
     factorize,
+    greatest_diagonal,
     solution,
     system_type,
     terms_type,
@@ -55,6 +56,7 @@ class Rules(NamedTuple):
     increase: float
     largest: float
     min_gradient: float
+    rounding: float  # some roundings of the dtype
     is_bayesian: bool
 
 
@@ -83,7 +85,7 @@ class Evidence(NamedTuple):
     gamma: float
 
 
-RULES_TYPE: Final = types.NamedTuple([*[types.float64] * 4, types.boolean], Rules)
+RULES_TYPE: Final = types.NamedTuple([*[types.float64] * 5, types.boolean], Rules)
 EVIDENCE_TYPE: Final = types.NamedUniTuple(types.float64, 3, Evidence)
 
 
@@ -125,14 +127,14 @@ def total_of(work: Work, flat: Floats, error: float, evidence: Evidence) -> floa
 
 @inline
 def gradient(worker: Worker, system: System, work: Work, evidence: Evidence) -> float:
-    """L1: g of the unknowns; returns its norm."""
+    """L1: g of the unknowns; returns the norm of g / β, which has the unit of E's gradient."""
     if worker.thread == 0:
         alpha, beta = like(work.g, evidence.alpha), like(work.g, evidence.beta)
         for i in range(system.unknowns):
             k = system.kept[i]
             work.g[i] = beta * work.at.slope[k] + alpha * work.at.flat[k]
     wait_for_all(worker.barrier, worker.threads)
-    return np.sqrt(dot(work.g, work.g, system.unknowns))
+    return np.sqrt(dot(work.g, work.g, system.unknowns)) / evidence.beta
 
 
 @linked(
@@ -158,7 +160,12 @@ def descend(
                 break
             if total_of(work, work.trial.flat, error, evidence) < total:
                 return error, max(mu * rules.decrease, SMALLEST_MU)
-        mu *= rules.increase
+        else:
+            cancel_if_interrupted(worker.barrier)
+            wait_for_all(worker.barrier, worker.threads)
+            if is_cancelled(worker):
+                break
+        mu = max(mu * rules.increase, SMALLEST_MU)
     return np.nan, mu
 
 
@@ -180,12 +187,22 @@ def accept(worker: Worker, work: Work) -> None:
     wait_for_all(worker.barrier, worker.threads)
 
 
-@linked(lambda t: EVIDENCE_TYPE(worker_type(t), system_type(t), work_type(t), types.float64, EVIDENCE_TYPE))
-def next_evidence(worker: Worker, system: System, work: Work, error: float, evidence: Evidence) -> Evidence:
-    """L3, with G of the present parameters; what the matrix doesn't give stays as it is."""
-    if not factorize(worker, system, evidence.beta, evidence.alpha, work.g):
+@linked(
+    lambda t: EVIDENCE_TYPE(worker_type(t), system_type(t), work_type(t), types.float64, types.float64, EVIDENCE_TYPE)
+)
+def next_evidence(
+    worker: Worker, system: System, work: Work, rounding: float, error: float, evidence: Evidence
+) -> Evidence:
+    """L3, with G of the present parameters.
+
+    What rounding errors amount to is added to α where γ is worked out: β may exceed α so far that the factor has no
+    digit of it, or that there is none. So parameters that are only determined beyond rounding don't count.
+    """
+    damping = evidence.alpha + evidence.beta * rounding * system.unknowns * greatest_diagonal(system)
+    if not factorize(worker, system, evidence.beta, damping, work.g):
         return evidence
-    return most_probable(work, error, effective_parameters(worker, system, evidence.alpha), evidence)
+    gamma = effective_parameters(worker, system, damping)
+    return most_probable(work, error, min(max(gamma, 0.0), float(system.unknowns), work.targets), evidence)
 
 
 @inline

@@ -124,7 +124,7 @@ def iterate(
                 records.cursor[STOPPED] = 1
             return False
     norm = gradient(worker, system, work, evidence)
-    for _ in range(epochs):
+    for _ in range(epochs if np.isfinite(norm) else 0):
         if norm > rules.min_gradient:
             found, next_mu = descend(worker, terms, system, work, rules, error, mu, evidence)
             if np.isfinite(found):
@@ -133,17 +133,21 @@ def iterate(
                 accept(worker, work)
                 error, mu = found, next_mu
                 if rules.is_bayesian:
-                    evidence = next_evidence(worker, system, work, error, evidence)
+                    evidence = next_evidence(worker, system, work, rules.rounding, error, evidence)
                 norm = gradient(worker, system, work, evidence)
+                if not np.isfinite(norm):
+                    break
             elif is_cancelled(worker):
                 return False
             else:
                 rule = LARGEST_MU
-        rule = rule if norm > rules.min_gradient else MIN_GRADIENT
+        rule = MIN_GRADIENT if norm <= rules.min_gradient else rule
         if worker.thread == 0:
             record(records, rule, work.per_case * error, norm, mu, evidence, rules)
         if rule != NO_RULE:
             break
+    if worker.thread == 0 and not np.isfinite(norm):
+        records.cursor[STOPPED] = 1
     if worker.thread == 0:
         records.error[0] = error
     return True
@@ -160,7 +164,7 @@ def network(table: Labels, weights: Floats, space: Reals) -> Net:
         *[types.int64] * 2, output(types.int64), array(types.int64), output(t), types.int64, array(types.int64),
         *[output(t)] * 3, array(t, 2), array(t, 2), array(types.int64), array(types.float64), types.int64,
         array(types.int64), *[types.int64] * 3, types.boolean, types.float64, array(t), array(types.int64),
-        types.int64, types.boolean, *[output(t, 2)] * 2, *[output(t)] * 3, array(t), output(t, 2),
+        types.int64, types.boolean, *[output(t, 2)] * 2, *[output(t)] * 3, array(t), *[output(t, 2)] * 2,
         array(types.float64), types.boolean, *[output(types.float64)] * 2, output(types.float64, 2),
         output(types.float64), output(types.int64), types.int64,
     )
@@ -170,14 +174,14 @@ def levenberg_marquardt_kernel(
     own_space: Reals, wide_space: Reals, row: Reals, x: Reals, y: Reals, labels: Labels, weights: Weights, sources: int,
     chosen: Labels, loss: int, second_derivative: int, start: int, mean: bool, l2: float, mask: Reals, kept: Labels,
     rows: int, is_dual: bool, matrix: Reals, factor: Reals, inverses: Reals, scratch: Reals, block: Reals,
-    penalty: Reals, vectors: Reals, rules: Weights, bayesian: bool, numbers: Weights, error: Weights, told: Weights,
-    history: Weights, cursor: Labels, epochs: int,
+    penalty: Reals, products: Reals, vectors: Reals, rules: Weights, bayesian: bool, numbers: Weights, error: Weights,
+    told: Weights, history: Weights, cursor: Labels, epochs: int,
 ) -> None:  # fmt: skip
     """Some epochs from the parameters that are the first of the vectors, which are changed in place.
 
     The other vectors are work memory of the run, as all arrays are that may be written to; `own_space`, `wide_space`
     and `row` are the thread's own. `chosen` are the only cases that count, or empty: all do. An empty mask removes
-    nothing.
+    nothing. `products` is empty unless the system is dual, and the penalty 0.
     """
     cases = cases_of(x, y, labels, weights, chosen, sources, chosen.size)
     at, unit, count = pointer(vectors), unit_case_weight(cases, True), vectors.shape[1]
@@ -191,7 +195,8 @@ def levenberg_marquardt_kernel(
     terms = Terms(cases, unit if mean else 1.0, loss, second_derivative, start)
     system = System(
         kept.size, pointer(kept), rows, is_dual, pointer(matrix), matrix.shape[1], pointer(factor), factor.shape[1],
-        pointer(inverses), pointer(scratch), aligned(pointer(block)), pointer(penalty),
+        pointer(inverses), pointer(scratch), aligned(pointer(block)), pointer(penalty), products.size > 0,
+        pointer(products),
     )  # fmt: skip
     work = Work(
         net, capacity, count, entry(net, net.layers, plan.UNITS) / unit, 1.0 if mean else unit, l2, pointer(mask),
@@ -201,7 +206,7 @@ def levenberg_marquardt_kernel(
     records = Records(
         pointer(numbers), pointer(error), pointer(told), pointer(history), history.size, pointer(cursor)
     )  # fmt: skip
-    given = Rules(rules[0], rules[1], rules[2], rules[3], bayesian)
+    given = Rules(rules[0], rules[1], rules[2], rules[3], rules[4], bayesian)
     is_ready = iterate(worker, terms, system, work, given, records, epochs)
     if thread == 0:
         cursor[READY] = is_ready

@@ -79,12 +79,14 @@ class System(NamedTuple):
     scratch: Floats
     block: Floats  # X of `add_gram`, for ROWS rows; if the system is dual, also for as many rows of R
     penalty: Floats  # λ₂ of each unknown, 0 for biases
+    is_uniform: bool  # it is 0 for all, so that D is a number,
+    products: Floats  # and R Rᵀ needs no other sums for another D
 
 
 def system_type(t: types.Float) -> types.Type:
     i, p = types.int64, types.CPointer(t)
 
-    return types.NamedTuple([i, types.CPointer(i), i, types.boolean, p, i, p, i, p, p, p, p], System)
+    return types.NamedTuple([i, types.CPointer(i), i, types.boolean, p, i, p, i, *[p] * 4, types.boolean, p], System)
 
 
 @inline
@@ -125,6 +127,8 @@ def fill_transposed(worker: Worker, terms: Terms, system: System, held: Net, net
         if load_acquired(shift(worker.barrier, CANCELLED)) != 0:
             return False
         first += rows
+    if system.is_uniform:
+        multiply_columns(worker, system, system.products, 1.0, 1.0)
     return True
 
 
@@ -157,14 +161,11 @@ def damped(system: System, i: int, damping: float) -> float:
 
 @linked(lambda t: types.void(worker_type(t), system_type(t), types.float64, types.float64, types.CPointer(t)))
 def fill_primal(worker: Worker, system: System, beta: float, damping: float, g: Floats) -> None:
-    """β G + D and g. A thread has every so many rows, as later ones are longer."""
-    factor = like(g, beta)
+    """β G + D and g."""
+    scale_triangle(worker, system, system.unknowns, system.matrix, system.stride, beta)
     i = worker.thread
     while i < system.unknowns:
-        source, into = shift(system.matrix, i * system.stride), shift(system.factor, i * system.factor_stride)
-        for j in range(i + 1):
-            into[j] = factor * source[j]
-        into[i] += like(g, damped(system, i, damping))
+        system.factor[i * (system.factor_stride + 1)] += like(g, damped(system, i, damping))
         i += worker.threads
     if worker.thread == worker.threads - 1:
         into = shift(system.factor, system.unknowns * system.factor_stride)
@@ -172,29 +173,26 @@ def fill_primal(worker: Worker, system: System, beta: float, damping: float, g: 
             into[j] = g[j]
 
 
+@inline
+def scale_triangle(worker: Worker, system: System, size: int, source: Floats, stride: int, factor: float) -> None:
+    """The lower triangle of a matrix, times a number. A thread has rows far apart, as later ones are longer."""
+    i, times = worker.thread, like(source, factor)
+    while i < size:
+        of_row, into = shift(source, i * stride), shift(system.factor, i * system.factor_stride)
+        for j in range(i + 1):
+            into[j] = times * of_row[j]
+        i += worker.threads
+
+
 @linked(lambda t: types.void(worker_type(t), system_type(t), types.float64, types.float64, types.CPointer(t)))
 def fill_dual(worker: Worker, system: System, beta: float, damping: float, g: Floats) -> None:
-    """K and R D⁻¹ g. A row of X is the column of R that belongs to an unknown, times √(β/D)."""
-    first, size = 0, system.rows
-    while first < system.unknowns:
-        count = min(ROWS, system.unknowns - first)
-        top, bottom = partition(count, worker.thread, worker.threads)
-        for k in range(first + top, first + bottom):
-            source, factor = (
-                shift(system.matrix, k * system.stride),
-                like(g, np.sqrt(beta / damped(system, k, damping))),
-            )
-            for i in range(size):
-                worker.row[i] = factor * source[i]
-            put_row(system.block, k - first, worker.row, size, ROWS)
+    """K and R D⁻¹ g."""
+    size = system.rows
+    if system.is_uniform:
+        scale_triangle(worker, system, size, system.products, system.factor_stride, beta / damping)
         wait_for_all(worker.barrier, worker.threads)
-        epilogue = STORE if first == 0 else ADD
-        add_gram(
-            size, count, system.block, ROWS, system.factor, system.factor_stride, epilogue, worker.thread,
-            worker.threads,
-        )  # fmt: skip
-        wait_for_all(worker.barrier, worker.threads)
-        first += count
+    else:
+        multiply_columns(worker, system, system.factor, beta, damping)
     top, bottom = partition(size, worker.thread, worker.threads)
     below = shift(system.factor, size * system.factor_stride)
     for i in range(top, bottom):
@@ -204,6 +202,28 @@ def fill_dual(worker: Worker, system: System, beta: float, damping: float, g: Fl
         source, factor = shift(system.matrix, k * system.stride), like(g, np.float64(g[k]) / damped(system, k, damping))
         for i in range(top, bottom):
             below[i] += factor * source[i]
+
+
+@linked(lambda t: types.void(worker_type(t), system_type(t), types.CPointer(t), types.float64, types.float64))
+def multiply_columns(worker: Worker, system: System, into: Floats, beta: float, damping: float) -> None:
+    """β R D⁻¹ Rᵀ, or R Rᵀ if D is the same for all. A row of X is the column of R of an unknown, times √(β/D)."""
+    first, size = 0, system.rows
+    while first < system.unknowns:
+        count = min(ROWS, system.unknowns - first)
+        top, bottom = partition(count, worker.thread, worker.threads)
+        for k in range(first + top, first + bottom):
+            factor = 1.0 if system.is_uniform else np.sqrt(beta / damped(system, k, damping))
+            source, times = shift(system.matrix, k * system.stride), like(into, factor)
+            for i in range(size):
+                worker.row[i] = times * source[i]
+            put_row(system.block, k - first, worker.row, size, ROWS)
+        wait_for_all(worker.barrier, worker.threads)
+        epilogue = STORE if first == 0 else ADD
+        add_gram(
+            size, count, system.block, ROWS, into, system.factor_stride, epilogue, worker.thread, worker.threads
+        )  # fmt: skip
+        wait_for_all(worker.barrier, worker.threads)
+        first += count
 
 
 @linked(
@@ -230,10 +250,23 @@ def solution(worker: Worker, system: System, beta: float, damping: float, g: Flo
 
 @inline
 def effective_parameters(worker: Worker, system: System, damping: float) -> float:
-    """γ = P − α tr (β G + α)⁻¹, after `factorize` with α for damping; with K, of M rows, M − tr K⁻¹."""
+    """γ = P − d tr (β G + d)⁻¹, after `factorize` with the damping d; with K, of M rows, M − tr K⁻¹."""
     size = size_of(system)
     trace = trace_of_inverse(
         size, system.factor, system.factor_stride, system.inverses, system.scratch, worker.barrier, worker.thread,
         worker.threads,
     )  # fmt: skip
     return size - (1.0 if system.is_dual else damping) * np.float64(trace)
+
+
+@inline
+def greatest_diagonal(system: System) -> float:
+    """The greatest number on the diagonal of G."""
+    greatest = 0.0
+    for k in range(system.unknowns):
+        if system.is_dual:
+            column = shift(system.matrix, k * system.stride)
+            greatest = max(greatest, dot(column, column, system.rows))
+        else:
+            greatest = max(greatest, np.float64(system.matrix[k * (system.stride + 1)]))
+    return greatest

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY
+from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fnn.boundary.checks import whole
 from fnn.data.rows import CaseArrays
 from fnn.equations.objective import Objective
 from fnn.network.layout import cache_aligned
@@ -19,7 +21,7 @@ from fnn.training.kernels.lbfgs import NEWEST, WORK_ROWS, numbers_of
 from fnn.training.kernels.lbfgs_loop import WORDS, lbfgs_kernel
 from fnn.training.steppers.solver import Solver, SolverStepper, capacity_of
 from fnn.training.steppers.stepper import Snapshot
-from fnn.values import AtLeast0, Count
+from fnn.values import AtLeast0
 
 
 class lbfgs(Solver):
@@ -42,7 +44,7 @@ class lbfgs(Solver):
     Parameters
     ----------
     history
-        The most pairs that are kept, at least 1: 2 · history vectors of the size of the parameters.
+        The most pairs that are kept, from 1 to 1000: 2 · history vectors of the size of the parameters.
     min_gradient
         At least 0. With ``reduction="sum"``, E and its gradient grow with the number of cases.
 
@@ -64,7 +66,7 @@ class lbfgs(Solver):
     True
     """
 
-    history: Count = 10
+    history: Annotated[int, partial(whole, at_least=1, at_most=1000)] = 10
     _: KW_ONLY
     min_gradient: AtLeast0 = 1e-7
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, NamedTuple
+from functools import partial
+from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.boundary.checks import positive
+from fnn.boundary.checks import real
 from fnn.compiler.target import LINE
 from fnn.data.rows import CaseArrays
 from fnn.equations.gauss_newton import require_convex, require_memory, start_of
@@ -26,7 +27,9 @@ from fnn.numerics.triangular import trace_scratch
 from fnn.optimizers.optimizer import OptimizerState
 from fnn.training.kernels.levenberg_marquardt_epochs import VECTORS, levenberg_marquardt_kernel
 from fnn.training.steppers.solver import Solver, SolverStepper, capacity_of
-from fnn.values import AtLeast0, Flag, Fraction, Positive, optional
+from fnn.values import AtLeast0, Flag, Fraction, OptionalPositive, Positive
+
+_ROUNDINGS: Final = 16  # by which G of each unknown may be off, where γ is worked out: see `next_evidence`
 
 
 class levenberg_marquardt(Solver):
@@ -61,12 +64,12 @@ class levenberg_marquardt(Solver):
     mu
         The first μ, above 0; None: 1e-3, and 5e-3 with `bayesian`.
     decrease, increase
-        Factors of μ in [0, 1) and above 1; μ doesn't fall below 1e-20.
+        Factors of μ, in [0, 1) and at least 1.1; μ doesn't fall below 1e-20.
     largest
         The run ends by the rule "largest_mu" when μ passes it; the epoch then changes nothing.
     min_gradient
-        The run ends by the rule "min_gradient" when the norm of the objective's gradient is at most this, at least 0;
-        that of a mean is N times smaller than that of a sum.
+        The run ends by the rule "min_gradient" when the norm of the objective's gradient, with `bayesian` that of
+        F / β, is at most this, at least 0; that of a mean is N times smaller than that of a sum.
     bayesian
         Whether α and β are worked out; for `squared_error` alone.
 
@@ -88,9 +91,9 @@ class levenberg_marquardt(Solver):
     True
     """
 
-    mu: Annotated[float | None, optional(positive)] = None
+    mu: OptionalPositive = None
     decrease: Fraction = 0.1
-    increase: Positive = 10.0
+    increase: Annotated[float, partial(real, at_least=1.1)] = 10.0
     largest: Positive = 1e10
     _: KW_ONLY
     min_gradient: AtLeast0 = 1e-7
@@ -100,12 +103,8 @@ class levenberg_marquardt(Solver):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.mu is None:
-            vars(self)["mu"] = 5e-3 if self.bayesian else 1e-3
-        if self.increase <= 1:
-            raise ValueError(f"increase: must be above 1, got {self.increase}")
         if self.largest < self.numbers[0]:
-            raise ValueError(f"largest: must be at least mu, {self.mu}, got {self.largest}")
+            raise ValueError(f"largest: must be at least mu, {self.numbers[0]}, got {self.largest}")
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -117,9 +116,16 @@ class levenberg_marquardt(Solver):
     @property
     def numbers(self) -> tuple[float, ...]:
         """μ, and α, β and γ, which are found before the first step."""
-        assert self.mu is not None
+        mu = self.mu or (5e-3 if self.bayesian else 1e-3)
 
-        return (self.mu, 0.0, 0.0, 0.0) if self.bayesian else (self.mu,)
+        return (mu, 0.0, 0.0, 0.0) if self.bayesian else (mu,)
+
+    def require_state(self, params: Params[Any], state: OptimizerState[Any]) -> None:
+        """Raise TypeError or ValueError unless the state is one of this solver for such params."""
+        super().require_state(params, state)
+        mu, *others = state.numbers
+        if mu <= 0 or min(others, default=0.0) < 0:
+            raise ValueError(f"state: needs μ above 0, and α, β and γ of at least 0, got {state.numbers}")
 
     def require_objective(self, params: Params[DT], batch: CaseArrays[DT], objective: Objective) -> None:
         """Raise ValueError or MemoryError if it can't minimise the objective of a run."""
@@ -164,8 +170,8 @@ class _Size(NamedTuple):
 
     @property
     def numbers(self) -> int:
-        """Elements of the matrices."""
-        return self.order * (self.unknowns + self.order)
+        """Elements of the matrices, at most."""
+        return self.order * (self.unknowns + self.order * (2 if self.is_dual else 1))
 
 
 def _size_of(params: Params[Any], cases: int, regularization: NetworkRegularization) -> _Size:
@@ -197,6 +203,8 @@ class LevenbergMarquardtStepper(SolverStepper[DT]):
         stride = padded(size.order, line)
         self._matrix = np.empty((size.unknowns, stride), dtype)
         self._factor = np.empty((size.order + 1, stride), dtype)
+        of_products = size.order if size.is_dual and not regularization.l2 else 0
+        self._products = np.empty((of_products, stride), dtype)
         self._inverses = np.empty(inverses_size(size.order), dtype)
         of_rows = ROWS * size.unknowns if size.is_dual else 0
         self._block = np.empty(max(packed_size(size.order, ROWS, dtype), of_rows) + line, dtype)
@@ -227,7 +235,7 @@ class LevenbergMarquardtStepper(SolverStepper[DT]):
         x, y, labels, weights, sources = self._batch.taken
         space, wide, row = self._own[thread]
         loss, mean, regularization = self._objective
-        rules, dtype = self._rules, self._dtype
+        rules, dtype, rounding = self._rules, self._dtype, float(np.finfo(self._dtype).eps)
         levenberg_marquardt_kernel[dtype](
             thread=thread, threads=threads, barrier=words, table=self._layout.table, space=self._space,
             capacity=self._capacity, block_table=self._block_layout.table, own_space=space, wide_space=wide, row=row,
@@ -237,8 +245,8 @@ class LevenbergMarquardtStepper(SolverStepper[DT]):
             start=self._start, mean=mean and not self._is_bayesian, l2=regularization.l2, mask=self._mask,
             kept=self._kept, rows=self._size.rows, is_dual=self._size.is_dual, matrix=self._matrix,
             factor=self._factor, inverses=self._inverses, scratch=self._scratch, block=self._block,
-            penalty=self._penalty, vectors=self._work,
-            rules=np.array([rules.decrease, rules.increase, rules.largest, rules.min_gradient]),
+            penalty=self._penalty, products=self._products, vectors=self._work,
+            rules=np.array([rules.decrease, rules.increase, rules.largest, rules.min_gradient, _ROUNDINGS * rounding]),
             bayesian=self._is_bayesian, numbers=self._numbers, error=self._error, told=self._told,
             history=self.history, cursor=self._cursor, epochs=epochs,
         )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Generic
+from typing import Any, ClassVar, Final, Generic, NoReturn
 
 import numpy as np
 from numba import types
@@ -21,7 +21,7 @@ from fnn.equations.objective import Objective
 from fnn.io.archive import require_arrays
 from fnn.network.kernels.plan import CHAIN
 from fnn.network.params import DT, Params, require_params, wrap
-from fnn.optimizers.optimizer import OptimizerState, require_vectors
+from fnn.optimizers.optimizer import OptimizerState, require_parts
 from fnn.training.checkpoint_format import Arrays
 from fnn.training.evaluator import Evaluator
 from fnn.training.history import Ending
@@ -41,8 +41,7 @@ LEAST, MOST = 2 * CHAIN, 16 * CHAIN  # cases in it: more of them need fewer barr
 class Solver(Value):
     """The base of `levenberg_marquardt` and `lbfgs`, which `train` takes as its optimizer.
 
-    Each epoch is an iteration over all cases. There is no `update`: an iteration evaluates the objective at several
-    points, which a gradient alone doesn't tell.
+    Each epoch is an iteration over all cases.
     """
 
     needs_all_cases: ClassVar[bool] = True
@@ -54,6 +53,12 @@ class Solver(Value):
         zeros = np.zeros((self.vectors, params.flat_buffer.size), params.dtype)
 
         return OptimizerState(0, tuple(wrap(zero, params.architecture) for zero in zeros), self.numbers)
+
+    def update(self, *_: object) -> NoReturn:
+        """Raise TypeError: an iteration evaluates the objective at several points, which a gradient doesn't tell."""
+        raise TypeError(
+            f"fnn.{type(self).__name__} has no update: a gradient alone doesn't tell its step; call fnn.train"
+        )
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -75,9 +80,7 @@ class Solver(Value):
 
     def require_state(self, params: Params[Any], state: OptimizerState[Any]) -> None:
         """Raise TypeError or ValueError unless the state is one of this solver for such params."""
-        require_vectors(self, self.vectors, params, state)
-        if len(state.numbers) != len(self.numbers) or not np.isfinite(state.numbers).all():
-            raise ValueError(f"state: {self!r} needs {len(self.numbers)} finite numbers, got {state.numbers}")
+        require_parts(self, self.vectors, len(self.numbers), params, state)
 
     def require_objective(self, params: Params[DT], batch: CaseArrays[DT], objective: Objective) -> None:
         """Raise ValueError or MemoryError if it can't minimise the objective of a run."""
