@@ -24,19 +24,20 @@ from fnn.numerics.microkernel import STORE
 
 @linked(
     lambda t: types.float64(
-        types.int64, types.int64, types.CPointer(types.int64), net_type(t), types.int64, cases_type(t), types.int64,
-        types.float64, types.int64, types.CPointer(t),
+        types.int64, types.int64, types.CPointer(types.int64), net_type(t), *[types.int64] * 2, cases_type(t),
+        types.int64, types.float64, types.int64, types.CPointer(t),
     )
 )  # fmt: skip
 def objective(
-    thread: int, threads: int, barrier: Integers, net: Net, capacity: int, cases: CasePointers, loss: int,
-    scale: float, extent: int, into: Floats,
+    thread: int, threads: int, barrier: Integers, net: Net, capacity: int, shared: int, cases: CasePointers,
+    loss: int, scale: float, extent: int, into: Floats,
 ) -> float:  # fmt: skip
     """E of all cases, in every thread, and ∂E/∂(W, b) in `into`, laid out as the weights, unless it is ERROR_ONLY.
 
-    The workspace has room for `capacity` cases, all or a multiple of CHAIN; a case of weight 1 has the weight `scale`
-    in E. The weights must be settled before the call; after it, they may change behind a barrier. After an interrupt E
-    is NaN, and all threads find CANCELLED set.
+    The workspace has room for `capacity` cases, all or a multiple of CHAIN. The threads divide every `shared` cases:
+    where the caller divides its own work alike, each finds its cases in its cache. A case of weight 1 has the weight
+    `scale` in E. The weights must be settled before the call; after it, they may change behind a barrier. After an
+    interrupt E is NaN, and all threads find CANCELLED set.
     """
     if thread == 0:
         net.space[plan.ONE] = like(net.space, 1.0)
@@ -46,11 +47,15 @@ def objective(
     total, first = 0.0, 0
     while first < cases.number:  # a range with a step would divide
         rows = min(capacity, cases.number - first)
-        top, bottom = partition(rows, thread, threads)
-        while top < bottom and not cancel_if_interrupted(barrier):
-            end = min(top + BLOCK, bottom)
-            forward_backward(net, cases, first, scale, loss, extent, top, end, True)
-            top = end
+        start = 0
+        while start < rows:
+            top, bottom = partition(min(shared, rows - start), thread, threads)
+            top, bottom = start + top, start + bottom
+            while top < bottom and not cancel_if_interrupted(barrier):
+                end = min(top + BLOCK, bottom)
+                forward_backward(net, cases, first, scale, loss, extent, top, end, True)
+                top = end
+            start += shared
         wait_for_all(barrier, threads)
         if load_acquired(shift(barrier, CANCELLED)) != 0:
             return np.nan

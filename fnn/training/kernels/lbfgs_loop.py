@@ -83,8 +83,9 @@ def lbfgs_kernel(
     wait_for_all(pointer(barrier), threads)
     while words[ACTION] == EVALUATE:
         error = objective(
-            thread, threads, pointer(barrier), net, capacity, cases, loss, scale, GRADIENT, memory.gradient
-        )
+            thread, threads, pointer(barrier), net, capacity, capacity, cases, loss, scale, GRADIENT,
+            memory.gradient,
+        )  # fmt: skip
         if load_acquired(shift(pointer(barrier), CANCELLED)) != 0:
             if thread == 0:
                 go_back(memory)

@@ -22,6 +22,7 @@ from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, like, shift
 from fnn.compiler.linking import linked
 from fnn.equations.kernels.backprop import GRADIENT
+from fnn.equations.kernels.jacobian_rows import ROWS
 from fnn.network.kernels.plan import Net, net_type
 from fnn.numerics.dot import dot
 from fnn.training.kernels.full_batch import add_penalty, objective, penalty_value
@@ -107,7 +108,7 @@ def evaluate(worker: Worker, terms: Terms, work: Work, point: Point) -> float:
     """E of a point, and its slope; NaN after an interrupt."""
     net = with_weights(work.net, point.flat)
     error = objective(
-        worker.thread, worker.threads, worker.barrier, net, work.capacity, terms.cases, terms.loss, terms.scale,
+        worker.thread, worker.threads, worker.barrier, net, work.capacity, ROWS, terms.cases, terms.loss, terms.scale,
         GRADIENT, point.slope,
     )  # fmt: skip
     if worker.thread == 0:

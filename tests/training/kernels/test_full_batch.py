@@ -27,6 +27,7 @@ from tests.problems import Problem, problem, problems
 from tests.scalars import CAUCHY
 
 UNTOUCHED = -7.0
+SHARED = 100  # of so many cases each thread has a part: no multiple of any block
 
 
 @kernel(
@@ -46,7 +47,7 @@ def objective_kernel(
     cases = cases_of(x, y, labels, weights, chosen, sources, chosen.size)
     scale = unit_case_weight(cases, mean)
     error = objective(
-        thread, threads, pointer(words), net, capacity, cases, loss, scale, extent, pointer(into)
+        thread, threads, pointer(words), net, capacity, SHARED, cases, loss, scale, extent, pointer(into)
     )  # fmt: skip
     if thread > 0 or l2 < 0:
         return error, 0.0
