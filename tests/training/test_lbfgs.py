@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 
 import fnn
 from fnn.equations.objective import objective_of
-from fnn.training.steppers.solver import capacity_of
+from fnn.training.steppers.solver import OF_UNIT, capacity_of, evaluation_work
 from tests.problems import KINDS, Problem, problem
 from tests.scalars import CAUCHY
 
@@ -337,6 +337,14 @@ def test_the_workspace_is_neither_tiny_nor_huge() -> None:
     sizes = {(1, 1): 4096, (5, 24, 24, 1): 1024, (784, 128, 10): 512}
     for layers, wanted in sizes.items():
         assert capacity_of(fnn.init(layers, seed=0, dtype=np.float64)) == wanted
+
+
+def test_the_operations_of_an_evaluation() -> None:
+    """2-3-1: F1 and B2 of 9 weights, B4 of 3, and 4 units; numbers of float64 take twice as long."""
+    each = 2 * (9 + 9 + 3) + 4 * OF_UNIT
+
+    assert evaluation_work(fnn.init((2, 3, 1), seed=0, dtype=np.float32), 50) == 50 * each
+    assert evaluation_work(fnn.init((2, 3, 1), seed=0, dtype=np.float64), 50) == 100 * each
 
 
 def test_a_loss_of_the_user() -> None:

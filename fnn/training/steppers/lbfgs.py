@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY
 from functools import partial
-from itertools import pairwise
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from fnn.network.params import DT, Params
 from fnn.optimizers.optimizer import OptimizerState
 from fnn.training.kernels.lbfgs import NEWEST, WORK_ROWS, numbers_of
 from fnn.training.kernels.lbfgs_loop import WORDS, lbfgs_kernel
-from fnn.training.steppers.solver import Solver, SolverStepper, capacity_of
+from fnn.training.steppers.solver import Solver, SolverStepper, capacity_of, evaluation_work
 from fnn.training.steppers.stepper import Snapshot
 from fnn.values import AtLeast0
 
@@ -80,10 +79,9 @@ class lbfgs(Solver):
 
     def work(self, params: Params[Any], cases: int) -> float:
         """One evaluation, and the two loops of the recursion."""
-        sizes, vectors = params.sizes, self.vectors * params.architecture.count
-        products = 3 * sum(m * n for m, n in pairwise(sizes)) - sizes[0] * sizes[1]
+        of_vectors = 4.0 * self.vectors * params.architecture.count
 
-        return (2.0 * cases * products + 4.0 * vectors) * (2 if params.dtype == np.float64 else 1)
+        return evaluation_work(params, cases) + of_vectors * (2 if params.dtype == np.float64 else 1)
 
     def require_objective(self, params: Params[DT], batch: CaseArrays[DT], objective: Objective) -> None:
         super().require_objective(params, batch, objective)

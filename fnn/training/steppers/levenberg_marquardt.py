@@ -26,10 +26,12 @@ from fnn.numerics.symmetric import packed_size
 from fnn.numerics.triangular import trace_scratch
 from fnn.optimizers.optimizer import OptimizerState
 from fnn.training.kernels.levenberg_marquardt_epochs import VECTORS, levenberg_marquardt_kernel
-from fnn.training.steppers.solver import Solver, SolverStepper, capacity_of
+from fnn.training.steppers.solver import Solver, SolverStepper, capacity_of, evaluation_work
 from fnn.values import AtLeast0, Flag, Fraction, OptionalPositive, Positive
 
 _ROUNDINGS: Final = 16  # by which G of each unknown may be off, where γ is worked out: see `next_evidence`
+
+OF_NUMBER: Final = 40  # operations that it takes to write a number of a Jacobian, move it to its place, and load it
 
 
 class levenberg_marquardt(Solver):
@@ -142,8 +144,9 @@ class levenberg_marquardt(Solver):
         """Floating-point operations of an epoch, more or less."""
         size = _size_of(params, cases, NetworkRegularization())
         of_matrices = size.unknowns * size.rows * size.order + size.order**3 / 3
+        of_rows = OF_NUMBER * size.unknowns * size.rows
 
-        return (of_matrices + 12 * cases * size.unknowns) * (2 if params.dtype == np.float64 else 1)
+        return evaluation_work(params, cases) + (of_matrices + of_rows) * (2 if params.dtype == np.float64 else 1)
 
     def stepper(
         self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, epochs: int,

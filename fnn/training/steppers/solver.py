@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar, Final, Generic, NoReturn
 
 import numpy as np
@@ -36,6 +37,7 @@ _ENDINGS: Final[tuple[Ending | None, ...]] = (None, "min_gradient", "largest_mu"
 
 SPACE: Final = 2**21  # bytes of a workspace, which stays in a cache
 LEAST, MOST = 2 * CHAIN, 16 * CHAIN  # cases in it: more of them need fewer barriers
+OF_UNIT: Final = 100  # operations that a unit of a case takes, beside products: about a tanh
 
 
 class Solver(Value):
@@ -231,6 +233,14 @@ class SolverStepper(Generic[DT]):
     def catch_up(self) -> bool:
         """True: there is no order of cases."""
         return True
+
+
+def evaluation_work(params: Params[Any], cases: int) -> float:
+    """Operations of E and its gradient: three products a layer, but no B4 in the first, and the activations."""
+    sizes = params.sizes
+    products = 3 * sum(m * n for m, n in pairwise(sizes)) - sizes[0] * sizes[1]
+
+    return cases * (2.0 * products + OF_UNIT * sum(sizes[1:])) * (2 if params.dtype == np.float64 else 1)
 
 
 def capacity_of(params: Params[Any]) -> int:
