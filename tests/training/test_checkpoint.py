@@ -51,7 +51,7 @@ def run(path: object, **changes: Any) -> fnn.Run[Any]:
 def test_a_run_that_failed_anywhere_goes_on_to_the_bit(kind: str, tmp_path: Path) -> None:
     params, x, y, options = kinds()[kind]
     rules, r = fnn.Checkpoint(tmp_path / "run", seconds=0), random.Random(kind)
-    of_solvers = {"lbfgs": 150, "levenberg_marquardt": 70, "bayesian": 120}  # the last two end by a rule
+    of_solvers = {"lbfgs": 150, "levenberg_marquardt": 70, "bayesian": 70}  # the last two end by a rule
     steps = {"adam": 880, "plateau": 528, "batch": 150, "plain": 1400, **of_solvers}[kind]
     for last in sorted(r.sample(range(1, steps), 5)):
 

@@ -4,13 +4,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-class OptimizeResult:
-    x: NDArray[np.float64]
-    fun: float
-    nit: int
-    nfev: int
-    success: bool
-    cost: float
+class OptimizeResult(dict[str, Any]):
+    def __getattr__(self, name: str) -> Any: ...  # its items are attributes, too
 
 def minimize(
     fun: Callable[[NDArray[np.float64]], tuple[float, NDArray[np.float64]]],

@@ -87,7 +87,7 @@ class levenberg_marquardt(Solver):
     --------
     >>> import fnn, numpy as np
     >>> x = np.linspace(-1, 1, 100)[:, None]
-    >>> start = fnn.init((1, 8, 1), seed=0, hidden=fnn.tanh, output=fnn.identity)
+    >>> start = fnn.init((1, 8, 1), seed=0, hidden=fnn.tanh, output=fnn.identity, initializer=fnn.nguyen_widrow)
     >>> run = fnn.train(start, x, np.sin(3 * x), optimizer=fnn.levenberg_marquardt(), epochs=50)
     >>> bool(run.history.error[-1] < 1e-8)
     True
