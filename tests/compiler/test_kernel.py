@@ -179,24 +179,15 @@ def call_derivatives(dtype: type[Any]) -> None:
     gram_kernel[x.dtype](0, 1, np.zeros(SIZE, np.int64), x, np.empty((2, 2), dtype), scratch)
 
 
-FLOAT64_ALONE = {
-    "fnn.numerics.cholesky",
-    "fnn.numerics.triangular",
-    "fnn.training.kernels.posterior",
-}  # as `posterior` is
-
-
 def test_kernels_have_one_signature_a_dtype() -> None:
     for dtype in (np.float32, np.float64):
         call_everything(dtype, (2, 2, 2), 1)
         call_derivatives(dtype)
     modules = [module for name, module in sys.modules.items() if name.startswith("fnn.")]
     kernels = {id(v): v for module in modules for v in vars(module).values() if isinstance(v, Kernel)}.values()
-    called = [kernel for kernel in kernels if kernel._compiled and kernel._function.__module__ not in FLOAT64_ALONE]
+    both = {np.dtype(np.float32), np.dtype(np.float64)}
 
-    assert len(called) >= 6
-    for kernel in called:
-        assert set(kernel._compiled) == {np.dtype(np.float32), np.dtype(np.float64)}, kernel._function
+    assert sum(set(kernel._compiled) == both for kernel in kernels) >= 20  # other tests may have called more of them
     for kernel in kernels:
         assert all(len(vars(compiled)["overloads"]) == 1 for compiled in kernel._compiled.values())
 
