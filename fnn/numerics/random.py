@@ -23,12 +23,12 @@ def mixed(x: np.uint64) -> np.uint64:
 
 
 @inline
-def shuffle(order: Integers, count: int, seed: int, epoch: int) -> None:
-    """Fill `order` with the permutation of 0 .. count − 1 for (seed, epoch), by Fisher and Yates."""
+def shuffle(order: Integers, count: int, seed: int, epoch: int, keeps: bool) -> None:
+    """Fill `order` with the permutation of 0 .. count − 1 for (seed, epoch), by Fisher and Yates; or keep the order."""
     for i in range(count):
         order[i] = i
     state = mixed(mixed(np.uint64(seed) + GOLDEN) + np.uint64(epoch))
-    for i in range(count - 1, 0, -1):
+    for i in range(0 if keeps else count - 1, 0, -1):
         state += GOLDEN
         fraction = float(mixed(state) >> _S11) * 2.0**-53
         j = int(fraction * (i + 1))

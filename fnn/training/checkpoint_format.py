@@ -2,7 +2,7 @@
 
 A checkpoint is an archive (see `fnn.io.archive`). Its description has these keys, in this order:
 
-- ``fnn``: "checkpoint"; ``format``: 3
+- ``fnn``: "checkpoint"; ``format``: 4
 - ``settings``: what the result follows from, in words (see `fnn.training.task.run_identity`)
 - ``place``: a `Place`
 - ``arrays``: name, dtype and shape of each array
@@ -40,7 +40,7 @@ Arrays: TypeAlias = dict[str, NDArray[Any]]
 ArraySpecs: TypeAlias = dict[str, tuple[type[Any], tuple[int, ...]]]  # dtype and shape
 Settings: TypeAlias = Mapping[str, str]
 
-_FORMAT: Final = 3
+_FORMAT: Final = 4
 _KEYS: Final = ["fnn", "format", "settings", "place", "arrays"]
 _MAX_LENGTH: Final = 2**48  # of an axis
 _DTYPES: Final = {kind: np.dtype(kind) for kind in ("float32", "float64", "int64")}

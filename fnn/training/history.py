@@ -32,12 +32,18 @@ class Record:
     Errors are per case, whatever the `reduction`: Σ_c w_c E_c / Σ_c w_c, which is `fnn.error` with
     ``reduction="mean"``. `error` is that of the cases trained on, each measured before the update of its batch; with
     `lbfgs` and `levenberg_marquardt`, which know it, that after the epoch. The validation measures are those after the
-    epoch; None without a validation set.
+    epoch; None without a validation set. `solver` has what a `Solver` tells of the epoch, by name.
     """
 
     error: float
     validation_error: float | None
     validation_accuracy: float | None
+    solver: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def judged(self) -> float:
+        """The error by which a run is judged: that of the validation set, if there is one."""
+        return self.error if self.validation_error is None else self.validation_error
 
 
 @dataclass(frozen=True, slots=True, eq=False)

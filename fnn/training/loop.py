@@ -178,9 +178,8 @@ class Loop(Generic[DT]):
         self._snapshots = self._snapshots[1], stepper.snapshot()
         recorder.append(measures)
         record = recorder.record(stepper)
-        error = record.error if record.validation_error is None else record.validation_error
-        stepper.rate.observe(error)
-        rule = self._stopper.observe(error, self._snapshots[1])
+        stepper.rate.observe(record.judged)
+        rule = self._stopper.observe(record, self._snapshots[1])
         self._stop_reason = rule or stepper.ending or self._stop_reason
         self._progress.tell(record)
 

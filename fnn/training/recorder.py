@@ -63,9 +63,10 @@ class Recorder(Generic[DT]):
 
     def record(self, stepper: Stepper[DT]) -> Record:
         """The record of the last epoch."""
-        measures = self._measures[-1] if self._measures else (None, None)
+        error, accuracy = self._measures[-1] if self._measures else (None, None)
+        told = {name: float(column[-1]) for name, column in stepper.told(stepper.epoch).items()}
 
-        return Record(float(stepper.history[stepper.epoch - 1]), *measures)
+        return Record(float(stepper.history[stepper.epoch - 1]), error, accuracy, told)
 
     def history(self, stepper: Stepper[DT], epochs: int) -> History:
         """The history of the first epochs."""

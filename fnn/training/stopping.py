@@ -13,6 +13,7 @@ from fnn.network.architecture import Architecture
 from fnn.network.params import DT, Params
 from fnn.optimizers.optimizer import OptimizerState
 from fnn.training.checkpoint_format import Arrays, ArraySpecs, state_arrays, state_from, state_specs
+from fnn.training.history import Record
 from fnn.training.steppers.stepper import Snapshot, Stepper
 from fnn.values import AtLeast0, Flag, OptionalCount, OptionalFinite, OptionalPositive, Value
 
@@ -98,9 +99,9 @@ class Stopper(Generic[DT]):
         """Whether a run that has lasted so long should end."""
         return self.rules.seconds is not None and seconds >= self.rules.seconds
 
-    def observe(self, error: float, at: Snapshot[DT]) -> Rule | None:
-        """Learn the error after an epoch; return the rule that ends the run, if one does."""
-        rules = self.rules
+    def observe(self, record: Record, at: Snapshot[DT]) -> Rule | None:
+        """Learn the measures of an epoch; return the rule that ends the run, if one does."""
+        rules, error = self.rules, record.judged
         if rules.restore_best and error < (np.inf if self.best is None else self.best.error):
             self.best = Best(error, at.params, at.state)
         if error < self._improved - rules.min_improvement:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.boundary.calls import needs
-from fnn.boundary.checks import number, positive, prefixed, whole
+from fnn.boundary.checks import flag, number, positive, prefixed, whole
 from fnn.data.batch_stream import Batches, BatchStream, require_no_batches, stream_of
 from fnn.data.cases import Cases, cases_of
 from fnn.data.conversion import require_weight
@@ -42,6 +42,8 @@ class Task(NamedTuple, Generic[DT]):
     optimizer: Optimizer | Solver
     batch_size: int  # 0 for a stream, whose batches have their own sizes
     seed: int
+    keeps_order: bool
+    first_epoch: int  # of those that draw
     scale: float  # of the inputs, as in `Cases`
     epochs: int
     state: OptimizerState[DT] | None
@@ -71,7 +73,8 @@ def task_of(
     reduction: Reduction, regularization: Regularization | None,
     validation: Cases | tuple[ArrayLike, ArrayLike] | SupportsFloat | None, stopping: Stopping | None,
     callbacks: Sequence[Callback[DT]], checkpoint: str | os.PathLike[str] | Checkpoint | None,
-    state: OptimizerState[DT] | None, threads: SupportsIndex | None,
+    state: OptimizerState[DT] | None, threads: SupportsIndex | None, shuffle: bool = True,
+    first_epoch: SupportsIndex = 0,
 ) -> Task[DT]:  # fmt: skip
     """Check the arguments of `train`."""
     require_params("params", params)
@@ -81,6 +84,8 @@ def task_of(
     called = Callbacks(callbacks)
     optimizer, total = _optimizer_of(eta, optimizer, params), whole("epochs", epochs, at_least=0)
     seed = whole("seed", seed, at_least=0, at_most=2**63 - 1)
+    first_epoch = whole("first_epoch", first_epoch, at_least=0, at_most=2**62)
+    keeps_order = not flag("shuffle", shuffle)
     cases: CaseArrays[DT] | BatchStream[DT]
     if y is None and not isinstance(x, Cases):
         cases, size, scale = BatchStream(stream_of(x, total, batch_size), params, loss), 0, 1.0
@@ -109,8 +114,8 @@ def task_of(
     stopper: Stopper[DT] = Stopper(stopping, params.architecture, spares_ties=isinstance(optimizer, Solver))
 
     return Task(
-        params, cases, held_out, objective, optimizer, size, seed, scale, total, state, stopper,
-        checkpoint_of(checkpoint), called, most,
+        params, cases, held_out, objective, optimizer, size, seed, keeps_order, first_epoch, scale, total, state,
+        stopper, checkpoint_of(checkpoint), called, most,
     )  # fmt: skip
 
 
@@ -210,6 +215,7 @@ def run_identity(task: Task[Any]) -> Settings:
         "reduction": "mean" if task.objective.mean else "sum",
         "batch_size": str(task.batch_size or "None"),
         "seed": str(task.seed),
+        "order": "kept" if task.keeps_order else f"drawn, from epoch {task.first_epoch} on",
         "scale": repr(task.scale),
         "l2": repr(regularization.l2),
         "l1": repr(regularization.l1),

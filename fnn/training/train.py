@@ -47,6 +47,8 @@ def train(
     epochs: SupportsIndex,
     batch_size: SupportsIndex | None = None,
     seed: SupportsIndex = 0,
+    shuffle: bool = True,
+    first_epoch: SupportsIndex = 0,
     loss: Loss = squared_error,
     reduction: Reduction = "sum",
     regularization: Regularization | None = None,
@@ -85,6 +87,9 @@ def train(
     seed
         Of the order of the cases, which changes every epoch (a batch of all cases keeps their order), of dropout, and
         of the cases that a fraction for `validation` holds out.
+    shuffle, first_epoch
+        Whether the order changes; else the cases keep theirs. And how many epochs earlier runs have done, at least 0:
+        with their params, their `state` and the same seed, a run goes on as one of all epochs would, to the bit.
     loss, reduction
         As for `grad`. With "mean" a step follows the mean gradient of its batch, weighted by the weights of its cases.
         The errors that a run tells are per case with both (see `Record`).
@@ -106,8 +111,8 @@ def train(
         epoch again.
     state
         What the optimizer starts from, such as the `state` of an earlier run: its vectors, and the steps that it has
-        taken, by which schedules go on, unless they go over all steps of a run. The order of the cases is that of a new
-        run, and so is what `fnn.plateau` sees.
+        taken, by which schedules go on, unless they go over all steps of a run. What `fnn.plateau` sees is that of a
+        new run, and so is the order of the cases without `first_epoch`.
     threads
         The most threads, at least 1; by default as many as the work is worth, but no more than OMP_NUM_THREADS,
         OMP_THREAD_LIMIT, NUMBA_NUM_THREADS or a quota of processor time allow. It changes no bit of the result.
@@ -152,9 +157,9 @@ def train(
     array([0., 1., 1., 0.])
     """
     task = task_of(
-        params, x, y, optimizer=optimizer, eta=eta, epochs=epochs, batch_size=batch_size, seed=seed, loss=loss,
-        reduction=reduction, regularization=regularization, validation=validation, stopping=stopping,
-        callbacks=callbacks, checkpoint=checkpoint, state=state, threads=threads,
+        params, x, y, optimizer=optimizer, eta=eta, epochs=epochs, batch_size=batch_size, seed=seed, shuffle=shuffle,
+        first_epoch=first_epoch, loss=loss, reduction=reduction, regularization=regularization, validation=validation,
+        stopping=stopping, callbacks=callbacks, checkpoint=checkpoint, state=state, threads=threads,
     )  # fmt: skip
     advise([task], stacklevel=3)  # beyond `by_name`
 
@@ -169,7 +174,7 @@ def begin(task: Task[DT], present: Callable[[], call_tuner.Tuner] | None = None)
         assert isinstance(task.optimizer, Optimizer)
         stepper = streamed = StreamStepper(
             params, cases, objective, task.optimizer, task.seed, task.epochs, task.state,
-            keeps_digest=task.checkpoint is not None,
+            first_epoch=task.first_epoch, keeps_digest=task.checkpoint is not None,
         )  # fmt: skip
         present = _always(call_tuner.StreamTuner(lambda: task.work(streamed.batch_size), task.threads))
     else:
@@ -177,8 +182,9 @@ def begin(task: Task[DT], present: Callable[[], call_tuner.Tuner] | None = None)
             stepper = task.optimizer.stepper(params, cases, objective, task.epochs, task.state)
         else:
             stepper = BatchStepper(
-                params, cases, objective, task.optimizer, task.batch_size, task.seed, task.epochs, task.state
-            )
+                params, cases, objective, task.optimizer, task.batch_size, task.seed, task.epochs, task.state,
+                keeps_order=task.keeps_order, first_epoch=task.first_epoch,
+            )  # fmt: skip
         present = present or _always(call_tuner.tuner_for(task.work(task.batch_size), task.threads))
     recorder = Recorder(None if task.held_out is None else Evaluator(params, task.held_out, objective, task.threads))
     checkpointer: Checkpointer[DT] | None = None

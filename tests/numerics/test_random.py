@@ -16,8 +16,8 @@ from tests import reference
 
 
 @njit
-def shuffled(order: NDArray[np.int64], seed: int, epoch: int) -> None:
-    shuffle(pointer(order), order.size, seed, epoch)
+def shuffled(order: NDArray[np.int64], seed: int, epoch: int, keeps: bool = False) -> None:
+    shuffle(pointer(order), order.size, seed, epoch, keeps)
 
 
 @njit
@@ -86,3 +86,10 @@ def test_epochs_of_one_seed_are_not_those_of_another() -> None:
     orders = {tuple(permutation(50, seed, epoch)) for seed in range(30) for epoch in range(30)}
 
     assert len(orders) == 900
+
+
+def test_an_order_that_is_kept() -> None:
+    order = np.full(9, -1)
+    shuffled(order, 1, 2, True)
+
+    assert order.tolist() == list(range(9))

@@ -55,7 +55,7 @@ def observed(errors: list[float], rules: fnn.Stopping, stopper: Stopper[Any] | N
     """The epoch after which a stopper ends a run with such errors and the rule, if it does; and the stopper."""
     stopper = stopper or Stopper(rules, P.architecture)
     for epoch, error in enumerate(errors, start=1):
-        rule = stopper.observe(error, after(epoch))
+        rule = stopper.observe(fnn.Record(error, None, None), after(epoch))
         if rule is not None:
             return (epoch, rule), stopper
 

@@ -104,14 +104,14 @@ def descend(
     for number in range(steps):
         if reshuffles and at.epoch != order_epoch:
             if thread == 0:
-                reshuffle(cases, chosen, has_chosen, seed, at.epoch)
+                reshuffle(cases, chosen, has_chosen, seed, cursor, at.epoch)
             order_epoch = at.epoch
             wait_for_all(barrier, threads)
         batch = begin_batch(at, cases, batch_size, mean)
         coefficients = shift(update_rule.coefficients, number * update_rule.coefficient_stride)
         error, is_done = step(
             worker, net, capacity, gradient_buffer, cases, loss, update_rule, coefficients, batch,
-            always_loads or at.epoch == loading_epoch, seed, at.epoch,
+            always_loads or at.epoch == loading_epoch, seed, at.epoch + cursor[epochs.EARLIER],
         )  # fmt: skip
         if not is_done:
             break

@@ -8,8 +8,9 @@ from fnn.data.kernels.cases import CasePointers, weight_of
 from fnn.numerics.random import shuffle
 
 # The cursor: epochs that have ended, the place of the next batch's first case in the order, whether the workspace holds
-# the epoch's only batch (and the order is that of this epoch), and whether an error was not finite.
-EPOCH, CASE, LOADED, STOPPED, CURSOR_SIZE = range(5)
+# the epoch's only batch (and the order is that of this epoch), whether an error was not finite; epochs of earlier runs,
+# which count for what is drawn, and whether the cases keep their order.
+EPOCH, CASE, LOADED, STOPPED, EARLIER, KEEPS_ORDER, CURSOR_SIZE = range(7)
 
 
 class Position(NamedTuple):
@@ -41,9 +42,9 @@ def store_position(at: Position, cursor: Integers, sums: Floats) -> None:
 
 
 @inline
-def reshuffle(cases: CasePointers, chosen: Integers, has_chosen: bool, seed: int, epoch: int) -> None:
+def reshuffle(cases: CasePointers, chosen: Integers, has_chosen: bool, seed: int, cursor: Integers, epoch: int) -> None:
     """Fill the order with this epoch's permutation of all cases, or of the chosen ones."""
-    shuffle(cases.order, cases.number, seed, epoch)
+    shuffle(cases.order, cases.number, seed, epoch + cursor[EARLIER], cursor[KEEPS_ORDER] != 0)
     for place in range(cases.number if has_chosen else 0):
         cases.order[place] = chosen[cases.order[place]]
 

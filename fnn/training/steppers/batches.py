@@ -20,7 +20,7 @@ from fnn.training.evaluator import Evaluator
 from fnn.training.interrupt import Interrupt
 from fnn.training.kernels import work_stealing
 from fnn.training.kernels.descend import descend_kernel
-from fnn.training.kernels.epochs import CASE, CURSOR_SIZE, EPOCH, STOPPED
+from fnn.training.kernels.epochs import CASE, CURSOR_SIZE, EARLIER, EPOCH, KEEPS_ORDER, STOPPED
 from fnn.training.kernels.narrow.descend import narrow_kernel
 from fnn.training.steppers.buffers import Buffers
 from fnn.training.steppers.kernel_calls import KernelCalls
@@ -39,9 +39,11 @@ class BatchStepper(Generic[DT]):
 
     def __init__(
         self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, optimizer: Optimizer, batch_size: int,
-        seed: int, epochs: int, state: OptimizerState[DT] | None = None,
+        seed: int, epochs: int, state: OptimizerState[DT] | None = None, *, keeps_order: bool = False,
+        first_epoch: int = 0,
     ) -> None:  # fmt: skip
         self.architecture, self._dtype = params.architecture, params.dtype
+        self._keeps_order, self._first_epoch = keeps_order, first_epoch
         self._batch, self._batch_size, self._seed = batch, batch_size, seed
         self._objective, (self._loss, self._mean, self._regularization) = objective, objective
         if batch_size < batch.number:
@@ -112,6 +114,7 @@ class BatchStepper(Generic[DT]):
         self._snapshot, self._params = at, at.params
         self._cursor, self._sums = np.zeros(CURSOR_SIZE, np.int64), np.array(at.sums)
         self._cursor[EPOCH], self._cursor[CASE] = at.epoch, at.cases
+        self._cursor[EARLIER], self._cursor[KEEPS_ORDER] = self._first_epoch, self._keeps_order
         for vector, packed in zip(at.state.vectors, self._buffers.vectors, strict=True):
             self._buffers.pack(vector.flat_buffer, packed)
         self._buffers.pack(at.params.flat_buffer, self._buffers.weights)

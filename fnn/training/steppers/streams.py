@@ -35,12 +35,14 @@ class StreamStepper(BatchStepper[DT]):
 
     def __init__(
         self, params: Params[DT], stream: BatchStream[DT], objective: Objective, optimizer: Optimizer, seed: int,
-        epochs: int, state: OptimizerState[DT] | None = None, *, keeps_digest: bool = False,
+        epochs: int, state: OptimizerState[DT] | None = None, *, first_epoch: int = 0, keeps_digest: bool = False,
     ) -> None:  # fmt: skip
         x, y = (np.empty((0, units), params.dtype) for units in (params.sizes[0], params.sizes[-1]))
         no_cases = CaseArrays(x, y, NO_LABELS, NO_WEIGHTS, False)
         self._starts = [0]  # of epochs: the steps before each
-        super().__init__(params, no_cases, objective, optimizer, CAPACITY + 1, seed, epochs, state)
+        super().__init__(
+            params, no_cases, objective, optimizer, CAPACITY + 1, seed, epochs, state, first_epoch=first_epoch
+        )
         self.steps_per_epoch = UNKNOWN
         self._stream = stream
         self._digest: int | None = 0 if keeps_digest else None  # of the current epoch's batches, for a resumed run

@@ -36,7 +36,7 @@ def steps(
     at = position_at(pointer(cursor), pointer(sums))
     for step in range(errors.size):
         if at.first == 0:
-            reshuffle(cases, pointer(chosen), chosen.size > 0, seed, at.epoch)
+            reshuffle(cases, pointer(chosen), chosen.size > 0, seed, pointer(cursor), at.epoch)
         batch = begin_batch(at, cases, batch_size, mean)
         batches[step, 0], batches[step, 1], batches[step, 2], batches[step, 3] = batch
         at = end_batch(at, batch, errors[step], cases, mean, pointer(history), is_writer)

@@ -42,7 +42,7 @@ def narrow_kernel(
     first_epoch = at.epoch
     for number in range(steps):
         if reshuffles and (at.first == 0 or not is_ordered):
-            reshuffle(cases, pointer(chosen), chosen.size > 0, seed, at.epoch)
+            reshuffle(cases, pointer(chosen), chosen.size > 0, seed, pointer(cursor), at.epoch)
             is_ordered = True
         batch = begin_batch(at, cases, batch_size, mean)
         if reshuffles or at.epoch == first_epoch:
