@@ -28,7 +28,8 @@ Training
     Callback); Run, History, Record; TrainingDiverged, TrainingInterrupted, BatchError;
     ScaleWarning; posterior (a Posterior)
 Files and other programs
-    save, load, to_python, to_c, to_onnx, to_torch, from_torch, to_sklearn, from_sklearn
+    save, load, to_python, to_c, to_onnx, to_torch, from_torch, to_sklearn, from_sklearn;
+    estimators for scikit-learn, in the package fnn.sklearn: MLPClassifier, MLPRegressor
 """
 
 import os as _os
@@ -202,6 +203,8 @@ else:
     __all__ = []  # everything is reached as fnn.name; and help(fnn) is what stands at the top, not all of it in a row
 
     def __getattr__(name):
+        if name == "sklearn":  # a package, which needs scikit-learn
+            return _import_module("fnn.sklearn")
         if name not in _LATER:
             raise AttributeError(f"module 'fnn' has no attribute {name!r}")
         globals()[name] = value = getattr(_import_module(_LATER[name]), name)

@@ -112,13 +112,17 @@ def _labels(classes: ArrayLike | None, count: int) -> NDArray[Any]:
 def from_sklearn(model: object) -> AnyParams:
     """Parameters from a fitted ``MLPClassifier`` or ``MLPRegressor`` of scikit-learn, with its activations.
 
-    The model is any object with ``coefs_``, ``intercepts_``, ``activation`` and ``out_activation_``.
+    The model is any object with ``coefs_``, ``intercepts_``, ``activation`` and ``out_activation_``, or one of
+    `fnn.sklearn`, whose ``params_`` they are.
 
     Raises
     ------
     ValueError, TypeError
         An activation that fnn doesn't have; a model of another type, or not fitted.
     """
+    own = vars(model).get("params_") if hasattr(model, "__dict__") else None
+    if isinstance(own, Params):
+        return own
     try:
         coefs, intercepts, hidden, output = (
             getattr(model, name) for name in ("coefs_", "intercepts_", "activation", "out_activation_")

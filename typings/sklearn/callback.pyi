@@ -1,0 +1,19 @@
+# Of scikit-learn from 1.9 on, what the estimators stand on.
+from collections.abc import Callable
+from typing import Any, ParamSpec, Self, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+class CallbackContext:
+    def subcontext(self, task_name: str = "", *, max_subtasks: int = 0) -> CallbackContext: ...
+    def call_on_fit_task_begin(self, *, estimator: object, X: Any, y: Any, metadata: dict[str, Any]) -> object: ...
+    def call_on_fit_task_end(
+        self, *, estimator: object, X: Any, y: Any, metadata: dict[str, Any], reconstruction_attributes: Any
+    ) -> bool: ...
+
+class CallbackSupportMixin:
+    def set_callbacks(self, *callbacks: Any) -> Self: ...
+    def _init_callback_context(self, task_name: str = "fit", *, max_subtasks: int | None = 0) -> CallbackContext: ...
+
+def with_callbacks(method: Callable[P, R]) -> Callable[P, R]: ...
