@@ -101,7 +101,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         y
             Targets: (N,), or (N, n_L).
         sample_weight
-            What each case weighs, (N,), at least 0; a case that weighs 2 counts as two.
+            What each case weighs, (N,), at least 0; one that weighs 2 counts as two, one that weighs 0 as none.
         X_val, y_val
             What to measure `validation_loss_curve_` on, and with ``early_stopping=True`` also when to stop, instead of
             a part of the cases.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -24,6 +25,7 @@ from fnn.sklearn.base import BaseMLP, all_or_nothing, goes_by_epochs
 from fnn.sklearn.callbacks import with_callbacks
 from fnn.sklearn.data import Array, Problem
 from fnn.sklearn.parameters import CONSTRAINTS, class_output, loss_named
+from fnn.sklearn.scores import accuracy
 from fnn.training.checkpoint import Checkpoint
 from fnn.training.steppers.solver import Solver
 
@@ -217,7 +219,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def predict_proba(self, X: Any) -> NDArray[np.floating]:
         """The probability of each class, (N, classes), in the order of `classes_`; as `predict` for errors."""
         outputs = self._outputs(X)
-        if outputs.shape[1] > 1 or self._is_multilabel:
+        if self._is_multilabel:  # rounding must not make them certain
+            return np.clip(outputs, np.finfo(outputs.dtype).tiny, 1 - np.finfo(outputs.dtype).epsneg)
+        if outputs.shape[1] > 1:
             return outputs
         if len(self.classes_) == 1:
             return np.ones_like(outputs)
@@ -269,7 +273,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if not (loss.targets.labels or self._is_multilabel):
             targets = np.eye(count)[targets] if is_multiclass else targets[:, None].astype(np.float64)
 
-        return Problem(targets, outputs, output, loss, self._accuracy, is_stratified=outputs == 1)
+        return Problem(targets, outputs, output, loss, partial(accuracy, self._decided), is_stratified=outputs == 1)
 
     def _require_known(self, y: Array, *, is_whole: bool) -> None:
         """Raise ValueError unless these are labels of the classes and, of all cases, all of them."""
@@ -290,12 +294,3 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return (outputs > 0.5).astype(np.int64)
 
         return (outputs[:, 0] > 0.5).astype(np.int64) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
-
-    def _accuracy(self, outputs: Array, targets: Array, weights: Array | None) -> float:
-        """The fraction of weighted cases that are right in all labels; NaN where an output isn't finite."""
-        if not np.isfinite(outputs).all():
-            return np.nan
-        given = targets if self._is_multilabel or targets.ndim == 1 else self._decided(targets)
-        right = self._decided(outputs) == given
-
-        return float(np.average(right.all(axis=1) if right.ndim == 2 else right, weights=weights))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from copy import copy
 from typing import Any
@@ -21,6 +20,7 @@ from fnn.network.params import AnyParams
 from fnn.network.regularization import Regularization
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedule import OfStep, Schedule
+from fnn.sklearn.advice import warn
 from fnn.sklearn.data import Data, Fitted, Problem
 from fnn.sklearn.draw import first_params
 from fnn.sklearn.parameters import LEAST_SQUARES, optimizer_of, sizes_of
@@ -103,8 +103,8 @@ class Fit:
         seed = int(self.random.randint(2**31 - 1)) if same_run is None else same_run.seed
         assert seed is not None
         self.trained = data
-        rule = self._rule(data, held_out, stops_early=stops_early)
         size, state = self._batch_size(len(data.x)), None
+        rule = self._rule(data, held_out, size, stops_early=stops_early)
         first = 0 if same_run is None else same_run.epochs
         seen = 0 if before is None else before.cases_seen
         name = type(optimizer_of(estimator, 1e-3, data.weight)).__name__
@@ -146,9 +146,7 @@ class Fit:
         if size == "auto":
             return min(200, cases)
         if size > cases:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=2
-            )
+            warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
 
         return int(min(size, cases))
 
@@ -170,15 +168,15 @@ class Fit:
 
         return "sum" if is_least_squares else "mean"  # μ is that of a sum
 
-    def _rule(self, data: Data, held_out: Data | None, *, stops_early: bool) -> FitRule:
+    def _rule(self, data: Data, held_out: Data | None, size: int, *, stops_early: bool) -> FitRule:
         estimator, problem = self.estimator, self.problem
         adaptive = estimator.solver == "sgd" and estimator.learning_rate == "adaptive"
         limits = Limits(
             float(estimator.tol), estimator.n_iter_no_change,
             estimator.max_fun if estimator.solver == "lbfgs" else np.inf, stops_early, self._is_solver,
-            RELATIVE if estimator.solver in {"lbfgs", "lm"} else -1.0, adaptive, bool(estimator.verbose),
+            -(-len(data.x) // size),            RELATIVE if estimator.solver in {"lbfgs", "lm"} else -1.0, adaptive, bool(estimator.verbose),
         )  # fmt: skip
-        _, l2 = self._l2(data, self._batch_size(len(data.x)))
+        _, l2 = self._l2(data, size)
         outputs = problem.outputs if problem.averages_outputs else 1
         progress = Progress() if self.before is None else self.before.progress
         if not (self.incremental and progress.rate > 0):
@@ -228,12 +226,12 @@ class Fit:
                 ) from error
             rule.losses.append(np.nan)
             rule.scores.append(np.nan)
-            warnings.warn(f"The fit diverged; it has the best weights before. ({error})", ConvergenceWarning, 2)
+            warn(f"The fit diverged; it has the best weights before. ({error})", ConvergenceWarning)
             return rule.best.params, rule.best.state
         except TrainingInterrupted as interrupted:
             if not rule.losses:
                 raise
-            warnings.warn("Training interrupted by user.", stacklevel=2)
+            warn("Training interrupted by user.")
             best = interrupted if rule.best is None else rule.best
             return best.params, best.state
         self.ended = run
@@ -247,10 +245,10 @@ class Fit:
             return
         name = "lbfgs" if self._is_solver else "Stochastic Optimizer"
         limit = "max_fun" if ending == "patience" else "max_iter"
-        warnings.warn(
+        warn(
             f"{name}: Maximum iterations ({len(rule.losses)}) reached and the optimization hasn't converged yet. Raise "
             f"{limit}, or standardise the inputs, as standardize=True does, so that fewer are enough.",
-            ConvergenceWarning, stacklevel=2,
+            ConvergenceWarning,
         )  # fmt: skip
 
 

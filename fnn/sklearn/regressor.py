@@ -26,6 +26,7 @@ from fnn.sklearn.data import Array, Data, Problem
 from fnn.sklearn.fitting import Fit
 from fnn.sklearn.intervals import Interval, interval_of
 from fnn.sklearn.parameters import CONSTRAINTS, loss_named, value_output
+from fnn.sklearn.scores import r2
 from fnn.training.checkpoint import Checkpoint
 from fnn.training.steppers.solver import Solver
 
@@ -266,15 +267,3 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
 def _flat(outputs: Array) -> Array:
     return outputs.ravel() if outputs.shape[1] == 1 else outputs
-
-
-def r2(outputs: Array, targets: Array, weights: Array | None) -> float:
-    """R² as in scikit-learn: the mean of the outputs'; 1 or 0 where targets don't vary; NaN if it isn't finite."""
-    if not np.isfinite(outputs).all():
-        return np.nan
-    y = targets.astype(np.float64)
-    weights = np.ones(len(y)) if weights is None else weights
-    rest = weights @ (y - outputs) ** 2
-    total = weights @ (y - np.average(y, axis=0, weights=weights)) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(np.mean(np.where(total > 0, 1 - rest / total, np.where(rest > 0, 0.0, 1.0))))

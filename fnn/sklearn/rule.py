@@ -28,6 +28,7 @@ class Limits(NamedTuple):
     max_fun: float
     early_stopping: bool
     goes_over_all: bool  # a solver's iterations, each of which knows the loss after it
+    steps: int  # of an epoch
     relative: float  # change of the loss below which a solver's run ends
     adaptive: bool
     verbose: bool
@@ -71,7 +72,8 @@ class FitRule(Stopper[Any]):
     def observe(self, record: Record, at: Snapshot[Any]) -> Rule | None:
         limits, before = self._limits, self._squares
         self._squares = _squares(at.params)
-        within = self._squares if limits.goes_over_all else (before + self._squares) / 2
+        part = 1.0 if limits.goes_over_all else (limits.steps - 1) / (2 * limits.steps)  # of the way, in the mean
+        within = before + part * (self._squares - before)
         self.losses.append(self._loss_of(record.error, within))
         if limits.verbose:
             print(f"Iteration {len(self.losses)}, loss = {self.losses[-1]:.8f}")
@@ -122,10 +124,10 @@ class FitRule(Stopper[Any]):
         self._evaluations += record.solver.get("evaluations", 1.0)
         if len(self.losses) > 1:
             before, now = self.losses[-2:]
-            self.has_converged = 0 <= before - now <= self._limits.relative * max(abs(before), abs(now), 1.0)
-        is_over = self.has_converged or self._evaluations >= self._limits.max_fun
+            is_flat = 0 <= before - now <= self._limits.relative * max(abs(before), abs(now), 1.0)
+            self.has_converged = is_flat and self._evaluations < self._limits.max_fun
 
-        return "patience" if is_over else None
+        return "patience" if self.has_converged or self._evaluations >= self._limits.max_fun else None
 
     def arrays(self) -> Arrays:
         p = self.progress

@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 
 class Scaling(NamedTuple):
-    """What is subtracted from inputs and targets, and what they are then divided by; (n_0,) and (n_L,)."""
+    """What is subtracted from inputs and targets, and what they are then divided by; (n_0,) and (n_L,), or numbers."""
 
     x_shift: Array
     x_scale: Array
@@ -28,8 +28,8 @@ class Scaling(NamedTuple):
         return scaled.astype(x.dtype, copy=False)
 
     def targets(self, y: Array) -> Array:
-        """Targets in standard units; labels, which aren't scaled, as they are."""
-        return y if y.ndim == 1 else (y - self.y_shift) / self.y_scale
+        """Targets in standard units; classes, which aren't scaled, as they are."""
+        return y if self.y_shift.ndim == 0 else (y - self.y_shift) / self.y_scale
 
     def raw_targets(self, y: Array) -> Array:
         """Targets in raw units, in their dtype."""
@@ -45,8 +45,7 @@ class Scaling(NamedTuple):
 def scaling_of(x: Array, y: Array, weights: Array | None, *, scales_targets: bool) -> Scaling:
     """The means and standard deviations of weighted cases; a column that is constant is only shifted."""
     shift, scale = _moments(x, weights)
-    outputs = 1 if y.ndim == 1 else y.shape[1]
-    offset, factor = _moments(y, weights) if scales_targets else (np.zeros(outputs), np.ones(outputs))
+    offset, factor = _moments(y, weights) if scales_targets else (np.zeros(()), np.ones(()))
 
     return Scaling(shift, scale, offset, factor)
 
