@@ -67,14 +67,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         dropout. An integer gives the same bits each time, for any number of threads and jobs.
     tol, n_iter_no_change
         A fit ends when the loss (or, with early stopping, the score) hasn't improved by more than `tol` for more than
-        `n_iter_no_change` epochs in a row; by "lbfgs", "lm" and "bayesian" when the norm of the gradient of the mean
-        loss is at most `tol`.
+        `n_iter_no_change` epochs in a row; by "lbfgs" when no element of the gradient is above `tol`, by "lm" and
+        "bayesian" when the norm of the mean loss's gradient isn't.
     verbose
         Whether to print the loss of each epoch.
     warm_start
         Whether `fit` goes on from the weights of the last one.
     early_stopping, validation_fraction
-        Whether to stop by the score on cases that are held out, those of ``fit(.., X_val=, y_val=)`` or else this
+        Whether to stop by the accuracy on cases that are held out, those of ``fit(.., X_val=, y_val=)`` or else this
         fraction in [0, 1), and to keep the best weights. Not for "lbfgs", as in scikit-learn, unless X_val is given.
     loss
         "log_loss", "focal", or a loss of fnn's for probabilities, such as ``fnn.cross_entropy(label_smoothing=0.1)``.

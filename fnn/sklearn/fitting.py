@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from copy import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from fnn.sklearn.draw import first_params
 from fnn.sklearn.parameters import LEAST_SQUARES, optimizer_of, sizes_of
 from fnn.sklearn.rule import RELATIVE, AdaptiveRate, FitRule, InverseScaling, Limits, Progress
 from fnn.sklearn.scaling import Scaling, scaling_of
+from fnn.sklearn.scores import minus_loss
 from fnn.training.callbacks import Callback
 from fnn.training.history import Ending, TrainingDiverged, TrainingInterrupted
 from fnn.training.steppers.levenberg_marquardt import levenberg_marquardt
@@ -82,7 +84,7 @@ class Fit:
     def another(self, loss: Loss, data: Data, name: str) -> Fit:
         """The same fit with another loss, to cases in standard units."""
         fit = copy(self)
-        fit.problem, fit.data = self.problem._replace(loss=loss), data
+        fit.problem, fit.data = self.problem._replace(loss=loss, score=partial(minus_loss, loss)), data
         if self.checkpoint is not None:
             rules = checkpoint_of(self.checkpoint)
             assert rules is not None
@@ -174,7 +176,8 @@ class Fit:
         limits = Limits(
             float(estimator.tol), estimator.n_iter_no_change,
             estimator.max_fun if estimator.solver == "lbfgs" else np.inf, stops_early, self._is_solver,
-            -(-len(data.x) // size),            RELATIVE if estimator.solver in {"lbfgs", "lm"} else -1.0, adaptive, bool(estimator.verbose),
+            -(-len(data.x) // size), RELATIVE if estimator.solver in {"lbfgs", "lm"} else -1.0, adaptive,
+            bool(estimator.verbose),
         )  # fmt: skip
         _, l2 = self._l2(data, size)
         outputs = problem.outputs if problem.averages_outputs else 1
@@ -217,7 +220,7 @@ class Fit:
             shuffle=bool(estimator.shuffle), first_epoch=first,
         )  # fmt: skip
         try:
-            run = begin(task._replace(stopper=rule)).run()
+            run = begin(task._replace(stopper=rule, tells_squares=True)).run()
         except TrainingDiverged as error:
             if rule.best is None:
                 raise ValueError(
@@ -245,9 +248,11 @@ class Fit:
             return
         name = "lbfgs" if self._is_solver else "Stochastic Optimizer"
         limit = "max_fun" if ending == "patience" else "max_iter"
+        otherwise = ", or standardise the inputs, as standardize=True does, so that fewer are enough"
+        advice = "" if self.estimator.standardize else otherwise
         warn(
             f"{name}: Maximum iterations ({len(rule.losses)}) reached and the optimization hasn't converged yet. Raise "
-            f"{limit}, or standardise the inputs, as standardize=True does, so that fewer are enough.",
+            f"{limit}{advice}.",
             ConvergenceWarning,
         )  # fmt: skip
 

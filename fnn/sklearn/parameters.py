@@ -147,6 +147,6 @@ def optimizer_of(estimator: Any, rate: OfStep, weight: float) -> Optimizer | Sol
         alpha = min(float(estimator.momentum), 1 - 2.0**-53)
         return nesterov(rate, alpha, **own) if estimator.nesterovs_momentum else momentum(rate, alpha, **own)
     if solver == "lbfgs":
-        return lbfgs(min_gradient=estimator.tol)
+        return lbfgs(min_gradient=0.0)  # `FitRule` ends it
 
     return levenberg_marquardt(bayesian=solver == "bayesian", min_gradient=estimator.tol * weight)

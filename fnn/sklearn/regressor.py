@@ -71,14 +71,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         dropout. An integer gives the same bits each time, for any number of threads and jobs.
     tol, n_iter_no_change
         A fit ends when the loss (or, with early stopping, the score) hasn't improved by more than `tol` for more than
-        `n_iter_no_change` epochs in a row; by "lbfgs", "lm" and "bayesian" when the norm of the gradient of the mean
-        loss is at most `tol`.
+        `n_iter_no_change` epochs in a row; by "lbfgs" when no element of the gradient is above `tol`, by "lm" and
+        "bayesian" when the norm of the mean loss's gradient isn't.
     verbose
         Whether to print the loss of each epoch.
     warm_start
         Whether `fit` goes on from the weights of the last one.
     early_stopping, validation_fraction
-        Whether to stop by the score on cases that are held out, those of ``fit(.., X_val=, y_val=)`` or else this
+        Whether to stop by R² on cases that are held out, those of ``fit(.., X_val=, y_val=)`` or else this
         fraction in [0, 1), and to keep the best weights. Not for "lbfgs", as in scikit-learn, unless X_val is given.
     out_activation
         Of the outputs; "auto": identity, and exp for "poisson" and "gamma".
@@ -215,6 +215,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     @available_if(lambda estimator: estimator._has_interval())
     def predict_interval(self, X: Any, level: float | None = None) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """The lower and the upper ends of intervals that hold new targets with the probability `interval`.
+
+        A ``Pipeline`` doesn't know it: ``model[-1].predict_interval(model[:-1].transform(X))``.
 
         Parameters
         ----------

@@ -12,6 +12,7 @@ from fnn.network.params import AnyParams
 from fnn.optimizers.schedule import Etas, Schedule, Steps
 from fnn.training.checkpoint_format import Arrays, ArraySpecs, state_arrays, state_from, state_specs
 from fnn.training.history import Record
+from fnn.training.steppers.batches import SQUARED_WEIGHTS
 from fnn.training.steppers.stepper import Snapshot, Stepper
 from fnn.training.stopping import Best, Rule, Stopper, Stopping
 
@@ -65,13 +66,21 @@ class FitRule(Stopper[Any]):
         self.has_converged = False
         self._evaluations = 0.0
 
+    def epochs_to_end(self) -> int:
+        limits = self._limits
+        if limits.goes_over_all or self._score_of is not None or limits.n_iter_no_change == np.inf:
+            return 1
+
+        return int(limits.n_iter_no_change) + 1 - self.progress.no_change
+
     def rate(self) -> float:
         """The present learning rate."""
         return self.progress.rate
 
     def observe(self, record: Record, at: Snapshot[Any]) -> Rule | None:
         limits, before = self._limits, self._squares
-        self._squares = _squares(at.params)
+        known = record.solver.get(SQUARED_WEIGHTS)
+        self._squares = _squares(at.params) if known is None else known
         part = 1.0 if limits.goes_over_all else (limits.steps - 1) / (2 * limits.steps)  # of the way, in the mean
         within = before + part * (self._squares - before)
         self.losses.append(self._loss_of(record.error, within))
@@ -121,13 +130,15 @@ class FitRule(Stopper[Any]):
         return "patience"
 
     def _end_of_solver(self, record: Record) -> Rule | None:
+        limits = self._limits
         self._evaluations += record.solver.get("evaluations", 1.0)
+        has_settled = record.solver.get("greatest_slope", np.inf) <= limits.tol
         if len(self.losses) > 1:
             before, now = self.losses[-2:]
-            is_flat = 0 <= before - now <= self._limits.relative * max(abs(before), abs(now), 1.0)
-            self.has_converged = is_flat and self._evaluations < self._limits.max_fun
+            has_settled |= 0 <= before - now <= limits.relative * max(abs(before), abs(now), 1.0)
+        self.has_converged = has_settled and self._evaluations < limits.max_fun
 
-        return "patience" if self.has_converged or self._evaluations >= self._limits.max_fun else None
+        return "patience" if self.has_converged or self._evaluations >= limits.max_fun else None
 
     def arrays(self) -> Arrays:
         p = self.progress
@@ -194,4 +205,6 @@ class InverseScaling(Schedule):
 
 def _squares(params: AnyParams) -> float:
     """Σ W²."""
-    return float(sum(np.vdot(W, W) for key, W in params.items() if key.startswith("W")))
+    flat, slices = params.flat_buffer, params.architecture.slices()
+
+    return float(sum(np.vdot(flat[part], flat[part]) for key, part, _ in slices if key.startswith("W")))

@@ -8,6 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fnn.activations.library import identity
+from fnn.data.cases import Cases
+from fnn.equations.gradients import error
+from fnn.losses.loss import Loss
+from fnn.network.params import params_of
+
 Array = NDArray[Any]
 
 
@@ -30,3 +36,13 @@ def r2(outputs: Array, targets: Array, weights: Array | None) -> float:
     total = weights @ (y - np.average(y, axis=0, weights=weights)) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.mean(np.where(total > 0, 1 - rest / total, np.where(rest > 0, 0.0, 1.0))))
+
+
+def minus_loss(loss: Loss, outputs: Array, targets: Array, weights: Array | None) -> float:
+    """Minus the mean loss of outputs; NaN where one isn't finite."""
+    if not np.isfinite(outputs).all():
+        return np.nan
+    units = outputs.shape[1]
+    same = params_of({"W1": np.eye(units, dtype=outputs.dtype), "b1": np.zeros(units, outputs.dtype)}, (), identity)
+
+    return -error(same, Cases(outputs, targets, weights=weights), loss=loss, reduction="mean")

@@ -13,13 +13,13 @@ from fnn.network.params import DT, Params
 from fnn.training.callbacks import Callbacks
 from fnn.training.checkpoint import Checkpointer
 from fnn.training.checkpoint_format import Place
-from fnn.training.history import BatchError, Ending, Run, TrainingDiverged, TrainingInterrupted
+from fnn.training.history import BatchError, Ending, Record, Run, TrainingDiverged, TrainingInterrupted
 from fnn.training.interrupt import Interrupt
 from fnn.training.progress import Progress
 from fnn.training.recorder import Recorder
 from fnn.training.steppers.call_tuner import Tuner
 from fnn.training.steppers.stepper import Snapshot, Stepper
-from fnn.training.stopping import Stopper
+from fnn.training.stopping import Rule, Stopper
 
 
 class Loop(Generic[DT]):
@@ -137,12 +137,12 @@ class Loop(Generic[DT]):
 
     def _next_observed(self) -> int:
         """The epoch at whose end something is due."""
-        observed = (
-            self._callbacks.observe_epochs or self._recorder.has_validation or self._stopper.observes_errors
-            or self._stepper.rate.observes_errors
-        )  # fmt: skip
+        observes_each = (
+            self._callbacks.observe_epochs or self._recorder.has_validation or self._stepper.rate.observes_errors
+        )
+        most = 1 if observes_each else self._stopper.epochs_to_end()
 
-        return min(self._stepper.epoch + 1, self._epochs) if observed else self._epochs
+        return min(self._stepper.epoch + most, self._epochs)
 
     def _after_call(self) -> None:
         """Do what is due between two calls."""
@@ -177,17 +177,26 @@ class Loop(Generic[DT]):
         self._check_interrupt()
         self._snapshots = self._snapshots[1], stepper.snapshot()
         recorder.append(measures)
-        record = recorder.record(stepper)
-        stepper.rate.observe(record.judged)
-        rule = self._stopper.observe(record, self._snapshots[1])
+        record, rule = self._observe()
         self._stop_reason = rule or stepper.ending or self._stop_reason
         self._progress.tell(record)
+
+    def _observe(self) -> tuple[Record, Rule | None]:
+        """Let rules see each epoch that has ended; only the last one can end the run."""
+        stepper, (before, now), rule = self._stepper, self._snapshots, None
+        first = before.epoch if self._stopper.observes_errors else now.epoch - 1
+        for epoch in range(first + 1, now.epoch + 1):
+            record = self._recorder.record(stepper, epoch)
+            stepper.rate.observe(record.judged)
+            rule = self._stopper.observe(record, now)
+
+        return record, rule
 
     def _call_after_epoch(self) -> None:
         """Call the callbacks that are due after every epoch."""
         stepper = self._stepper
         if self._callbacks.observe_epochs:
-            params, record = stepper.params(), self._recorder.record(stepper)
+            params, record = stepper.params(), self._recorder.record(stepper, stepper.epoch)
             if self._interrupt.call(lambda: self._callbacks.after_epoch(stepper.epoch, params, record)):
                 self._stop_reason = "callback"
             self._check_interrupt()

@@ -61,12 +61,12 @@ class Recorder(Generic[DT]):
 
         return [error for error, _ in self._measures[:epochs]]
 
-    def record(self, stepper: Stepper[DT]) -> Record:
-        """The record of the last epoch."""
+    def record(self, stepper: Stepper[DT], epoch: int) -> Record:
+        """The record of an epoch, counted from 1; with a validation set, of the last one."""
         error, accuracy = self._measures[-1] if self._measures else (None, None)
-        told = {name: float(column[-1]) for name, column in stepper.told(stepper.epoch).items()}
+        told = {name: float(column[-1]) for name, column in stepper.told(epoch).items()}
 
-        return Record(float(stepper.history[stepper.epoch - 1]), error, accuracy, told)
+        return Record(float(stepper.history[epoch - 1]), error, accuracy, told)
 
     def history(self, stepper: Stepper[DT], epochs: int) -> History:
         """The history of the first epochs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import KW_ONLY
 from functools import cache
 from typing import Generic, Literal, NamedTuple, TypeAlias
@@ -94,6 +95,14 @@ class Stopper(Generic[DT]):
         self._spares_ties = spares_ties  # an error that equals that of the last improvement isn't counted
         self._improved, self._since = np.inf, 0  # the error of the last improvement, and the epochs since
         self.best: Best[DT] | None = None  # if it is to be restored
+
+    def epochs_to_end(self) -> int:
+        """How many epochs must pass, at least 1, before a rule can end the run or needs its params."""
+        rules = self.rules
+        if rules.restore_best or rules.target_error is not None:
+            return 1
+
+        return sys.maxsize if rules.patience is None else rules.patience - self._since
 
     def is_late(self, seconds: float) -> bool:
         """Whether a run that has lasted so long should end."""

@@ -44,6 +44,7 @@ class Task(NamedTuple, Generic[DT]):
     seed: int
     keeps_order: bool
     first_epoch: int  # of those that draw
+    tells_squares: bool  # whether the run tells Σ W² of each epoch
     scale: float  # of the inputs, as in `Cases`
     epochs: int
     state: OptimizerState[DT] | None
@@ -114,7 +115,7 @@ def task_of(
     stopper: Stopper[DT] = Stopper(stopping, params.architecture, spares_ties=isinstance(optimizer, Solver))
 
     return Task(
-        params, cases, held_out, objective, optimizer, size, seed, keeps_order, first_epoch, scale, total, state,
+        params, cases, held_out, objective, optimizer, size, seed, keeps_order, first_epoch, False, scale, total, state,
         stopper, checkpoint_of(checkpoint), called, most,
     )  # fmt: skip
 

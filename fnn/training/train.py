@@ -183,7 +183,7 @@ def begin(task: Task[DT], present: Callable[[], call_tuner.Tuner] | None = None)
         else:
             stepper = BatchStepper(
                 params, cases, objective, task.optimizer, task.batch_size, task.seed, task.epochs, task.state,
-                keeps_order=task.keeps_order, first_epoch=task.first_epoch,
+                keeps_order=task.keeps_order, first_epoch=task.first_epoch, tells_squares=task.tells_squares,
             )  # fmt: skip
         present = present or _always(call_tuner.tuner_for(task.work(task.batch_size), task.threads))
     recorder = Recorder(None if task.held_out is None else Evaluator(params, task.held_out, objective, task.threads))

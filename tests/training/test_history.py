@@ -144,7 +144,7 @@ def test_a_recorder_goes_on_from_its_arrays(loss: fnn.Loss, targets: Any) -> Non
         assert_array_equal(history.validation_accuracy, wanted.validation_accuracy)
     assert (np.diff(history.seconds) >= 0).all()
     assert history.seconds[2] >= kept["spent"]
-    assert second.record(stepper) == whole.record(stepper)
+    assert second.record(stepper, 4) == whole.record(stepper, 4)
     assert second.errors(stepper, 4) == history.validation_error.tolist()
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import fnn
+from fnn.equations.objective import objective_of
+from fnn.training.steppers.batches import BatchStepper
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(23, 3)), RNG.normal(size=(23, 2))
@@ -59,3 +61,19 @@ def test_wrong_orders_are_refused() -> None:
         fnn.train(start("narrow"), X, Y, eta=0.1, epochs=1, first_epoch=-1)
     with pytest.raises(TypeError, match=r"^shuffle: "):
         fnn.train(start("narrow"), X, Y, eta=0.1, epochs=1, shuffle=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", SIZES)
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_stepper_tells_the_squared_weights_of_each_epoch(kind: str, threads: int) -> None:
+    arrays = fnn.Cases(X, Y).arrays(start(kind), fnn.squared_error)
+    objective = objective_of(start(kind), fnn.squared_error, "sum", None)
+    optimizer = fnn.gradient_descent(0.01)
+    stepper = BatchStepper(start(kind), arrays, objective, optimizer, 5, 3, 4, tells_squares=True)
+    stepper.run(4 * stepper.steps_per_epoch, threads)
+
+    told = stepper.told(4)["squared_weights"]
+    for epochs in range(1, 5):
+        params = fnn.train(start(kind), X, Y, optimizer=optimizer, epochs=epochs, batch_size=5, seed=3).params
+        squares = sum(float(np.sum(W**2)) for key, W in params.items() if key.startswith("W"))
+        assert told[epochs - 1] == pytest.approx(squares, rel=1e-13)

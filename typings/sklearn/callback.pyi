@@ -2,8 +2,8 @@
 from collections.abc import Callable
 from typing import Any, ParamSpec, Self, TypeVar
 
-P = ParamSpec("P")
-R = TypeVar("R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 class CallbackContext:
     def subcontext(self, task_name: str = "", *, max_subtasks: int = 0) -> CallbackContext: ...
@@ -16,4 +16,4 @@ class CallbackSupportMixin:
     def set_callbacks(self, *callbacks: Any) -> Self: ...
     def _init_callback_context(self, task_name: str = "fit", *, max_subtasks: int | None = 0) -> CallbackContext: ...
 
-def with_callbacks(method: Callable[P, R]) -> Callable[P, R]: ...
+def with_callbacks(method: Callable[_P, _R]) -> Callable[_P, _R]: ...

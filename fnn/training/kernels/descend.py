@@ -27,6 +27,7 @@ from fnn.optimizers.kernels.abi import ETA
 from fnn.training.kernels import epochs
 from fnn.training.kernels.epochs import begin_batch, end_batch, position_at, reshuffle, store_position
 from fnn.training.kernels.phases import phase_1, phase_2
+from fnn.training.kernels.squares import squared_weights
 from fnn.training.kernels.update_rule import UpdateRule, call_rows_phase, update_rule_of, update_rule_type
 from fnn.training.kernels.work_stealing import Worker
 
@@ -121,6 +122,10 @@ def descend(
         if not is_finite:
             break
         at = end_batch(at, batch, error, cases, mean, history, thread == 0)
+        if cursor[epochs.SQUARES] != 0 and at.first == 0:
+            wait_for_all(barrier, threads)  # for the weights of the others
+            if thread == 0:
+                history[at.epoch - 1 + cursor[epochs.SQUARES]] = squared_weights(net)
     if thread == 0:
         store_position(at, cursor, sums)
 

@@ -9,8 +9,9 @@ from fnn.numerics.random import shuffle
 
 # The cursor: epochs that have ended, the place of the next batch's first case in the order, whether the workspace holds
 # the epoch's only batch (and the order is that of this epoch), whether an error was not finite; epochs of earlier runs,
-# which count for what is drawn, and whether the cases keep their order.
-EPOCH, CASE, LOADED, STOPPED, EARLIER, KEEPS_ORDER, CURSOR_SIZE = range(7)
+# which count for what is drawn, whether the cases keep their order; and, unless it is 0, how far behind the error of an
+# epoch its Σ W² is written.
+EPOCH, CASE, LOADED, STOPPED, EARLIER, KEEPS_ORDER, SQUARES, CURSOR_SIZE = range(8)
 
 
 class Position(NamedTuple):

@@ -35,8 +35,8 @@ from fnn.training.kernels.solver_cursor import ENDING, EPOCH, LINE_SEARCH, MIN_G
 ACTION: Final = lbfgs.WORDS
 WORDS: Final = lbfgs.WORDS + 1
 
-# What is told of each epoch: ‖∂E/∂(W, b)‖ after it, and how often E was evaluated.
-TOLD_GRADIENT, TOLD_EVALUATIONS = range(2)
+# What is told of each epoch: ‖∂E/∂(W, b)‖ after it, how often E was evaluated, and the greatest |∂E/∂w| after it.
+TOLD_GRADIENT, TOLD_EVALUATIONS, TOLD_SLOPE = range(3)
 
 
 class Record(NamedTuple):
@@ -45,7 +45,7 @@ class Record(NamedTuple):
     cursor: Integers
     values: Floats  # of the present parameters: E with its penalty; the error per case
     history: Floats
-    told: Floats  # (2, epochs)
+    told: Floats  # (3, epochs)
     told_stride: int
     end: int  # the epoch after the last one of the call
     least: float  # the norm of a gradient at which the run ends
@@ -137,7 +137,17 @@ def end_epoch(memory: Memory, at: Record, ending: int) -> None:
     at.history[epoch] = at.values[1]
     at.told[TOLD_GRADIENT * at.told_stride + epoch] = norm(memory)
     at.told[TOLD_EVALUATIONS * at.told_stride + epoch] = memory.words[EVALUATIONS]
+    at.told[TOLD_SLOPE * at.told_stride + epoch] = greatest_slope(memory)
     at.cursor[EPOCH], at.cursor[ENDING] = epoch + 1, ending
+
+
+@inline
+def greatest_slope(memory: Memory) -> float:
+    """The greatest |∂E/∂w|."""
+    greatest = 0.0
+    for i in range(memory.size):
+        greatest = max(greatest, abs(1.0 * memory.gradient[i]))
+    return greatest
 
 
 @inline

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Generic
+from typing import Final, Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fnn.data.rows import CaseArrays, expect_no_order
 from fnn.equations.objective import Objective
+from fnn.io.archive import require_arrays
 from fnn.network.layout import cache_aligned
 from fnn.network.params import DT, Params, wrap
 from fnn.optimizers.kernels.abi import L1, L2, MAX_STEPS
@@ -20,12 +21,14 @@ from fnn.training.evaluator import Evaluator
 from fnn.training.interrupt import Interrupt
 from fnn.training.kernels import work_stealing
 from fnn.training.kernels.descend import descend_kernel
-from fnn.training.kernels.epochs import CASE, CURSOR_SIZE, EARLIER, EPOCH, KEEPS_ORDER, STOPPED
+from fnn.training.kernels.epochs import CASE, CURSOR_SIZE, EARLIER, EPOCH, KEEPS_ORDER, SQUARES, STOPPED
 from fnn.training.kernels.narrow.descend import narrow_kernel
 from fnn.training.steppers.buffers import Buffers
 from fnn.training.steppers.kernel_calls import KernelCalls
 from fnn.training.steppers.plateau import RateObserver
 from fnn.training.steppers.stepper import Snapshot, history_for
+
+SQUARED_WEIGHTS: Final = "squared_weights"  # what `told` has of each epoch, if it is asked for: Σ W² after it
 
 
 class BatchStepper(Generic[DT]):
@@ -40,7 +43,7 @@ class BatchStepper(Generic[DT]):
     def __init__(
         self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, optimizer: Optimizer, batch_size: int,
         seed: int, epochs: int, state: OptimizerState[DT] | None = None, *, keeps_order: bool = False,
-        first_epoch: int = 0,
+        first_epoch: int = 0, tells_squares: bool = False,
     ) -> None:  # fmt: skip
         self.architecture, self._dtype = params.architecture, params.dtype
         self._keeps_order, self._first_epoch = keeps_order, first_epoch
@@ -50,8 +53,11 @@ class BatchStepper(Generic[DT]):
             for array in batch[:3]:
                 expect_no_order(array, self)
         self.steps_per_epoch = -(-batch.number // batch_size)
-        self.history = history_for(epochs)
-        self._buffers = Buffers(params, batch, objective, optimizer, batch_size)
+        self._measures = history_for(2 * epochs if tells_squares else epochs)
+        self.history, self._squares = self._measures[:epochs], self._measures[epochs:]
+        self._buffers = Buffers(
+            params, batch, objective, optimizer, batch_size, allows_narrow=not tells_squares
+        )  # fmt: skip
         self.order = batch.chosen.copy() if batch.chosen.size else np.arange(batch.number)
         self._calls = KernelCalls()
         self._evaluator: Evaluator[DT] | None = None  # once it is needed
@@ -85,7 +91,7 @@ class BatchStepper(Generic[DT]):
         return bool(self._cursor[STOPPED])
 
     def told(self, epochs: int) -> dict[str, NDArray[np.float64]]:
-        return {}
+        return {SQUARED_WEIGHTS: self._squares[:epochs].copy()} if self._squares.size else {}
 
     def etas(self, epochs: int) -> NDArray[np.float64] | None:
         return self.rate.etas(epochs, self.first_steps)
@@ -115,6 +121,7 @@ class BatchStepper(Generic[DT]):
         self._cursor, self._sums = np.zeros(CURSOR_SIZE, np.int64), np.array(at.sums)
         self._cursor[EPOCH], self._cursor[CASE] = at.epoch, at.cases
         self._cursor[EARLIER], self._cursor[KEEPS_ORDER] = self._first_epoch, self._keeps_order
+        self._cursor[SQUARES] = self._squares.size  # as many as there are epochs, or none
         for vector, packed in zip(at.state.vectors, self._buffers.vectors, strict=True):
             self._buffers.pack(vector.flat_buffer, packed)
         self._buffers.pack(at.params.flat_buffer, self._buffers.weights)
@@ -177,7 +184,7 @@ class BatchStepper(Generic[DT]):
                 table=b.layout.table, flat=b.weights, space=b.space, x=x, y=y, labels=labels, case_weights=weights,
                 order=self.order, chosen=batch.chosen, loss=loss, mean=self._mean, coefficients=coefficients,
                 batch_size=self._batch_size, seed=self._seed, steps=steps, cursor=cursor, sums=sums,
-                history=self.history,
+                history=self._measures,
             )  # fmt: skip
             return
         kernel = descend_kernel[self._dtype]
@@ -188,7 +195,7 @@ class BatchStepper(Generic[DT]):
                 capacity=b.capacity, gradient_buffer=b.gradient, x=x, y=y, labels=labels, case_weights=weights,
                 sources=sources, order=self.order, chosen=batch.chosen, loss=loss, mean=self._mean,
                 descriptor=b.descriptor, state=b.state, coefficients=coefficients, batch_size=self._batch_size,
-                seed=self._seed, steps=steps, cursor=cursor, sums=sums, history=self.history,
+                seed=self._seed, steps=steps, cursor=cursor, sums=sums, history=self._measures,
             )  # fmt: skip
 
         self._calls.call(part, threads, work_stealing.barrier_size(threads), seconds)
@@ -204,14 +211,20 @@ class BatchStepper(Generic[DT]):
         return None
 
     def arrays(self) -> Arrays:
-        """What the rate needs."""
-        return self.rate.arrays()
+        """What the rate needs, and Σ W² of each epoch if it is told."""
+        squares = {"squares": self._squares[: self.epoch].copy()} if self._squares.size else {}
+
+        return self.rate.arrays() | squares
 
     def resume(self, at: Snapshot[DT], errors: NDArray[np.float64], arrays: Arrays) -> None:
         """Go on from a checkpoint; ValueError if no step begins there."""
         if at.cases >= self._batch.number or at.cases % self._batch_size:
             raise ValueError(f"no step begins after {at.cases} of {self._batch.number} cases")
         self.history[: at.epoch] = errors
+        if self._squares.size:
+            squares = {"squares": arrays.pop("squares", np.empty(0))}
+            require_arrays(squares, {"squares": (np.float64, (at.epoch,))})
+            self._squares[: at.epoch] = squares["squares"]
         self.restore(at)
         self._require_step(at)
         self.rate.resume(arrays, self.steps)

@@ -28,14 +28,15 @@ class Buffers(Generic[DT]):
     """Arrays in the layout of training, of which `pack` and `unpack` know the way to and from that of `Params`."""
 
     def __init__(
-        self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, optimizer: Optimizer, batch_size: int
-    ) -> None:
+        self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, optimizer: Optimizer, batch_size: int,
+        *, allows_narrow: bool = True,
+    ) -> None:  # fmt: skip
         self._dtype, self._count = params.dtype, params.flat_buffer.size
         regularization = objective.regularization
         modifies_weights = regularization.modifies_weights or optimizer.modifies_weights
         plain = isinstance(optimizer, gradient_descent) and not (modifies_weights or optimizer.weight_decay)
         self.is_narrow = (
-            plain and not any(regularization.dropped) and batch.sources is None
+            allows_narrow and plain and not any(regularization.dropped) and batch.sources is None
             and is_narrow(params.sizes, batch_size, lanes_of(self._dtype))
         )  # fmt: skip
         self.capacity = min(batch_size, CAPACITY)  # cases in the workspace

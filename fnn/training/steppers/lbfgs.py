@@ -36,9 +36,10 @@ class lbfgs(Solver):
     ‖∂E/∂(W, b)‖ ≤ `min_gradient`; by "line_search" where no step reduces E, neither along −H g nor along −g, mostly
     because rounding hides it; with float32 sooner than with float64.
 
-    The history has the error after each epoch, and of each in `solver` the norm ``gradient_norm`` after it and its
-    ``evaluations``. E never rises. The state has the pairs s, y, s, y, .., the newest first, zeros where there is none;
-    there is no `update`: the line search evaluates E, which a gradient alone doesn't tell.
+    The history has the error after each epoch, and of each in `solver` the norm ``gradient_norm`` and the greatest
+    element ``greatest_slope`` of the gradient after it, and its ``evaluations``. E never rises. The state has the pairs
+    s, y, s, y, .., the newest first, zeros where there is none; there is no `update`: the line search evaluates E,
+    which a gradient alone doesn't tell.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ class lbfgs(Solver):
 
     @property
     def told(self) -> tuple[str, ...]:
-        return "gradient_norm", "evaluations"  # in the order of the kernel
+        return "gradient_norm", "evaluations", "greatest_slope"  # in the order of the kernel
 
     @property
     def vectors(self) -> int:

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-F = TypeVar("F", bound=Callable[..., Any])
+_F = TypeVar("_F", bound=Callable[..., Any])
 
-def available_if(check: Callable[[Any], bool]) -> Callable[[F], F]: ...
+def available_if(check: Callable[[Any], bool]) -> Callable[[_F], _F]: ...
