@@ -23,6 +23,7 @@ def compile_kernels(dtype: Any) -> None:
         regularization = fnn.Regularization(l2=0.1, dropout=0.1)
         limited = fnn.adam(1e-3, clip_norm=1.0, max_norm=1.0)
         fnn.train(params, x, x, eta=1e-3, epochs=1, validation=(x, x))
+        fnn.train(params, x, x, optimizer=fnn.adam(), epochs=1)
         fnn.train(params, x, x, optimizer=limited, epochs=1, regularization=regularization)
     for solver in (fnn.lbfgs(), fnn.levenberg_marquardt()):
         fnn.train(params, x, x, optimizer=solver, epochs=1)
