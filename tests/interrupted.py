@@ -1,7 +1,8 @@
-"""Runs that are interrupted: ``python -m tests.interrupted KIND FOLDER`` prints when it stopped, and with what."""
+"""Runs that are interrupted: ``python -m tests.interrupted`` reads ``["KIND", "FOLDER"]``, prints when it stopped."""
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import time
@@ -67,20 +68,21 @@ KINDS: dict[str, Callable[[Path], None]] = {
 }
 
 
-def main(kind: str, folder: Path) -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored where the tests run
-    warm()
-    print("ready", flush=True)
+def main(kind: str, folder: str) -> None:
+    """Train until Ctrl-C, and print when that was."""
     try:
-        KINDS[kind](folder)
+        KINDS[kind](Path(folder))
     except fnn.TrainingInterrupted as error:
         stopped = time.monotonic()
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        with np.load(folder / "run.npz") as arrays:
+        with np.load(Path(folder) / "run.npz") as arrays:
             assert arrays["params"].tobytes() == error.params.flat.tobytes()
             assert len(arrays["history"]) in (len(error.history), len(error.history) + 1)
         print(stopped, flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored where the tests run
+    warm()
+    for line in sys.stdin:
+        main(*json.loads(line))
