@@ -28,8 +28,8 @@ if "LARGEST_FILE" in os.environ:
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     import fnn, numpy as np
-    leaves = {"W1": np.ones((2, 1), np.float32), "b1": np.ones(1, np.float32)}
-    answer = fnn.forward(fnn.Params(leaves, hidden=(), output=fnn.identity), [2.0, 3.0]).tolist()
+    z = np.full(1, 6.0, np.float32)
+    answer = (fnn.identity(z) * fnn.identity.prime(z)).tolist()
 print(json.dumps({"answer": answer, "warnings": [[w.category.__name__, str(w.message), w.filename] for w in caught]}))
 """
 
