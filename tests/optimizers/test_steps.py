@@ -130,12 +130,15 @@ def test_large_layers_by_four_threads(optimizer: fnn.Optimizer) -> None:
 
 
 @pytest.mark.parametrize("clip", [None, 0.01])
-def test_a_run_may_be_longer_than_the_coefficients_that_are_computed_ahead(clip: float | None) -> None:
+def test_a_run_may_be_longer_than_the_coefficients_that_are_computed_ahead(
+    clip: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fnn.training.steppers.batches.MAX_STEPS", 100)
     p = problem(4, (2, 2, 1), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 3)
-    optimizer = fnn.adam(fnn.cosine(1e-3, steps=9000), clip=clip)
-    run = fnn.train(p.params, p.x, p.y, optimizer=optimizer, epochs=9500)
+    optimizer = fnn.adam(fnn.cosine(1e-3, steps=220), clip=clip)
+    run = fnn.train(p.params, p.x, p.y, optimizer=optimizer, epochs=250)
 
-    assert (run.params, run.state) == taken(p, optimizer, epochs=9500)
+    assert (run.params, run.state) == taken(p, optimizer, epochs=250)
 
 
 def test_update_goes_on_where_a_run_ended() -> None:
