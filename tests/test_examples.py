@@ -58,6 +58,14 @@ def program(name: str) -> Any:
         sys.path.remove(str(EXAMPLES))
 
 
+def said(name: str, *arguments: str | Path) -> str:
+    """What an example prints by its `main`: where its first run is a process, and others would cost seconds each."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        program(name.removesuffix(".py")).main([*map(str, arguments)])
+    return printed.getvalue()
+
+
 def refusal(name: str, *arguments: str | Path, **environment: str) -> str:
     """The last line that an example says to a wrong call: by its `main`, as a process for each would cost a second."""
     said = io.StringIO()
@@ -101,7 +109,7 @@ class TestXor:
         assert text.count("which is") == 2
 
     def test_a_start_that_ends_in_a_local_minimum_is_called_that(self) -> None:
-        assert "not solved: E = 0.25" in output("xor.py", "--seed", "9")
+        assert "not solved: E = 0.25" in said("xor.py", "--seed", "9")
 
     @pytest.mark.parametrize(("option", "value"), [("eta", "0"), ("eta", "nan"), ("epochs", "-1"), ("seed", "-1")])
     def test_values_out_of_range(self, option: str, value: str) -> None:
@@ -142,7 +150,8 @@ class TestFigure1:
     def blocks(self, tag: str, *arguments: str) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
         """The formula, fnn's numbers and S1's numbers of all blocks with that tag, in their order."""
         found = []
-        for heading, body in re.findall(r"^(\S\S? .*│.*)\n((?: {4}.*\n)+)", output("figure1.py", *arguments), re.M):
+        text = said("figure1.py", *arguments) if arguments else output("figure1.py")
+        for heading, body in re.findall(r"^(\S\S? .*│.*)\n((?: {4}.*\n)+)", text, re.M):
             if heading.startswith(f"{tag} "):
                 halves = [line.split("│") for line in body.splitlines()]
                 ours, theirs = ([numbers(half[side]) for half in halves] for side in (0, 1))
@@ -244,9 +253,7 @@ class TestDigits:
 
     def test_options_and_a_file_of_ones_own(self, tmp_path: Path) -> None:
         path = tmp_path / "few.png"
-        text = output(
-            "digits.py", "--hidden", "3", "--epochs", "2", "--seed", "5", "--batch-size", "100", "--out", path
-        )
+        text = said("digits.py", "--hidden", "3", "--epochs", "2", "--seed", "5", "--batch-size", "100", "--out", path)
 
         assert "trained on 1347 digits for 2 epochs" in text
         assert 10 < numbers(text)[0] < 96  # so small a network can't do it
@@ -317,7 +324,7 @@ class TestSymmetry:
         np.testing.assert_allclose(program("symmetry").ratios(params), [[1.0, 1.0], [2.1, 2.0], [4.0, 4.0]])
 
     def test_none_that_solves_it(self, tmp_path: Path) -> None:
-        text = output("symmetry.py", "--seeds", "2", "--sweeps", "50", "--out", tmp_path)
+        text = said("symmetry.py", "--seeds", "2", "--sweeps", "50", "--out", tmp_path)
 
         assert text == "solved: 0 of 2 seeds within 50 sweeps\n"
         assert not list(tmp_path.iterdir())
@@ -348,7 +355,8 @@ class TestMnist:
             ["--recipe", "dropout", "--hidden", "64", "--batch-size", "10"],
         ]
         for options in ([], ["--float64"], *recipes):
-            text = output("mnist.py", "--data", tmp_path, "--epochs", "30", *options)
+            run = said if options else output
+            text = run("mnist.py", "--data", tmp_path, "--epochs", "30", *options)
             assert len(re.findall(r"^ +\d+ +\d\.\d{5} +\d+\.\d\d%$", text, re.MULTILINE)) == 30
             assert "best: 100.00% of the 300 test images" in text
 
