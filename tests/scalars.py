@@ -3,123 +3,138 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 from numba import njit
 
 import fnn
+from fnn.compiler.cache import give_cache
 
 
-@njit
+def cached(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """``@njit(cache=True)`` for processes that compile at once, such as xdist's workers (see `fnn.compiler.cache`)."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        dispatcher = njit(**options)(function)
+        give_cache(dispatcher, function)
+
+        return dispatcher
+
+    return decorate
+
+
+@cached()
 def softplus(z: float) -> float:
     return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
 
 
-@njit
+@cached()
 def softplus_prime(z: float, a: float) -> float:
     return 1 / (1 + math.exp(-z))
 
 
-@njit
+@cached()
 def bell(z: float) -> float:
     return math.exp(-z * z)
 
 
-@njit
+@cached()
 def bell_prime(z: float, a: float) -> float:
     return -2 * z * a
 
 
-@njit
+@cached()
 def reciprocal(z: float) -> float:
     return 1 / z  # raises at 0, which is what rows are padded with
 
 
-@njit
+@cached()
 def reciprocal_prime(z: float, a: float) -> float:
     return -a * a
 
 
-@njit
+@cached()
 def cube(z: float) -> float:
     return z * z * z
 
 
-@njit
+@cached()
 def cube_prime(z: float, a: float) -> float:
     return z * z + 2 * z * z
 
 
-@njit
+@cached()
 def cube_second(z: float, a: float) -> float:
     return 6 * z
 
 
-@njit
+@cached()
 def step(z: float) -> int:
     return 1 if z > 0 else 0
 
 
-@njit
+@cached()
 def step_prime(z: float, a: float) -> int:
     return 0
 
 
-@njit
+@cached()
 def same(z: float) -> float:
     return z
 
 
-@njit
+@cached()
 def text(z: float) -> str:
     return "a"
 
 
-@njit
+@cached()
 def same_or_none(z: float) -> float | None:
     if z < 0:
         return None
     return z
 
 
-@njit
+@cached()
 def same_or_none_of_two(a: float, y: float) -> float | None:
     if a < 0:
         return None
     return a
 
 
-@njit
+@cached()
 def pair_of_two(a: float, y: float) -> tuple[float, float]:
     return a, y
 
 
-@njit
+@cached()
 def of_a(z: float, a: float) -> float:
     return a
 
 
-@njit
+@cached()
 def cauchy(a: float, y: float) -> float:
     return math.log1p((a - y) ** 2) / 2
 
 
-@njit
+@cached()
 def cauchy_prime(a: float, y: float) -> float:
     return (a - y) / (1 + (a - y) ** 2)
 
 
-@njit
+@cached()
 def cauchy_second(a: float, y: float) -> float:
     square = (a - y) ** 2
     return (1 - square) / (1 + square) ** 2
 
 
-@njit
+@cached()
 def constant(a: float, y: float) -> int:
     return 1
 
 
-@njit
+@cached()
 def text_of_two(a: float, y: float) -> str:
     return "a"
 

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 import fnn
-from fnn.compiler.cache import give_cache
-
-
-def cached(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """``@njit(cache=True)`` for processes that compile at once, such as xdist's workers (see `fnn.compiler.cache`)."""
-
-    def decorate(function: Callable[..., Any]) -> Any:
-        dispatcher = njit(**options)(function)
-        give_cache(dispatcher, function)
-
-        return dispatcher
-
-    return decorate
+from tests.scalars import cached
 
 
 @cached()

@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 
 import fnn
-from tests.njit.jitted import cached
+from tests.scalars import cached
 
 
 @cached()
