@@ -162,7 +162,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         if sample_weight is not None:
             given = _check_sample_weight(sample_weight, x, ensure_non_negative=True)
 
-        return self._weighted(given, y)
+        weights = self._weighted(given, y)
+        if weights is not None and not weights.any():
+            raise ValueError("sample_weight, class_weight: all cases weigh 0")
+
+        return weights
 
     def _validation(self, X: Any, y: Any) -> Data | None:
         """The validation set that was given."""

@@ -14,7 +14,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from fnn.activations.activation import Activation
@@ -24,6 +24,7 @@ from fnn.optimizers.schedule import Schedule
 from fnn.sklearn.base import BaseMLP, all_or_nothing, goes_by_epochs
 from fnn.sklearn.callbacks import with_callbacks
 from fnn.sklearn.data import Array, Problem
+from fnn.sklearn.labels import labels_of, names_several, require_known
 from fnn.sklearn.parameters import CONSTRAINTS, class_output, loss_named
 from fnn.sklearn.scores import accuracy
 from fnn.training.checkpoint import Checkpoint
@@ -197,8 +198,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if "_fitted" not in vars(self):
             if classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
-            self._is_multilabel = type_of_target(y).startswith("multilabel")
-            self.classes_ = unique_labels(y) if self._is_multilabel else unique_labels(classes)
+            self._is_multilabel = names_several(np.asarray(y))
+            self.classes_ = labels_of(np.asarray(y)) if self._is_multilabel else unique_labels(classes)
         elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(f"`classes={classes!r}` is not the same as on last call, was: {self.classes_!r}")
 
@@ -252,19 +253,21 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _weighted(self, weights: Array | None, y: Array) -> Array | None:
         if self.class_weight is None:
             return weights
-        of_classes = compute_sample_weight(self.class_weight, y)
+        try:
+            of_classes = compute_sample_weight(self.class_weight, y).astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"class_weight: {error}") from None
+        if not (np.isfinite(of_classes) & (of_classes >= 0)).all():
+            raise ValueError(f"class_weight: needs finite weights, at least 0, got {self.class_weight!r}")
 
         return of_classes if weights is None else weights * of_classes
 
     def _problem(self, y: Array, *, is_first: bool, is_whole: bool) -> Problem:
-        check_classification_targets(y)
-        kind = type_of_target(y, input_name="y")
-        if kind == "multiclass-multioutput":
-            raise ValueError("y: several labels of several classes each are not supported; needs 0 and 1 for each")
+        is_multilabel = names_several(y)
         if is_first:
-            self._is_multilabel, self.classes_ = kind.startswith("multilabel"), unique_labels(y)
+            self._is_multilabel, self.classes_ = is_multilabel, labels_of(y)
         else:
-            self._require_known(y, is_whole=is_whole)
+            require_known(self.classes_, y, is_whole=is_whole)
         loss, count = loss_named(self.loss), len(self.classes_)
         is_multiclass = count > 2 and not self._is_multilabel
         output = class_output(loss, is_multiclass=is_multiclass)
@@ -274,19 +277,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             targets = np.eye(count)[targets] if is_multiclass else targets[:, None].astype(np.float64)
 
         return Problem(targets, outputs, output, loss, partial(accuracy, self._decided), is_stratified=outputs == 1)
-
-    def _require_known(self, y: Array, *, is_whole: bool) -> None:
-        """Raise ValueError unless these are labels of the classes and, of all cases, all of them."""
-        classes = unique_labels(y)
-        if is_whole and set(classes) != set(self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
-                f"got {self.classes_}, `y` has {classes}"
-            )
-        if not set(classes) <= set(self.classes_):
-            raise ValueError(
-                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
-            )
 
     def _decided(self, outputs: Array) -> Array:
         """The number of the class; of several labels 0 or 1."""

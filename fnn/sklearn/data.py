@@ -32,7 +32,7 @@ class Data(NamedTuple):
 
     def without_weightless(self) -> Data:
         """The cases that weigh something: it is as if the others weren't there."""
-        if self.weights is None or self.weights.all() or not self.weights.any():
+        if self.weights is None or self.weights.all():
             return self
 
         return self.part(np.flatnonzero(self.weights))
