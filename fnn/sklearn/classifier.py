@@ -198,8 +198,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if "_fitted" not in vars(self):
             if classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
-            self._is_multilabel = names_several(np.asarray(y))
-            self.classes_ = labels_of(np.asarray(y)) if self._is_multilabel else unique_labels(classes)
+            given = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+            self._is_multilabel = names_several(given)
+            self.classes_ = labels_of(given) if self._is_multilabel else unique_labels(classes)
         elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(f"`classes={classes!r}` is not the same as on last call, was: {self.classes_!r}")
 

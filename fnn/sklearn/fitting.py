@@ -84,6 +84,7 @@ class Fit:
     def another(self, loss: Loss, data: Data, name: str) -> Fit:
         """The same fit with another loss, to cases in standard units."""
         fit = copy(self)
+        fit.before = None
         fit.problem, fit.data = self.problem._replace(loss=loss, score=partial(minus_loss, loss)), data
         if self.checkpoint is not None:
             rules = checkpoint_of(self.checkpoint)

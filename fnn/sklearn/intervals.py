@@ -77,7 +77,8 @@ def interval_of(fit: Fit, held_out: Data | None, level: float) -> Interval:
 def _of_quantiles(fit: Fit, held_out: Data | None, level: float) -> QuantileInterval:
     data, judge = fit.split() if held_out is None else (fit.data, held_out)
     ends = {"low": (1 - level) / 2, "high": (1 + level) / 2}
-    low, high = (fit.another(quantile(q), data, name).run(judge).network for name, q in ends.items())
+    watched = judge if fit.estimator.early_stopping else None
+    low, high = (fit.another(quantile(q), data, name).run(watched).network for name, q in ends.items())
     outside = np.maximum(forward(low, judge.x) - judge.y, judge.y - forward(high, judge.x))  # negative inside
     part = min(1.0, level * (1 + 1 / len(judge.x)))
     margin = np.quantile(outside, part, axis=0, method="higher")

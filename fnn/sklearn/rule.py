@@ -68,10 +68,10 @@ class FitRule(Stopper[Any]):
 
     def epochs_to_end(self) -> int:
         limits = self._limits
-        if limits.goes_over_all or self._score_of is not None or limits.n_iter_no_change == np.inf:
+        if limits.goes_over_all or limits.verbose or self._score_of is not None:
             return 1
 
-        return int(limits.n_iter_no_change) + 1 - self.progress.no_change
+        return int(min(limits.n_iter_no_change, 2.0**53)) + 1 - self.progress.no_change
 
     def rate(self) -> float:
         """The present learning rate."""
