@@ -226,11 +226,13 @@ class Fit:
             if rule.best is None:
                 raise ValueError(
                     "Solver produced non-finite parameter weights. The input data may contain large values and need to "
-                    f"be preprocessed. (standardize=True does that; or lower learning_rate_init: {error})"
+                    f"be preprocessed. (In epoch {error.epoch}; standardize=True does that, or lower learning_rate_init.)"
                 ) from error
             rule.losses.append(np.nan)
             rule.scores.append(np.nan)
-            warn(f"The fit diverged; it has the best weights before. ({error})", ConvergenceWarning)
+            warn(
+                f"The fit diverged in epoch {error.epoch}; it has the best weights of those before.", ConvergenceWarning
+            )
             return rule.best.params, rule.best.state
         except TrainingInterrupted as interrupted:
             if not rule.losses:

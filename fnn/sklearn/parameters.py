@@ -134,7 +134,8 @@ def optimizer_of(estimator: Any, rate: OfStep, weight: float) -> Optimizer | Sol
     """The optimizer of a fit: its rate is that of "adam" and "sgd", `weight` that of all its cases."""
     solver, own = estimator.solver, dict(clip_norm=estimator.clip_norm, max_norm=estimator.max_norm)
     if not isinstance(solver, str) or solver not in {"adam", "sgd"}:
-        for name, value in own.items():
+        rate_of_own = estimator.learning_rate if isinstance(estimator.learning_rate, Schedule) else None
+        for name, value in {**own, "learning_rate": rate_of_own}.items():
             if value is not None:
                 raise ValueError(
                     f"{name}: is for solver 'adam' or 'sgd', or a field of your own optimizer; got {value}"

@@ -74,12 +74,13 @@ class Recorder(Generic[DT]):
         ends, times = self._time_arrays()
         ends[1:] -= ends[:-1]  # `np.diff` takes ten times as long
         seconds = np.repeat(times, ends)[:epochs]
+        told = {name: column.copy() for name, column in stepper.told(epochs).items()}
         if evaluator is None:
-            return History(errors, None, None, stepper.etas(epochs), seconds, stepper.told(epochs))
+            return History(errors, None, None, stepper.etas(epochs), seconds, told)
         measures = self._measure_array()[:epochs]
         accuracy = measures[:, 1].copy() if evaluator.has_accuracy else None
 
-        return History(errors, measures[:, 0].copy(), accuracy, stepper.etas(epochs), seconds, stepper.told(epochs))
+        return History(errors, measures[:, 0].copy(), accuracy, stepper.etas(epochs), seconds, told)
 
     def arrays(self) -> Arrays:
         """What a checkpoint must hold."""

@@ -91,7 +91,7 @@ class BatchStepper(Generic[DT]):
         return bool(self._cursor[STOPPED])
 
     def told(self, epochs: int) -> dict[str, NDArray[np.float64]]:
-        return {SQUARED_WEIGHTS: self._squares[:epochs].copy()} if self._squares.size else {}
+        return {SQUARED_WEIGHTS: self._squares[:epochs]} if self._squares.size else {}
 
     def etas(self, epochs: int) -> NDArray[np.float64] | None:
         return self.rate.etas(epochs, self.first_steps)

@@ -161,7 +161,7 @@ class SolverStepper(Generic[DT]):
         return _ENDINGS[int(self._cursor[ENDING])]
 
     def told(self, epochs: int) -> Mapping[str, NDArray[np.float64]]:
-        return {name: row[:epochs].copy() for name, row in zip(self._solver.told, self._told, strict=True)}
+        return {name: row[:epochs] for name, row in zip(self._solver.told, self._told, strict=True)}
 
     def etas(self, epochs: int) -> None:
         return None

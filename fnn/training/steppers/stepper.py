@@ -77,7 +77,7 @@ class Stepper(Protocol[DT]):
         """The rule of its own by which the run ends with the last epoch, if one does; no further step is then taken."""
 
     def told(self, epochs: int) -> Mapping[str, NDArray[np.float64]]:
-        """What it tells of each of the first epochs, by name."""
+        """What it tells of each of the first epochs, by name; views, to be copied if they are kept."""
 
     def etas(self, epochs: int) -> NDArray[np.float64] | None:
         """The learning rate of the first step of each of the first epochs; None if there is none."""
