@@ -226,7 +226,7 @@ class Fit:
             if rule.best is None:
                 raise ValueError(
                     "Solver produced non-finite parameter weights. The input data may contain large values and need to "
-                    f"be preprocessed. (In epoch {error.epoch}; standardize=True does that, or lower learning_rate_init.)"
+                    f"be preprocessed. (In epoch {error.epoch}; try standardize=True, or a lower learning_rate_init.)"
                 ) from error
             rule.losses.append(np.nan)
             rule.scores.append(np.nan)
