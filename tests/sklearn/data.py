@@ -6,13 +6,11 @@ from typing import Any
 
 import joblib
 import numpy as np
+import sklearn
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
-from sklearn.utils import parse_version
 
-import sklearn
-
-VERSION = parse_version(sklearn.__version__)
+VERSION = tuple(int(number) for number in sklearn.__version__.split(".")[:2])
 Arrays = tuple[NDArray[Any], NDArray[Any]]
 
 

@@ -150,7 +150,9 @@ OF_LABELS: dict[str, Callable[[Any, Any, Any], object]] = {
     "a label that isn't known to validate": lambda m, X, y: m.fit(X, y, X_val=X, y_val=y + 1),
     "partial_fit without the classes": lambda m, X, y: type(m)(random_state=0).partial_fit(X, y),
     "partial_fit with a new class": lambda m, X, y: m.fit(X, y).partial_fit(X, y + 1),
-    "too few cases of a class to hold out": lambda m, X, y: m.set_params(early_stopping=True).fit(X, np.arange(len(X)) == 0),
+    "too few cases of a class to hold out": lambda m, X, y: m.set_params(early_stopping=True).fit(
+        X, np.arange(len(X)) == 0
+    ),
     "weight of a class that isn't there": lambda m, X, y: m.set_params(class_weight={"a": 2}).fit(X, y),
 }
 

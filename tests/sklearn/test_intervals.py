@@ -47,7 +47,9 @@ def test_coverage_by_quantiles(options: dict[str, Any], level: float, spread: fl
         model = MLPRegressor(
             hidden_layer_sizes=20, interval=level, max_iter=60, learning_rate_init=0.01, random_state=seed, **options
         )
-        found.append(coverage(model.fit(X, y).predict_interval(noisy(2000, 100)[0]), noisy(2000, 100, spread=spread)[1]))
+        found.append(
+            coverage(model.fit(X, y).predict_interval(noisy(2000, 100)[0]), noisy(2000, 100, spread=spread)[1])
+        )
     assert abs(np.mean(found) - level) < 0.05
 
 
