@@ -219,14 +219,8 @@ def test_float32_stays_float32(name: str, dtype: type[Any], rtol: float) -> None
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_lbfgs_comes_to_the_same_optimum(name: str) -> None:
     """So strongly regularized that there is one."""
-    options = {
-        "solver": "lbfgs",
-        "alpha": 20.0,
-        "tol": 1e-7,
-        "max_iter": 2000,
-        "activation": "tanh",
-        "hidden_layer_sizes": (4,),
-    }
+    options: dict[str, Any] = {"solver": "lbfgs", "alpha": 20.0, "tol": 1e-7, "max_iter": 2000, "activation": "tanh"}
+    options["hidden_layer_sizes"] = (4,)
     cls, (X, y) = PROBLEMS[name]
     other = cls(**{**STEPS, **options}).fit(X, y)
     with warnings.catch_warnings():

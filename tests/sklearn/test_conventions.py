@@ -96,7 +96,7 @@ def test_clones_have_the_parameters_and_nothing_else(model: Any) -> None:
     copy = clone(fit)
     assert copy.get_params() == model.get_params() == fit.get_params()
     assert set(vars(copy)) == set(model.get_params())
-    with pytest.raises(NotFittedError, match="This MLP.* instance is not fitted yet"):
+    with pytest.raises(NotFittedError, match=r"This MLP.* instance is not fitted yet"):
         copy.predict(inputs())
     assert_same_bits(fit, fitted(copy))
 
@@ -141,9 +141,9 @@ def test_names_of_features(cls: type[Any]) -> None:
         model.predict(X.rename(columns={"size": "kind"}))
     with pytest.raises(ValueError, match="must be in the same order"):
         model.predict(X[["size", "age", "rate", "span"]])
-    with pytest.raises(ValueError, match="X has 3 features, but MLP.* is expecting 4 features as input"):
+    with pytest.raises(ValueError, match=r"X has 3 features, but MLP.* is expecting 4 features as input"):
         model.predict(X.to_numpy()[:, :3])
-    with pytest.warns(UserWarning, match="X does not have valid feature names, but MLP.* was fitted with feature"):
+    with pytest.warns(UserWarning, match=r"X does not have valid feature names, but MLP.* was fitted with feature"):
         model.predict(X.to_numpy())
     with pytest.raises(ValueError, match="feature names should match"):
         model.partial_fit(X.rename(columns={"size": "kind"}), y)
@@ -182,7 +182,7 @@ def test_columns_of_several_kinds() -> None:
 
 @pytest.mark.parametrize("name", ["predict", "predict_proba", "predict_log_proba"])
 def test_not_fitted(name: str) -> None:
-    with pytest.raises(NotFittedError, match="This MLPClassifier instance is not fitted yet. Call 'fit'"):
+    with pytest.raises(NotFittedError, match=r"This MLPClassifier instance is not fitted yet\. Call 'fit'"):
         getattr(MLPClassifier(), name)(inputs())
     with pytest.raises(NotFittedError, match="This MLPRegressor instance is not fitted yet"):
         MLPRegressor(interval=0.9).predict_interval(inputs())

@@ -69,7 +69,8 @@ def test_scikit_learns_own_error_for_its_own_parameters() -> None:
     "model, message",
     [
         (MLPClassifier(solver="lbfgs", dropout=0.5), "dropout"), (MLPRegressor(solver="lm", dropout=0.5), "dropout"),
-        (MLPClassifier(solver="lbfgs", max_norm=1.0), "max_norm"), (MLPRegressor(solver="lm", clip_norm=1.0), "clip_no"),
+        (MLPClassifier(solver="lbfgs", max_norm=1.0), "max_norm"),
+        (MLPRegressor(solver="lm", clip_norm=1.0), "clip_norm"),
         (MLPRegressor(solver=fnn.adamw(1e-3), max_norm=1.0), "max_norm"),
         (MLPRegressor(solver=fnn.adamw(1e-3), clip_norm=1.0), "clip_norm"),
         (MLPRegressor(solver="adam", learning_rate="adaptive", loss="gamma", out_activation="identity"), "loss|output"),
@@ -215,7 +216,7 @@ def test_targets_that_a_loss_does_not_have(loss: str, low: float) -> None:
 def test_a_run_that_diverges_says_so_as_scikit_learn_does() -> None:
     X, y = numbered()
     model = MLPRegressor(solver="sgd", learning_rate_init=1e10, activation="identity", max_iter=50)
-    with pytest.raises(ValueError, match="Solver produced non-finite parameter weights. The input data may contain"):
+    with pytest.raises(ValueError, match=r"Solver produced non-finite parameter weights\. The input data may contain"):
         model.fit(X, y)
     assert set(vars(model)) == set(model.get_params())
 

@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 import fnn
 from fnn.sklearn import MLPClassifier, MLPRegressor
-from tests.sklearn.data import assert_same_bits, counted, inputs, labelled, multilabelled, numbered
+from tests.sklearn.data import assert_same_bits, counted, labelled, multilabelled, numbered
 from tests.sklearn.killed import KINDS, fit
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
