@@ -29,14 +29,16 @@ OUT_OF_RANGE: list[tuple[str, list[Any]]] = [
     ("early_stopping", ["no", 3, None]), ("validation_fraction", [-0.1, 1.0, 1.5, np.nan, None]),
     ("beta_1", [-0.1, 1, np.nan, None]), ("beta_2", [-0.1, 1, np.nan, None]), ("epsilon", [0, -1, np.nan, None]),
     ("n_iter_no_change", [0, -1, 2.5, None]), ("max_fun", [0, -1, 2.5, None]),
-    ("loss", [None, 3, "hinge", "logloss", fnn.relu]), ("out_activation", [None, 3, "swishy", fnn.squared_error]),
+    ("loss", [None, 3, "hinge", "logloss", fnn.relu]),
     ("dropout", [-0.1, 1.0, 2, np.nan, None, "a", (0.1, 0.2), (1.0,), ("a",)]), ("max_norm", [0, -1, np.nan, "a"]),
     ("clip_norm", [0, -1, np.nan, "a"]), ("standardize", ["yes", 3, None]),
     ("dtype", ["int8", "float16", np.int64, np.float16, 3, "a"]), ("threads", [0, -1, 2.5, "a"]),
     ("checkpoint", [3, 2.5, ["a"]]),
 ]  # fmt: skip
 OF_CLASSES = [("class_weight", ["balance", 3, [1, 2], {0: -1.0, 1: 1.0}, {0: np.nan, 1: 1.0}, {0: "a", 1: 1.0}])]
-OF_NUMBERS = [("interval", [0, 1, 1.5, -0.1, np.nan, "a"])]
+OF_NUMBERS = [
+    ("interval", [0, 1, 1.5, -0.1, np.nan, "a"]), ("out_activation", [None, 3, "swishy", fnn.squared_error]),
+]  # fmt: skip
 CASES = [
     *((cls, name, value) for cls in BOTH for name, values in OUT_OF_RANGE for value in values),
     *((MLPClassifier, name, value) for name, values in OF_CLASSES for value in values),
