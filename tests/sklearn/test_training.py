@@ -32,7 +32,7 @@ GOES_ON: dict[str, dict[str, Any]] = {
     "invscaling": {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.5},
     "adaptive": {"solver": "sgd", "learning_rate": "adaptive", "tol": 0.05, "n_iter_no_change": 1},
     "plain": {"solver": "sgd", "momentum": 0.0}, "no shuffle": {"shuffle": False},
-    "adamw": {"solver": fnn.adamw(1e-2)}, "schedule": {"learning_rate": fnn.exponential(1e-2, steps=10, factor=0.5)},
+    "adamw": {"solver": fnn.adamw(1e-2)}, "schedule": {"learning_rate": fnn.inverse_time(1e-2, 10)},
     "norms": {"max_norm": 0.8, "clip_norm": 0.3}, "standardize": {"standardize": True},
     "activations": {"activation": ("gelu", fnn.mish)}, "float32": {"dtype": "float32"},
     "amsgrad": {"solver": fnn.amsgrad(1e-2)}, "full batch": {"batch_size": 120}, "one case": {"batch_size": 1},
