@@ -3,18 +3,17 @@
 The table is scikit-learn's, of 442 patients (Efron et al. 2004), in raw units; as tables are, it has a category (sex,
 as text) and missing values (every twelfth blood pressure is taken out here). What is done with it:
 
-- text becomes 0 and 1, a missing value the median of the others, with a column that says so;
-- inputs and targets are standardised by what is learned from, and `fnn.fold` brings that into the networks, so that
-  they take and give raw units;
-- three networks are trained at once, by `train_many`: for the 5 %, 50 % and 95 % quantiles (the pinball loss), each
-  ending when the error on the patients that are held out no longer falls, with the best parameters;
-- quantiles of few patients come out too near to each other. So the interval is widened by what takes in 90 % of those
-  held out (conformal quantiles; Romano, Patterson and Candès 2019), which is one more `fnn.fold`.
+- a ColumnTransformer makes text 0 or 1, and a missing value the median of the others, with a column that says so;
+- `fnn.sklearn.MLPRegressor` learns the median (the absolute error); ``standardize=True`` brings inputs and targets to
+  one scale, and a search by cross-validation finds the penalty and the hidden units;
+- ``interval=0.9`` trains two more networks, for the 5 % and 95 % quantiles. Those of few patients come out too near to
+  each other, so the interval is widened by what takes in 90 % of the patients held out (conformal quantiles; Romano,
+  Patterson and Candès 2019).
 
 The picture shows what was predicted for patients that were not learned from, and what came. Run it as::
 
     python examples/regression.py
-    python examples/regression.py --hidden 32 --seed 1 --out /tmp
+    python examples/regression.py --seed 1 --out /tmp
 """
 
 import argparse
@@ -25,59 +24,53 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-import fnn
-
 try:
     import pandas as pd
     from matplotlib.figure import Figure
+    from sklearn.compose import ColumnTransformer
     from sklearn.datasets import load_diabetes
+    from sklearn.impute import SimpleImputer
+    from sklearn.model_selection import GridSearchCV, train_test_split
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    from fnn.sklearn import MLPRegressor
 except ImportError as error:
     raise SystemExit(
         f"This example needs pandas, scikit-learn and matplotlib ({error}): pip install 'fnn[examples]'"
     ) from None
 
 Reals: TypeAlias = NDArray[np.float64]
-Network: TypeAlias = fnn.Params[np.float64]
-
-TAUS = (0.05, 0.5, 0.95)
-TEST = HELD_OUT = 100  # patients
 
 
-def table() -> pd.DataFrame:
-    """The patients, a row each; `progression` is to be predicted."""
-    patients: pd.DataFrame = load_diabetes(as_frame=True, scaled=False).frame.rename(columns={"target": "progression"})
+def table() -> tuple[pd.DataFrame, Reals]:
+    """A row for each patient, and the progression."""
+    data = load_diabetes(as_frame=True, scaled=False)
+    patients: pd.DataFrame = data.data
     patients["sex"] = np.where(patients["sex"] == 1, "female", "male")
     patients.loc[::12, "bp"] = np.nan
 
-    return patients.sample(frac=1, random_state=0)
+    return patients, data.target.to_numpy(np.float64)
 
 
-def numeric(patients: pd.DataFrame, medians: "pd.Series[float]") -> Reals:
-    """The inputs as numbers: a category as 0 and 1, and for what is missing the median and a column that says so."""
-    inputs = patients.drop(columns="progression").assign(sex=patients["sex"] == "male", no_bp=patients["bp"].isna())
-
-    return inputs.fillna(medians).to_numpy(np.float64)
-
-
-def learn(x: Reals, y: Reals, hidden: int, seed: int) -> tuple[Network, Network, Network]:
-    """The networks of the lower end, the median and the upper end, in raw units."""
-    shift, scale, offset, factor = x.mean(axis=0), x.std(axis=0), float(y.mean()), float(y.std())
-    x_std, y_std = (x - shift) / scale, (y - offset) / factor
-    start = fnn.init((x.shape[1], hidden, 1), seed=seed, hidden=fnn.tanh, output=fnn.identity)
-    runs = fnn.train_many(
-        [start] * len(TAUS), x_std[HELD_OUT:], y_std[HELD_OUT:, None],
-        loss=fnn.Each([fnn.quantile(tau) for tau in TAUS]), optimizer=fnn.adam(2e-3), reduction="mean",
-        regularization=fnn.Regularization(l2=1e-3), epochs=1000, batch_size=16, seed=seed,
-        validation=(x_std[:HELD_OUT], y_std[:HELD_OUT, None]), stopping=fnn.Stopping(patience=40, restore_best=True),
-    )  # fmt: skip
-    low, middle, high = (
-        fnn.fold(run.params, x_shift=shift, x_scale=scale, y_shift=offset, y_scale=factor) for run in runs
+def tuned(patients: pd.DataFrame, progression: Reals, seed: int) -> Pipeline:
+    """The regressor whose penalty and hidden units did best in cross-validation, trained on all, with intervals."""
+    columns = ColumnTransformer(
+        [("category", OneHotEncoder(drop="if_binary"), ["sex"])],
+        remainder=SimpleImputer(strategy="median", add_indicator=True),
     )
-    below, above = fnn.forward(low, x[:HELD_OUT])[:, 0], fnn.forward(high, x[:HELD_OUT])[:, 0]
-    outside = np.maximum(below - y[:HELD_OUT], y[:HELD_OUT] - above)  # by how much; negative inside
-    margin = np.quantile(outside, 0.9 * (1 + 1 / HELD_OUT))
+    network = MLPRegressor(
+        "absolute_error", activation="tanh", learning_rate_init=3e-3, batch_size=16, early_stopping=True, max_iter=500,
+        validation_fraction=0.2, n_iter_no_change=30, standardize=True, random_state=seed,
+    )  # fmt: skip
+    search = GridSearchCV(
+        Pipeline([("columns", columns), ("network", network)]),
+        {"network__alpha": [0.1, 1, 10], "network__hidden_layer_sizes": [(8,), (32,)]},
+        scoring="neg_mean_absolute_error", error_score="raise",
+    )  # fmt: skip
+    best = search.fit(patients, progression).best_estimator_
 
-    return fnn.fold(low, y_shift=-margin), middle, fnn.fold(high, y_shift=margin)
+    return best.set_params(network__interval=0.9).fit(patients, progression)
 
 
 def save_picture(path: Path, y: Reals, low: Reals, middle: Reals, high: Reals) -> None:
@@ -98,7 +91,6 @@ def save_picture(path: Path, y: Reals, low: Reals, middle: Reals, high: Reals) -
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Predict the progression of diabetes, with intervals.")
-    parser.add_argument("--hidden", type=int, default=16, help="hidden units (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of weights, order, what is held out (default: 0)")
     parser.add_argument(
         "--out", type=Path, default=Path("regression.png"), help="file or folder (default: %(default)s)"
@@ -106,20 +98,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     out = args.out / "regression.png" if args.out.is_dir() else args.out
 
-    patients = table()
-    test, rest = patients.head(TEST), patients.tail(len(patients) - TEST)
-    medians = rest.median(numeric_only=True)
-    x, y = numeric(rest, medians), rest["progression"].to_numpy(np.float64)
-    test_x, test_y = numeric(test, medians), test["progression"].to_numpy(np.float64)
+    x, test_x, y, test_y = train_test_split(*table(), test_size=100, random_state=0)
     try:
-        networks = learn(x, y, args.hidden, args.seed)
-        low, middle, high = (fnn.forward(params, test_x)[:, 0] for params in networks)
+        model = tuned(x, y, args.seed)
+        middle = model.predict(test_x)
+        low, high = model[-1].predict_interval(model[:-1].transform(test_x))  # no method that a Pipeline passes on
         save_picture(out, test_y, low, middle, high)
-    except (OSError, ValueError, ArithmeticError) as error:
+    except (OSError, ValueError) as error:
         parser.error(str(error))
 
     inside = np.mean((low <= test_y) & (test_y <= high))
-    print(f"learned from {len(x)} patients, {HELD_OUT} of them held out; tested on {TEST} others")
+    print(f"learned from {len(x)} patients, tested on {len(test_x)} others")
+    print(f"chosen: alpha {model[-1].alpha}, hidden units {model[-1].hidden_layer_sizes}")
     print(f"mean absolute error: {np.abs(middle - test_y).mean():.1f}; of the median of all: ", end="")
     print(f"{np.abs(np.median(y) - test_y).mean():.1f}")
     print(f"90 % intervals hold {inside:.0%} of what came; they are {np.mean(high - low):.0f} wide")
