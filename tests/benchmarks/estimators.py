@@ -5,19 +5,23 @@
 The libraries take turns in one process, in which no variable limits scikit-learn's BLAS. What is compiled was compiled
 before. Every seed has its own split, initial weights and order of the cases, the first two the same for both. Set
 beside each other are 20 paired test scores, whose mean difference is noise within two of its standard errors, and the
-median of the paired ratios of times.
+median of the paired ratios of times. On a machine that is busy, ``taskset -c 0`` before the command leaves one core to
+both, without which the threads of a BLAS wait for each other for long; see then the ratio of processor times.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
+import math
 import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +34,7 @@ import fnn
 
 from .machine import cores, describe
 from .measure import child, environment
-from .tables import Table, markdown, verdict
+from .tables import Table, markdown, text, verdict
 from .timing import repeated, seconds_each
 
 FIT, SEARCH, ROW = 5.0, 8.0, 2.0  # times faster than scikit-learn that the estimators must be
@@ -46,6 +50,7 @@ PAUSE = 0.05  # seconds: a BLAS keeps its threads awake for some time, and they 
 
 Reals = NDArray[np.float64]
 Module = Any
+T = TypeVar("T")
 
 
 class Task(NamedTuple):
@@ -59,63 +64,63 @@ class Task(NamedTuple):
 
 def task_named(name: str) -> Task:
     """One of the sets."""
-    if name in {"diabetes", "friedman1"}:
-        x, y = (
-            datasets.load_diabetes(return_X_y=True)
-            if name == "diabetes"
-            else datasets.make_friedman1(2000, noise=1.0, random_state=0)
-        )
+    if name == "diabetes":
+        x, y = datasets.load_diabetes(return_X_y=True)
+        return Task(scale(x), scale(y), "MLPRegressor", {"max_iter": 500})
+    if name == "friedman1":
+        x, y = datasets.make_friedman1(2000, noise=1.0, random_state=0)
         return Task(scale(x), scale(y), "MLPRegressor", {"max_iter": 500})
     if name == BIG:
-        x, y = datasets.make_classification(100_000, 50, n_informative=25, n_classes=5, random_state=0)
-        return Task(scale(x), y, "MLPClassifier", {"max_iter": 20})
+        x, labels = datasets.make_classification(100_000, 50, n_informative=25, n_classes=5, random_state=0)
+        return Task(scale(x), labels, "MLPClassifier", {"max_iter": 20})
     load = {"digits": datasets.load_digits, "breast cancer": datasets.load_breast_cancer, "wine": datasets.load_wine}
-    x, y = load[name](return_X_y=True)
+    x, labels = load[name](return_X_y=True)
 
-    return Task(scale(x), y, "MLPClassifier", {"max_iter": 500})
+    return Task(scale(x), labels, "MLPClassifier", {"max_iter": 500})
 
 
 class Run(NamedTuple):
     """What a fit took, and what came of it."""
 
     seconds: float
+    processor: float  # seconds of all threads
     score: float
     epochs: int
 
 
-def fitted(module: Module, task: Task, seed: int, **options: Any) -> Run:
+def fitted(module: Module, task: Task, seed: int, options: Mapping[str, Any]) -> Run:
     """Fit on three quarters, score on the rest."""
     x, x_test, y, y_test = train_test_split(task.x, task.y, test_size=0.25, random_state=seed)
     model = getattr(module, task.kind)(random_state=seed, **{**task.options, **options})
     time.sleep(PAUSE)
-    begin = time.perf_counter()
+    begin, busy = time.perf_counter(), time.process_time()
     model.fit(x, y)
-    seconds = time.perf_counter() - begin
+    seconds, processor = time.perf_counter() - begin, time.process_time() - busy
 
-    return Run(seconds, float(model.score(x_test, y_test)), int(model.n_iter_))
+    return Run(seconds, processor, float(model.score(x_test, y_test)), int(model.n_iter_))
 
 
-def in_turn(pair: Sequence[Module], turn: int, measured: Callable[[Module], Any]) -> list[Any]:
+def in_turn(pair: Sequence[Module], turn: int, measured: Callable[[Module], T]) -> list[T]:
     """What is measured of both, in the order of the pair; in every other turn the second goes first."""
-    order = pair if turn % 2 == 0 else [*reversed(pair)]
-    found = {module.__name__: measured(module) for module in order}
+    first = turn % 2
+    found = {i: measured(pair[i]) for i in (first, 1 - first)}
 
-    return [found[module.__name__] for module in pair]
+    return [found[0], found[1]]
 
 
 def fits(settings: argparse.Namespace) -> Table:
     """Scores and times of fits."""
     columns = ["", "seeds", "score sklearn", "fnn", "fnn − sklearn", "± 1 s.e.", "noise", "epochs sklearn", "fnn",
-               "fit sklearn s", "fnn s", "ratio", "least", "must reach"]  # fmt: skip
+               "fit sklearn s", "fnn s", "ratio", "of processor time", "must reach"]  # fmt: skip
     table = Table("fits", f"Test scores and fits, {settings.solver}, {settings.given}", columns)
     for name in settings.sets:
         task = task_named(name)
         seeds = settings.big_seeds if name == BIG else settings.seeds
         options = {"solver": settings.solver, **settings.given}
         for module in settings.pair:
-            fitted(module, task, 0, **{**options, "max_iter": 2})
+            fitted(module, task, 0, {**options, "max_iter": 2})
         runs = [
-            in_turn(settings.pair, seed, lambda module, s=seed: fitted(module, task, s, **options))  # type: ignore[misc]
+            in_turn(settings.pair, seed, partial(fitted, task=task, seed=seed, options=options))
             for seed in range(seeds)
         ]
         add_fits(table, name, runs)
@@ -129,19 +134,24 @@ def add_fits(table: Table, name: str, runs: Sequence[Sequence[Run]]) -> None:
     theirs, ours = zip(*runs, strict=True)
     difference = np.array([b.score - a.score for a, b in runs])
     error = float(difference.std(ddof=1) / np.sqrt(len(runs))) if len(runs) > 1 else np.nan
-    ratios = [a.seconds / b.seconds for a, b in runs]
-    middle = [[statistics.median(getattr(run, key) for run in side) for side in (theirs, ours)] for key in Run._fields]
+    ratio, of_processor = (
+        statistics.median(getattr(a, key) / getattr(b, key) for a, b in runs) for key in ("seconds", "processor")
+    )
+    seconds, epochs = (
+        [float(statistics.median(getattr(run, key) for run in side)) for side in (theirs, ours)]
+        for key in ("seconds", "epochs")
+    )
     scores = [float(np.mean([run.score for run in side])) for side in (theirs, ours)]
+    is_noise = abs(difference.mean()) <= 2 * error or not difference.any()
     table.add(
         name, len(runs), *(f"{score:.4f}" for score in scores), f"{difference.mean():+.4f}", f"{error:.4f}",
-        "yes" if abs(difference.mean()) <= 2 * error or not difference.any() else "NO",
-        *middle[2], *map(float, middle[0]), statistics.median(ratios), min(ratios),
-        verdict(statistics.median(ratios), FIT, at_least=True),
+        "yes" if is_noise else "NO", *(f"{count:.0f}" for count in epochs), *seconds, ratio, of_processor,
+        verdict(ratio, FIT, at_least=True),
     )  # fmt: skip
     table.raw[name] = [[tuple(run) for run in pair] for pair in runs]
 
 
-def searched(module: Module, task: Task, jobs: int | None, **options: Any) -> tuple[float, float]:
+def searched(module: Module, task: Task, jobs: int | None, options: Mapping[str, Any]) -> tuple[float, float]:
     """Seconds of a search over the grid, and the best score of its folds."""
     model = getattr(module, task.kind)(random_state=0, **options)
     grid = {f"{task.kind.lower()}__{name}": values for name, values in GRID.items()}
@@ -150,30 +160,27 @@ def searched(module: Module, task: Task, jobs: int | None, **options: Any) -> tu
     begin = time.perf_counter()
     search.fit(task.x, task.y)
 
-    return time.perf_counter() - begin, float(search.best_score_)
+    return time.perf_counter() - begin, search.best_score_
 
 
 def searches(settings: argparse.Namespace) -> Table:
-    """A search in this process, and in processes of joblib's, which are awake already."""
-    count = FOLDS * int(np.prod([len(values) for values in GRID.values()]))
-    columns = ["", "sklearn s", "fnn s", "ratio", "least", "best score sklearn", "fnn", "must reach"]
-    table = Table("searches", f"GridSearchCV, {count} fits, defaults otherwise", columns)
-    for name in settings.searched:
+    """A search in this process, and one in two of joblib's, which are awake already."""
+    columns = ["", "sklearn s", "fnn s", "ratio", "best score sklearn", "fnn", "must reach"]
+    count = FOLDS * math.prod(map(len, GRID.values()))
+    table = Table("searches", f"GridSearchCV of {count} fits, in a Pipeline", columns)
+    for name, jobs in itertools.product(settings.searched, (None, 2)):
         task = task_named(name)
-        for jobs in (None, 2):
-            for module in settings.pair:
-                searched(module, task, jobs, max_iter=2)
-            runs = [
-                in_turn(settings.pair, turn, lambda module, j=jobs: searched(module, task, j))  # type: ignore[misc]
-                for turn in range(settings.repeats)
-            ]
-            ratios = [a[0] / b[0] for a, b in runs]
-            seconds = [statistics.median(side) for side in zip(*([a[0], b[0]] for a, b in runs), strict=True)]
-            table.add(
-                f"{name}, n_jobs={jobs}", *seconds, statistics.median(ratios), min(ratios),
-                *(f"{best:.4f}" for _, best in runs[0]), verdict(statistics.median(ratios), SEARCH, at_least=True),
-            )  # fmt: skip
-            print(*table.rows[-1], sep="  ", file=sys.stderr, flush=True)
+        for module in settings.pair:
+            searched(module, task, jobs, {"max_iter": 2})
+        runs = [
+            in_turn(settings.pair, turn, partial(searched, task=task, jobs=jobs, options={}))
+            for turn in range(settings.repeats)
+        ]
+        ratio = statistics.median(a[0] / b[0] for a, b in runs)
+        seconds = (statistics.median(run[i][0] for run in runs) for i in (0, 1))
+        scores = (f"{score:.4f}" for _, score in runs[0])
+        table.add(f"{name}, n_jobs={jobs}", *seconds, ratio, *scores, verdict(ratio, SEARCH, at_least=True))
+        print(*table.rows[-1], sep="  ", file=sys.stderr, flush=True)
 
     return table
 
@@ -184,19 +191,17 @@ def rows(settings: argparse.Namespace) -> Table:
     table = Table("rows", "One row", columns)
     for name, method in (("digits", "predict"), ("digits", "predict_proba"), ("friedman1", "predict")):
         task = task_named(name)
-        models = [getattr(module, task.kind)(random_state=0, max_iter=20).fit(task.x, task.y) for module in settings.pair]
         row = task.x[:1].copy()
-        calls = [lambda model=model: getattr(model, method)(row) for model in models]  # type: ignore[misc]
-        params = getattr(models[1], "params_", None)
-        if params is not None:
-            calls.append(lambda p=params: fnn.forward(p, row))  # type: ignore[misc]
+        models = [
+            getattr(module, task.kind)(random_state=0, max_iter=20).fit(task.x, task.y) for module in settings.pair
+        ]
+        calls = [partial(getattr(model, method), row) for model in models]
+        calls += [partial(fnn.forward, model.params_, row) for model in models if hasattr(model, "params_")]
         times = [[1e6 * seconds_each(repeated(call), 0.1) for call in calls] for _ in range(settings.repeats)]
         ratio = statistics.median(each[0] / each[1] for each in times)
-        middle = [statistics.median(side) for side in zip(*times, strict=True)]
-        table.add(
-            f"{task.kind}.{method}, {name}", middle[0], middle[1], ratio, middle[2] if params is not None else None,
-            verdict(ratio, ROW, at_least=True),
-        )  # fmt: skip
+        each = [statistics.median(side) for side in zip(*times, strict=True)]
+        table.add(f"{task.kind}.{method}, {name}", *each, verdict(ratio, ROW, at_least=True))
+        table.rows[-1].insert(3, text(ratio))
 
     return table
 
@@ -226,7 +231,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--big-seeds", type=int, default=20, help="seeds of the largest set")
     parser.add_argument("--repeats", type=int, default=3, help="of searches, and of calls with one row")
     parser.add_argument("--solver", choices=("adam", "sgd", "lbfgs"), default="adam")
-    parser.add_argument("--given", nargs="+", type=given, default=[], metavar="NAME=VALUE", help="parameters of the fits")
+    parser.add_argument(
+        "--given", nargs="+", type=given, default=[], metavar="NAME=VALUE", help="parameters of the fits"
+    )
     parser.add_argument("--pair", nargs=2, default=["sklearn.neural_network", "fnn.sklearn"], metavar="MODULE")
     options = parser.parse_args()
     options.given = dict(options.given)
@@ -242,7 +249,9 @@ def main() -> None:
         os.execve(sys.executable, [sys.executable, "-m", __spec__.name, *sys.argv[1:]], free)
     options = arguments()
     best = child({"job": "limits:job", "library": "numpy", "threads": cores(), "seconds": 0.5})
-    print(*describe(), f"product of matrices: {best:.0f} GFLOP/s; load {os.getloadavg()[0]:.1f}\n", sep="\n", flush=True)
+    print(
+        *describe(), f"product of matrices: {best:.0f} GFLOP/s; load {os.getloadavg()[0]:.1f}\n", sep="\n", flush=True
+    )
     for name in options.only:
         print(markdown(SECTIONS[name](options)), flush=True)
 

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 @overload
 def train_test_split(
@@ -22,9 +22,11 @@ def train_test_split(
     stratify: ArrayLike | None = None,
 ) -> list[Any]: ...
 
-class GridSearchCV(BaseEstimator, Generic[T]):
-    best_estimator_: T
+class GridSearchCV(BaseEstimator, Generic[_T]):
+    best_estimator_: _T
+    best_score_: float
     def __init__(
-        self, estimator: T, param_grid: Mapping[str, Sequence[object]], *, scoring: str, error_score: str
-    ) -> None: ...
+        self, estimator: _T, param_grid: Mapping[str, Sequence[object]], *, scoring: str | None = None,
+        n_jobs: int | None = None, refit: bool = True, cv: int | None = None, error_score: str | float = ...,
+    ) -> None: ...  # fmt: skip
     def fit(self, X: object, y: ArrayLike) -> Self: ...
