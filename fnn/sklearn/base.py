@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final, ParamSpec, Self, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -58,8 +58,19 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
 
     _fitted: Fitted
     params_: AnyParams
-    n_features_in_: int
+    loss_: float
+    loss_curve_: list[float]
+    best_loss_: float | None
+    validation_loss_curve_: list[float] | None
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
+    n_iter_: int
+    t_: int
+    n_layers_: int
     n_outputs_: int
+    out_activation_: str
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
     # The parameters that are read here; `fitting` and `parameters` read the others.
     hidden_layer_sizes: Any
     activation: Any

@@ -111,7 +111,8 @@ def test_gradient_descent_step_by_step(name: str, activation: str) -> None:
     "options",
     [
         {"momentum": 0.0}, {"momentum": 0.5}, {"nesterovs_momentum": False}, {"momentum": 1.0, "max_iter": 3},
-        {"alpha": 1e-4}, {"alpha": 0.1}, {"alpha": 3.0}, {"alpha": 0.5, "batch_size": "auto"}, {"batch_size": 1, "max_iter": 2},
+        {"alpha": 1e-4}, {"alpha": 0.1}, {"alpha": 3.0}, {"alpha": 0.5, "batch_size": "auto"},
+        {"batch_size": 1, "max_iter": 2},
         {"learning_rate": "invscaling"}, {"learning_rate": "invscaling", "power_t": 0.1, "momentum": 0.0},
         {"learning_rate": "adaptive", "tol": 0.01, "n_iter_no_change": 2, "max_iter": 60},
         {"learning_rate": "adaptive", "tol": 0.3, "n_iter_no_change": 1, "max_iter": 500},
