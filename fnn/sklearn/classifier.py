@@ -269,7 +269,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self._is_multilabel, self.classes_ = is_multilabel, labels_of(y)
         else:
             require_known(self.classes_, y, is_whole=is_whole)
-        loss, count = loss_named(self.loss), len(self.classes_)
+        loss, count = loss_named(self.loss, of_classes=True), len(self.classes_)
         is_multiclass = count > 2 and not self._is_multilabel
         output = class_output(loss, is_multiclass=is_multiclass)
         outputs = count if is_multiclass or self._is_multilabel else 1

@@ -16,6 +16,7 @@ from sklearn.model_selection import train_test_split
 from fnn.activations.activation import Activation
 from fnn.equations.forward import forward
 from fnn.equations.objective import Reduction
+from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
 from fnn.network.params import AnyParams
 from fnn.network.regularization import Regularization
@@ -55,6 +56,17 @@ class Fit:
         self.scaling = self._scaling_of(data)
         self.data = data.scaled(self.scaling)
         self.start = self._first_network(activations)
+
+    def _require_suited(self) -> None:
+        """Raise ValueError if the solver can't do what is asked for."""
+        solver, loss = self.estimator.solver, self.problem.loss
+        if solver == "bayesian" and loss is not squared_error:
+            raise ValueError(f"solver: 'bayesian' is for fnn.squared_error, 'lm' for other losses, too; got {loss!r}")
+        if self._is_solver and np.any(self.estimator.dropout):
+            raise ValueError(
+                f"dropout: solver {solver!r} needs the same loss in every iteration, so it must be 0; "
+                f"got {self.estimator.dropout}"
+            )
 
     def _scaling_of(self, data: Data) -> Scaling | None:
         if not self.estimator.standardize:

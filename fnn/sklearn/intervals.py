@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from fnn.boundary.checks import prefixed
 from fnn.equations.forward import forward
 from fnn.losses.library import quantile
 from fnn.network.fold import fold
@@ -75,12 +77,18 @@ def interval_of(fit: Fit, held_out: Data | None, level: float) -> Interval:
 
 
 def _of_quantiles(fit: Fit, held_out: Data | None, level: float) -> QuantileInterval:
-    data, judge = fit.split() if held_out is None else (fit.data, held_out)
+    with prefixed("interval: needs cases that are held out. "):
+        data, judge = fit.split() if held_out is None else (fit.data, held_out)
+    part = level * (1 + 1 / len(judge.x))
+    if part > 1:
+        raise ValueError(
+            f"interval: {level} needs at least {math.ceil(level / (1 - level))} cases that are held out, "
+            f"got {len(judge.x)}; raise validation_fraction, give X_val and y_val, or take solver='bayesian'"
+        )
     ends = {"low": (1 - level) / 2, "high": (1 + level) / 2}
     watched = judge if fit.estimator.early_stopping else None
     low, high = (fit.another(quantile(q), data, name).run(watched).network for name, q in ends.items())
     outside = np.maximum(forward(low, judge.x) - judge.y, judge.y - forward(high, judge.x))  # negative inside
-    part = min(1.0, level * (1 + 1 / len(judge.x)))
     margin = np.quantile(outside, part, axis=0, method="higher")
     low, high = fold(low, y_shift=-margin), fold(high, y_shift=margin)
     if fit.scaling is not None:

@@ -12,7 +12,6 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from fnn.activations.activation import Activation
 from fnn.activations.library import exp, identity, named, sigmoid, softmax
-from fnn.losses.library import cross_entropy
 from fnn.losses.loss import BUILT_IN as LOSSES
 from fnn.losses.loss import Loss
 from fnn.optimizers.library import adam, momentum, nesterov
@@ -77,7 +76,7 @@ def activation_named(parameter: str, value: object) -> Activation:
     found = named(_SKLEARN_NAMES.get(value, value)) if isinstance(value, str) else None
     if found is None:
         raise ValueError(
-            f"{parameter}: needs 'logistic', fnn's name of an activation, or an fnn.Activation; got {value!r}"
+            f"{parameter}: needs an fnn.Activation, 'logistic', or one of {', '.join(map(repr, sorted(BUILT_IN)))}; got {value!r}"
         )
 
     return found
@@ -99,16 +98,17 @@ def name_of(activation: Activation) -> str:
     return _OWN_NAMES.get(activation.name, activation.name)
 
 
-def loss_named(value: str | Loss) -> Loss:
-    """A loss of fnn, or the one of a name; ValueError if there is none."""
+def loss_named(value: str | Loss, *, of_classes: bool) -> Loss:
+    """A loss of fnn, or the one of a name, of classes or of numbers; ValueError if there is none."""
     if isinstance(value, Loss):
         return value
-    if value == "log_loss":
-        return cross_entropy
-    if value not in LOSSES:
-        raise ValueError(f"loss: needs 'log_loss', an fnn.Loss or one of {', '.join(sorted(LOSSES))}; got {value!r}")
+    known = {
+        name: loss for name, loss in LOSSES.items() if (softmax in loss.outputs) == of_classes and loss is not hinge
+    }
+    if value not in known:
+        raise ValueError(f"loss: needs an fnn.Loss or one of {', '.join(map(repr, sorted(known)))}; got {value!r}")
 
-    return LOSSES[value]
+    return known[value]
 
 
 def class_output(loss: Loss, *, is_multiclass: bool) -> Activation:

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import RegressorMixin
+from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval as Within
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
@@ -235,6 +236,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             As `predict` does; another level, where the fit has learned one.
         """
         check_is_fitted(self)
+        if "_interval" not in vars(self):
+            raise NotFittedError(
+                f"interval: was None in the last fit, so it learned none; fit again with {self.interval}"
+            )
         low, high = self._interval.at(self._inputs(X), level)
 
         return _flat(low), _flat(high)
@@ -246,6 +251,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return True
 
     def _complete(self, fit: Fit, held_out: Data | None) -> None:
+        vars(self).pop("_interval", None)
         if self.interval is not None:
             self._interval = interval_of(fit, held_out, self.interval)
 
@@ -258,7 +264,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _problem(self, y: Array, *, is_first: bool, is_whole: bool) -> Problem:
-        loss, targets = loss_named(self.loss), y.reshape(len(y), -1)
+        loss, targets = loss_named(self.loss, of_classes=False), y.reshape(len(y), -1)
         output = value_output(loss, self.out_activation)
 
         return Problem(

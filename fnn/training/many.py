@@ -47,6 +47,8 @@ def train_many(
     epochs: OrEach[SupportsIndex],
     batch_size: OrEach[SupportsIndex | None] = None,
     seed: OrEach[SupportsIndex] = 0,
+    shuffle: OrEach[bool] = True,
+    first_epoch: OrEach[SupportsIndex] = 0,
     loss: OrEach[Loss] = squared_error,
     reduction: OrEach[Reduction] = "sum",
     regularization: OrEach[Regularization | None] = None,
@@ -64,8 +66,8 @@ def train_many(
     params
         Where to start: a sequence of networks. ``[params] * 10`` with ``seed=fnn.Each(range(10))`` is one network ten
         times, its cases in other orders.
-    x, y, optimizer, eta, epochs, batch_size, seed, loss, reduction, regularization, validation, stopping, callbacks, \
-state
+    x, y, optimizer, eta, epochs, batch_size, seed, shuffle, first_epoch, loss, reduction, regularization, validation, \
+stopping, callbacks, state
         As for `train`, for all networks; or `Each` of them has its own: ``x=fnn.Each(samples)``. What they share is
         checked and converted once. Functions are called in the threads that train, several at a time. There is one
         progress bar, of networks that are done.
@@ -105,9 +107,9 @@ state
     77
     """
     arguments: dict[str, object] = dict(
-        x=x, y=y, optimizer=optimizer, eta=eta, epochs=epochs, batch_size=batch_size, seed=seed, loss=loss,
-        reduction=reduction, regularization=regularization, validation=validation, stopping=stopping,
-        callbacks=callbacks, state=state,
+        x=x, y=y, optimizer=optimizer, eta=eta, epochs=epochs, batch_size=batch_size, seed=seed, shuffle=shuffle,
+        first_epoch=first_epoch, loss=loss, reduction=reduction, regularization=regularization, validation=validation,
+        stopping=stopping, callbacks=callbacks, state=state,
     )  # fmt: skip
     most = available(None if threads is None else whole("threads", threads, at_least=1))
     is_one: bool = isinstance(params, Params)  # and so an iterable of keys
