@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from fnn.activations.activation import Activation
+from fnn.activations.activation import BUILT_IN, Activation
 from fnn.activations.library import exp, identity, named, sigmoid, softmax
 from fnn.losses.loss import BUILT_IN as LOSSES
 from fnn.losses.loss import Loss
@@ -76,7 +76,8 @@ def activation_named(parameter: str, value: object) -> Activation:
     found = named(_SKLEARN_NAMES.get(value, value)) if isinstance(value, str) else None
     if found is None:
         raise ValueError(
-            f"{parameter}: needs an fnn.Activation, 'logistic', or one of {', '.join(map(repr, sorted(BUILT_IN)))}; got {value!r}"
+            f"{parameter}: needs an fnn.Activation, 'logistic', or one of {', '.join(map(repr, sorted(BUILT_IN)))}; "
+            f"got {value!r}"
         )
 
     return found
@@ -102,9 +103,9 @@ def loss_named(value: str | Loss, *, of_classes: bool) -> Loss:
     """A loss of fnn, or the one of a name, of classes or of numbers; ValueError if there is none."""
     if isinstance(value, Loss):
         return value
-    known = {
-        name: loss for name, loss in LOSSES.items() if (softmax in loss.outputs) == of_classes and loss is not hinge
-    }
+    known = {name: loss for name, loss in LOSSES.items() if (softmax in loss.outputs) == of_classes}
+    if of_classes:
+        known["log_loss"] = cross_entropy
     if value not in known:
         raise ValueError(f"loss: needs an fnn.Loss or one of {', '.join(map(repr, sorted(known)))}; got {value!r}")
 
