@@ -51,6 +51,7 @@ class Fit:
         self._is_solver = isinstance(solver, Solver) or (
             isinstance(solver, str) and solver in {"lbfgs", *LEAST_SQUARES}
         )
+        self._require_suited()
         if before is not None:  # its network's dtype stays
             data = data._replace(x=data.x.astype(before.network.dtype, copy=False))
         self.scaling = self._scaling_of(data)

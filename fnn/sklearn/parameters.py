@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from fnn.activations.activation import BUILT_IN, Activation
 from fnn.activations.library import exp, identity, named, sigmoid, softmax
+from fnn.losses.library import cross_entropy
 from fnn.losses.loss import BUILT_IN as LOSSES
 from fnn.losses.loss import Loss
 from fnn.optimizers.library import adam, momentum, nesterov
