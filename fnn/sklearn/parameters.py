@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from fnn.activations.activation import BUILT_IN, Activation
-from fnn.activations.library import exp, identity, named, sigmoid, softmax
+from fnn.activations.library import elu, exp, identity, leaky_relu, named, sigmoid, softmax
 from fnn.losses.library import cross_entropy
 from fnn.losses.loss import BUILT_IN as LOSSES
 from fnn.losses.loss import Loss
@@ -58,6 +58,7 @@ CONSTRAINTS: Final[dict[str, list[Any]]] = {
     "checkpoint": [None, str, os.PathLike, Checkpoint],
 }
 _SKLEARN_NAMES: Final = {"logistic": "sigmoid"}
+_FAMILIES: Final[dict[object, Callable[[], Activation]]] = {"elu": elu, "leaky_relu": leaky_relu}  # by their defaults
 _OWN_NAMES: Final = {own: name for name, own in _SKLEARN_NAMES.items()}
 
 
@@ -75,6 +76,8 @@ def activation_named(parameter: str, value: object) -> Activation:
     if isinstance(value, Activation):
         return value
     found = named(_SKLEARN_NAMES.get(value, value)) if isinstance(value, str) else None
+    if found is None and value in _FAMILIES:
+        found = _FAMILIES[value]()
     if found is None:
         raise ValueError(
             f"{parameter}: needs an fnn.Activation, 'logistic', or one of {', '.join(map(repr, sorted(BUILT_IN)))}; "
