@@ -15,6 +15,7 @@ from fnn.network.params import AnyParams
 from fnn.optimizers.optimizer import OptimizerState
 from fnn.sklearn.rule import Progress
 from fnn.sklearn.scaling import Scaling
+from fnn.sklearn.scores import Score
 
 Array: TypeAlias = NDArray[Any]
 
@@ -58,7 +59,7 @@ class Problem(NamedTuple):
     outputs: int
     output: Activation
     loss: Loss
-    score: Callable[[Array, Array, Array | None], float]  # of outputs, targets and weights
+    score: Callable[[Array, Array | None], Score]  # for targets and weights
     is_stratified: bool = False  # whether a part that is held out has as many of each of two classes
     averages_outputs: bool = False  # whether scikit-learn's loss is the mean of that of the outputs
     scales_targets: bool = False

@@ -200,8 +200,8 @@ class Fit:
             progress = progress._replace(rate=float(estimator.learning_rate_init))
         score_of = None
         if held_out is not None:
-            x, y, weights = held_out
-            score_of = lambda params: problem.score(forward(params, x), y, weights)  # noqa: E731
+            score = problem.score(held_out.y, held_out.weights)
+            score_of = lambda params: score(forward(params, held_out.x))  # noqa: E731
 
         return FitRule(limits, self.start, progress, lambda error, w: error / outputs + l2 * w / 2, score_of)
 

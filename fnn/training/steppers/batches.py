@@ -29,6 +29,7 @@ from fnn.training.steppers.plateau import RateObserver
 from fnn.training.steppers.stepper import Snapshot, history_for
 
 SQUARED_WEIGHTS: Final = "squared_weights"  # what `told` has of each epoch, if it is asked for: Σ W² after it
+AHEAD: Final = 512  # steps, at least, whose coefficients are worked out together
 
 
 class BatchStepper(Generic[DT]):
@@ -60,6 +61,7 @@ class BatchStepper(Generic[DT]):
         )  # fmt: skip
         self.order = batch.chosen.copy() if batch.chosen.size else np.arange(batch.number)
         self._calls = KernelCalls()
+        self._ahead: tuple[Optimizer | None, int, NDArray[DT]] = None, 0, np.empty((0, 0), self._dtype)
         self._evaluator: Evaluator[DT] | None = None  # once it is needed
         state = optimizer.init(params) if state is None else state
         self._earlier_steps = state.step
@@ -154,9 +156,17 @@ class BatchStepper(Generic[DT]):
     ) -> tuple[NDArray[DT], int] | None:
         """The coefficients of some steps of the run, a row each, or one for all; and of how many; None if interrupted.
 
-        Of fewer than `count`, if a function of the user fails for later ones: the steps before them are taken.
+        They are kept for later calls, unless a function of the user tells them. Of fewer than `count`, if that fails
+        for later ones: the steps before them are taken.
         """
         before = self._earlier_steps + first
+        known, begin, kept = self._ahead
+        if known is optimizer and len(kept) == 1:
+            return kept, count
+        if known is optimizer and begin <= before and before + count <= begin + len(kept):
+            return kept[before - begin : before - begin + count], count
+        is_constant = not any(map(callable, vars(optimizer).values()))  # else functions of the user are asked no sooner
+        count, asked = max(count, AHEAD) if is_constant else count, count
         while True:
             tabulate = partial(optimizer.coefficient_table, before, count, self._dtype)
             try:
@@ -171,8 +181,10 @@ class BatchStepper(Generic[DT]):
         if self._regularization.l2 or self._regularization.l1:
             with np.errstate(under="ignore"):
                 table[:, L2], table[:, L1] = self._regularization.l2, self._regularization.l1
+        if is_constant:
+            self._ahead = optimizer, before, table
 
-        return table, count
+        return table[:asked], min(asked, count)
 
     def _run(self, coefficients: NDArray[DT], steps: int, threads: int, seconds: float) -> None:
         """Call the kernel."""
