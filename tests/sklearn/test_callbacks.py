@@ -183,7 +183,7 @@ def test_the_progress_bar_of_a_pipeline(capsys: pytest.CaptureFixture[str]) -> N
     """The bars of the pipeline and of the network within it, and scores of the latter."""
     pytest.importorskip("rich", reason="scikit-learn's progress bar is made by rich")
     hooks = Hooks()
-    pipeline = make_pipeline(StandardScaler(), MLPClassifier(**OPTIONS).set_callbacks(hooks))
+    pipeline: Any = make_pipeline(StandardScaler(), MLPClassifier(**OPTIONS).set_callbacks(hooks))
     pipeline.set_callbacks(callback.ProgressBar(max_propagation_depth=None)).fit(*labelled(3))
     shown = capsys.readouterr().out
     assert "Pipeline - fit" in shown

@@ -124,7 +124,7 @@ def test_shown_in_a_notebook(model: Any) -> None:
     assert repr(model).startswith(f"{name}(")
 
 
-def frame(count: int = 60) -> pandas.DataFrame:
+def frame(count: int = 60) -> Any:
     """Cases whose features have names."""
     return pandas.DataFrame(inputs(count), columns=["age", "size", "rate", "span"])
 
@@ -152,7 +152,8 @@ def test_names_of_features(cls: type[Any]) -> None:
 
 @ignores_convergence
 def test_frames_have_the_bits_of_arrays() -> None:
-    X, y = frame(), pandas.Series(np.arange(60) % 3, index=range(100, 160), name="kind")
+    X = frame()
+    y: Any = pandas.Series(np.arange(60) % 3, index=range(100, 160), name="kind")
     a, b = (MLPClassifier(max_iter=3, random_state=0).fit(*data) for data in ((X, y), (X.to_numpy(), y.to_numpy())))
     assert_same_bits(a, b)
     assert_array_equal(a.predict_proba(X), b.predict_proba(X.to_numpy()))
@@ -234,6 +235,7 @@ def test_labels_of_any_type(labels: Any) -> None:
     assert model.predict(X).dtype == other.predict(X).dtype
     assert model.score(X, y) == np.mean(model.predict(X) == y) > 0.8
     stopped = MLPClassifier(max_iter=5, random_state=0, early_stopping=True).fit(X, y)
+    assert stopped.validation_scores_ is not None
     assert stopped.validation_scores_[0] > 0
     assert set(stopped.predict(X)) <= set(labels)
 
@@ -241,10 +243,12 @@ def test_labels_of_any_type(labels: Any) -> None:
 @ignores_convergence
 def test_labels_of_pandas() -> None:
     X, classes = labelled(3)
-    for y in (
-        pandas.Series(np.array(["oak", "ash", "elm"])[classes]), pandas.Series(classes, dtype="Int64"),
-        pandas.Series(pandas.Categorical.from_codes(classes, ["oak", "ash", "elm"])),
-    ):  # fmt: skip
+    names = ["oak", "ash", "elm"]
+    kinds: list[Any] = [
+        pandas.Series(np.array(names)[classes]), pandas.Series(classes, dtype="Int64"),
+        pandas.Series(pandas.Categorical.from_codes(classes, names)),
+    ]  # fmt: skip
+    for y in kinds:
         model = MLPClassifier(max_iter=3).fit(X, y)
         assert set(model.classes_) == set(y)
         assert set(model.predict(X)) <= set(y)

@@ -35,11 +35,13 @@ OUT_OF_RANGE: list[tuple[str, list[Any]]] = [
     ("dtype", ["int8", "float16", np.int64, np.float16, 3, "a"]), ("threads", [0, -1, 2.5, "a"]),
     ("checkpoint", [3, 2.5, ["a"]]),
 ]  # fmt: skip
-OF_CLASSES = [("class_weight", ["balance", 3, [1, 2], {0: -1.0, 1: 1.0}, {0: np.nan, 1: 1.0}, {0: "a", 1: 1.0}])]
-OF_NUMBERS = [
+OF_CLASSES: list[tuple[str, list[Any]]] = [
+    ("class_weight", ["balance", 3, [1, 2], {0: -1.0, 1: 1.0}, {0: np.nan, 1: 1.0}, {0: "a", 1: 1.0}]),
+]
+OF_NUMBERS: list[tuple[str, list[Any]]] = [
     ("interval", [0, 1, 1.5, -0.1, np.nan, "a"]), ("out_activation", [None, 3, "swishy", fnn.squared_error]),
 ]  # fmt: skip
-CASES = [
+CASES: list[tuple[type[Any], str, Any]] = [
     *((cls, name, value) for cls in BOTH for name, values in OUT_OF_RANGE for value in values),
     *((MLPClassifier, name, value) for name, values in OF_CLASSES for value in values),
     *((MLPRegressor, name, value) for name, values in OF_NUMBERS for value in values),
@@ -62,9 +64,17 @@ def test_a_parameter_out_of_range_is_named(cls: type[Any], name: str, value: Any
 
 
 def test_scikit_learns_own_error_for_its_own_parameters() -> None:
-    for name, value in [("alpha", -1), ("max_iter", 0), ("solver", "newton"), ("dropout", -1), ("threads", 0)]:
+    wrong: list[dict[str, Any]] = [
+        {"alpha": -1},
+        {"max_iter": 0},
+        {"solver": "newton"},
+        {"dropout": -1},
+        {"threads": 0},
+    ]
+    for options in wrong:
+        (name,) = options
         with pytest.raises(InvalidParameterError, match=f"The '{name}' parameter of MLPRegressor must be .* Got"):
-            MLPRegressor(**{name: value}).fit(*numbered())
+            MLPRegressor(**options).fit(*numbered())
 
 
 @pytest.mark.parametrize(
@@ -224,12 +234,12 @@ def test_a_run_that_diverges_says_so_as_scikit_learn_does() -> None:
 
 def test_a_file_of_another_run_is_refused(tmp_path: Path) -> None:
     X, y = numbered()
-    options = {"hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0, "checkpoint": str(tmp_path / "run.npz")}
-    model = MLPRegressor(**options).fit(X, y)
+    path = tmp_path / "run.npz"
+    model = MLPRegressor(hidden_layer_sizes=4, max_iter=3, random_state=0, checkpoint=path).fit(X, y)
     check_as_before(model, lambda m, X, y: m.fit(X, y + 1), X, y)
-    Path(options["checkpoint"]).write_bytes(b"no archive")
+    path.write_bytes(b"no archive")
     check_as_before(model, lambda m, X, y: m.fit(X, y), X, y)
-    assert Path(options["checkpoint"]).read_bytes() == b"no archive"
+    assert path.read_bytes() == b"no archive"
 
 
 def test_a_model_goes_on_after_a_failure_as_if_nothing_had_been() -> None:

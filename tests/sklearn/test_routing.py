@@ -61,7 +61,8 @@ def test_through_cross_validation(cls: type[Any], data: Any) -> None:
 def test_a_search_has_one_validation_set_for_all() -> None:
     """A fixed set for early stopping, beside the folds that the search scores by."""
     X, y = labelled(3)
-    model = MLPClassifier(**OPTIONS).set_fit_request(X_val=True, y_val=True)
+    model: Any = MLPClassifier(**OPTIONS)
+    model.set_fit_request(X_val=True, y_val=True)
     search = GridSearchCV(model, {"alpha": [1e-4, 1.0]}, cv=2)
     # an array as long as X would be cut like X: these are shorter
     search.fit(X[:80], y[:80], X_val=X[80:], y_val=y[80:])
