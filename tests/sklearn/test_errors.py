@@ -252,13 +252,11 @@ def test_a_model_goes_on_after_a_failure_as_if_nothing_had_been() -> None:
     assert_same_bits(one, two)
 
 
-@pytest.mark.parametrize(
-    "level, message", [(0, "level"), (1, "level"), (1.5, "level"), (np.nan, "level"), ("a", "level")], ids=str
-)
-def test_levels_of_an_interval(level: Any, message: str) -> None:
+@pytest.mark.parametrize("level", [-0.1, 1, 1.5, np.nan, "a"], ids=str)
+def test_levels_of_an_interval(level: Any) -> None:
     X, y = numbered()
     model = MLPRegressor(solver="lm", hidden_layer_sizes=3, interval=0.9, max_iter=5, random_state=0).fit(X, y)
-    with pytest.raises((ValueError, TypeError), match=message):
+    with pytest.raises((ValueError, TypeError), match="level"):
         model.predict_interval(X, level=level)
 
 

@@ -33,15 +33,17 @@ def test_through_a_pipeline(cls: type[Any], data: Any) -> None:
     X, y = data[0] * 3 + 1, data[1]
     weights = np.linspace(0.5, 2, 80)
     model = cls(**OPTIONS).set_fit_request(sample_weight=True, X_val=True, y_val=True)
-    pipeline = Pipeline([("scale", StandardScaler()), ("mlp", model)], transform_input=["X_val"])
+    scaler: Any = StandardScaler()
+    steps = [("scale", scaler.set_fit_request(sample_weight=False)), ("mlp", model)]
+    pipeline = Pipeline(steps, transform_input=["X_val"])
     pipeline.fit(X[:80], y[:80], sample_weight=weights, X_val=X[80:], y_val=y[80:])
 
-    scaler = StandardScaler().fit(X[:80])
+    scaled = StandardScaler().fit(X[:80])
     by_hand = cls(**OPTIONS).fit(
-        scaler.transform(X[:80]), y[:80], sample_weight=weights, X_val=scaler.transform(X[80:]), y_val=y[80:]
+        scaled.transform(X[:80]), y[:80], sample_weight=weights, X_val=scaled.transform(X[80:]), y_val=y[80:]
     )
     assert_same_bits(pipeline["mlp"], by_hand)
-    plain = cls(**OPTIONS).fit(scaler.transform(X[:80]), y[:80], X_val=scaler.transform(X[80:]), y_val=y[80:])
+    plain = cls(**OPTIONS).fit(scaled.transform(X[:80]), y[:80], X_val=scaled.transform(X[80:]), y_val=y[80:])
     assert plain.params_ != by_hand.params_
 
 
@@ -79,7 +81,7 @@ def test_what_is_not_requested_is_refused() -> None:
 
 @pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
 def test_requests(cls: type[Any]) -> None:
-    requests = cls().get_metadata_routing().requests
+    requests = cls().get_metadata_routing()
     assert set(requests.fit.requests) == {"sample_weight", "X_val", "y_val"}
     assert set(requests.score.requests) == {"sample_weight"}
     assert set(requests.partial_fit.requests) == {"sample_weight", *(["classes"] if cls is MLPClassifier else [])}
