@@ -196,6 +196,8 @@ class Fit:
         _, l2 = self._l2(data, size)
         outputs = problem.outputs if problem.averages_outputs else 1
         progress = Progress() if self.before is None else self.before.progress
+        if not self.incremental:
+            progress = progress._replace(squares=np.nan)
         if not (self.incremental and progress.rate > 0):
             progress = progress._replace(rate=float(estimator.learning_rate_init))
         score_of = None

@@ -42,6 +42,7 @@ class Progress(NamedTuple):
     best_loss: float = np.inf
     best_score: float = -np.inf
     rate: float = np.nan  # the learning rate, if it is adaptive
+    squares: float = np.nan  # Σ W² as the last epoch has summed it; NaN: to be summed anew
 
 
 class FitRule(Stopper[Any]):
@@ -58,7 +59,7 @@ class FitRule(Stopper[Any]):
         super().__init__(Stopping(), start.architecture)
         self.observes_errors = True
         self._limits, self._loss_of, self._score_of = limits, loss_of, score_of
-        self._squares = _squares(start)
+        self._squares = _squares(start) if np.isnan(progress.squares) else progress.squares
         self.progress = progress
         self.losses: list[float] = []
         self.validation_losses: list[float] = []
@@ -110,7 +111,8 @@ class FitRule(Stopper[Any]):
         else:
             is_worse = loss > p.best_loss - limits.tol
             best_loss, best_score = min(p.best_loss, loss), p.best_score
-        self.progress = Progress(p.no_change + 1 if is_worse else 0, best_loss, best_score, p.rate)
+        squares = np.nan if limits.early_stopping else self._squares  # those of the last weights, not of the best
+        self.progress = Progress(p.no_change + 1 if is_worse else 0, best_loss, best_score, p.rate, squares)
 
     def _end_of_descent(self) -> Rule | None:
         p, limits = self.progress, self._limits
@@ -171,7 +173,8 @@ class FitRule(Stopper[Any]):
         )
         best_loss, best_score, rate, self._squares, self._evaluations = arrays["numbers"].tolist()
         count, self.has_converged = int(arrays["counts"][0]), bool(arrays["counts"][1])
-        self.progress = Progress(count, best_loss, best_score, rate)
+        squares = np.nan if self._limits.early_stopping else self._squares
+        self.progress = Progress(count, best_loss, best_score, rate, squares)
         if has_best:
             self.best = Best(float(arrays["best_error"]), *state_from("best_", arrays, now.params))
 
