@@ -155,7 +155,7 @@ def test_weights_whose_sum_differs_from_batch_to_batch(name: str) -> None:
 
 
 @weighted
-@pytest.mark.parametrize("class_weight", ["balanced", {0: 3.0, 1: 0.2}, {0: 3.0}], ids=str)
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 3.0, 1: 0.5}, {0: 3.0}], ids=str)
 def test_weights_of_the_classes_are_those_of_their_cases(class_weight: Any) -> None:
     X, y = labelled(2)
     y[:40] = 0
