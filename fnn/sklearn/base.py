@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from fnn.boundary.checks import prefixed
 from fnn.equations.forward import forward
 from fnn.export.sklearn import from_sklearn
 from fnn.network.params import AnyParams
@@ -151,10 +152,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             checked, is_first=before is None and not (incremental and "classes_" in known), is_whole=not incremental
         )
         data = Data(self._dense(x), problem.targets, self._weights(sample_weight, x, checked)).without_weightless()
-        validation = self._validation(X_val, y_val)
         hidden = hidden_activations(self.activation, len(sizes_of(self.hidden_layer_sizes)))
         self.n_outputs_, self.n_layers_ = problem.outputs, len(hidden) + 2
         self.out_activation_ = name_of(problem.output)
+        validation = self._validation(X_val, y_val)
         random = check_random_state(self.random_state)
         fit = Fit(self, data, problem, [*hidden, problem.output], random, before, incremental=incremental)
         held_out = None if validation is None else validation.scaled(fit.scaling)
@@ -185,9 +186,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
             raise ValueError(f"X_val, y_val: need both or neither, but {'X_val' if X is None else 'y_val'} is missing")
         if X is None:
             return None
-        x, checked = self._checked(X, y, reset=False)
+        with prefixed("X_val, y_val: "):
+            x, checked = self._checked(X, y, reset=False)
+            targets = self._problem(checked, is_first=False, is_whole=False).targets
+            if targets.shape[1:] not in ((), (self.n_outputs_,)):
+                raise ValueError(f"needs {self.n_outputs_} targets a case, got {targets.shape[1]}")
 
-        return Data(self._dense(x), self._problem(checked, is_first=False, is_whole=False).targets, None)
+        return Data(self._dense(x), targets, None)
 
     def _dense(self, x: Any) -> Array:
         """The inputs as an array of the dtype of the network."""

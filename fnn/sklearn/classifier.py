@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import column_or_1d, validate_data
@@ -24,7 +23,7 @@ from fnn.optimizers.schedule import Schedule
 from fnn.sklearn.base import BaseMLP, all_or_nothing, goes_by_epochs
 from fnn.sklearn.callbacks import with_callbacks
 from fnn.sklearn.data import Array, Problem
-from fnn.sklearn.labels import labels_of, names_several, require_known
+from fnn.sklearn.labels import labels_of, names_several, require_known, sample_weights
 from fnn.sklearn.parameters import CONSTRAINTS, class_output, loss_named
 from fnn.sklearn.scores import accuracy
 from fnn.training.checkpoint import Checkpoint
@@ -88,7 +87,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         For "adam" and "sgd", the largest norm of the weights into a unit, and of a step's gradient; None: no limit.
     standardize
         Whether inputs are standardised by what is trained on. The scaling becomes part of `params_`,
-        which take raw units; losses are those in standard units.
+        which take raw units; losses are those in standard units. A fit
+        that goes on, by `partial_fit` or `warm_start`, keeps the scaling of the first.
     dtype
         Of the network: None for that of X (float32 stays, all else is float64), or "float32" or "float64".
     threads
@@ -201,6 +201,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             given = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
             self._is_multilabel = names_several(given)
             self.classes_ = labels_of(given) if self._is_multilabel else unique_labels(classes)
+            if self._is_multilabel and len(unique_labels(classes)) != given.shape[1]:
+                raise ValueError(f"classes: needs one for each of {given.shape[1]} columns of y, got {classes!r}")
         elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(f"`classes={classes!r}` is not the same as on last call, was: {self.classes_!r}")
 
@@ -255,7 +257,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if self.class_weight is None:
             return weights
         try:
-            of_classes = compute_sample_weight(self.class_weight, y).astype(np.float64)
+            of_classes = sample_weights(self.class_weight, y)
         except (TypeError, ValueError) as error:
             raise ValueError(f"class_weight: {error}") from None
         if not (np.isfinite(of_classes) & (of_classes >= 0)).all():
@@ -268,7 +270,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if is_first:
             self._is_multilabel, self.classes_ = is_multilabel, labels_of(y)
         else:
-            require_known(self.classes_, y, is_whole=is_whole)
+            require_known(self.classes_, y, is_whole=is_whole, is_multilabel=self._is_multilabel)
         loss, count = loss_named(self.loss, of_classes=True), len(self.classes_)
         is_multiclass = count > 2 and not self._is_multilabel
         output = class_output(loss, is_multiclass=is_multiclass)
@@ -283,5 +285,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """The number of the class; of several labels 0 or 1."""
         if self._is_multilabel:
             return (outputs > 0.5).astype(np.int64)
+
+        if len(self.classes_) == 1:
+            return np.zeros(len(outputs), np.int64)
 
         return (outputs[:, 0] > 0.5).astype(np.int64) if outputs.shape[1] == 1 else outputs.argmax(axis=1)

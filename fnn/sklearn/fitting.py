@@ -63,6 +63,11 @@ class Fit:
         solver, loss = self.estimator.solver, self.problem.loss
         if solver == "bayesian" and loss is not squared_error:
             raise ValueError(f"solver: 'bayesian' is for fnn.squared_error, 'lm' for other losses, too; got {loss!r}")
+        rate = self.estimator.learning_rate
+        if self.incremental and isinstance(rate, Schedule) and rate.needs_run:
+            raise ValueError(
+                f"learning_rate: partial_fit doesn't know the steps of the run that {rate!r} goes over; give it steps="
+            )
         if self._is_solver and np.any(self.estimator.dropout):
             raise ValueError(
                 f"dropout: solver {solver!r} needs the same loss in every iteration, so it must be 0; "
@@ -70,10 +75,10 @@ class Fit:
             )
 
     def _scaling_of(self, data: Data) -> Scaling | None:
+        if self.before is not None:  # whose weights are in its units
+            return self.before.scaling
         if not self.estimator.standardize:
             return None
-        if self.before is not None and self.before.scaling is not None:
-            return self.before.scaling
 
         return scaling_of(*data, scales_targets=self.problem.scales_targets)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target
 
 Array = NDArray[Any]
@@ -28,8 +30,20 @@ def labels_of(y: Array) -> Array:
     return np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
 
 
-def require_known(known: Array, y: Array, *, is_whole: bool) -> None:
-    """Raise ValueError unless these are labels of the classes and, of all cases, all of them."""
+def sample_weights(class_weight: Any, y: Array) -> Array:
+    """What each case weighs by its label; one that a mapping doesn't have weighs 1."""
+    if not isinstance(class_weight, Mapping) or y.ndim > 1:
+        return compute_sample_weight(class_weight, y).astype(np.float64)
+    labels, numbers = np.unique(y, return_inverse=True)
+
+    return np.array([float(class_weight.get(label, 1.0)) for label in labels])[numbers]
+
+
+def require_known(known: Array, y: Array, *, is_whole: bool, is_multilabel: bool) -> None:
+    """Raise ValueError unless these are labels of the classes, of the same kind and, of all cases, all of them."""
+    if is_multilabel != (y.ndim == 2) or (is_multilabel and y.shape[1] != len(known)):
+        wanted = f"a matrix of {len(known)} columns" if is_multilabel else "a vector"
+        raise ValueError(f"y: needs {wanted} of labels, as in the fit before; got shape {y.shape}")
     classes = labels_of(y)
     if is_whole and set(classes) != set(known):
         raise ValueError(

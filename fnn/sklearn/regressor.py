@@ -95,7 +95,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         For "adam" and "sgd", the largest norm of the weights into a unit, and of a step's gradient; None: no limit.
     standardize
         Whether inputs, and targets of an identity output, are standardised by what is trained on. The scaling becomes
-        part of `params_`, which take and give raw units; losses are those in standard units.
+        part of `params_`, which take and give raw units; losses are those in standard units. A fit
+        that goes on, by `partial_fit` or `warm_start`, keeps the scaling of the first.
     dtype
         Of the network: None for that of X (float32 stays, all else is float64), or "float32" or "float64".
     threads

@@ -72,7 +72,9 @@ class FitRule(Stopper[Any]):
         if limits.goes_over_all or limits.verbose or self._score_of is not None:
             return 1
 
-        return int(min(limits.n_iter_no_change, 2.0**53)) + 1 - self.progress.no_change
+        return max(
+            1, int(min(limits.n_iter_no_change, 2.0**53)) + 1 - self.progress.no_change
+        )  # or fewer were asked for
 
     def rate(self) -> float:
         """The present learning rate."""

@@ -52,8 +52,12 @@ def scaling_of(x: Array, y: Array, weights: Array | None, *, scales_targets: boo
 
 def _moments(values: Array, weights: Array | None) -> tuple[Array, Array]:
     wide = values.astype(np.float64)
-    mean = np.average(wide, axis=0, weights=weights)
-    deviation = np.sqrt(np.average((wide - mean) ** 2, axis=0, weights=weights))
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = np.average(wide, axis=0, weights=weights)
+        deviation = np.sqrt(np.average((wide - mean) ** 2, axis=0, weights=weights))
+    if not np.isfinite(deviation).all():
+        column = int(np.argmin(np.isfinite(deviation)))
+        raise ValueError(f"standardize: the values of column {column} are too large for a standard deviation")
     is_constant = deviation <= 10 * np.finfo(np.float64).eps * np.abs(mean)
 
     return mean, np.where(is_constant, 1.0, deviation)

@@ -102,7 +102,7 @@ class Stopper(Generic[DT]):
         if rules.restore_best or rules.target_error is not None:
             return 1
 
-        return sys.maxsize if rules.patience is None else rules.patience - self._since
+        return sys.maxsize if rules.patience is None else max(1, rules.patience - self._since)
 
     def is_late(self, seconds: float) -> bool:
         """Whether a run that has lasted so long should end."""
