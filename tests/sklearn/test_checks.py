@@ -15,9 +15,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 @parametrize_with_checks(
     [
-        MLPClassifier(max_iter=100), MLPRegressor(max_iter=100),
-        MLPClassifier(solver="lbfgs", hidden_layer_sizes=10), MLPRegressor(solver="lbfgs", hidden_layer_sizes=10),
-        MLPClassifier(solver="lm", hidden_layer_sizes=10), MLPRegressor(solver="lm", hidden_layer_sizes=10),
+        MLPClassifier(max_iter=60), MLPRegressor(max_iter=60),
+        MLPClassifier(solver="lbfgs", hidden_layer_sizes=10, max_iter=50),
+        MLPRegressor(solver="lbfgs", hidden_layer_sizes=10, max_iter=50),
+        MLPClassifier(solver="lm", hidden_layer_sizes=10, max_iter=50),
+        MLPRegressor(solver="lm", hidden_layer_sizes=10, max_iter=50),
     ]
 )  # fmt: skip
 def test_checks_of_scikit_learn(estimator: Any, check: Any) -> None:
@@ -29,7 +31,7 @@ OF_NUMBERS = re.compile(
     r"check_(sample_weight_equivalence|\w+_train$|fit_idempotent|\w+_invariance|estimators_pickle|fit2d_1)"
 )
 VARIANTS = [
-    MLPRegressor(solver="bayesian", hidden_layer_sizes=10), MLPRegressor(standardize=True, max_iter=60),
+    MLPRegressor(solver="bayesian", hidden_layer_sizes=10, max_iter=50), MLPRegressor(standardize=True, max_iter=60),
     MLPClassifier(standardize=True, max_iter=60),
 ]  # fmt: skip
 

@@ -86,7 +86,7 @@ def test_scikit_learns_own_error_for_its_own_parameters() -> None:
         (MLPRegressor(solver=fnn.adamw(1e-3), max_norm=1.0), "max_norm"),
         (MLPRegressor(solver=fnn.adamw(1e-3), clip_norm=1.0), "clip_norm"),
         (MLPRegressor(solver="adam", learning_rate="adaptive", loss="gamma", out_activation="identity"), "loss|output"),
-        (MLPRegressor(loss=fnn.cross_entropy), "y: "), (MLPRegressor(loss="focal"), "y: "),
+        (MLPRegressor(loss=fnn.cross_entropy), "y: |loss"), (MLPRegressor(loss="focal"), "loss: .* 'gamma'"),
         (MLPClassifier(loss=fnn.poisson), "loss"),
         (MLPClassifier(loss="gamma"), "loss"),
         (MLPClassifier(solver="bayesian"), "solver|loss|squared"),
