@@ -18,8 +18,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
         MLPClassifier(max_iter=60), MLPRegressor(max_iter=60),
         MLPClassifier(solver="lbfgs", hidden_layer_sizes=10, max_iter=50),
         MLPRegressor(solver="lbfgs", hidden_layer_sizes=10, max_iter=50),
-        MLPClassifier(solver="lm", hidden_layer_sizes=10, max_iter=50),
-        MLPRegressor(solver="lm", hidden_layer_sizes=10, max_iter=50),
+        MLPClassifier(solver="lm", hidden_layer_sizes=10, max_iter=20),
+        MLPRegressor(solver="lm", hidden_layer_sizes=10, max_iter=20),
     ]
 )  # fmt: skip
 def test_checks_of_scikit_learn(estimator: Any, check: Any) -> None:
@@ -31,7 +31,7 @@ OF_NUMBERS = re.compile(
     r"check_(sample_weight_equivalence|\w+_train$|fit_idempotent|\w+_invariance|estimators_pickle|fit2d_1)"
 )
 VARIANTS = [
-    MLPRegressor(solver="bayesian", hidden_layer_sizes=10, max_iter=50), MLPRegressor(standardize=True, max_iter=60),
+    MLPRegressor(solver="bayesian", hidden_layer_sizes=10, max_iter=20), MLPRegressor(standardize=True, max_iter=60),
     MLPClassifier(standardize=True, max_iter=60),
 ]  # fmt: skip
 
