@@ -87,14 +87,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         For "adam" and "sgd", the largest norm of the weights into a unit, and of a step's gradient; None: no limit.
     standardize
         Whether inputs are standardised by what is trained on. The scaling becomes part of `params_`,
-        which take raw units; losses are those in standard units. A fit
-        that goes on, by `partial_fit` or `warm_start`, keeps the scaling of the first.
+        which take raw units; losses are those in standard units. A fit that
+        goes on, by `partial_fit` or `warm_start`, keeps the scaling of the first.
     dtype
         Of the network: None for that of X (float32 stays, all else is float64), or "float32" or "float64".
     threads
         The most threads; None: as many as the work is worth, and as joblib leaves in its workers. Changes no bit.
     checkpoint
         A file, or an `fnn.Checkpoint`, in which a fit is kept; one that was killed goes on from it, to the same bits.
+        It needs an integer `random_state`, and a file for each fit, so it isn't for searches.
 
     Attributes
     ----------

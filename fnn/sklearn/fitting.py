@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from copy import copy
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -47,11 +48,13 @@ class Fit:
         self.estimator, self.problem, self.before, self.incremental = estimator, problem, before, incremental
         self.random = random
         self.checkpoint = estimator.checkpoint
+        self._has_interval = getattr(estimator, "interval", None) is not None  # which needs a run that has ended
         solver = estimator.solver
         self._is_solver = isinstance(solver, Solver) or (
             isinstance(solver, str) and solver in {"lbfgs", *LEAST_SQUARES}
         )
         self._require_suited()
+        self._require_keepable()
         if before is not None:  # its network's dtype stays
             data = data._replace(x=data.x.astype(before.network.dtype, copy=False))
         self.scaling = self._scaling_of(data)
@@ -72,6 +75,18 @@ class Fit:
             raise ValueError(
                 f"dropout: solver {solver!r} needs the same loss in every iteration, so it must be 0; "
                 f"got {self.estimator.dropout}"
+            )
+
+    def _require_keepable(self) -> None:
+        """Raise ValueError if the checkpoint could never be gone on from."""
+        seed = self.estimator.random_state
+        if self.checkpoint is not None and not isinstance(seed, Integral):
+            raise ValueError(
+                f"checkpoint: needs an integer random_state, so that a fit can go on as it was; got {seed!r}"
+            )
+        if self.checkpoint is not None and (self.incremental or self.before is not None):
+            raise ValueError(
+                "checkpoint: is for a fit from the beginning, not for partial_fit, nor to go on by warm_start"
             )
 
     def _scaling_of(self, data: Data) -> Scaling | None:
@@ -243,7 +258,7 @@ class Fit:
         try:
             run = begin(task._replace(stopper=rule, tells_squares=True)).run()
         except TrainingDiverged as error:
-            if rule.best is None:
+            if rule.best is None or self._has_interval:
                 raise ValueError(
                     "Solver produced non-finite parameter weights. The input data may contain large values and need to "
                     f"be preprocessed. (In epoch {error.epoch}; try standardize=True, or a lower learning_rate_init.)"
@@ -255,7 +270,7 @@ class Fit:
             )
             return rule.best.params, rule.best.state
         except TrainingInterrupted as interrupted:
-            if not rule.losses:
+            if not rule.losses or self._has_interval:
                 raise
             warn("Training interrupted by user.")
             best = interrupted if rule.best is None else rule.best

@@ -103,6 +103,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         The most threads; None: as many as the work is worth, and as joblib leaves in its workers. Changes no bit.
     checkpoint
         A file, or an `fnn.Checkpoint`, in which a fit is kept; one that was killed goes on from it, to the same bits.
+        It needs an integer `random_state`, and a file for each fit, so it isn't for searches.
 
     Attributes
     ----------

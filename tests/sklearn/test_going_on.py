@@ -1,6 +1,7 @@
 """Fits that go on from earlier ones: `warm_start` and `partial_fit`."""
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_labels_of_another_kind_are_refused() -> None:
     model: Any = MLPClassifier(5, random_state=0).partial_fit(X, LABELS, classes=np.unique(LABELS))
     with pytest.raises(ValueError, match=r"^y: needs a vector of labels"):
         model.partial_fit(X, several)
-    model: Any = MLPClassifier(5, random_state=0).partial_fit(X, several, classes=[0, 1, 2])
+    model = MLPClassifier(5, random_state=0).partial_fit(X, several, classes=[0, 1, 2])
     with pytest.raises(ValueError, match=r"^y: needs a matrix of 3 columns"):
         model.partial_fit(X, several[:, :2])
     with pytest.raises(ValueError, match=r"^classes: needs one for each of 3 columns"):
@@ -100,3 +101,18 @@ def test_faults_of_the_validation_set_are_named() -> None:
         MLPRegressor(hidden_layer_sizes=5).fit(X, Y, X_val=X, y_val=np.stack([Y, Y], axis=1))
     with pytest.raises(ValueError, match=r"^standardize: the values of column 0 are too large"):
         MLPRegressor(hidden_layer_sizes=5, standardize=True).fit(X * [1e300, 1, 1, 1], Y)
+
+
+@pytest.mark.parametrize("given", [{"random_state": None}, {"random_state": np.random.RandomState(0)}])
+def test_a_checkpoint_needs_an_integer_random_state(given: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^checkpoint: needs an integer random_state"):
+        MLPRegressor(hidden_layer_sizes=5, checkpoint=tmp_path / "fit", **given).fit(X, Y)
+
+
+def test_a_checkpoint_is_for_fits_from_the_beginning(tmp_path: Path) -> None:
+    model = MLPRegressor(hidden_layer_sizes=5, random_state=0, max_iter=3, checkpoint=tmp_path / "fit")
+    with pytest.raises(ValueError, match=r"^checkpoint: is for a fit from the beginning"):
+        model.partial_fit(X, Y)
+    quietly(model.set_params(warm_start=True), X, Y)
+    with pytest.raises(ValueError, match=r"^checkpoint: is for a fit from the beginning"):
+        quietly(model, X, Y)
