@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from copy import copy
 from functools import partial
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from sklearn.model_selection import train_test_split
 from fnn.activations.activation import Activation
 from fnn.equations.forward import forward
 from fnn.equations.objective import Reduction
-from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
 from fnn.network.params import AnyParams
 from fnn.network.regularization import Regularization
@@ -30,6 +28,7 @@ from fnn.sklearn.parameters import LEAST_SQUARES, optimizer_of, sizes_of
 from fnn.sklearn.rule import RELATIVE, AdaptiveRate, FitRule, InverseScaling, Limits, Progress
 from fnn.sklearn.scaling import Scaling, scaling_of
 from fnn.sklearn.scores import minus_loss
+from fnn.sklearn.suitability import require_keepable, require_suited
 from fnn.training.callbacks import Callback
 from fnn.training.history import Ending, TrainingDiverged, TrainingInterrupted
 from fnn.training.steppers.levenberg_marquardt import levenberg_marquardt
@@ -53,41 +52,14 @@ class Fit:
         self._is_solver = isinstance(solver, Solver) or (
             isinstance(solver, str) and solver in {"lbfgs", *LEAST_SQUARES}
         )
-        self._require_suited()
-        self._require_keepable()
+        require_suited(estimator, problem.loss, is_solver=self._is_solver)
+        goes_on = incremental or before is not None
+        require_keepable(estimator, incremental=incremental, goes_on=goes_on)
         if before is not None:  # its network's dtype stays
             data = data._replace(x=data.x.astype(before.network.dtype, copy=False))
         self.scaling = self._scaling_of(data)
         self.data = data.scaled(self.scaling)
         self.start = self._first_network(activations)
-
-    def _require_suited(self) -> None:
-        """Raise ValueError if the solver can't do what is asked for."""
-        solver, loss = self.estimator.solver, self.problem.loss
-        if solver == "bayesian" and loss is not squared_error:
-            raise ValueError(f"solver: 'bayesian' is for fnn.squared_error, 'lm' for other losses, too; got {loss!r}")
-        rate = self.estimator.learning_rate
-        if self.incremental and isinstance(rate, Schedule) and rate.needs_run:
-            raise ValueError(
-                f"learning_rate: partial_fit doesn't know the steps of the run that {rate!r} goes over; give it steps="
-            )
-        if self._is_solver and np.any(self.estimator.dropout):
-            raise ValueError(
-                f"dropout: solver {solver!r} needs the same loss in every iteration, so it must be 0; "
-                f"got {self.estimator.dropout}"
-            )
-
-    def _require_keepable(self) -> None:
-        """Raise ValueError if the checkpoint could never be gone on from."""
-        seed = self.estimator.random_state
-        if self.checkpoint is not None and not isinstance(seed, Integral):
-            raise ValueError(
-                f"checkpoint: needs an integer random_state, so that a fit can go on as it was; got {seed!r}"
-            )
-        if self.checkpoint is not None and (self.incremental or self.before is not None):
-            raise ValueError(
-                "checkpoint: is for a fit from the beginning, not for partial_fit, nor to go on by warm_start"
-            )
 
     def _scaling_of(self, data: Data) -> Scaling | None:
         if self.before is not None:  # whose weights are in its units
