@@ -18,7 +18,7 @@ from tests.sklearn.data import VERSION, Arrays, counted, labelled, multilabelled
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 OURS = {theirs.MLPClassifier: MLPClassifier, theirs.MLPRegressor: MLPRegressor}
-PROBLEMS = {
+PROBLEMS: dict[str, tuple[Any, Arrays]] = {
     "two classes": (theirs.MLPClassifier, labelled(2)),
     "four classes": (theirs.MLPClassifier, labelled(4)),
     "labels": (theirs.MLPClassifier, multilabelled()),
