@@ -22,7 +22,7 @@ TOOLS = ["hypothesis", "pytest", "scipy"]
 VERSIONS = ["numba", "llvmlite", "numpy", "scikit-learn"]  # in the table
 TESTS = {"numba": CORE, "scikit-learn": ["tests/sklearn"]}
 # Packages of the time of scikit-learn's oldest, which doesn't say how new they may be.
-OF_ITS_TIME = ["numpy==2.0.*", "numba==0.62.*", "scipy==1.13.*", "pandas==2.2.3"]
+OF_ITS_TIME = ["numpy==2.0.*", "numba==0.62.*", "scipy==1.13.*", "pandas==2.2.3", "pytest==8.*"]
 
 
 def allowed(package: str) -> tuple[str, str]:

@@ -106,7 +106,8 @@ def test_intervals_of_several_outputs() -> None:
 THEIRS: list[tuple[Any, Any, Arrays]] = [
     (MLPClassifier, theirs.MLPClassifier(activation="tanh"), labelled(3)),
     (MLPClassifier, theirs.MLPClassifier(hidden_layer_sizes=(5, 4)), labelled(2)),
-    (MLPClassifier, theirs.MLPClassifier(early_stopping=True), (inputs(), np.array(["no", "yes"])[labelled(2)[1]])),
+    (MLPClassifier, theirs.MLPClassifier(early_stopping=True), labelled(2)),
+    (MLPClassifier, theirs.MLPClassifier(alpha=0.1), (inputs(), np.array(["no", "yes"])[labelled(2)[1]])),
     (MLPClassifier, theirs.MLPClassifier(activation="logistic"), multilabelled()),
     (MLPRegressor, theirs.MLPRegressor(activation="identity"), numbered()),
     (MLPRegressor, theirs.MLPRegressor(solver="lbfgs"), numbered(2)),
