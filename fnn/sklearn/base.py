@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from abc import abstractmethod
 from collections.abc import Callable
+from copy import copy
 from typing import Any, Final, ParamSpec, Self, TypeVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from fnn.sklearn.callbacks import CallbackSupportMixin, FitCallbacks, with_callb
 from fnn.sklearn.data import Array, Data, Fitted, Problem
 from fnn.sklearn.fitting import Fit
 from fnn.sklearn.parameters import hidden_activations, name_of, sizes_of
+from fnn.sklearn.rule import Progress
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -261,13 +263,24 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         ValueError, TypeError
             It isn't fitted, or no such model.
         """
+        if isinstance(model, cls):  # ours already
+            return copy(model)
         params, made = from_sklearn(model), cls()
         if is_classifier(model) != is_classifier(made):
             raise TypeError(f"model: {cls.__name__} needs a model of the same kind, got {model!r}")
         made.set_params(**{name: value for name, value in model.get_params().items() if name in made.get_params()})
         known, own = vars(made), vars(model)
         curve = tuple(own.get("loss_curve_", ()))
-        made._fitted = Fitted(params, params, cases_seen=own.get("t_", 0), loss_curve=curve, iterations=model.n_iter_)
+        best = own.get("best_loss_"), own.get("best_validation_score_")
+        progress = Progress(
+            own.get("_no_improvement_count", 0), np.inf if best[0] is None else best[0],
+            -np.inf if best[1] is None else best[1],
+        )  # fmt: skip
+        made._fitted = Fitted(
+            params, params, cases_seen=own.get("t_", 0), progress=progress, loss_curve=curve, iterations=model.n_iter_,
+            validation_scores=tuple(own.get("validation_scores_") or ()), stops_early=best[1] is not None,
+        )  # fmt: skip
+        known["validation_loss_curve_"] = None
         known.update({name: value for name, value in own.items() if name in _SAME})
         known["_is_multilabel"] = "classes_" in own and params.sizes[-1] > 1 and model.out_activation_ == "logistic"
         made.params_ = params

@@ -242,6 +242,7 @@ class Fit:
             )
             return rule.best.params, rule.best.state
         except TrainingInterrupted as interrupted:
+            rule.catch_up(interrupted.history)
             if not rule.losses or self._has_interval:
                 raise
             warn("Training interrupted by user.")

@@ -66,7 +66,7 @@ def sizes_of(hidden_layer_sizes: Any) -> tuple[int, ...]:
     """The units of each hidden layer; ValueError unless all are whole and above 0."""
     given = hidden_layer_sizes if np.ndim(hidden_layer_sizes) else [hidden_layer_sizes]
     if any(not isinstance(size, Integral) or size <= 0 for size in given):
-        raise ValueError(f"hidden_layer_sizes must be > 0, got {list(given)}.")
+        raise ValueError(f"hidden_layer_sizes must be > 0, and whole numbers, got {list(given)}.")
 
     return tuple(int(size) for size in given)
 
@@ -95,7 +95,12 @@ def hidden_activations(value: object, layers: int) -> list[Activation]:
     if len(value) != layers:
         raise ValueError(f"activation: needs one, or one for each of {layers} hidden layers, got {len(value)}")
 
-    return [activation_named("activation", item) for item in value]
+    activations = [activation_named("activation", item) for item in value]
+    for f in activations:
+        if f.is_rowwise:
+            raise ValueError(f"activation: {f!r} is for outputs alone, got it for a hidden layer")
+
+    return activations
 
 
 def name_of(activation: Activation) -> str:

@@ -11,7 +11,7 @@ from fnn.io.archive import require_arrays
 from fnn.network.params import AnyParams
 from fnn.optimizers.schedule import Etas, Schedule, Steps
 from fnn.training.checkpoint_format import Arrays, ArraySpecs, state_arrays, state_from, state_specs
-from fnn.training.history import Record
+from fnn.training.history import History, Record
 from fnn.training.steppers.batches import SQUARED_WEIGHTS
 from fnn.training.steppers.stepper import Snapshot, Stepper
 from fnn.training.stopping import Best, Rule, Stopper, Stopping
@@ -100,6 +100,12 @@ class FitRule(Stopper[Any]):
             return self._end_of_solver(record)
 
         return self._end_of_descent()
+
+    def catch_up(self, history: History) -> None:
+        """See the epochs of a call that was interrupted."""
+        for epoch in range(len(self.losses), len(history)):
+            self._squares = float(history.solver.get(SQUARED_WEIGHTS, np.full(len(history), self._squares))[epoch])
+            self.losses.append(self._loss_of(float(history.error[epoch]), self._squares))
 
     def _count(self, at: Snapshot[Any]) -> None:
         """Count the epochs without an improvement, and keep the best."""
