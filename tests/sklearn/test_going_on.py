@@ -1,11 +1,15 @@
 """Fits that go on from earlier ones: `warm_start` and `partial_fit`."""
 
+import os
+import signal
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn import neural_network
 from sklearn.exceptions import ConvergenceWarning
 
 import fnn
@@ -116,3 +120,42 @@ def test_a_checkpoint_is_for_fits_from_the_beginning(tmp_path: Path) -> None:
     quietly(model.set_params(warm_start=True), X, Y)
     with pytest.raises(ValueError, match=r"^checkpoint: is for a fit from the beginning"):
         quietly(model, X, Y)
+
+
+def test_an_interrupted_fit_tells_all_its_epochs() -> None:
+    model: Any = MLPRegressor(hidden_layer_sizes=20, n_iter_no_change=np.inf, tol=0.0, max_iter=10**6, random_state=0)
+    quietly(model.set_params(max_iter=2), X, Y)  # compiled
+    model.set_params(max_iter=10**6)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.warns(UserWarning, match=r"^Training interrupted by user"):
+        model.fit(X, Y)
+    timer.join()
+
+    epochs = model.n_iter_
+    assert 0 < epochs == len(model.loss_curve_) < 10**6
+    assert model.t_ == epochs * len(X)
+    whole: Any = quietly(
+        MLPRegressor(hidden_layer_sizes=20, tol=0.0, n_iter_no_change=np.inf, max_iter=epochs, random_state=0), X, Y
+    )
+    assert model.params_ == whole.params_
+    np.testing.assert_allclose(model.loss_curve_, whole.loss_curve_, rtol=1e-3)
+
+
+def test_a_model_of_scikit_learn_keeps_its_progress() -> None:
+    theirs: Any = neural_network.MLPRegressor(
+        hidden_layer_sizes=(5,), random_state=0, max_iter=20, early_stopping=True, warm_start=True
+    )
+    quietly(theirs, X, Y)
+    ours: Any = MLPRegressor.from_sklearn(theirs)
+    assert ours.validation_scores_ == theirs.validation_scores_
+    quietly(ours, X, Y)
+
+    assert len(ours.validation_scores_) == len(theirs.validation_scores_) + ours.n_iter_
+    assert ours.best_validation_score_ >= theirs.best_validation_score_
+
+
+def test_a_copy_of_ours_keeps_all() -> None:
+    model: Any = MLPRegressor(hidden_layer_sizes=5, random_state=0, standardize=True, interval=0.5, max_iter=5)
+    copied = MLPRegressor.from_sklearn(quietly(model, X, Y))
+    np.testing.assert_array_equal(copied.predict_interval(X), model.predict_interval(X))
