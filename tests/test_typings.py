@@ -70,6 +70,8 @@ def missing(stub: Path) -> list[str]:
 
 @pytest.mark.parametrize("stub", STUBS, ids=module_name)
 def test_every_stubbed_name_exists(stub: Path) -> None:
+    if module_name(stub) == "sklearn.callback":
+        pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
     assert missing(stub) == []
 
 
