@@ -258,7 +258,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if self.class_weight is None:
             return weights
         try:
-            of_classes = sample_weights(self.class_weight, y)
+            of_classes = sample_weights(self.class_weight, y, self.classes_)
         except (TypeError, ValueError) as error:
             raise ValueError(f"class_weight: {error}") from None
         if not (np.isfinite(of_classes) & (of_classes >= 0)).all():

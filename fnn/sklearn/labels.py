@@ -30,10 +30,18 @@ def labels_of(y: Array) -> Array:
     return np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
 
 
-def sample_weights(class_weight: Any, y: Array) -> Array:
-    """What each case weighs by its label; one that a mapping doesn't have weighs 1."""
+def sample_weights(class_weight: Any, y: Array, known: Array) -> Array:
+    """What each case weighs by its label; one that a mapping doesn't have weighs 1.
+
+    ValueError where, of the known classes, some have no weight and a weight has no class: a label is misspelt.
+    """
     if not isinstance(class_weight, Mapping) or y.ndim > 1:
         return compute_sample_weight(class_weight, y).astype(np.float64)
+    classes = known.tolist()
+    missing = [label for label in classes if label not in class_weight]
+    unknown = [label for label in class_weight if label not in classes]
+    if missing and unknown:
+        raise ValueError(f"has weights for {unknown}, which aren't classes, and none for the classes {missing}")
     labels, numbers = np.unique(y, return_inverse=True)
 
     return np.array([float(class_weight.get(label, 1.0)) for label in labels])[numbers]

@@ -166,6 +166,7 @@ OF_LABELS: dict[str, Callable[[Any, Any, Any], object]] = {
         X, np.arange(len(X)) == 0
     ),
     "weight of a class that isn't there": lambda m, X, y: m.set_params(class_weight={"a": 2}).fit(X, y),
+    "weight of a class that is misspelt": lambda m, X, y: m.set_params(class_weight={0: 2, "l": 3}).fit(X, y),
 }
 
 
