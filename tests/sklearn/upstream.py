@@ -28,12 +28,10 @@ def global_random_seed(request):
 """
 # What a test reaches into that isn't scikit-learn's public face, and is otherwise here.
 PRIVATE: Final = {
-    "test_fit": "sets coefs_, intercepts_, _coef_velocity by hand",
+    "test_fit": "coefs_, intercepts_ and _coef_velocity, which it sets",
     "test_gradient": "_loss_grad_lbfgs",
     "test_learning_rate_warmstart": "_optimizer",
     "test_adaptive_learning_rate": "_optimizer",
-    "test_n_iter_no_change": "_no_improvement_count",
-    "test_n_iter_no_change_inf": "_no_improvement_count",
 }
 
 
