@@ -51,7 +51,10 @@ def test_the_mixin_comes_before_the_base(cls: type[Any], mixin: type[Any]) -> No
 
 @pytest.mark.parametrize("ours, other", PAIRS)
 def test_tags_are_theirs(ours: type[Any], other: type[Any]) -> None:
-    assert get_tags(ours()) == get_tags(other())
+    mine, its = get_tags(ours()), get_tags(other())
+    if VERSION < (1, 7):
+        its.input_tags.sparse = True  # scikit-learn's own took sparse inputs without telling it
+    assert mine == its
 
 
 RICH: dict[str, Any] = {

@@ -1,8 +1,8 @@
 """scikit-learn's own tests of its MLPs, run on fnn's: ``python -m tests.sklearn.upstream``.
 
 Takes the test file of the installed scikit-learn, changes the line that imports the estimators, runs it by pytest in a
-temporary folder, and prints which tests fail. Exits with 1 if one fails that doesn't reach into private names, or if
-one that does passes.
+temporary folder, and prints which tests fail, in about 20 s. Exits with 1 if one fails that doesn't reach into private
+names, or if one that does passes.
 """
 
 from __future__ import annotations
