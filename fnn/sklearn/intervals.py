@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from fnn.sklearn.fitting import Fit
 from fnn.sklearn.scaling import Scaling
 from fnn.training.posterior import Posterior, posterior
 from fnn.training.steppers.levenberg_marquardt import levenberg_marquardt
+
+_ROUNDING: Final = 1e-9
 
 
 class PosteriorInterval(NamedTuple):
@@ -79,17 +81,19 @@ def interval_of(fit: Fit, held_out: Data | None, level: float) -> Interval:
 def _of_quantiles(fit: Fit, held_out: Data | None, level: float) -> QuantileInterval:
     with prefixed("interval: needs cases that are held out. "):
         data, judge = fit.split() if held_out is None else (fit.data, held_out)
-    part = level * (1 + 1 / len(judge.x))
-    if part > 1:
+    count = len(judge.x)
+    rank = math.ceil(level * (count + 1) - _ROUNDING)
+    if rank > count:
+        needed = math.ceil(level / (1 - level) - _ROUNDING)
         raise ValueError(
-            f"interval: {level} needs at least {math.ceil(level / (1 - level))} cases that are held out, "
-            f"got {len(judge.x)}; raise validation_fraction, give X_val and y_val, or take solver='bayesian'"
+            f"interval: {level} needs at least {needed} cases that are held out, "
+            f"got {count}; raise validation_fraction, give X_val and y_val, or take solver='bayesian'"
         )
     ends = {"low": (1 - level) / 2, "high": (1 + level) / 2}
     watched = judge if fit.estimator.early_stopping else None
     low, high = (fit.another(quantile(q), data, name).run(watched).network for name, q in ends.items())
     outside = np.maximum(forward(low, judge.x) - judge.y, judge.y - forward(high, judge.x))  # negative inside
-    margin = np.quantile(outside, part, axis=0, method="higher")
+    margin = np.sort(outside, axis=0)[rank - 1]
     low, high = fold(low, y_shift=-margin), fold(high, y_shift=margin)
     if fit.scaling is not None:
         low, high = fit.scaling.folded(low), fit.scaling.folded(high)
