@@ -33,6 +33,7 @@ from fnn.training.callbacks import Callback
 from fnn.training.history import Ending, TrainingDiverged, TrainingInterrupted
 from fnn.training.steppers.levenberg_marquardt import levenberg_marquardt
 from fnn.training.steppers.solver import Solver
+from fnn.training.steppers.stepper import Snapshot
 from fnn.training.task import checkpoint_of, task_of
 from fnn.training.train import begin
 
@@ -242,7 +243,8 @@ class Fit:
             )
             return rule.best.params, rule.best.state
         except TrainingInterrupted as interrupted:
-            rule.catch_up(interrupted.history)
+            history = interrupted.history
+            rule.catch_up(history, Snapshot(len(history), interrupted.params, interrupted.state))
             if not rule.losses or self._has_interval:
                 raise
             warn("Training interrupted by user.")

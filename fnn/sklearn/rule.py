@@ -81,6 +81,20 @@ class FitRule(Stopper[Any]):
         return self.progress.rate
 
     def observe(self, record: Record, at: Snapshot[Any]) -> Rule | None:
+        self._see(record, at)
+        if self._limits.goes_over_all and not self._limits.early_stopping:
+            return self._end_of_solver(record)
+
+        return self._end_of_descent()
+
+    def catch_up(self, history: History, at: Snapshot[Any]) -> None:
+        """See the epochs of a call that was interrupted."""
+        for epoch in range(len(self.losses), len(history)):
+            told = {name: float(column[epoch]) for name, column in history.solver.items()}
+            self._see(Record(float(history.error[epoch]), None, None, told), at)
+
+    def _see(self, record: Record, at: Snapshot[Any]) -> None:
+        """Keep the measures of an epoch."""
         limits, before = self._limits, self._squares
         known = record.solver.get(SQUARED_WEIGHTS)
         self._squares = _squares(at.params) if known is None else known
@@ -96,16 +110,6 @@ class FitRule(Stopper[Any]):
             if limits.verbose:
                 print(f"Validation score: {self.scores[-1]:.6f}")
         self._count(at)
-        if limits.goes_over_all and not limits.early_stopping:
-            return self._end_of_solver(record)
-
-        return self._end_of_descent()
-
-    def catch_up(self, history: History) -> None:
-        """See the epochs of a call that was interrupted."""
-        for epoch in range(len(self.losses), len(history)):
-            self._squares = float(history.solver.get(SQUARED_WEIGHTS, np.full(len(history), self._squares))[epoch])
-            self.losses.append(self._loss_of(float(history.error[epoch]), self._squares))
 
     def _count(self, at: Snapshot[Any]) -> None:
         """Count the epochs without an improvement, and keep the best."""

@@ -58,6 +58,7 @@ def _moments(values: Array, weights: Array | None) -> tuple[Array, Array]:
     if not np.isfinite(deviation).all():
         column = int(np.argmin(np.isfinite(deviation)))
         raise ValueError(f"standardize: the values of column {column} are too large for a standard deviation")
-    is_constant = deviation <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+    dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
+    is_constant = deviation <= 10 * np.finfo(dtype).eps * np.abs(mean)
 
     return mean, np.where(is_constant, 1.0, deviation)

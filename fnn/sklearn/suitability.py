@@ -9,7 +9,9 @@ import numpy as np
 
 from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
+from fnn.optimizers.optimizer import Optimizer
 from fnn.optimizers.schedule import Schedule
+from fnn.training.steppers.plateau import plateau
 
 
 def require_suited(estimator: Any, loss: Loss, *, is_solver: bool) -> None:
@@ -26,9 +28,10 @@ def require_suited(estimator: Any, loss: Loss, *, is_solver: bool) -> None:
 def require_keepable(estimator: Any, *, incremental: bool, goes_on: bool) -> None:
     """Raise ValueError for a schedule or a checkpoint that a fit in parts can't have."""
     rate, checkpoint, seed = estimator.learning_rate, estimator.checkpoint, estimator.random_state
-    if incremental and isinstance(rate, Schedule) and rate.needs_run:
+    used = estimator.solver.rate if isinstance(estimator.solver, Optimizer) else rate
+    if incremental and isinstance(used, Schedule) and (used.needs_run or isinstance(used, plateau)):
         raise ValueError(
-            f"learning_rate: partial_fit doesn't know the steps of the run that {rate!r} goes over; give it steps="
+            f"learning_rate: partial_fit doesn't know the run that {used!r} goes over; give it steps=, or a number"
         )
     if checkpoint is not None and not isinstance(seed, Integral):
         raise ValueError(f"checkpoint: needs an integer random_state, so that a fit can go on as it was; got {seed!r}")
