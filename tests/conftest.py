@@ -2,7 +2,9 @@
 
 import os
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import pytest
 from hypothesis import settings
@@ -22,6 +24,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile before xdist starts its workers."""
     if session.config.getoption("numprocesses", None) and not hasattr(session.config, "workerinput"):
         warm_up()
+
+
+NewThreads: TypeAlias = Callable[[], set[threading.Thread]]
+
+
+@pytest.fixture
+def new_threads() -> NewThreads:
+    """The threads that have been started since: other tests may leave some, such as joblib's."""
+    before = set(threading.enumerate())
+
+    return lambda: set(threading.enumerate()) - before
 
 
 @pytest.fixture

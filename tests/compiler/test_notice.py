@@ -10,6 +10,7 @@ import pytest
 from fnn.compiler import notice
 from fnn.compiler.cache import KernelCache
 from fnn.compiler.notice import Notice
+from tests.conftest import NewThreads
 from tests.terminals import Terminal, on_a_terminal
 
 PROGRAM = """
@@ -41,7 +42,7 @@ def compiling(*, is_kept: bool = True) -> Any:
 
 
 def test_only_the_time_that_fnn_compiles_counts_and_that_of_a_nested_function_once(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, new_threads: NewThreads
 ) -> None:
     terminal, clock, due = Terminal(), SimpleNamespace(now=0.0), list[float]()
 
@@ -72,10 +73,10 @@ def test_only_the_time_that_fnn_compiles_counts_and_that_of_a_nested_function_on
 
     assert due == [2.0, 0.5]
     assert terminal.getvalue() == ""
-    assert threading.active_count() == 1
+    assert not new_threads()
 
 
-def test_what_fails_is_never_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_is_never_an_error(monkeypatch: pytest.MonkeyPatch, new_threads: NewThreads) -> None:
     class Full(Terminal):
         def write(self, text: str) -> int:
             raise OSError("no space left")
@@ -101,4 +102,4 @@ def test_what_fails_is_never_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     listener.on_end(compiling())
 
     assert terminal.getvalue().startswith("fnn: compiling")
-    assert threading.active_count() == 1
+    assert not new_threads()

@@ -24,6 +24,7 @@ from fnn.compiler.internals import global_compiler_lock
 from fnn.compiler.threads import available, cpu_quota, pin_apart, run_in_threads
 from fnn.training import evaluator
 from fnn.training.network_pool import NetworkPool
+from tests.conftest import NewThreads
 from tests.paces import processors
 from tests.problems import problem
 
@@ -73,10 +74,10 @@ def run_python(code: str) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 @pytest.mark.parametrize("threads", [1, 3])
-def test_a_forked_child(threads: int) -> None:
+def test_a_forked_child(threads: int, new_threads: NewThreads) -> None:
     expected = [work(i, 1) for i in range(4)]
     work(3, threads)  # the parent has had threads of its own, which are gone by now
-    assert threading.active_count() == 1
+    assert not new_threads()
     child = os.fork()
     if child == 0:
         status = 1
@@ -139,7 +140,7 @@ def test_a_child_that_is_forked_beside_threads_has_imported_everything() -> None
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 8])
-def test_all_parts_run_at_once_in_threads_of_their_own(parts: int) -> None:
+def test_all_parts_run_at_once_in_threads_of_their_own(parts: int, new_threads: NewThreads) -> None:
     together = threading.Barrier(parts)
     calls: list[tuple[int, int, str]] = []
 
@@ -153,11 +154,13 @@ def test_all_parts_run_at_once_in_threads_of_their_own(parts: int) -> None:
     assert {of for _, of, _ in calls} == {parts}
     assert len({name for _, _, name in calls}) == parts
     assert (threading.current_thread().name in {name for _, _, name in calls}) == (parts == 1)
-    assert threading.active_count() == 1
+    assert not new_threads()
 
 
 @pytest.mark.parametrize("refused", [1, 2, 3])
-def test_one_part_does_the_work_if_a_thread_is_refused(monkeypatch: pytest.MonkeyPatch, refused: int) -> None:
+def test_one_part_does_the_work_if_a_thread_is_refused(
+    monkeypatch: pytest.MonkeyPatch, refused: int, new_threads: NewThreads
+) -> None:
     start, started = threading.Thread.start, []
 
     def refusing(thread: threading.Thread) -> None:
@@ -171,7 +174,7 @@ def test_one_part_does_the_work_if_a_thread_is_refused(monkeypatch: pytest.Monke
     run_in_threads(lambda number, parts: calls.append((number, parts)), 4)
 
     assert calls == [(0, 1)]
-    assert threading.active_count() == 1
+    assert not new_threads()
 
 
 def test_training_if_threads_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

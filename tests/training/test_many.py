@@ -25,6 +25,7 @@ from fnn.training.callbacks import EachEpoch
 from fnn.training.loop import Loop
 from fnn.training.task import Task
 from fnn.training.train import begin
+from tests.conftest import NewThreads
 from tests.kills import in_child
 from tests.paces import Exactly, train_many_by, tune_by
 
@@ -246,7 +247,7 @@ def test_one_that_diverges_costs_the_others_nothing(threads: int) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_a_callback_that_fails_ends_all(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+def test_a_callback_that_fails_ends_all(monkeypatch: pytest.MonkeyPatch, threads: int, new_threads: NewThreads) -> None:
     train_many_by(monkeypatch, threads)
     called: list[int] = []
 
@@ -277,7 +278,7 @@ def test_a_callback_that_fails_ends_all(monkeypatch: pytest.MonkeyPatch, threads
         assert ended[1] is None
         assert set(ended[2:]) <= {None, (1, "epochs")}
     assert called == [1, 2, 3]
-    assert threading.active_count() == 1
+    assert not new_threads()
 
 
 def test_callbacks_may_end_networks_one_by_one() -> None:
@@ -316,7 +317,7 @@ def test_the_longest_is_first_and_the_last_ones_get_more_threads(monkeypatch: py
     assert {1, 4} <= threads
 
 
-def test_where_threads_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_threads_are_refused(monkeypatch: pytest.MonkeyPatch, new_threads: NewThreads) -> None:
     train_many_by(monkeypatch, 3)
     wanted = [bits(fnn.train(start, X, Y, eta=0.1, epochs=2)) for start in networks(3, 4, 5)]
     start = threading.Thread.start
@@ -336,7 +337,7 @@ def test_where_threads_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", allow(some))
             assert [bits(run) for run in fnn.train_many(networks(3, 4, 5), X, Y, eta=0.1, epochs=2)] == wanted
-        assert threading.active_count() == 1
+        assert not new_threads()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
