@@ -58,7 +58,7 @@ def test_tags_are_theirs(ours: type[Any], other: type[Any]) -> None:
 
 
 RICH: dict[str, Any] = {
-    "hidden_layer_sizes": (5, 4), "activation": (fnn.gelu, "tanh"), "solver": fnn.adamw(fnn.cosine(1e-2)),
+    "hidden_layer_sizes": (5, 4), "activation": (fnn.gelu, "tanh"), "solver": fnn.adamw(fnn.cosine(1e-2, steps=100)),
     "dropout": 0.1, "max_iter": 3, "random_state": 0, "standardize": True, "dtype": np.float32, "threads": 2,
 }  # fmt: skip
 MODELS = [
