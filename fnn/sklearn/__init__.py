@@ -6,7 +6,7 @@ They are faster, have the same bits for any number of threads and of joblib's jo
 This package needs scikit-learn 1.6 or newer (extra ``sklearn``), and is imported only when it is asked for.
 """
 
-import fnn.sklearn.availability  # noqa: F401, first: it tells what is missing
+from fnn.sklearn.availability import OLDEST as OLDEST  # first: it tells what is missing
 from fnn.sklearn.classifier import MLPClassifier as MLPClassifier
 from fnn.sklearn.regressor import MLPRegressor as MLPRegressor
 

@@ -37,7 +37,7 @@ class FitCallbacks:
         known = vars(estimator)
         self._has_some = bool(known.get("_skl_callbacks"))
         self._context = None
-        if self._has_some or "_parent_callback_ctx" in known:  # else nobody would hear
+        if self._has_some or "_parent_callback_ctx" in known:  # else there is no callback to tell
             self._context = estimator._init_callback_context(max_subtasks=max_iter)
             self._context.call_on_fit_task_begin(estimator=estimator, **self._data)
 

@@ -22,12 +22,12 @@ from fnn.network.regularization import Regularization
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
 from fnn.optimizers.schedule import OfStep, Schedule
 from fnn.sklearn.advice import warn
-from fnn.sklearn.data import Data, Fitted, Problem
+from fnn.sklearn.data import Array, Data, Fitted, Problem
 from fnn.sklearn.draw import first_params
 from fnn.sklearn.parameters import LEAST_SQUARES, optimizer_of, sizes_of
 from fnn.sklearn.rule import RELATIVE, AdaptiveRate, FitRule, InverseScaling, Limits, Progress
 from fnn.sklearn.scaling import Scaling, scaling_of
-from fnn.sklearn.scores import minus_loss
+from fnn.sklearn.scores import Score, minus_loss
 from fnn.sklearn.suitability import require_keepable, require_suited
 from fnn.training.callbacks import Callback
 from fnn.training.history import Ending, TrainingDiverged, TrainingInterrupted
@@ -195,8 +195,7 @@ class Fit:
             progress = progress._replace(rate=float(estimator.learning_rate_init))
         score_of = None
         if held_out is not None:
-            score = problem.score(held_out.y, held_out.weights)
-            score_of = lambda params: score(forward(params, held_out.x))  # noqa: E731
+            score_of = partial(_score, problem.score(held_out.y, held_out.weights), held_out.x)
 
         return FitRule(limits, self.start, progress, lambda error, w: error / outputs + l2 * w / 2, score_of)
 
@@ -268,6 +267,11 @@ class Fit:
             f"{limit}{advice}.",
             ConvergenceWarning,
         )  # fmt: skip
+
+
+def _score(score: Score, x: Array, params: AnyParams) -> float:
+    """The score of the network's outputs for inputs."""
+    return score(forward(params, x))
 
 
 def threads_of(threads: int | None) -> int | None:
