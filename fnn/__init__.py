@@ -26,7 +26,7 @@ Regularization
 Training
     train, train_many (Each, SomeDiverged); Stopping, Checkpoint; callbacks: each_epoch, each_steps, progress (each a
     Callback); Run, History, Record; TrainingDiverged, TrainingInterrupted, BatchError;
-    ScaleWarning; posterior (a Posterior)
+    ScaleWarning; posterior (a Posterior); shard_range
 Files and other programs
     save, load, to_python, to_c, to_onnx, to_torch, from_torch, to_sklearn, from_sklearn;
     estimators for scikit-learn, in the package fnn.sklearn: MLPClassifier, MLPRegressor
@@ -170,6 +170,7 @@ if TYPE_CHECKING:
     from fnn.training.many import train_many as train_many
     from fnn.training.posterior import Posterior as Posterior
     from fnn.training.posterior import posterior as posterior
+    from fnn.training.ranks.shards import shard_range as shard_range
     from fnn.training.steppers.lbfgs import lbfgs as lbfgs
     from fnn.training.steppers.levenberg_marquardt import levenberg_marquardt as levenberg_marquardt
 else:
@@ -190,6 +191,7 @@ else:
             "io.saving": "load save",
             "training.many": "SomeDiverged train_many",
             "training.posterior": "Posterior posterior",
+            "training.ranks.shards": "shard_range",
             "training.steppers.lbfgs": "lbfgs",
             "training.steppers.levenberg_marquardt": "levenberg_marquardt",
         }.items()

@@ -1,0 +1,239 @@
+"""`Team`: the processes that share a run. Alone it does nothing; `Ranks` are those of an mpi4py communicator."""
+
+from __future__ import annotations
+
+import math
+import os
+import pickle
+import sys
+import traceback
+from collections.abc import Callable
+from functools import cache
+from types import TracebackType
+from typing import Any, Final, NoReturn, Protocol, Self, TypeVar
+
+from fnn.compiler.threads import available, cpu_quota
+
+T = TypeVar("T")
+
+_HOW: Final = "needs a communicator of the package mpi4py (pip install 'fnn[mpi]') such as mpi4py.MPI.COMM_WORLD"
+
+
+class Communicator(Protocol):
+    """An intracommunicator of mpi4py, ``mpi4py.MPI.Intracomm``, such as ``mpi4py.MPI.COMM_WORLD``."""
+
+    def Get_rank(self) -> int:
+        """The number of this process."""
+
+    def Get_size(self) -> int:
+        """The number of processes."""
+
+
+class Team:
+    """The processes that share a run: one, which has nobody to agree with.
+
+    As a context it tells the other ranks of an error that ends the block (see `fail`).
+    """
+
+    rank, size = 0, 1
+    communicator: Any = None  # mpi4py's, for what `fnn.training.ranks` sends itself
+
+    def __init__(self) -> None:
+        self.wanted = False  # whether this rank wants the run to end, as Ctrl-C does
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is rank 0, which calls back, shows progress and writes the checkpoint."""
+        return self.rank == 0
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a rank wants the run to end, and all ranks know that."""
+        return self.wanted
+
+    def meet(self) -> None:
+        """Wait for the other ranks; raise the error of one that has failed."""
+
+    def lead(self, value: T) -> T:
+        """The value of rank 0, in every rank."""
+        return value
+
+    def call(self, function: Callable[[], T]) -> T:
+        """What the function returns on rank 0, which alone calls it; or its error, in every rank."""
+        return function()
+
+    def gather(self, value: T) -> list[T]:
+        """The values of all ranks, by rank."""
+        return [value]
+
+    def fail(self, error: BaseException) -> None:
+        """Tell the other ranks, at their next meeting, of an error that ends the run on this one, unless they know."""
+
+    def end(self) -> None:
+        """End the meetings: from here on every rank is on its own."""
+
+    def threads(self, threads: int | None) -> int:
+        """The most threads of this rank, as in `available`."""
+        return available(threads)
+
+    def abort(self) -> NoReturn:
+        """End all ranks at once, after an error of MPI; the traceback is printed."""
+        raise RuntimeError("there is no MPI to abort")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is not None:
+            self.fail(error)
+
+
+class Ranks(Team):
+    """The processes of an mpi4py communicator, which all call the same methods in the same order.
+
+    All methods rest on one meeting, to which each rank brings a value or an error. If one brings an error, all raise
+    it, so that none waits for a rank that has failed.
+    """
+
+    def __init__(self, comm: Any) -> None:
+        super().__init__()
+        self.communicator, node = _private_of(comm)
+        self.rank, self.size = self.communicator.Get_rank(), self.communicator.Get_size()
+        own = _processors()
+        of_node: list[list[int]] = node.allgather(own)
+        self._processors, self._sharing = len(own), of_node.count(own)
+        self._knows, self._is_over = False, False
+
+    @property
+    def interrupted(self) -> bool:
+        return self.wanted if self._is_over else self._knows
+
+    def meet(self) -> None:
+        self._meet(None)
+
+    def lead(self, value: T) -> T:
+        values: list[Any] = self._meet(value if self.leads else None)
+        answer: T = values[0]
+
+        return answer
+
+    def call(self, function: Callable[[], T]) -> T:
+        answer: Any = None
+        if self.leads:
+            with self:
+                answer = function()
+        values: list[Any] = self._meet(answer)
+        shared: T = values[0]
+
+        return shared
+
+    def gather(self, value: T) -> list[T]:
+        return self._meet(value)
+
+    def fail(self, error: BaseException) -> None:
+        if not self._is_over:
+            self._attend((None, _packed(error), self.wanted))
+            self.end()
+
+    def end(self) -> None:
+        self._is_over = True
+
+    def threads(self, threads: int | None) -> int:
+        """The most threads of this rank: ranks of a node that may run on the same processors share them."""
+        processors: float = self._processors
+        if threads is None:
+            processors, threads = min(processors, cpu_quota()), available()
+
+        return max(1, min(threads, math.floor(processors / self._sharing)))
+
+    def abort(self) -> NoReturn:
+        traceback.print_exc()
+        sys.stderr.flush()
+        self.communicator.Abort(1)
+        raise SystemExit(1)
+
+    def _meet(self, value: T) -> list[T]:
+        """The values that all ranks bring; or the error that the first of them, by rank, brings."""
+        answers = self._attend((value, None, self.wanted))
+        self._knows = any(wanted for *_, wanted in answers)
+        for rank, (_, packed, _) in enumerate(answers):
+            if packed is not None:
+                self.end()
+                error = _unpacked(*packed)
+                error.add_note(f"raised on rank {rank} of {self.size}")
+                raise error
+
+        return [value for value, *_ in answers]
+
+    def _attend(self, answer: tuple[Any, tuple[bytes, str] | None, bool]) -> list[Any]:
+        """What all ranks bring to a meeting. An error of MPI itself ends them all."""
+        try:
+            return list(self.communicator.allgather(answer))
+        except Exception:
+            self.abort()
+
+
+def team_of(comm: Communicator | None) -> Team:
+    """The processes of a communicator, which must all call this; TypeError, ValueError if it can't be used."""
+    if comm is None:
+        return Team()
+    mpi: Any = sys.modules.get("mpi4py.MPI")  # imported by the caller, if comm is of it
+    if mpi is None or not isinstance(comm, mpi.Intracomm):
+        kind = type(comm)
+        raise TypeError(f"comm: {_HOW}, got a {kind.__module__}.{kind.__qualname__}: {comm!r:.60}")
+    if comm == mpi.COMM_NULL or mpi.Is_finalized():
+        raise ValueError(f"comm: {_HOW}, got one that is no longer valid")
+    if mpi.Query_thread() < mpi.THREAD_SERIALIZED:
+        raise ValueError(
+            "comm: MPI must let any thread call it, one at a time: before mpi4py.MPI is imported, set "
+            "mpi4py.rc.thread_level = 'serialized'"
+        )
+
+    return Ranks(comm) if comm.Get_size() > 1 else Team()
+
+
+def _private_of(comm: Any) -> tuple[Any, Any]:
+    """A copy of a communicator, apart from the caller's messages, and that of its ranks on this node; made once."""
+    mpi: Any = sys.modules["mpi4py.MPI"]
+    private, node = comm.Get_attr(_key()) or (None, None)
+    if private is None:
+        private = comm.Dup()
+        private.Set_errhandler(mpi.ERRORS_RETURN)
+        node = private.Split_type(mpi.COMM_TYPE_SHARED)
+        comm.Set_attr(_key(), (private, node))
+
+    return private, node
+
+
+@cache
+def _key() -> Any:
+    """The key by which communicators keep their private copies."""
+    return sys.modules["mpi4py.MPI"].Comm.Create_keyval()
+
+
+def _processors() -> list[int]:
+    """The processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+
+    return list(range(os.cpu_count() or 1))
+
+
+def _packed(error: BaseException) -> tuple[bytes, str]:
+    """An error as bytes, none if it can't be pickled; and in words."""
+    try:
+        return pickle.dumps(error), repr(error)
+    except Exception:
+        return b"", repr(error)
+
+
+def _unpacked(packed: bytes, words: str) -> BaseException:
+    """The error from `_packed`; a RuntimeError with its words if it can't be made again."""
+    try:
+        error = pickle.loads(packed)
+        if isinstance(error, BaseException):
+            return error
+    except Exception:
+        pass
+
+    return RuntimeError(words)
