@@ -11,6 +11,7 @@ from fnn.boundary.checks import flag, whole
 from fnn.network.params import DT, Params
 from fnn.training.history import Record
 from fnn.training.progress import NetworkProgress
+from fnn.training.ranks.team import Team
 from fnn.values import Value
 
 
@@ -122,6 +123,12 @@ class Callbacks(Generic[DT]):
         self.shown = next((c.shown for c in callbacks if isinstance(c, ShowProgress)), None)
         self.network_progress: NetworkProgress | None = None  # of a bar of many networks
 
+    def share(self, team: Team) -> None:
+        """Let all ranks know when those of rank 0, which alone are called, are due."""
+        self.observe_epochs, steps = team.lead((self.observe_epochs, [k for k, _ in self._of_steps]))
+        if not team.leads:
+            self._of_steps = [(k, _call_nothing) for k in steps]
+
     def until_due(self, steps: int) -> int | None:
         """From a number of steps that are done, the steps until a callback is due; None if none ever is."""
         return min((k - steps % k for k, _ in self._of_steps), default=None)
@@ -137,6 +144,10 @@ class Callbacks(Generic[DT]):
     def after_epoch(self, epoch: int, params: Params[DT], record: Record) -> bool:
         """Call the callbacks of epochs; whether one of them ends the run."""
         return _ends_run([f(epoch, params, record) for f in self._of_epochs])
+
+
+def _call_nothing(*_: object) -> None:
+    """In place of a function that rank 0 calls."""
 
 
 def _ends_run(answers: list[object]) -> bool:

@@ -15,6 +15,7 @@ from fnn.io.archive import Description, open_archive, require_arrays, text_of, w
 from fnn.io.atomic import remove_leftovers, replacing
 from fnn.network.params import DT
 from fnn.training.checkpoint_format import Arrays, Place, Settings, header, read, state_arrays, state_from, state_specs
+from fnn.training.ranks.team import Team
 from fnn.training.recorder import Recorder
 from fnn.training.steppers.stepper import Snapshot, Stepper
 from fnn.training.stopping import Stopper
@@ -63,20 +64,18 @@ class Checkpointer(Generic[DT]):
         """Whether it is time to write again."""
         return time.monotonic() >= self._due
 
-    def resume(self, beginning: Snapshot[DT], epochs: int) -> tuple[Snapshot[DT], Place]:
+    def resume(self, beginning: Snapshot[DT], epochs: int, team: Team) -> tuple[Snapshot[DT], Place]:
         """Go on from the file if there is one, else write the first; return the last snapshot and the place.
 
-        ValueError if the file is damaged, of another run or no plain file; OSError if it can't be read, or written.
+        Only rank 0 reads and writes. ValueError if the file is damaged, of another run or no plain file; OSError if it
+        can't be read, or written.
         """
-        path = self._path
-        remove_leftovers(path)
-        try:
-            with prefixed("checkpoint: "), open_archive(path) as archive:
-                place, arrays = read(archive, self._settings)
-        except FileNotFoundError:
+        path, found = self._path, team.call(self._read)
+        if found is None:
             place = Place(0, 0, 0, 0, 0, None)
-            self._write(beginning, place)
+            team.call(lambda: self._write(beginning, place))
             return beginning, place
+        place, arrays = found
         if max(place.epoch, place.snapshot_epoch) > epochs:
             raise ValueError(
                 f"checkpoint: {path} is of a run that has done {place.epoch} epochs, more than {epochs}; name another "
@@ -94,6 +93,15 @@ class Checkpointer(Generic[DT]):
         self._put_off(0.0)
 
         return last, place
+
+    def _read(self) -> tuple[Place, Arrays] | None:
+        """What the file holds; None if there is none."""
+        remove_leftovers(self._path)
+        try:
+            with prefixed("checkpoint: "), open_archive(self._path) as archive:
+                return read(archive, self._settings)
+        except FileNotFoundError:
+            return None
 
     def write(self, last: Snapshot[DT], place: Place) -> None:
         """Write the run as it is now; warn if the file can't be written, for the run is worth more than that."""

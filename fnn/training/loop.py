@@ -16,6 +16,8 @@ from fnn.training.checkpoint_format import Place
 from fnn.training.history import BatchError, Ending, Record, Run, TrainingDiverged, TrainingInterrupted
 from fnn.training.interrupt import Interrupt
 from fnn.training.progress import Progress
+from fnn.training.ranks.digests import Digests, RanksDiffer
+from fnn.training.ranks.team import Team
 from fnn.training.recorder import Recorder
 from fnn.training.steppers.call_tuner import Tuner
 from fnn.training.steppers.stepper import Snapshot, Stepper
@@ -23,16 +25,21 @@ from fnn.training.stopping import Rule, Stopper
 
 
 class Loop(Generic[DT]):
-    """A run: calls of `Stepper.run`, most of 30 to 120 ms, and what is due between them and at the ends of epochs."""
+    """A run: calls of `Stepper.run`, most of 30 to 120 ms, and what is due between them and at the ends of epochs.
+
+    All ranks of a team go through the same loop. What depends on time or on code of the user is decided by rank 0.
+    """
 
     def __init__(
         self, stepper: Stepper[DT], epochs: int, recorder: Recorder[DT], stopper: Stopper[DT],
         tuner: Callable[[], Tuner], callbacks: Callbacks[DT], checkpointer: Checkpointer[DT] | None = None,
+        team: Team | None = None,
     ) -> None:  # fmt: skip
         self._stepper, self._epochs, self._tuner = stepper, epochs, tuner  # the last returns the present one
-        self._recorder, self._stopper, self._checkpointer = recorder, stopper, checkpointer
-        self._callbacks, self._progress = callbacks, callbacks.network_progress or Progress(callbacks.shown)
-        self._interrupt = Interrupt(stepper.interrupt)
+        self._recorder, self._stopper, self._callbacks = recorder, stopper, callbacks
+        self._checkpointer, self._team = checkpointer, (team := team or Team())
+        self._interrupt, self._digests = Interrupt(stepper.interrupt, team), Digests(team)
+        self._progress = callbacks.network_progress or Progress(team.leads and callbacks.shown)
         self._beginning = stepper.snapshot()
         self._snapshots = self._beginning, self._beginning  # of the last two ends of epochs that were processed
         self._callback_epoch = self._callback_step = 0  # after which callbacks were called last
@@ -40,20 +47,21 @@ class Loop(Generic[DT]):
         self._has_diverged = False
 
     def run(self) -> Run[DT]:
-        """Train to the end, from the checkpoint if there is one."""
-        stepper = self._stepper
-        if self._checkpointer is not None:
-            last, place = self._checkpointer.resume(self._beginning, self._epochs)
-            *_, self._callback_epoch, self._callback_step, self._stop_reason = place
-            self._snapshots = last, last
-        self._recorder.begin()
-        self._progress.begin(self._epochs, stepper.epoch)
-        try:
-            with self._interrupt:
-                run = self._run()
-            self._check_interrupt()  # Ctrl-C may have come after the last check; from here on it raises
-        finally:
-            self._progress.close()
+        """Train to the end, from the checkpoint if there is one; an error on one rank is raised on all."""
+        with self._team:
+            self._callbacks.share(self._team)
+            if self._checkpointer is not None:
+                last, place = self._checkpointer.resume(self._beginning, self._epochs, self._team)
+                *_, self._callback_epoch, self._callback_step, self._stop_reason = place
+                self._snapshots = last, last
+            self._recorder.begin()
+            self._progress.begin(self._epochs, self._stepper.epoch)
+            try:
+                with self._interrupt:
+                    run = self._run()
+                self._check_interrupt()  # Ctrl-C may have come after the last check; from here on it raises
+            finally:
+                self._progress.close()
 
         return run
 
@@ -67,12 +75,16 @@ class Loop(Generic[DT]):
                 self._advance()
                 self._after_call()
             run = self.result()
+            self._digests.compare(stepper.params().flat_buffer, stepper.steps)
             self._save()
+            self._team.meet()  # in which ranks hear of an error of the last saving
+            self._team.end()
         except Refusal as refusal:
             raise BatchError(str(refusal), refusal.epoch, refusal.batch, self._hand_over()) from refusal.__cause__
-        except KeyboardInterrupt:  # `TrainingInterrupted`, or a second Ctrl-C
+        except (KeyboardInterrupt, RanksDiffer):  # `TrainingInterrupted`, or a second Ctrl-C
             raise
         except BaseException as error:
+            self._team.fail(error)
             if not self._has_diverged:
                 vars(error)["run"] = self._hand_over()
                 with suppress(AttributeError):  # a frozen dataclass
@@ -110,7 +122,7 @@ class Loop(Generic[DT]):
         return self._snapshots[1].epoch if self._recorder.has_validation else self._stepper.epoch
 
     def _save(self) -> None:
-        if self._checkpointer is not None:
+        if self._checkpointer is not None and self._team.leads:
             now, last = self._stepper.snapshot(), self._snapshots[1]
             done = now.epoch, now.cases, last.epoch
             place = Place(*done, self._callback_epoch, self._callback_step, self._stop_reason)
@@ -119,9 +131,16 @@ class Loop(Generic[DT]):
     def _advance(self) -> None:
         """One call: part of an epoch, or whole epochs to their end."""
         stepper, tuner = self._stepper, self._tuner()
-        steps, threads = tuner.suggest()
-        steps = min(steps, self._callbacks.until_due(stepper.steps) or steps)
-        is_cut = False
+        suggested, threads = tuner.suggest()
+        steps, is_cut = self._team.call(lambda: self._plan(suggested, tuner))
+        count, seconds = stepper.run(steps, threads, seconds=tuner.seconds(steps), interrupt=self._interrupt)
+        if count and not (is_cut or stepper.diverged or self._interrupt.interrupted):  # else too short to tell much
+            tuner.observe(count, threads, seconds)
+
+    def _plan(self, steps: int, tuner: Tuner) -> tuple[int, bool]:
+        """The steps of the next call, for which the tuner suggests some, and whether they are cut to end in time."""
+        stepper = self._stepper
+        steps, is_cut = min(steps, self._callbacks.until_due(stepper.steps) or steps), False
         if self._stopper.rules.seconds is not None:
             left, seconds = max(self._stopper.rules.seconds - self._recorder.seconds, 0.0), tuner.seconds(steps)
             is_cut = seconds > left
@@ -131,9 +150,8 @@ class Loop(Generic[DT]):
         if steps >= to_end:
             more = min((steps - to_end) // stepper.steps_per_epoch, self._next_observed() - stepper.epoch - 1)
             steps = to_end + more * stepper.steps_per_epoch
-        count, seconds = stepper.run(steps, threads, seconds=tuner.seconds(steps), interrupt=self._interrupt)
-        if count and not (is_cut or stepper.diverged or self._interrupt.interrupted):  # else too short to tell much
-            tuner.observe(count, threads, seconds)
+
+        return steps, is_cut
 
     def _next_observed(self) -> int:
         """The epoch at whose end something is due."""
@@ -147,6 +165,7 @@ class Loop(Generic[DT]):
     def _after_call(self) -> None:
         """Do what is due between two calls."""
         stepper = self._stepper
+        self._team.meet()
         self._recorder.mark_time(stepper.epoch)  # before it may be saved
         self._check_interrupt()
         if stepper.steps > self._callback_step and self._callbacks.is_due(stepper.steps):
@@ -155,25 +174,34 @@ class Loop(Generic[DT]):
             self._end_epoch()
         if self._snapshots[1].epoch > self._callback_epoch:
             self._call_after_epoch()
-        if self._stop_reason is None and stepper.epoch < self._epochs and self._stopper.is_late(self._recorder.seconds):
-            self._stop_reason = "seconds"
         self._progress.show(stepper.epoch + stepper.step / stepper.steps_per_epoch)
-        if self._checkpointer is not None and self._checkpointer.is_due:
+        is_late, compares, saves = self._team.call(self._look_at_clock)
+        if is_late and self._stop_reason is None and stepper.epoch < self._epochs:
+            self._stop_reason = "seconds"
+        if compares:
+            self._digests.compare(stepper.params().flat_buffer, stepper.steps)
+        if saves:
             self._save()
         self._check_interrupt()
+
+    def _look_at_clock(self) -> tuple[bool, bool, bool]:
+        """Whether it is time to end the run, to compare the parameters of the ranks, and to save the run."""
+        saves = self._checkpointer is not None and self._checkpointer.is_due
+
+        return self._stopper.is_late(self._recorder.seconds), self._digests.is_due, saves
 
     def _call_after_steps(self) -> None:
         """Call the callbacks that are due after this number of steps."""
         stepper, params = self._stepper, self._good_params()
-        if self._interrupt.call(lambda: self._callbacks.after_steps(stepper.steps, params, stepper.error)):
-            self._stop_reason = "callback"
-        self._check_interrupt()
+        self._call_back(lambda: self._callbacks.after_steps(stepper.steps, params, stepper.error))
         self._callback_step = stepper.steps
 
     def _end_epoch(self) -> None:
         """Process the end of one epoch, or of several that needed no processing."""
         stepper, recorder, params = self._stepper, self._recorder, self._good_params()
         measures = recorder.measure(params, lambda: self._interrupt.interrupted)
+        if recorder.has_validation:
+            self._team.meet()  # it may have taken long
         self._check_interrupt()
         self._snapshots = self._snapshots[1], stepper.snapshot()
         recorder.append(measures)
@@ -197,10 +225,14 @@ class Loop(Generic[DT]):
         stepper = self._stepper
         if self._callbacks.observe_epochs:
             params, record = stepper.params(), self._recorder.record(stepper, stepper.epoch)
-            if self._interrupt.call(lambda: self._callbacks.after_epoch(stepper.epoch, params, record)):
-                self._stop_reason = "callback"
-            self._check_interrupt()
+            self._call_back(lambda: self._callbacks.after_epoch(stepper.epoch, params, record))
         self._callback_epoch = stepper.epoch
+
+    def _call_back(self, call: Callable[[], bool]) -> None:
+        """Call callbacks, which may end the run, on rank 0."""
+        if self._team.call(lambda: self._interrupt.call(call)):
+            self._stop_reason = "callback"
+        self._check_interrupt()
 
     def _is_good(self) -> bool:
         """Whether the error of every step was finite, and the parameters are."""
@@ -212,7 +244,7 @@ class Loop(Generic[DT]):
             return self._stepper.params()
         self._check_interrupt()
         self._has_diverged = True
-        found = self._interrupt.call(self._last_good)
+        found = self._interrupt.call(self._last_good, waits=True)
         if found is None:
             last = self._snapshots[1]
             self._raise_interrupted(last, last.epoch)
@@ -245,7 +277,7 @@ class Loop(Generic[DT]):
         while left > 0 and not self._stepper.diverged:
             tuner = self._tuner()
             together, threads = tuner.suggest()
-            steps = min(max(1, together // threads), left)
+            steps = self._team.lead(min(max(1, together // threads), left))
             count, _ = self._stepper.run(steps, 1, seconds=tuner.seconds(steps), interrupt=self._interrupt)
             left -= count
             if self._interrupt.interrupted:

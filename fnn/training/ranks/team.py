@@ -106,13 +106,13 @@ class Ranks(Team):
 
     @property
     def interrupted(self) -> bool:
-        return self.wanted if self._is_over else self._knows
+        return self._knows or (self._is_over and self.wanted)
 
     def meet(self) -> None:
-        self._meet(None)
+        self._meet("meet", None)
 
     def lead(self, value: T) -> T:
-        values: list[Any] = self._meet(value if self.leads else None)
+        values: list[Any] = self._meet("lead", value if self.leads else None)
         answer: T = values[0]
 
         return answer
@@ -122,17 +122,17 @@ class Ranks(Team):
         if self.leads:
             with self:
                 answer = function()
-        values: list[Any] = self._meet(answer)
+        values: list[Any] = self._meet("call", answer)
         shared: T = values[0]
 
         return shared
 
     def gather(self, value: T) -> list[T]:
-        return self._meet(value)
+        return self._meet("gather", value)
 
     def fail(self, error: BaseException) -> None:
         if not self._is_over:
-            self._attend((None, _packed(error), self.wanted))
+            self._attend(("fail", None, _packed(error), self.wanted))
             self.end()
 
     def end(self) -> None:
@@ -152,20 +152,23 @@ class Ranks(Team):
         self.communicator.Abort(1)
         raise SystemExit(1)
 
-    def _meet(self, value: T) -> list[T]:
+    def _meet(self, kind: str, value: T) -> list[T]:
         """The values that all ranks bring; or the error that the first of them, by rank, brings."""
-        answers = self._attend((value, None, self.wanted))
+        answers = self._attend((kind, value, None, self.wanted))
         self._knows = any(wanted for *_, wanted in answers)
-        for rank, (_, packed, _) in enumerate(answers):
+        for rank, (_, _, packed, _) in enumerate(answers):
             if packed is not None:
                 self.end()
                 error = _unpacked(*packed)
                 error.add_note(f"raised on rank {rank} of {self.size}")
                 raise error
+        if len({kind for kind, *_ in answers}) > 1:
+            self.end()
+            raise RuntimeError("ranks are at different places of a run: all must call fnn with the same arguments")
 
-        return [value for value, *_ in answers]
+        return [value for _, value, *_ in answers]
 
-    def _attend(self, answer: tuple[Any, tuple[bytes, str] | None, bool]) -> list[Any]:
+    def _attend(self, answer: tuple[str, Any, tuple[bytes, str] | None, bool]) -> list[Any]:
         """What all ranks bring to a meeting. An error of MPI itself ends them all."""
         try:
             return list(self.communicator.allgather(answer))
