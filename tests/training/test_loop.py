@@ -6,109 +6,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import fnn
 from fnn.equations.objective import objective_of
-from fnn.io.archive import require_arrays
 from fnn.training.callbacks import Callbacks
 from fnn.training.checkpoint import Checkpointer
-from fnn.training.checkpoint_format import Arrays
 from fnn.training.evaluator import Evaluator
-from fnn.training.interrupt import Interrupt
 from fnn.training.loop import Loop
 from fnn.training.recorder import Recorder
 from fnn.training.steppers.call_tuner import CallTuner
-from fnn.training.steppers.plateau import RateObserver
-from fnn.training.steppers.stepper import Snapshot
 from fnn.training.stopping import Stopper
 from tests.kills import digest
 from tests.problems import problem
+from tests.training.python_stepper import Params, PythonStepper
 
 P = problem(1, (3, 6, 2), (fnn.tanh,), fnn.sigmoid, fnn.squared_error, 40)
-Params = fnn.Params[Any]
-
-
-class PythonStepper:
-    """Gradient descent, all cases a step."""
-
-    steps_per_epoch, step, ending = 1, 0, None
-
-    def __init__(self, eta: float, epochs: int) -> None:
-        self.eta, self.history, self.epoch = eta, np.zeros(epochs), 0
-        self.rate = RateObserver(fnn.gradient_descent(eta))
-        self._params: Params = P.params
-        self.diverged = self._interrupted = False
-
-    @property
-    def steps(self) -> int:
-        return self.epoch
-
-    @property
-    def error(self) -> float:
-        return float(self.history[self.epoch - 1])
-
-    def told(self, epochs: int) -> dict[str, NDArray[np.float64]]:
-        return {}
-
-    def etas(self, epochs: int) -> NDArray[np.float64]:
-        return np.full(epochs, self.eta)
-
-    def first_steps(self, epochs: int) -> NDArray[np.int64]:
-        return np.arange(epochs)
-
-    def run(
-        self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None
-    ) -> tuple[int, float]:
-        count = 0
-        while count < steps and not (self.diverged or self._interrupted):
-            error, grads = fnn.value_and_grad(self._params, P.x, P.y)
-            self._params = fnn.update(self._params, grads, self.eta)
-            self.diverged = not np.isfinite(error)
-            if not self.diverged:
-                self.history[self.epoch] = error / len(P.x)
-                self.epoch, count = self.epoch + 1, count + 1
-        self._interrupted = False
-
-        return count, 1e-4 * count
-
-    def interrupt(self) -> None:
-        self._interrupted = True
-
-    def params(self) -> Params:
-        return self._params
-
-    def snapshot(self) -> Snapshot[Any]:
-        return Snapshot(self.epoch, self._params, fnn.OptimizerState(self.epoch, ()))
-
-    def restore(self, at: Snapshot[Any]) -> None:
-        self.epoch, self._params, self.diverged = at.epoch, at.params, False
-
-    def is_finite(self, params: Params) -> bool:
-        return bool(np.isfinite(fnn.error(params, P.x, P.y)) and np.isfinite(params.flat).all())
-
-    def last_good(self) -> None:
-        return None
-
-    def arrays(self) -> Arrays:
-        return {}
-
-    def resume(self, at: Snapshot[Any], errors: NDArray[np.float64], arrays: Arrays) -> None:
-        require_arrays(arrays, {})
-        self.history[: at.epoch] = errors
-        self.restore(at)
-
-    def catch_up(self) -> bool:
-        return True
 
 
 def loop(
     epochs: int, path: Path | None = None, eta: float = 0.1, stopping: fnn.Stopping | None = None,
     callbacks: tuple[Any, ...] = (),
 ) -> Loop[Any]:  # fmt: skip
-    stepper, tuner = PythonStepper(eta, epochs), CallTuner(1e3, 1)
+    stepper, tuner = PythonStepper(P.params, P.x, P.y, eta, epochs), CallTuner(1e3, 1)
     arrays = fnn.Cases(P.x, P.y).arrays(P.params, fnn.squared_error)
     objective = objective_of(P.params, fnn.squared_error, "sum", None)
     recorder = Recorder[Any](Evaluator(P.params, arrays, objective, 1))

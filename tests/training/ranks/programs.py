@@ -79,7 +79,10 @@ def meetings(world: Any) -> Any:
         return 7
 
     answers = [team.lead(world.rank + 5), team.call(called), len(calls), team.gather(world.rank**2)]
-    found = {"answers": world.allgather(answers), "interrupts": world.allgather(_interrupts(team_of(world)))}
+    found = {
+        "answers": world.allgather(answers),
+        "interrupts": world.allgather(_interrupts(team_of(world), team_of(world))),
+    }
     for name, failing in ERRORS.items():
         team, seconds = team_of(world), team_of(world)
         found[name] = world.allgather([_raised(team, failing.get(world.rank)), _raised(seconds, None)])
@@ -113,16 +116,16 @@ def _raised(team: Team, error: BaseException | None) -> list[Any]:
     return []
 
 
-def _interrupts(team: Team) -> list[bool]:
-    """Whether the team is interrupted: before rank 1 wants it, then, after the next meeting, and after the last."""
+def _interrupts(team: Team, ended: Team) -> list[bool]:
+    """Whether a team is interrupted: before rank 1 wants it, then, and after a meeting; and one that meets no more."""
     found = [team.interrupted]
     team.wanted = team.rank == 1
     found.append(team.interrupted)
     team.meet()
-    found.append(team.interrupted)
-    team.end()
+    ended.wanted = team.wanted
+    ended.end()
 
-    return [*found, team.interrupted]
+    return [*found, team.interrupted, ended.interrupted]
 
 
 def threads(world: Any) -> Any:
