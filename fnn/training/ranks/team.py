@@ -30,7 +30,7 @@ class Communicator(Protocol):
 
 
 class Team:
-    """The processes that share a run: one, which has nobody to agree with.
+    """The processes that share a run: one alone, whose methods return at once.
 
     As a context it tells the other ranks of an error that ends the block (see `fail`).
     """
