@@ -49,15 +49,19 @@ def machine(context: Any, dtype: types.Float) -> Machine:
 
 
 @cache
+def machine_of(dtype: np.dtype[Any]) -> Machine:
+    """`machine`, for Python: to look at the CPU features takes 0.1 ms."""
+    return machine(cpu_target.target_context, float_type(dtype))
+
+
 def lanes_of(dtype: np.dtype[Any]) -> int:
-    """Elements of a vector, for Python: to look at the CPU features takes 0.1 ms."""
-    return machine(cpu_target.target_context, float_type(dtype)).lanes
+    """Elements of a vector, for Python."""
+    return machine_of(dtype).lanes
 
 
-@cache
 def common_width_of(dtype: np.dtype[Any]) -> int:
     """`common_width`, for Python."""
-    return _common_width(machine(cpu_target.target_context, float_type(dtype)))
+    return _common_width(machine_of(dtype))
 
 
 def _common_width(machine: Machine) -> int:

@@ -23,7 +23,7 @@ def mixed(x: np.uint64) -> np.uint64:
 
 
 @inline
-def shuffle(order: Integers, count: int, seed: int, epoch: int, keeps: bool) -> None:
+def shuffle(order: Integers, count: int, seed: int | np.uint64, epoch: int, keeps: bool) -> None:
     """Fill `order` with the permutation of 0 .. count − 1 for (seed, epoch), by Fisher and Yates; or keep the order."""
     for i in range(count):
         order[i] = i

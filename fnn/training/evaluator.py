@@ -45,6 +45,18 @@ class Evaluator(Generic[DT]):
 
     def measure(self, flat: NDArray[DT], is_interrupted: Callable[[], bool] = lambda: False) -> Measures:
         """To the bit `fnn.error` with reduction="mean", and `fnn.accuracy`; the error is NaN once interrupted."""
+        right = self._measure_cases(flat, True, is_interrupted)
+        if right is None:
+            return np.nan, None
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity is what the kernels would find
+            error = float(np.add.accumulate(self._errors)[-1])  # from left to right, as they add up
+
+        return error, None if self._classes is None else right / self._batch.number
+
+    def _measure_cases(
+        self, flat: NDArray[DT], mean: bool, is_interrupted: Callable[[], bool] = lambda: False
+    ) -> int | None:
+        """Write what each case adds to the error; how many get their own class, or None once interrupted."""
         x, y, labels, weights, sources = self._batch.taken
         kernel, count, loss = evaluate_kernel[flat.dtype], self._batch.number, self._loss.descriptor_address(flat.dtype)
         tops = iter(range(0, count, self._chunk))  # shared by all threads
@@ -59,17 +71,13 @@ class Evaluator(Generic[DT]):
                     table=self._layout.table, flat=flat, space=self._spaces[number], x=x, y=y, labels=labels,
                     weights=weights, sources=sources, chosen=self._batch.chosen, loss=loss, top=top,
                     bottom=min(top + self._chunk, count), classes=classes, threshold=self._threshold,
-                    errors=self._errors,
+                    mean=mean, errors=self._errors,
                 )  # fmt: skip
                 right.append(correct)
 
         run_in_threads(part, self._threads)
-        if len(right) * self._chunk < count:
-            return np.nan, None
-        with np.errstate(over="ignore", invalid="ignore"):  # infinity is what the kernels would find
-            error = float(np.add.accumulate(self._errors)[-1])  # from left to right, as they add up
 
-        return error, None if self._classes is None else sum(right) / count
+        return sum(right) if len(right) * self._chunk >= count else None
 
     def is_finite(self, params: Params[DT]) -> bool:
         """Whether parameters are finite, and so is the error of the cases with them."""

@@ -8,13 +8,14 @@ from itertools import pairwise
 from typing import Any, Generic, NamedTuple, SupportsFloat, SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fnn.boundary.calls import needs
 from fnn.boundary.checks import flag, number, positive, prefixed, whole
 from fnn.data.batch_stream import Batches, BatchStream, require_no_batches, stream_of
 from fnn.data.cases import Cases, cases_of
 from fnn.data.conversion import require_weight
+from fnn.data.draw import drawn
 from fnn.data.fingerprint import fingerprint, fingerprints
 from fnn.data.rows import CaseArrays
 from fnn.equations.objective import Objective, Reduction, objective_of
@@ -27,6 +28,8 @@ from fnn.optimizers.schedule import Rate, Schedule
 from fnn.training.callbacks import Callback, Callbacks
 from fnn.training.checkpoint import Checkpoint
 from fnn.training.checkpoint_format import Settings
+from fnn.training.ranks.sharding import Sharding, sharding_of
+from fnn.training.ranks.team import Team
 from fnn.training.steppers.solver import Solver
 from fnn.training.stopping import Stopper, Stopping
 from fnn.values import Value
@@ -52,6 +55,7 @@ class Task(NamedTuple, Generic[DT]):
     checkpoint: Checkpoint | None
     callbacks: Callbacks[DT]
     threads: int | None  # at most
+    sharding: Sharding | None = None  # what of this rank has the cases
 
     def work(self, batch_size: int) -> float:
         """Operations of a step on a batch of this size: three products a layer, but no B4 in the first."""
@@ -75,7 +79,8 @@ def task_of(
     validation: Cases | tuple[ArrayLike, ArrayLike] | SupportsFloat | None, stopping: Stopping | None,
     callbacks: Sequence[Callback[DT]], checkpoint: str | os.PathLike[str] | Checkpoint | None,
     state: OptimizerState[DT] | None, threads: SupportsIndex | None, shuffle: bool = True,
-    first_epoch: SupportsIndex = 0,
+    first_epoch: SupportsIndex = 0, shards: SupportsIndex | None = None, total_cases: SupportsIndex | None = None,
+    team: Team | None = None,
 ) -> Task[DT]:  # fmt: skip
     """Check the arguments of `train`."""
     require_params("params", params)
@@ -88,8 +93,11 @@ def task_of(
     first_epoch = whole("first_epoch", first_epoch, at_least=0, at_most=2**62)
     keeps_order = not flag("shuffle", shuffle)
     cases: CaseArrays[DT] | BatchStream[DT]
+    sharding: Sharding | None = None
     if y is None and not isinstance(x, Cases):
         cases, size, scale = BatchStream(stream_of(x, total, batch_size), params, loss), 0, 1.0
+        if shards is not None:
+            raise ValueError("shards: x must have all cases, or this rank's, in arrays, but is an iterable of batches")
         if optimizer.needs_all_cases:
             raise ValueError(f"x: {optimizer!r} needs all cases in every step, so x can't be an iterable of batches")
         for value in vars(optimizer).values():
@@ -100,23 +108,30 @@ def task_of(
         held_out = _held_out_cases(params, validation, loss, scale)
     else:
         given = cases_of(require_no_batches(x), y)
+        if shards is not None:
+            kind = validation if isinstance(validation, SupportsFloat) else type(validation).__name__
+            said = {"validation": str(kind), "checkpoint": "None" if checkpoint is None else "given"}
+            sharding, given = sharding_of(team or Team(), shards, given, total_cases, said)
         scale = given.scale
-        cases, held_out = _split(params, given, validation, loss, seed)
-        size = cases.number if batch_size is None else min(whole("batch_size", batch_size, at_least=1), cases.number)
-        if optimizer.needs_all_cases and size < cases.number:
-            raise ValueError(f"batch_size: {optimizer!r} needs all {cases.number} cases in every step, got {size}")
+        cases, held_out, sharding = _split(params, given, validation, loss, seed, sharding)
+        number = cases.number if sharding is None else sharding.number
+        size = number if batch_size is None else min(whole("batch_size", batch_size, at_least=1), number)
+        if optimizer.needs_all_cases and size < number:
+            raise ValueError(f"batch_size: {optimizer!r} needs all {number} cases in every step, got {size}")
         if isinstance(optimizer, Solver):
             optimizer.require_objective(params, cases, objective)
             if stopping is None and held_out is not None and optimizer.failures:
                 stopping = Stopping(patience=optimizer.failures, restore_best=True)
     most = None if threads is None else whole("threads", threads, at_least=1)
+    if team is not None and team.size > 1:
+        most = team.threads(most)
     if state is not None:
         optimizer.require_state(params, state)
     stopper: Stopper[DT] = Stopper(stopping, params.architecture, spares_ties=isinstance(optimizer, Solver))
 
     return Task(
         params, cases, held_out, objective, optimizer, size, seed, keeps_order, first_epoch, False, scale, total, state,
-        stopper, checkpoint_of(checkpoint), called, most,
+        stopper, checkpoint_of(checkpoint), called, most, sharding,
     )  # fmt: skip
 
 
@@ -148,32 +163,35 @@ def checkpoint_of(given: object) -> Checkpoint | None:
 
 def _split(
     params: Params[DT], cases: Cases, validation: Cases | tuple[ArrayLike, ArrayLike] | SupportsFloat | None,
-    loss: Loss, seed: int,
-) -> tuple[CaseArrays[DT], CaseArrays[DT] | None]:  # fmt: skip
+    loss: Loss, seed: int, sharding: Sharding | None,
+) -> tuple[CaseArrays[DT], CaseArrays[DT] | None, Sharding | None]:  # fmt: skip
     """The cases to train on, and those to validate on; no case is copied."""
     arrays = cases.arrays(params, loss)
     if validation is None:  # isinstance with a protocol takes 4 µs
-        return arrays, None
+        return arrays, None, sharding
     if not isinstance(validation, SupportsFloat) or isinstance(validation, bool | np.bool_ | np.ndarray):
-        return arrays, _held_out_cases(params, validation, loss, cases.scale, ", or the fraction of the cases")
-    fraction, count = number("validation", validation), len(arrays.x)
+        held_out = _held_out_cases(params, validation, loss, cases.scale, ", or the fraction of the cases", sharding)
+        return arrays, held_out, sharding and sharding.validating(held_out)
+    fraction, count = number("validation", validation), len(arrays.x) if sharding is None else sharding.all_cases
     if not 0 < fraction < 1:
         raise ValueError(f"validation: the fraction of the cases must be in (0, 1), got {fraction}")
     some = round(fraction * count)
-    if not 0 < some < count:
-        raise ValueError(f"validation: {fraction} of {count} cases leaves none to validate or to train on")
-    is_held_out = drawn(some, count, seed)
+    least, of_shards = (1, "") if sharding is None else (sharding.shards, " some of the shards")
+    if not least <= some <= count - least:
+        raise ValueError(f"validation: {fraction} of {count} cases leaves{of_shards} none to validate or to train on")
+    is_held_out = drawn(some, count, seed) if sharding is None else sharding.drawn(some, seed)
     rest, held_out = (arrays._replace(chosen=np.flatnonzero(part)) for part in (~is_held_out, is_held_out))
     require_weight(params, rest)
     with prefixed("validation "):
         require_weight(params, held_out)
 
-    return rest, held_out
+    return rest, held_out, sharding and sharding.holding_out(some)
 
 
 def _held_out_cases(
-    params: Params[DT], validation: object, loss: Loss, scale: float, otherwise: str = ""
-) -> CaseArrays[DT] | None:
+    params: Params[DT], validation: object, loss: Loss, scale: float, otherwise: str = "",
+    sharding: Sharding | None = None,
+) -> CaseArrays[DT] | None:  # fmt: skip
     """The caller's own validation set; `otherwise` is what it might be instead, for the error if it is none."""
     if validation is None:
         return None
@@ -183,29 +201,27 @@ def _held_out_cases(
                 raise ValueError(f"x: say whether it has the scale {scale} of x, too: fnn.Cases(x, y, scale=..)")
             validation = Cases(*validation)
         if isinstance(validation, Cases):
-            return validation.arrays(params, loss)
+            own = validation if sharding is None else sharding.own(validation)
+            return own.arrays(params, loss)
     raise TypeError(f"validation: needs fnn.Cases or a tuple (x, y){otherwise}, got {validation!r:.60}")
-
-
-def drawn(some: int, count: int, seed: int) -> NDArray[np.bool_]:
-    """Which ones are some of `count` cases, drawn at random: a function of the seed, the same on every machine."""
-    numbers = np.random.PCG64((seed, 1)).random_raw(count)  # 1: apart from what `init` draws with the same seed
-    chosen = np.zeros(count, np.bool_)
-    chosen[np.argsort(numbers, kind="stable")[:some]] = True
-
-    return chosen
 
 
 def run_identity(task: Task[Any]) -> Settings:
     """The identity of a run, in the order in which its parts are compared."""
-    params, state, regularization, rules = task.params, task.state, task.objective.regularization, task.stopper.rules
-    vectors = [] if state is None else [fingerprint(vector.flat) for vector in state.vectors]
     validation = "None"
     if task.held_out is not None:
         is_own = task.held_out.chosen.size == 0  # else which cases those are follows from the seed
-        fraction = f"{task.held_out.number} of all cases"
-        validation = ", ".join(fingerprints(task.held_out).values()) if is_own else fraction
-    cases = {"x": "an iterable of batches"} if isinstance(task.cases, BatchStream) else fingerprints(task.cases)
+        number = task.held_out.number if task.sharding is None else task.sharding.held_out
+        validation = ", ".join(_in_data(task, task.held_out).values()) if is_own else f"{number} of all cases"
+    cases = {"x": "an iterable of batches"} if isinstance(task.cases, BatchStream) else _in_data(task, task.cases)
+
+    return {**settings_of(task), **cases, "validation": validation}
+
+
+def settings_of(task: Task[Any]) -> Settings:
+    """What the result follows from, but for the data."""
+    params, state, regularization, rules = task.params, task.state, task.objective.regularization, task.stopper.rules
+    vectors = [] if state is None else [fingerprint(vector.flat) for vector in state.vectors]
 
     return {
         "dtype": params.dtype.name,
@@ -216,6 +232,7 @@ def run_identity(task: Task[Any]) -> Settings:
         "reduction": "mean" if task.objective.mean else "sum",
         "batch_size": str(task.batch_size or "None"),
         "seed": str(task.seed),
+        "shards": "None" if task.sharding is None else str(task.sharding.shards),
         "order": "kept" if task.keeps_order else f"drawn, from epoch {task.first_epoch} on",
         "scale": repr(task.scale),
         "l2": repr(regularization.l2),
@@ -225,9 +242,12 @@ def run_identity(task: Task[Any]) -> Settings:
         **{f"stopping: {name}": _in_words(value) for name, value in vars(rules).items() if name != "seconds"},
         "params": fingerprint(params.flat),
         "state": "None" if state is None else f"after {state.step} steps, {', '.join(vectors) or 'no vectors'}",
-        **cases,
-        "validation": validation,
     }
+
+
+def _in_data(task: Task[Any], arrays: CaseArrays[Any]) -> dict[str, str]:
+    """The fingerprints of cases, those of other ranks included."""
+    return fingerprints(arrays) if task.sharding is None else task.sharding.fingerprints(arrays)
 
 
 def _in_words(value: object) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from fnn.boundary.calls import by_name
 from fnn.compiler.numba_types import jittable
+from fnn.compiler.target import lanes_of
 from fnn.data.batch_stream import Batches, BatchStream
 from fnn.data.cases import Cases
 from fnn.equations.objective import Reduction
@@ -25,14 +26,17 @@ from fnn.training.checkpoint import Checkpoint, Checkpointer
 from fnn.training.evaluator import Evaluator
 from fnn.training.history import Run
 from fnn.training.loop import Loop
+from fnn.training.ranks.evaluator import ShardedEvaluator
+from fnn.training.ranks.team import Communicator, Team, team_of
 from fnn.training.recorder import Recorder
 from fnn.training.steppers import call_tuner
 from fnn.training.steppers.batches import BatchStepper
+from fnn.training.steppers.sharded import ShardedStepper
 from fnn.training.steppers.solver import Solver
 from fnn.training.steppers.stepper import Stepper
 from fnn.training.steppers.streams import StreamStepper
 from fnn.training.stopping import Stopping
-from fnn.training.task import Task, run_identity, task_of
+from fnn.training.task import Task, run_identity, settings_of, task_of
 
 
 @jittable
@@ -58,6 +62,9 @@ def train(
     checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     state: OptimizerState[DT] | None = None,
     threads: SupportsIndex | None = None,
+    shards: SupportsIndex | None = None,
+    comm: Communicator | None = None,
+    total_cases: SupportsIndex | None = None,
 ) -> Run[DT]:
     """Train by gradient descent (G1), or with another optimizer, over mini-batches; the loop is compiled.
 
@@ -156,42 +163,75 @@ def train(
     >>> fnn.forward(run.params, x).round(1).ravel()
     array([0., 1., 1., 0.])
     """
-    task = task_of(
-        params, x, y, optimizer=optimizer, eta=eta, epochs=epochs, batch_size=batch_size, seed=seed, shuffle=shuffle,
-        first_epoch=first_epoch, loss=loss, reduction=reduction, regularization=regularization, validation=validation,
-        stopping=stopping, callbacks=callbacks, checkpoint=checkpoint, state=state, threads=threads,
-    )  # fmt: skip
-    advise([task], stacklevel=3)  # beyond `by_name`
+    if comm is not None and shards is None:
+        raise TypeError("shards: comm needs the number of shards, too, a power of two such as shards=64")
+    with team_of(comm) as team:
+        task = task_of(
+            params, x, y, optimizer=optimizer, eta=eta, epochs=epochs, batch_size=batch_size, seed=seed,
+            shuffle=shuffle, first_epoch=first_epoch, loss=loss, reduction=reduction, regularization=regularization,
+            validation=validation, stopping=stopping, callbacks=callbacks, checkpoint=checkpoint, state=state,
+            threads=threads, shards=shards, total_cases=total_cases, team=team,
+        )  # fmt: skip
+        if task.sharding is not None:
+            others = {"epochs": str(task.epochs), "vectors of the processor": str(lanes_of(params.dtype))}
+            task.sharding.require_agreement({**settings_of(task), **others})
+        if team.leads:
+            advise([task], stacklevel=3)  # beyond `by_name`
+        loop = begin(task)
 
-    return begin(task).run()
+    return loop.run()
 
 
 def begin(task: Task[DT], present: Callable[[], call_tuner.Tuner] | None = None) -> Loop[DT]:
     """Make what a run needs. `present` returns its tuner; None: one that knows what runs with as much work found."""
-    params, cases, objective = task.params, task.cases, task.objective
-    stepper: Stepper[DT]
-    if isinstance(cases, BatchStream):
-        assert isinstance(task.optimizer, Optimizer)
-        stepper = streamed = StreamStepper(
-            params, cases, objective, task.optimizer, task.seed, task.epochs, task.state,
-            first_epoch=task.first_epoch, keeps_digest=task.checkpoint is not None,
-        )  # fmt: skip
+    stepper, sharding = _stepper_of(task), task.sharding
+    if isinstance(stepper, StreamStepper):
+        streamed = stepper
         present = _always(call_tuner.StreamTuner(lambda: task.work(streamed.batch_size), task.threads))
-    else:
-        if isinstance(task.optimizer, Solver):
-            stepper = task.optimizer.stepper(params, cases, objective, task.epochs, task.state)
-        else:
-            stepper = BatchStepper(
-                params, cases, objective, task.optimizer, task.batch_size, task.seed, task.epochs, task.state,
-                keeps_order=task.keeps_order, first_epoch=task.first_epoch, tells_squares=task.tells_squares,
-            )  # fmt: skip
-        present = present or _always(call_tuner.tuner_for(task.work(task.batch_size), task.threads))
-    recorder = Recorder(None if task.held_out is None else Evaluator(params, task.held_out, objective, task.threads))
+    elif present is None:
+        work = task.work(task.batch_size) * (1.0 if sharding is None else sharding.part)
+        present = _always(call_tuner.tuner_for(work, task.threads))
+    recorder = Recorder(_evaluator_of(task))
     checkpointer: Checkpointer[DT] | None = None
     if task.checkpoint is not None:
         checkpointer = Checkpointer(task.checkpoint, run_identity(task), stepper, recorder, task.stopper)
+    team = Team() if sharding is None else sharding.team
 
     return Loop(stepper, task.epochs, recorder, task.stopper, present, task.callbacks, checkpointer)
+
+
+def _stepper_of(task: Task[DT]) -> Stepper[DT]:
+    """What changes the parameters."""
+    params, cases, objective, optimizer = task.params, task.cases, task.objective, task.optimizer
+    if isinstance(optimizer, Solver):
+        assert not isinstance(cases, BatchStream)
+        return optimizer.stepper(params, cases, objective, task.epochs, task.state)
+    if isinstance(cases, BatchStream):
+        return StreamStepper(
+            params, cases, objective, optimizer, task.seed, task.epochs, task.state,
+            first_epoch=task.first_epoch, keeps_digest=task.checkpoint is not None,
+        )  # fmt: skip
+    if task.sharding is not None:
+        return ShardedStepper(
+            params, cases, objective, optimizer, task.batch_size, task.seed, task.epochs, task.state, task.sharding,
+            keeps_order=task.keeps_order, first_epoch=task.first_epoch,
+        )  # fmt: skip
+
+    return BatchStepper(
+        params, cases, objective, optimizer, task.batch_size, task.seed, task.epochs, task.state,
+        keeps_order=task.keeps_order, first_epoch=task.first_epoch, tells_squares=task.tells_squares,
+    )  # fmt: skip
+
+
+def _evaluator_of(task: Task[DT]) -> Evaluator[DT] | None:
+    """What measures the error of the cases that are held out, if there are any."""
+    if task.held_out is None:
+        return None
+    given, sharding = (task.params, task.held_out, task.objective, task.threads), task.sharding
+    if sharding is None:
+        return Evaluator(*given)
+
+    return ShardedEvaluator(*given, sharding.team, sharding.validation, sharding.offset)
 
 
 def _always(tuner: call_tuner.Tuner) -> Callable[[], call_tuner.Tuner]:

@@ -145,7 +145,7 @@ def step(
     start = 0
     while start < batch.rows:  # a range with a step would divide
         rows, first = min(capacity, batch.rows - start), batch.first + start
-        phase_1(worker, net, cases, loss, first, rows, batch.scale, loading, update_rule, seed, epoch)
+        phase_1(worker, net, cases, loss, first, rows, batch.scale, loading, update_rule, seed, epoch, first)
         if load_acquired(shift(worker.barrier, CANCELLED)) != 0:
             return 0.0, False
         error = sum_in_order(errors_of(net, 0), rows, error)

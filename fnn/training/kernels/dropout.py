@@ -26,14 +26,17 @@ _DROPPING = np.uint64(0xD6E8FEB86659FD93)  # another sequence than that of the s
 
 def dropout_phase(
     net: Net, cases: CasePointers, first: int, scale: float, loss: int, top: int, bottom: int, descriptor: Integers,
-    seed: int, epoch: int,
+    seed: int, epoch: int, first_place: int,
 ) -> None:  # fmt: skip
-    """Forward and back, BLOCK by BLOCK, for the rows top .. bottom of the workspace."""
+    """Forward and back, BLOCK by BLOCK, for the rows top .. bottom of the workspace.
+
+    Its first case is that at `first` in the order, and at `first_place` in the epoch.
+    """
     # `forward` and `backward` once more: a hook in them would be a call for each layer or a second compilation.
     run = mixed((mixed(np.uint64(seed) + GOLDEN) ^ _DROPPING) + np.uint64(epoch))
     for start in range(top, bottom, BLOCK):
         rows = min(BLOCK, bottom - start)
-        place = first + start
+        place = first_place + start
         load(net, cases, first, scale, loss, start, start + rows)
         drop(net, 0, plan.A, start, rows, place, descriptor, run)
         for layer in range(1, net.layers + 1):

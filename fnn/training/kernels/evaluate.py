@@ -19,14 +19,15 @@ from fnn.network.kernels.plan import block, entry, errors_of, net_of
     lambda t: types.int64(
         array(types.int64), array(t), output(t), array(t, 2), array(t, 2), array(types.int64), array(types.float64),
         types.int64, array(types.int64), types.int64, types.int64, types.int64, array(types.int64), types.float64,
-        output(types.float64),
+        types.boolean, output(types.float64),
     )
 )  # fmt: skip
 def evaluate_kernel(
     table: npt.NDArray[np.int64], flat: Reals, space: Reals, x: Reals, y: Reals, labels: Labels, weights: Weights,
-    sources: int, chosen: Labels, loss: int, top: int, bottom: int, classes: Labels, threshold: float, errors: Weights,
+    sources: int, chosen: Labels, loss: int, top: int, bottom: int, classes: Labels, threshold: float, mean: bool,
+    errors: Weights,
 ) -> int:  # fmt: skip
-    """Write what each of the cases top .. bottom adds to the mean of E; returns how many get their own class.
+    """Write what each of the cases top .. bottom adds to E, or to its mean; returns how many get their own class.
 
     `chosen` are the only cases that count, or empty: all do. `classes` may be empty, which makes the result 0. The
     workspace has room for BLOCK cases. The cases are checked.
@@ -35,7 +36,7 @@ def evaluate_kernel(
     cases = cases_of(x, y, labels, weights, chosen, sources, chosen.size)
     outputs = entry(net, net.layers, plan.UNITS)
     net.space[plan.ONE] = like(net.space, 1.0)
-    scale = unit_case_weight(cases, True)
+    scale = unit_case_weight(cases, mean)
     right = 0
     for first in range(top, bottom, BLOCK):
         rows = min(BLOCK, bottom - first)

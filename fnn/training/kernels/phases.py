@@ -42,9 +42,9 @@ Use = Callable[[Net, Floats, UpdateRule, Floats, int, float, int, int], None]
 @inline
 def phase_1(
     worker: Worker, net: Net, cases: CasePointers, loss: int, first: int, rows: int, scale: float, loading: bool,
-    update_rule: UpdateRule, seed: int, epoch: int,
+    update_rule: UpdateRule, seed: int, epoch: int, place: int,
 ) -> None:  # fmt: skip
-    """Forward and back for `rows` cases, from the place `first` of the order on."""
+    """Forward and back for `rows` cases, from `first` in the order on, which is `place` in the epoch."""
     products = entry(net, 0, plan.MULTIPLICATIONS)  # of a case, as many as there are weights
     least = _LEAST_CASES if products < _LARGE else _LEAST_CASES_OF_LARGE
     chunks = guided_chunks(worker, rows * products, rows, least)
@@ -56,7 +56,7 @@ def phase_1(
         else:
             call_cases_phase(
                 update_rule.cases_phase, net, cases, first, scale, loss, top, bottom, update_rule.descriptor, seed,
-                epoch,
+                epoch, place,
             )  # fmt: skip
         chunk = next_chunk(worker, CASES, chunks, chunk)
     wait_for_all(worker.barrier, worker.threads)

@@ -50,7 +50,7 @@ def cases_phase_type(t: types.Float) -> Any:
     """The signature of `dropout_phase`."""
     i = types.int64
 
-    return types.void(net_type(t), cases_type(t), i, types.float64, i, i, i, types.CPointer(i), i, i)
+    return types.void(net_type(t), cases_type(t), i, types.float64, i, i, i, types.CPointer(i), i, i, i)
 
 
 def rows_phase_type(t: types.Float) -> Any:
@@ -63,7 +63,7 @@ def rows_phase_type(t: types.Float) -> Any:
 @intrinsic
 def call_cases_phase(
     typingctx: Any, phase: Any, net: Any, cases: Any, first: Any, scale: Any, loss: Any, top: Any, bottom: Any,
-    descriptor: Any, seed: Any, epoch: Any,
+    descriptor: Any, seed: Any, epoch: Any, first_place: Any,
 ) -> Any:  # fmt: skip
     """Phase 1 with dropout, for a range of rows."""
     return calling(cases_phase_type(net.types[2].dtype))

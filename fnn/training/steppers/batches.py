@@ -44,20 +44,21 @@ class BatchStepper(Generic[DT]):
     def __init__(
         self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, optimizer: Optimizer, batch_size: int,
         seed: int, epochs: int, state: OptimizerState[DT] | None = None, *, keeps_order: bool = False,
-        first_epoch: int = 0, tells_squares: bool = False,
+        first_epoch: int = 0, tells_squares: bool = False, number: int = 0,
     ) -> None:  # fmt: skip
         self.architecture, self._dtype = params.architecture, params.dtype
         self._keeps_order, self._first_epoch = keeps_order, first_epoch
         self._batch, self._batch_size, self._seed = batch, batch_size, seed
+        self._number = number or batch.number  # of the cases of an epoch, some of which other processes may have
         self._objective, (self._loss, self._mean, self._regularization) = objective, objective
-        if batch_size < batch.number:
+        if batch_size < self._number:
             for array in batch[:3]:
                 expect_no_order(array, self)
-        self.steps_per_epoch = -(-batch.number // batch_size)
+        self.steps_per_epoch = -(-self._number // batch_size)
         self._measures = history_for(2 * epochs if tells_squares else epochs)
         self.history, self._squares = self._measures[:epochs], self._measures[epochs:]
         self._buffers = Buffers(
-            params, batch, objective, optimizer, batch_size, allows_narrow=not tells_squares
+            params, batch, objective, optimizer, self._own_size(), allows_narrow=self._allows_narrow()
         )  # fmt: skip
         self.order = batch.chosen.copy() if batch.chosen.size else np.arange(batch.number)
         self._calls = KernelCalls()
@@ -67,6 +68,14 @@ class BatchStepper(Generic[DT]):
         self._earlier_steps = state.step
         self.rate = RateObserver(optimizer, state.step, self.steps_per_epoch, epochs)
         self.restore(Snapshot(0, wrap(self._regularization.masked(params.flat_buffer), self.architecture), state))
+
+    def _own_size(self) -> int:
+        """The cases of a batch that this process has, at most."""
+        return self._batch_size
+
+    def _allows_narrow(self) -> bool:
+        """Whether the loop for narrow networks can train."""
+        return not self._squares.size
 
     @property
     def epoch(self) -> int:
@@ -214,9 +223,13 @@ class BatchStepper(Generic[DT]):
 
     def is_finite(self, params: Params[DT]) -> bool:
         if self._evaluator is None:
-            self._evaluator = Evaluator(params, self._batch, self._objective, 1)
+            self._evaluator = self._new_evaluator(params)
 
         return self._evaluator.is_finite(params)
+
+    def _new_evaluator(self, params: Params[DT]) -> Evaluator[DT]:
+        """What measures the error of all cases."""
+        return Evaluator(params, self._batch, self._objective, 1)
 
     def last_good(self) -> Params[DT] | None:
         """None: the run can be repeated from a snapshot."""
@@ -230,8 +243,8 @@ class BatchStepper(Generic[DT]):
 
     def resume(self, at: Snapshot[DT], errors: NDArray[np.float64], arrays: Arrays) -> None:
         """Go on from a checkpoint; ValueError if no step begins there."""
-        if at.cases >= self._batch.number or at.cases % self._batch_size:
-            raise ValueError(f"no step begins after {at.cases} of {self._batch.number} cases")
+        if at.cases >= self._number or at.cases % self._batch_size:
+            raise ValueError(f"no step begins after {at.cases} of {self._number} cases")
         self.history[: at.epoch] = errors
         if self._squares.size:
             squares = {"squares": arrays.pop("squares", np.empty(0))}

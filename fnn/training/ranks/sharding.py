@@ -1,0 +1,156 @@
+"""`Sharding`: the shards of a run, those of this rank, and their cases."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, NamedTuple, SupportsIndex
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.boundary.checks import whole
+from fnn.data.cases import Cases
+from fnn.data.draw import drawn
+from fnn.data.fingerprint import fingerprints
+from fnn.data.rows import CaseArrays
+from fnn.training.ranks.shards import require_shards, shard_start, shards_of
+from fnn.training.ranks.team import Team
+from fnn.training.ranks.tree import forest
+
+
+class Sharding(NamedTuple):
+    """Which shards a run has, and which of them, and of their cases, this rank has."""
+
+    team: Team
+    shards: int
+    first: int  # this rank has the shards first .. last
+    last: int
+    all_cases: int  # of all ranks, those held out included
+    number: int  # those to train on
+    validation: tuple[int, ...] = ()  # the first case to validate on of each of this rank's shards, and their number
+
+    @property
+    def nodes(self) -> int:
+        """The largest subtrees of shards that this rank has alone."""
+        return len(forest(self.first, self.last))
+
+    @property
+    def part(self) -> float:
+        """The part of all cases that this rank has."""
+        return (self.last - self.first) / self.shards
+
+    @property
+    def offset(self) -> int:
+        """The number of this rank's first case among all."""
+        return shard_start(self.first, self.all_cases, self.shards)
+
+    @property
+    def held_out(self) -> int:
+        """The cases of all ranks that a fraction holds out."""
+        return self.all_cases - self.number
+
+    def rows(self, number: int) -> range:
+        """Which of a number of cases are this rank's."""
+        return range(*(shard_start(shard, number, self.shards) for shard in (self.first, self.last)))
+
+    def bounds(self, number: int) -> list[int]:
+        """If a number of cases is cut into shards: the first of each of this rank's, and the end of the last."""
+        starts = [shard_start(shard, number, self.shards) for shard in range(self.first, self.last + 1)]
+
+        return [start - starts[0] for start in starts]
+
+    def require_agreement(self, settings: Mapping[str, str]) -> None:
+        """Raise ValueError, on all ranks, unless all have the same settings."""
+        first, *others = self.team.gather(dict(settings))
+        for rank, theirs in enumerate(others, 1):
+            for name in {**first, **theirs}:
+                if theirs.get(name) != first.get(name):
+                    raise ValueError(
+                        f"{name}: all ranks must give the same, but rank {rank} has {theirs.get(name)}, rank 0 "
+                        f"{first.get(name)}"
+                    )
+
+    def own(self, cases: Cases) -> Cases:
+        """Those of all cases that are this rank's."""
+        count = len(cases)
+        if count < self.shards:
+            raise ValueError(f"x: needs a case for each of {self.shards} shards, got {count}")
+        if self.team.size == 1:
+            return cases
+        own = self.rows(count)
+        rows = slice(own.start, own.stop)
+        weights = None if cases.weights is None else cases.weights[rows]
+
+        return Cases(
+            cases.x[rows], cases.y[rows], weights=weights, class_weights=cases.class_weights, scale=cases.scale
+        )  # fmt: skip
+
+    def validating(self, cases: CaseArrays[Any] | None) -> Sharding:
+        """The same with cases of their own to validate on, of which this rank has some."""
+        return self if cases is None else self._replace(validation=tuple(self.bounds(self._shared(cases))))
+
+    def holding_out(self, some: int) -> Sharding:
+        """The same with some of the cases held out: as many of each shard as leave the shards even."""
+        number = self.all_cases - some
+        starts = zip(self.bounds(self.all_cases), self.bounds(number), strict=True)
+
+        return self._replace(number=number, validation=tuple(a - b for a, b in starts))
+
+    def drawn(self, some: int, seed: int) -> NDArray[np.bool_]:
+        """Which of this rank's cases are held out if some of all are: a function of the seed and the shard."""
+        counts = np.diff(self.bounds(self.all_cases)).tolist()
+        out = np.diff(self.holding_out(some).validation).tolist()
+        parts = zip(out, counts, range(self.first, self.last), strict=True)
+
+        return np.concatenate([drawn(*part, seed, shard) for *part, shard in parts])
+
+    def fingerprints(self, arrays: CaseArrays[Any]) -> dict[str, str]:
+        """The fingerprints of the cases of all ranks: of those of their shards, in order."""
+        bounds = self.bounds(self._shared(arrays))
+        mine = [fingerprints(_rows(arrays, a, b)) for a, b in pairwise(bounds)]
+        shared = [shard for rank in self.team.gather(mine) for shard in rank]
+
+        return {name: _digest([shard[name] for shard in shared]) for name in shared[0]}
+
+    def _shared(self, arrays: CaseArrays[Any]) -> int:
+        """How many cases all ranks have, held out or not."""
+        return sum(self.team.gather(len(arrays.x)))
+
+
+def _rows(arrays: CaseArrays[Any], top: int, bottom: int) -> CaseArrays[Any]:
+    """Some of the cases as they are, not cast."""
+    x, y, labels, weights = arrays[:4]
+    rows = slice(top, bottom)
+
+    return arrays._replace(x=x[rows], y=y[rows], labels=labels[rows], weights=weights[rows])
+
+
+def _digest(words: list[str]) -> str:
+    return f"{len(words)} shards {hashlib.sha256(repr(words).encode()).hexdigest()[:16]}"
+
+
+def sharding_of(
+    team: Team, shards: SupportsIndex, cases: Cases, total_cases: SupportsIndex | None, said: Mapping[str, str]
+) -> tuple[Sharding, Cases]:
+    """The shards of a run, and this rank's of the cases; ValueError if they are neither all cases nor this rank's.
+
+    `total_cases` is the number of all cases if `cases` are this rank's alone. `said` are settings on which the meetings
+    of the ranks depend.
+    """
+    count = require_shards(shards, team.size)
+    first, last = shards_of(team.rank, team.size, count)
+    number = len(cases) if total_cases is None else whole("total_cases", total_cases, at_least=count)
+    sharding = Sharding(team, count, first, last, number, number)
+    sharding.require_agreement({"shards": str(count), "cases of all ranks": str(number), **said})
+    if total_cases is None:
+        return sharding, sharding.own(cases)
+    rows = sharding.rows(number)
+    if len(cases) != len(rows):
+        raise ValueError(
+            f"x: of total_cases={number} in {count} shards, rank {team.rank} of {team.size} has the cases "
+            f"{rows.start} .. {rows.stop - 1}, as fnn.shard_range says; got {len(cases)} cases"
+        )
+
+    return sharding, cases

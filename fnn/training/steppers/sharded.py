@@ -1,0 +1,128 @@
+"""`ShardedStepper`: a `Stepper` on mini-batches of shards, in one process or in many that take the same steps."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.compiler.target import machine_of
+from fnn.data.rows import CaseArrays
+from fnn.equations.objective import Objective
+from fnn.network.kernels.plan import CHAIN
+from fnn.network.layout import cache_aligned
+from fnn.network.params import DT, Params
+from fnn.optimizers.kernels.abi import MAX_STEPS
+from fnn.optimizers.optimizer import Optimizer, OptimizerState
+from fnn.training.evaluator import Evaluator
+from fnn.training.interrupt import Interrupt
+from fnn.training.kernels import work_stealing
+from fnn.training.kernels.sharded.descend import sharded_kernel
+from fnn.training.kernels.sharded.leaves import DEPTH, LEAF
+from fnn.training.kernels.sharded.tree_sum import INTERRUPTED, SCALARS, TILES
+from fnn.training.ranks.evaluator import ShardedEvaluator
+from fnn.training.ranks.sharding import Sharding
+from fnn.training.ranks.tree import TreeSum
+from fnn.training.steppers.batches import BatchStepper
+
+_SCALARS: Final = SCALARS * 8  # bytes
+
+
+class ShardedStepper(BatchStepper[DT]):
+    """Steps of an optimizer, each on a mini-batch to which every shard gives its part. For members see `Stepper`."""
+
+    def __init__(
+        self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, optimizer: Optimizer, batch_size: int,
+        seed: int, epochs: int, state: OptimizerState[DT] | None, sharding: Sharding, *, keeps_order: bool = False,
+        first_epoch: int = 0,
+    ) -> None:  # fmt: skip
+        self._sharding = sharding
+        super().__init__(
+            params, batch, objective, optimizer, batch_size, seed, epochs, state, keeps_order=keeps_order,
+            first_epoch=first_epoch, number=sharding.number,
+        )  # fmt: skip
+        shard_size, own = -(-batch_size // sharding.shards), sharding.last - sharding.first
+        whole = self._own_size() <= self._buffers.capacity  # the workspace holds what this process has of a batch
+        more = 0 if whole else 2 * own.bit_length() + (shard_size // CHAIN).bit_length()
+        stride = self._buffers.layout.stride
+        size = stride + _SCALARS // self._dtype.itemsize
+        self._nodes = cache_aligned((sharding.nodes + more) * size, self._dtype).reshape(-1, size)
+        self._nodes[:1] = 0
+        self._partial = np.zeros((DEPTH, SCALARS))
+        self._leaves_size = DEPTH + LEAF * own * (shard_size // CHAIN + 2)
+        shape = machine_of(self._dtype)
+        self._scratch_size = DEPTH * TILES * shape.rows * 2 * shape.lanes
+        self._drawn = np.empty(batch.number, np.int64)
+        self._allocate(1)
+        self.interrupted_together = False  # whether a process was interrupted in the last call, as all of them know
+        self.sum: TreeSum | None = None  # of all ranks
+        if sharding.team.size > 1:
+            rows = self._nodes[: sharding.nodes].view(np.uint8)
+            self.sum = TreeSum(sharding.team, sharding.shards, rows, self._dtype, stride)
+
+    def _new_evaluator(self, params: Params[DT]) -> Evaluator[DT]:
+        s = self._sharding
+        return ShardedEvaluator(params, self._batch, self._objective, 1, s.team, s.bounds(s.number))
+
+    def _own_size(self) -> int:
+        sharding, batch_size = self._sharding, self._batch_size
+        own = (sharding.last - sharding.first) * -(-batch_size // sharding.shards)
+
+        return max(1, min(own, batch_size, self._batch.number))
+
+    def _allows_narrow(self) -> bool:
+        return False
+
+    def _allocate(self, threads: int) -> None:
+        """Memory for as many threads, most of which is never touched."""
+        self._leaves = np.empty((threads, self._leaves_size), np.int64)
+        self._scratch: NDArray[DT] = cache_aligned(threads * self._scratch_size, self._dtype).reshape(threads, -1)
+
+    def run(
+        self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None
+    ) -> tuple[int, float]:
+        """As `Stepper.run`; all processes take as many steps."""
+        began, optimizer = time.perf_counter(), self.rate.optimizer(self.epoch)
+        self._snapshot = self._params = None
+        self.interrupted_together = False
+        first = now = self.steps
+        while now < first + steps and not (self.diverged or self.interrupted_together):
+            found = self._coefficients(optimizer, now, min(first + steps - now, MAX_STEPS), interrupt)
+            table, count = (None, 0) if found is None else found
+            count = min(self._sharding.team.gather(count))  # the last word before all processes enter the kernel
+            if table is None or count == 0:  # an interrupt came first, on one of them
+                self.interrupted_together = True
+                break
+            self._run(table[:count], count, threads, count * seconds / steps)
+            now = self.steps
+        self._calls.interrupted = False
+
+        return now - first, time.perf_counter() - began
+
+    def _run(self, coefficients: NDArray[DT], steps: int, threads: int, seconds: float) -> None:
+        b, batch, s = self._buffers, self._batch, self._sharding
+        x, y, labels, weights, sources = batch.taken
+        if threads > len(self._leaves):
+            self._allocate(threads)
+        words = [
+            s.number, s.shards, s.first, s.last, self._leaves_size, self._nodes.shape[1], self._scratch_size,
+            0 if self.sum is None else self.sum.address,
+        ]  # fmt: skip
+        shards, kernel, self._partial[:] = np.array(words, np.int64), sharded_kernel[self._dtype], 0.0
+        loss = self._loss.descriptor_address(self._dtype)
+
+        def part(number: int, parts: int, words: NDArray[np.int64]) -> None:
+            kernel(
+                thread=number, threads=parts, barrier=words, table=b.layout.table, weights=b.weights, space=b.space,
+                capacity=b.capacity, x=x, y=y, labels=labels, case_weights=weights, sources=sources, order=self.order,
+                chosen=batch.chosen, loss=loss, mean=self._mean, descriptor=b.descriptor, state=b.state,
+                coefficients=coefficients, batch_size=self._batch_size, seed=self._seed, steps=steps,
+                cursor=self._cursor, sums=self._sums, history=self._measures, shards=shards, drawn=self._drawn,
+                leaves=self._leaves, nodes=self._nodes, scratch=self._scratch, partial=self._partial,
+            )  # fmt: skip
+
+        self._calls.call(part, threads, work_stealing.barrier_size(threads), seconds)
+        told = bool(self._partial[0, INTERRUPTED])
+        self.interrupted_together = told if self.sum is not None else self._calls.interrupted
