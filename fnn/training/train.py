@@ -27,7 +27,7 @@ from fnn.training.evaluator import Evaluator
 from fnn.training.history import Run
 from fnn.training.loop import Loop
 from fnn.training.ranks.evaluator import ShardedEvaluator
-from fnn.training.ranks.team import Communicator, Team, team_of
+from fnn.training.ranks.team import Communicator, team_of
 from fnn.training.recorder import Recorder
 from fnn.training.steppers import call_tuner
 from fnn.training.steppers.batches import BatchStepper
@@ -195,7 +195,6 @@ def begin(task: Task[DT], present: Callable[[], call_tuner.Tuner] | None = None)
     checkpointer: Checkpointer[DT] | None = None
     if task.checkpoint is not None:
         checkpointer = Checkpointer(task.checkpoint, run_identity(task), stepper, recorder, task.stopper)
-    team = Team() if sharding is None else sharding.team
 
     return Loop(stepper, task.epochs, recorder, task.stopper, present, task.callbacks, checkpointer)
 
@@ -205,7 +204,7 @@ def _stepper_of(task: Task[DT]) -> Stepper[DT]:
     params, cases, objective, optimizer = task.params, task.cases, task.objective, task.optimizer
     if isinstance(optimizer, Solver):
         assert not isinstance(cases, BatchStream)
-        return optimizer.stepper(params, cases, objective, task.epochs, task.state)
+        return optimizer.stepper(params, cases, objective, task.epochs, task.state, task.sharding)
     if isinstance(cases, BatchStream):
         return StreamStepper(
             params, cases, objective, optimizer, task.seed, task.epochs, task.state,
@@ -231,7 +230,7 @@ def _evaluator_of(task: Task[DT]) -> Evaluator[DT] | None:
     if sharding is None:
         return Evaluator(*given)
 
-    return ShardedEvaluator(*given, sharding.team, sharding.validation, sharding.offset)
+    return ShardedEvaluator(*given, sharding, sharding.validation)
 
 
 def _always(tuner: call_tuner.Tuner) -> Callable[[], call_tuner.Tuner]:

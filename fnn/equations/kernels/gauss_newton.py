@@ -29,24 +29,25 @@ from fnn.numerics.symmetric import add_gram
 @linked(
     lambda t: types.boolean(
         *[types.int64] * 2, types.CPointer(types.int64), *[net_type(t)] * 3, cases_type(t), types.float64,
-        *[types.int64] * 3, types.CPointer(types.int64), types.int64, *[types.CPointer(t)] * 3, types.int64,
+        *[types.int64] * 3, types.CPointer(types.int64), types.int64, *[types.CPointer(t)] * 3, *[types.int64] * 3,
     )
 )  # fmt: skip
 def gauss_newton(
     thread: int, threads: int, barrier: Integers, held: Net, net: Net, wide: Net, cases: CasePointers, scale: float,
     loss: int, second_derivative: int, start: int, kept: Integers, count: int, row: Floats, x: Floats, g: Floats,
-    g_row: int,
+    g_row: int, first_case: int, last_case: int,
 ) -> bool:  # fmt: skip
-    """J6: the lower triangle of G for the `count` parameters that are kept; False if an interrupt came before its end.
+    """J6: the lower triangle of G of some cases for the `count` parameters that are kept; False after an interrupt.
 
     Each thread has workspaces for BLOCK rows, `net` for cases and `wide` for rows, the same with a single output, and a
     `row` of `row_size` elements. They share the block X and G, whose rows are `g_row` apart. See `jacobian_rows` for
     `held`.
     """
     transpose(wide, 2, 0, 1)
-    total = cases.number * entry(net, net.layers, plan.UNITS)
-    for first in range(0, total, ROWS):
-        rows = min(ROWS, total - first)
+    outputs = entry(net, net.layers, plan.UNITS)
+    begin, end = first_case * outputs, last_case * outputs
+    for first in range(begin, end, ROWS):
+        rows = min(ROWS, end - first)
         top, bottom = partition(rows, thread, threads)
         cancel_if_interrupted(barrier)
         jacobian_rows(
@@ -55,7 +56,7 @@ def gauss_newton(
         wait_for_all(barrier, threads)
         if load_acquired(shift(barrier, CANCELLED)) != 0:
             return False
-        add_gram(count, rows, x, ROWS, g, g_row, STORE if first == 0 else ADD, thread, threads)
+        add_gram(count, rows, x, ROWS, g, g_row, STORE if first == begin else ADD, thread, threads)
         wait_for_all(barrier, threads)
     return True
 
@@ -103,6 +104,6 @@ def gauss_newton_kernel(
         gauss_newton(
             thread, threads, pointer(barrier), net, net, wide, cases, unit_case_weight(cases, mean), loss,
             second_derivative, start, pointer(kept), kept.size, pointer(row), aligned(pointer(block_x)), pointer(g),
-            g.shape[1],
+            g.shape[1], 0, cases.number,
         )  # fmt: skip
     return fault, bad

@@ -4,12 +4,15 @@ Every number is computed by the operations of `differentiate` in their order, so
 `fnn.value_and_grad`, whatever the number of threads. The penalty is added apart, by one thread.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import types
 
+from fnn.compiler.addresses import calling
 from fnn.compiler.barrier import CANCELLED, cancel_if_interrupted, load_acquired, wait_for_all
-from fnn.compiler.inline import inline
-from fnn.compiler.intrinsics import Floats, Integers, like, shift
+from fnn.compiler.inline import inline, intrinsic
+from fnn.compiler.intrinsics import Floats, Integers, like, shift, words_at
 from fnn.compiler.linking import linked
 from fnn.data.kernels.cases import CasePointers, cases_type
 from fnn.equations.kernels.backprop import ERROR_ONLY, gradient, no_prefetch, partition, transpose
@@ -20,25 +23,48 @@ from fnn.network.kernels.penalty import penalized
 from fnn.network.kernels.plan import Net, entry, errors_of, net_type
 from fnn.numerics.dot import dot
 from fnn.numerics.microkernel import STORE
+from fnn.training.kernels.sharded.shards import OBJECTIVE
+
+
+def sharded_type(t: types.Float) -> Any:
+    """The signature of `sharded_objective`."""
+    i, p = types.int64, types.CPointer(t)
+
+    return types.float64(i, i, types.CPointer(i), net_type(t), i, cases_type(t), i, types.float64, i, p)
+
+
+@intrinsic
+def call_sharded(
+    typingctx: Any, code: Any, thread: Any, threads: Any, barrier: Any, net: Any, capacity: Any, cases: Any, loss: Any,
+    scale: Any, shards: Any, into: Any,
+) -> Any:  # fmt: skip
+    """The objective by shards, whose code is compiled where it is used."""
+    return calling(sharded_type(into.dtype))
 
 
 @linked(
     lambda t: types.float64(
         types.int64, types.int64, types.CPointer(types.int64), net_type(t), *[types.int64] * 2, cases_type(t),
-        types.int64, types.float64, types.int64, types.CPointer(t),
+        types.int64, types.float64, types.int64, types.CPointer(t), types.int64,
     )
 )  # fmt: skip
 def objective(
     thread: int, threads: int, barrier: Integers, net: Net, capacity: int, shared: int, cases: CasePointers,
-    loss: int, scale: float, extent: int, into: Floats,
+    loss: int, scale: float, extent: int, into: Floats, shards: int,
 ) -> float:  # fmt: skip
     """E of all cases, in every thread, and ∂E/∂(W, b) in `into`, laid out as the weights, unless it is ERROR_ONLY.
 
     The workspace has room for `capacity` cases, all or a multiple of CHAIN. The threads divide every `shared` cases:
     where the caller divides its own work alike, each finds its cases in its cache. A case of weight 1 has the weight
-    `scale` in E. The weights must be settled before the call; after it, they may change behind a barrier. After an
+    `scale` in E. With the address of `shards`, E and its gradient are summed along their tree, and are those of all
+    processes. The weights must be settled before the call; after it, they may change behind a barrier. After an
     interrupt E is NaN, and all threads find CANCELLED set.
     """
+    if shards != 0:
+        code = words_at(shards)[OBJECTIVE]
+        return call_sharded(
+            code, thread, threads, barrier, net, capacity, cases, loss, scale, shards, into
+        )  # fmt: skip
     if thread == 0:
         net.space[plan.ONE] = like(net.space, 1.0)
     if extent != ERROR_ONLY:

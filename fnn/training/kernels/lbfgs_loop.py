@@ -13,7 +13,6 @@ from fnn.compiler.intrinsics import Floats, Integers, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.data.kernels.cases import Labels, Reals, Weights, cases_of
 from fnn.equations.kernels.backprop import GRADIENT
-from fnn.equations.kernels.gradient import unit_case_weight
 from fnn.network.kernels.plan import net_of
 from fnn.numerics.dot import dot
 from fnn.training.kernels import lbfgs
@@ -29,6 +28,7 @@ from fnn.training.kernels.lbfgs import (
     memory_of,
     read_pairs,
 )
+from fnn.training.kernels.sharded.shards import unit_of
 from fnn.training.kernels.solver_cursor import ENDING, EPOCH, LINE_SEARCH, MIN_GRADIENT, NO_RULE, READY, STOPPED
 
 # A word beside those of `Memory`, what all threads do next: EVALUATE, or anything else to end the call.
@@ -57,7 +57,7 @@ class Record(NamedTuple):
         array(t, 2), array(t, 2), array(types.int64), array(types.float64), types.int64, array(types.int64),
         types.int64, types.boolean, types.float64, array(t), output(t, 2), output(t, 2), output(types.float64),
         output(types.int64), output(types.int64), output(types.float64), types.int64, types.float64,
-        output(types.float64), output(types.float64, 2),
+        output(types.float64), output(types.float64, 2), types.int64,
     )
 )  # fmt: skip
 def lbfgs_kernel(
@@ -65,26 +65,26 @@ def lbfgs_kernel(
     space: Reals, capacity: int, x: Reals, y: Reals, labels: Labels, case_weights: Weights, sources: int,
     chosen: Labels, loss: int, mean: bool, l2: float, mask: Reals, pairs: Reals, work: Reals, numbers: Weights,
     words: npt.NDArray[np.int64], cursor: npt.NDArray[np.int64], values: Weights, epochs: int, least: float,
-    history: Weights, told: Weights,
+    history: Weights, told: Weights, shards: int,
 ) -> None:  # fmt: skip
     """Iterate in place, `epochs` times; fewer after an interrupt, if a rule ends the run, or if E isn't finite.
 
     An iteration that is interrupted leaves no trace. `chosen` are the only cases that count, or empty; the mask is
-    empty if there is none. For the other arrays see `Memory` and `Record`.
+    empty if there is none. `shards` is an address or 0. For the other arrays see `Memory` and `Record`.
     """
     net, memory = net_of(table, flat, space), memory_of(flat, pairs, work, numbers, words)
     cases = cases_of(x, y, labels, case_weights, chosen, sources, chosen.size)
     at = Record(
         pointer(cursor), pointer(values), pointer(history), pointer(told), told.shape[1], cursor[EPOCH] + epochs, least
     )
-    scale, unit = unit_case_weight(cases, mean), unit_case_weight(cases, True)
+    scale, unit = unit_of(cases, mean, shards), unit_of(cases, True, shards)
     if thread == 0:
         words[ACTION] = begin_epoch(memory, at) if cursor[READY] != 0 else EVALUATE
     wait_for_all(pointer(barrier), threads)
     while words[ACTION] == EVALUATE:
         error = objective(
             thread, threads, pointer(barrier), net, capacity, capacity, cases, loss, scale, GRADIENT,
-            memory.gradient,
+            memory.gradient, shards,
         )  # fmt: skip
         if load_acquired(shift(pointer(barrier), CANCELLED)) != 0:
             if thread == 0:

@@ -109,7 +109,7 @@ def evaluate(worker: Worker, terms: Terms, work: Work, point: Point) -> float:
     net = with_weights(work.net, point.flat)
     error = objective(
         worker.thread, worker.threads, worker.barrier, net, work.capacity, ROWS, terms.cases, terms.loss, terms.scale,
-        GRADIENT, point.slope,
+        GRADIENT, point.slope, terms.shards,
     )  # fmt: skip
     if worker.thread == 0:
         add_penalty(net, work.l2, work.mask, work.has_mask, point.slope)
@@ -161,7 +161,7 @@ def descend(
                 break
             if total_of(work, work.trial.flat, error, evidence) < total:
                 return error, max(mu * rules.decrease, SMALLEST_MU)
-        else:
+        elif terms.shards == 0:  # else one process alone can't decide
             cancel_if_interrupted(worker.barrier)
             wait_for_all(worker.barrier, worker.threads)
             if is_cancelled(worker):

@@ -11,7 +11,6 @@ from fnn.compiler.intrinsics import Floats, Integers, aligned, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
 from fnn.data.kernels.cases import Labels, Reals, Weights, cases_of
-from fnn.equations.kernels.gradient import unit_case_weight
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry
 from fnn.training.kernels.levenberg_marquardt import (
@@ -39,6 +38,7 @@ from fnn.training.kernels.normal_equations import (
     terms_type,
     worker_type,
 )
+from fnn.training.kernels.sharded.shards import unit_of
 from fnn.training.kernels.solver_cursor import ENDING, EPOCH, LARGEST_MU, MIN_GRADIENT, NO_RULE, READY, STOPPED
 
 VECTORS: Final = 6  # of work memory, as long as the parameters
@@ -166,7 +166,7 @@ def network(table: Labels, weights: Floats, space: Reals) -> Net:
         array(types.int64), *[types.int64] * 3, types.boolean, types.float64, array(t), array(types.int64),
         types.int64, types.boolean, *[output(t, 2)] * 2, *[output(t)] * 3, array(t), *[output(t, 2)] * 2,
         array(types.float64), types.boolean, *[output(types.float64)] * 2, output(types.float64, 2),
-        output(types.float64), output(types.int64), types.int64,
+        output(types.float64), output(types.int64), *[types.int64] * 2,
     )
 )  # fmt: skip
 def levenberg_marquardt_kernel(
@@ -175,16 +175,16 @@ def levenberg_marquardt_kernel(
     chosen: Labels, loss: int, second_derivative: int, start: int, mean: bool, l2: float, mask: Reals, kept: Labels,
     rows: int, is_dual: bool, matrix: Reals, factor: Reals, inverses: Reals, scratch: Reals, block: Reals,
     penalty: Reals, products: Reals, vectors: Reals, rules: Weights, bayesian: bool, numbers: Weights, error: Weights,
-    told: Weights, history: Weights, cursor: Labels, epochs: int,
+    told: Weights, history: Weights, cursor: Labels, epochs: int, shards: int,
 ) -> None:  # fmt: skip
     """Some epochs from the parameters that are the first of the vectors, which are changed in place.
 
     The other vectors are work memory of the run, as all arrays are that may be written to; `own_space`, `wide_space`
     and `row` are the thread's own. `chosen` are the only cases that count, or empty: all do. An empty mask removes
-    nothing. `products` is empty unless the system is dual, and the penalty 0.
+    nothing. `products` is empty unless the system is dual, and the penalty 0. `shards` is an address or 0.
     """
     cases = cases_of(x, y, labels, weights, chosen, sources, chosen.size)
-    at, unit, count = pointer(vectors), unit_case_weight(cases, True), vectors.shape[1]
+    at, unit, count = pointer(vectors), unit_of(cases, True, shards), vectors.shape[1]
     net, own, wide = (
         network(table, at, space),
         network(block_table, at, own_space),
@@ -192,7 +192,7 @@ def levenberg_marquardt_kernel(
     )
     held = net if capacity == cases.number else own
     worker = Worker(thread, threads, pointer(barrier), held, own, wide, pointer(row))
-    terms = Terms(cases, unit if mean else 1.0, loss, second_derivative, start)
+    terms = Terms(cases, unit if mean else 1.0, loss, second_derivative, start, shards)
     system = System(
         kept.size, pointer(kept), rows, is_dual, pointer(matrix), matrix.shape[1], pointer(factor), factor.shape[1],
         pointer(inverses), pointer(scratch), aligned(pointer(block)), pointer(penalty), products.size > 0,

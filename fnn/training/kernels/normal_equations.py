@@ -7,14 +7,15 @@ Woodbury's identity gives the same s from a system as large as there are rows:
     s = D⁻¹ (g − β Rᵀ t),   K t = R D⁻¹ g,   K = I + β R D⁻¹ Rᵀ
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
 
+from fnn.compiler.addresses import calling
 from fnn.compiler.barrier import CANCELLED, cancel_if_interrupted, load_acquired, wait_for_all
-from fnn.compiler.inline import inline
-from fnn.compiler.intrinsics import Floats, Integers, like, shift
+from fnn.compiler.inline import inline, intrinsic
+from fnn.compiler.intrinsics import Floats, Integers, like, shift, words_at
 from fnn.compiler.linking import linked
 from fnn.data.kernels.cases import CasePointers, cases_type
 from fnn.equations.kernels.backprop import partition
@@ -28,6 +29,7 @@ from fnn.numerics.elimination import transpose
 from fnn.numerics.microkernel import ADD, STORE
 from fnn.numerics.symmetric import add_gram, put_row
 from fnn.numerics.triangular import back_substitute, trace_of_inverse
+from fnn.training.kernels.sharded.shards import GAUSS_NEWTON
 
 
 class Worker(NamedTuple):
@@ -56,12 +58,13 @@ class Terms(NamedTuple):
     loss: int
     second_derivative: int
     start: int  # see `fnn.equations.kernels.gauss_newton`
+    shards: int  # the address of what `shards_of` reads, or 0
 
 
 def terms_type(t: types.Float) -> types.Type:
     i = types.int64
 
-    return types.NamedTuple([cases_type(t), types.float64, i, i, i], Terms)
+    return types.NamedTuple([cases_type(t), types.float64, i, i, i, i], Terms)
 
 
 class System(NamedTuple):
@@ -101,11 +104,28 @@ def linearize(worker: Worker, terms: Terms, system: System, flat: Floats) -> boo
     held, net, wide = worker.held, with_weights(worker.net, flat), with_weights(worker.wide, flat)
     if system.is_dual:
         return fill_transposed(worker, terms, system, held, net, wide)
+    if terms.shards != 0:
+        return call_sharded(
+            words_at(terms.shards)[GAUSS_NEWTON], worker, terms, system, held, net, wide
+        )  # fmt: skip
     return gauss_newton(
         worker.thread, worker.threads, worker.barrier, held, net, wide, terms.cases, terms.scale, terms.loss,
         terms.second_derivative, terms.start, system.kept, system.unknowns, worker.row, system.block, system.matrix,
-        system.stride,
+        system.stride, 0, terms.cases.number,
     )  # fmt: skip
+
+
+def sharded_type(t: types.Float) -> Any:
+    """The signature of `sharded_gauss_newton`."""
+    return types.boolean(worker_type(t), terms_type(t), system_type(t), *[net_type(t)] * 3)
+
+
+@intrinsic
+def call_sharded(
+    typingctx: Any, code: Any, worker: Any, terms: Any, system: Any, held: Any, net: Any, wide: Any
+) -> Any:
+    """G by shards, whose code is compiled where it is used."""
+    return calling(sharded_type(net.types[2].dtype))
 
 
 @inline

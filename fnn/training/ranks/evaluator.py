@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from fnn.data.rows import CaseArrays
 from fnn.equations.objective import Objective
 from fnn.network.params import DT, Params
 from fnn.training.evaluator import Evaluator, Measures
-from fnn.training.ranks.team import Team
+from fnn.training.ranks.sharding import Sharding, by_shards, tree_sum
 
 
 class ShardedEvaluator(Evaluator[DT]):
@@ -22,44 +21,25 @@ class ShardedEvaluator(Evaluator[DT]):
     """
 
     def __init__(
-        self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, threads: int | None, team: Team,
-        bounds: Sequence[int], offset: int = 0,
+        self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, threads: int | None, sharding: Sharding,
+        bounds: Sequence[int],
     ) -> None:  # fmt: skip
         super().__init__(params, batch, objective, threads)
-        self._team, self._bounds = team, bounds
-        weights = batch.weights[batch.chosen] if batch.chosen.size and batch.weights.size else batch.weights
-        mine = self._by_shards(weights if weights.size else np.ones(batch.number))
-        shared = team.gather((mine, batch.number, self.has_accuracy))
-        self._weight = tree_sum([w for weights, _, _ in shared for w in weights])
-        self._number = sum(number for _, number, _ in shared)
-        self.has_accuracy = all(has_accuracy for *_, has_accuracy in shared)
+        self._team, self._bounds = sharding.team, bounds
+        self._weight = sharding.weight(batch, bounds)
+        shared = self._team.gather((batch.number, self.has_accuracy))
+        self._number = sum(number for number, _ in shared)
+        self.has_accuracy = all(has_accuracy for _, has_accuracy in shared)
         if self.held_out is not None:
-            self.held_out = self.held_out + offset  # among the cases of all ranks
+            self.held_out = self.held_out + sharding.offset  # among the cases of all ranks
 
     def measure(self, flat: NDArray[DT], is_interrupted: Callable[[], bool] = lambda: False) -> Measures:
         """The error per case and the accuracy; the error is NaN once interrupted, on any rank."""
         right = self._measure_cases(flat, False, is_interrupted)
-        shared = self._team.gather((right, self._by_shards(self._errors)))
+        shared = self._team.gather((right, by_shards(self._errors, self._bounds)))
         if any(right is None for right, _ in shared):
             return np.nan, None
-        with np.errstate(over="ignore", invalid="ignore"):
-            error = tree_sum([e for _, errors in shared for e in errors]) / self._weight
+        error = tree_sum([e for _, errors in shared for e in errors]) / self._weight
         accuracy = sum(right or 0 for right, _ in shared) / self._number
 
-        return float(error), accuracy if self.has_accuracy else None
-
-    def _by_shards(self, values: NDArray[np.float64]) -> list[float]:
-        """The sum of each shard's values, from left to right."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            sums = [np.add.accumulate(values[a:b])[-1:] for a, b in pairwise(self._bounds)]
-
-        return [float(total[0]) if total.size else 0.0 for total in sums]
-
-
-def tree_sum(values: Sequence[float]) -> float:
-    """The sum of as many numbers as there are shards, along their tree."""
-    sums = np.array(values)
-    while len(sums) > 1:
-        sums = sums[0::2] + sums[1::2]
-
-    return float(sums[0])
+        return error, accuracy if self.has_accuracy else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, SupportsIndex
 
@@ -106,6 +106,13 @@ class Sharding(NamedTuple):
 
         return np.concatenate([drawn(*part, seed, shard) for *part, shard in parts])
 
+    def weight(self, cases: CaseArrays[Any], bounds: Sequence[int]) -> float:
+        """Σ_c w_c over the cases of all ranks that count, of which this rank's shards have those within the bounds."""
+        weights = cases.weights[cases.chosen] if cases.chosen.size and cases.weights.size else cases.weights
+        mine = by_shards(weights if weights.size else np.ones(cases.number), bounds)
+
+        return tree_sum([weight for rank in self.team.gather(mine) for weight in rank])
+
     def fingerprints(self, arrays: CaseArrays[Any]) -> dict[str, str]:
         """The fingerprints of the cases of all ranks: of those of their shards, in order."""
         bounds = self.bounds(self._shared(arrays))
@@ -117,6 +124,24 @@ class Sharding(NamedTuple):
     def _shared(self, arrays: CaseArrays[Any]) -> int:
         """How many cases all ranks have, held out or not."""
         return sum(self.team.gather(len(arrays.x)))
+
+
+def by_shards(values: NDArray[np.float64], bounds: Sequence[int]) -> list[float]:
+    """The sum of each shard's values, from left to right."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = [np.add.accumulate(values[a:b])[-1:] for a, b in pairwise(bounds)]
+
+    return [float(total[0]) if total.size else 0.0 for total in sums]
+
+
+def tree_sum(values: Sequence[float]) -> float:
+    """The sum of as many numbers as there are shards, along their tree."""
+    sums = np.array(values)
+    with np.errstate(over="ignore", invalid="ignore"):
+        while len(sums) > 1:
+            sums = sums[0::2] + sums[1::2]
+
+    return float(sums[0])
 
 
 def _rows(arrays: CaseArrays[Any], top: int, bottom: int) -> CaseArrays[Any]:

@@ -18,6 +18,7 @@ from fnn.network.params import DT, Params
 from fnn.optimizers.optimizer import OptimizerState
 from fnn.training.kernels.lbfgs import NEWEST, WORK_ROWS, numbers_of
 from fnn.training.kernels.lbfgs_loop import WORDS, lbfgs_kernel
+from fnn.training.ranks.sharding import Sharding
 from fnn.training.steppers.solver import Solver, SolverStepper, capacity_of, evaluation_work
 from fnn.training.steppers.stepper import Snapshot
 from fnn.values import AtLeast0
@@ -93,9 +94,9 @@ class lbfgs(Solver):
 
     def stepper(
         self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, epochs: int,
-        state: OptimizerState[DT] | None,
+        state: OptimizerState[DT] | None, sharding: Sharding | None = None,
     ) -> LbfgsStepper[DT]:  # fmt: skip
-        return LbfgsStepper(self, params, batch, objective, epochs, state)
+        return LbfgsStepper(self, params, batch, objective, epochs, state, sharding)
 
 
 class LbfgsStepper(SolverStepper[DT]):
@@ -103,7 +104,7 @@ class LbfgsStepper(SolverStepper[DT]):
 
     def __init__(
         self, solver: lbfgs, params: Params[DT], batch: CaseArrays[DT], objective: Objective, epochs: int,
-        state: OptimizerState[DT] | None,
+        state: OptimizerState[DT] | None, sharding: Sharding | None = None,
     ) -> None:  # fmt: skip
         count, dtype = params.flat_buffer.size, params.dtype
         self._least = solver.min_gradient
@@ -115,7 +116,7 @@ class LbfgsStepper(SolverStepper[DT]):
         mask = objective.regularization.mask
         self._mask = np.zeros(0, dtype) if mask is None else mask.astype(dtype)
         self._words = np.zeros(WORDS, np.int64)
-        super().__init__(solver, params, batch, objective, epochs, state)
+        super().__init__(solver, params, batch, objective, epochs, state, sharding)
         self._flat = cache_aligned(count, dtype)
         self._flat[:] = self.params().flat_buffer
 
@@ -128,7 +129,7 @@ class LbfgsStepper(SolverStepper[DT]):
             sources=sources, chosen=self._batch.chosen, loss=loss.descriptor_address(self._dtype), mean=mean,
             l2=regularization.l2, mask=self._mask, pairs=self._vectors, work=self._work, numbers=self._search,
             words=self._words, cursor=self._cursor, values=self._values, epochs=epochs, least=self._least,
-            history=self.history, told=self._told,
+            history=self.history, told=self._told, shards=self._shards,
         )  # fmt: skip
 
     def _in_order(self) -> Sequence[NDArray[DT]]:

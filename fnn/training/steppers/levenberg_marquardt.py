@@ -26,6 +26,7 @@ from fnn.numerics.symmetric import packed_size
 from fnn.numerics.triangular import trace_scratch
 from fnn.optimizers.optimizer import OptimizerState
 from fnn.training.kernels.levenberg_marquardt_epochs import VECTORS, levenberg_marquardt_kernel
+from fnn.training.ranks.sharding import Sharding
 from fnn.training.steppers.solver import Solver, SolverStepper, capacity_of, evaluation_work
 from fnn.values import AtLeast0, Flag, Fraction, OptionalPositive, Positive
 
@@ -150,10 +151,10 @@ class levenberg_marquardt(Solver):
 
     def stepper(
         self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, epochs: int,
-        state: OptimizerState[DT] | None,
+        state: OptimizerState[DT] | None, sharding: Sharding | None = None,
     ) -> LevenbergMarquardtStepper[DT]:  # fmt: skip
         """What does the iterations of a run."""
-        return LevenbergMarquardtStepper(self, params, batch, objective, epochs, state)
+        return LevenbergMarquardtStepper(self, params, batch, objective, epochs, state, sharding)
 
 
 class _Size(NamedTuple):
@@ -177,11 +178,13 @@ class _Size(NamedTuple):
         return self.order * (self.unknowns + self.order * (2 if self.is_dual else 1))
 
 
-def _size_of(params: Params[Any], cases: int, regularization: NetworkRegularization) -> _Size:
+def _size_of(
+    params: Params[Any], cases: int, regularization: NetworkRegularization, *, is_sharded: bool = False
+) -> _Size:
     mask = regularization.mask
     count = params.flat_buffer.size if mask is None else int(np.count_nonzero(mask))
 
-    return _Size(count, cases * params.sizes[-1])
+    return _Size(count, max(count, cases * params.sizes[-1]) if is_sharded else cases * params.sizes[-1])
 
 
 class LevenbergMarquardtStepper(SolverStepper[DT]):
@@ -189,7 +192,7 @@ class LevenbergMarquardtStepper(SolverStepper[DT]):
 
     def __init__(
         self, solver: levenberg_marquardt, params: Params[DT], batch: CaseArrays[DT], objective: Objective, epochs: int,
-        state: OptimizerState[DT] | None,
+        state: OptimizerState[DT] | None, sharding: Sharding | None = None,
     ) -> None:  # fmt: skip
         architecture, dtype, regularization = params.architecture, params.dtype, objective.regularization
         self._rules, self._is_bayesian = solver, solver.bayesian
@@ -201,7 +204,7 @@ class LevenbergMarquardtStepper(SolverStepper[DT]):
             penalty[part] = regularization.l2 if key.startswith("W") else 0
         self._penalty = penalty[self._kept]
         self._start = start_of(params, objective.loss)
-        self._size = size = _size_of(params, batch.number, regularization)
+        self._size = size = _size_of(params, batch.number, regularization, is_sharded=sharding is not None)
         line = LINE // dtype.itemsize
         stride = padded(size.order, line)
         self._matrix = np.empty((size.unknowns, stride), dtype)
@@ -218,8 +221,10 @@ class LevenbergMarquardtStepper(SolverStepper[DT]):
         self._scratch = np.empty(0, dtype)
         self._work = np.zeros((VECTORS, params.flat_buffer.size), dtype)
         self._error = np.zeros(1)
-        super().__init__(solver, params, batch, objective, epochs, state)
+        super().__init__(solver, params, batch, objective, epochs, state, sharding)
         self._work[0], self._flat = self._flat, self._work[0]
+        if self.memory is not None:
+            self._matrix = self.memory.prepare_matrix(size.unknowns, stride)
 
     def prepare(self, threads: int) -> None:
         """Make the memory of each thread."""
@@ -251,5 +256,5 @@ class LevenbergMarquardtStepper(SolverStepper[DT]):
             penalty=self._penalty, products=self._products, vectors=self._work,
             rules=np.array([rules.decrease, rules.increase, rules.largest, rules.min_gradient, _ROUNDINGS * rounding]),
             bayesian=self._is_bayesian, numbers=self._numbers, error=self._error, told=self._told,
-            history=self.history, cursor=self._cursor, epochs=epochs,
+            history=self.history, cursor=self._cursor, epochs=epochs, shards=self._shards,
         )  # fmt: skip

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.compiler.target import machine_of
+from fnn.compiler import barrier
 from fnn.data.rows import CaseArrays
 from fnn.equations.objective import Objective
-from fnn.network.kernels.plan import CHAIN
-from fnn.network.layout import cache_aligned
 from fnn.network.params import DT, Params
 from fnn.optimizers.kernels.abi import MAX_STEPS
 from fnn.optimizers.optimizer import Optimizer, OptimizerState
@@ -20,14 +17,10 @@ from fnn.training.evaluator import Evaluator
 from fnn.training.interrupt import Interrupt
 from fnn.training.kernels import work_stealing
 from fnn.training.kernels.sharded.descend import sharded_kernel
-from fnn.training.kernels.sharded.leaves import DEPTH, LEAF
-from fnn.training.kernels.sharded.tree_sum import INTERRUPTED, SCALARS, TILES
 from fnn.training.ranks.evaluator import ShardedEvaluator
 from fnn.training.ranks.sharding import Sharding
-from fnn.training.ranks.tree import TreeSum
 from fnn.training.steppers.batches import BatchStepper
-
-_SCALARS: Final = SCALARS * 8  # bytes
+from fnn.training.steppers.shard_memory import ShardMemory
 
 
 class ShardedStepper(BatchStepper[DT]):
@@ -43,28 +36,13 @@ class ShardedStepper(BatchStepper[DT]):
             params, batch, objective, optimizer, batch_size, seed, epochs, state, keeps_order=keeps_order,
             first_epoch=first_epoch, number=sharding.number,
         )  # fmt: skip
-        shard_size, own = -(-batch_size // sharding.shards), sharding.last - sharding.first
-        whole = self._own_size() <= self._buffers.capacity  # the workspace holds what this process has of a batch
-        more = 0 if whole else 2 * own.bit_length() + (shard_size // CHAIN).bit_length()
-        stride = self._buffers.layout.stride
-        size = stride + _SCALARS // self._dtype.itemsize
-        self._nodes = cache_aligned((sharding.nodes + more) * size, self._dtype).reshape(-1, size)
-        self._nodes[:1] = 0
-        self._partial = np.zeros((DEPTH, SCALARS))
-        self._leaves_size = DEPTH + LEAF * own * (shard_size // CHAIN + 2)
-        shape = machine_of(self._dtype)
-        self._scratch_size = DEPTH * TILES * shape.rows * 2 * shape.lanes
-        self._drawn = np.empty(batch.number, np.int64)
-        self._allocate(1)
+        fits, stride = self._own_size() <= self._buffers.capacity, self._buffers.layout.stride
+        self.memory = ShardMemory(sharding, self._dtype, stride, batch_size, fits)
         self.interrupted_together = False  # whether a process was interrupted in the last call, as all of them know
-        self.sum: TreeSum | None = None  # of all ranks
-        if sharding.team.size > 1:
-            rows = self._nodes[: sharding.nodes].view(np.uint8)
-            self.sum = TreeSum(sharding.team, sharding.shards, rows, self._dtype, stride)
 
     def _new_evaluator(self, params: Params[DT]) -> Evaluator[DT]:
         s = self._sharding
-        return ShardedEvaluator(params, self._batch, self._objective, 1, s.team, s.bounds(s.number))
+        return ShardedEvaluator(params, self._batch, self._objective, 1, s, s.bounds(s.number))
 
     def _own_size(self) -> int:
         sharding, batch_size = self._sharding, self._batch_size
@@ -74,11 +52,6 @@ class ShardedStepper(BatchStepper[DT]):
 
     def _allows_narrow(self) -> bool:
         return False
-
-    def _allocate(self, threads: int) -> None:
-        """Memory for as many threads, most of which is never touched."""
-        self._leaves = np.empty((threads, self._leaves_size), np.int64)
-        self._scratch: NDArray[DT] = cache_aligned(threads * self._scratch_size, self._dtype).reshape(threads, -1)
 
     def run(
         self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None
@@ -102,16 +75,10 @@ class ShardedStepper(BatchStepper[DT]):
         return now - first, time.perf_counter() - began
 
     def _run(self, coefficients: NDArray[DT], steps: int, threads: int, seconds: float) -> None:
-        b, batch, s = self._buffers, self._batch, self._sharding
+        b, batch, loss = self._buffers, self._batch, self._loss.descriptor_address(self._dtype)
         x, y, labels, weights, sources = batch.taken
-        if threads > len(self._leaves):
-            self._allocate(threads)
-        words = [
-            s.number, s.shards, s.first, s.last, self._leaves_size, self._nodes.shape[1], self._scratch_size,
-            0 if self.sum is None else self.sum.address,
-        ]  # fmt: skip
-        shards, kernel, self._partial[:] = np.array(words, np.int64), sharded_kernel[self._dtype], 0.0
-        loss = self._loss.descriptor_address(self._dtype)
+        self.memory.prepare(threads)
+        kernel = sharded_kernel[self._dtype]
 
         def part(number: int, parts: int, words: NDArray[np.int64]) -> None:
             kernel(
@@ -119,10 +86,9 @@ class ShardedStepper(BatchStepper[DT]):
                 capacity=b.capacity, x=x, y=y, labels=labels, case_weights=weights, sources=sources, order=self.order,
                 chosen=batch.chosen, loss=loss, mean=self._mean, descriptor=b.descriptor, state=b.state,
                 coefficients=coefficients, batch_size=self._batch_size, seed=self._seed, steps=steps,
-                cursor=self._cursor, sums=self._sums, history=self._measures, shards=shards, drawn=self._drawn,
-                leaves=self._leaves, nodes=self._nodes, scratch=self._scratch, partial=self._partial,
+                cursor=self._cursor, sums=self._sums, history=self._measures, shards=self.memory.words,
             )  # fmt: skip
+            if number == 0:
+                self.interrupted_together = bool(words[barrier.CANCELLED])
 
         self._calls.call(part, threads, work_stealing.barrier_size(threads), seconds)
-        told = bool(self._partial[0, INTERRUPTED])
-        self.interrupted_together = told if self.sum is not None else self._calls.interrupted

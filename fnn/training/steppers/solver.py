@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fnn.compiler import barrier
 from fnn.compiler.internals import TypingError
-from fnn.data.rows import CaseArrays
+from fnn.data.rows import CaseArrays, address_of
 from fnn.equations.objective import Objective
 from fnn.io.archive import require_arrays
 from fnn.network.kernels.plan import CHAIN
@@ -28,8 +28,12 @@ from fnn.training.evaluator import Evaluator
 from fnn.training.history import Ending
 from fnn.training.interrupt import Interrupt
 from fnn.training.kernels.solver_cursor import CURSOR_SIZE, ENDING, EPOCH, STOPPED
+from fnn.training.kernels.work_stealing import barrier_size
+from fnn.training.ranks.evaluator import ShardedEvaluator
+from fnn.training.ranks.sharding import Sharding
 from fnn.training.steppers.kernel_calls import KernelCalls
 from fnn.training.steppers.plateau import RateObserver
+from fnn.training.steppers.shard_memory import ShardMemory
 from fnn.training.steppers.stepper import Snapshot, Stepper, history_for
 from fnn.values import Value
 
@@ -98,9 +102,9 @@ class Solver(Value):
 
     def stepper(
         self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, epochs: int,
-        state: OptimizerState[DT] | None,
+        state: OptimizerState[DT] | None, sharding: Sharding | None = None,
     ) -> Stepper[DT]:  # fmt: skip
-        """What does the iterations of a run."""
+        """What does the iterations of a run, on the shards of this process if there are any."""
         raise NotImplementedError
 
     @property
@@ -117,8 +121,10 @@ class SolverStepper(Generic[DT]):
 
     def __init__(
         self, solver: Solver, params: Params[DT], batch: CaseArrays[DT], objective: Objective, epochs: int,
-        state: OptimizerState[DT] | None,
+        state: OptimizerState[DT] | None, sharding: Sharding | None = None,
     ) -> None:  # fmt: skip
+        self._sharding, self.memory = sharding, memory_of(sharding, params, batch)
+        self.interrupted_together = False  # whether a process was interrupted in the last call, as all of them know
         self.architecture, self._dtype = params.architecture, params.dtype
         self._solver, self._batch, self._objective = solver, batch, objective
         self.history = history_for(epochs)
@@ -139,6 +145,11 @@ class SolverStepper(Generic[DT]):
     def iterate(self, thread: int, threads: int, words: NDArray[np.int64], epochs: int) -> None:
         """The kernel's part of a thread in some epochs, fewer if it ends by a rule, diverges or is interrupted."""
         raise NotImplementedError
+
+    @property
+    def _shards(self) -> int:
+        """What kernels are told of shards."""
+        return 0 if self.memory is None else address_of(self.memory.words)
 
     @property
     def epoch(self) -> int:
@@ -198,17 +209,31 @@ class SolverStepper(Generic[DT]):
     def run(
         self, steps: int, threads: int, *, seconds: float = 0.0, interrupt: Interrupt | None = None
     ) -> tuple[int, float]:
-        began, first = time.perf_counter(), self.epoch
-        if not (self.diverged or self.ending or self._calls.interrupted):
+        began, first, cancelled = time.perf_counter(), self.epoch, self._calls.interrupted
+        if not (self.diverged or self.ending or (cancelled and self._sharding is None)):
             self._snapshot = None
             self.prepare(threads)
-            self._calls.call(lambda i, n, words: self.iterate(i, n, words, steps), threads, barrier.SIZE, seconds)
+            if self.memory is not None:
+                self.memory.prepare(threads)
+
+            def part(thread: int, threads: int, words: NDArray[np.int64]) -> None:
+                self.iterate(thread, threads, words, steps)
+                if thread == 0:
+                    self.interrupted_together = bool(words[barrier.CANCELLED])
+
+            if self._sharding is not None:
+                self._sharding.team.meet()  # the last word before all processes enter the kernel
+            self._calls.call(part, threads, barrier_size(threads), seconds)
         self._calls.interrupted = False
 
         return self.epoch - first, time.perf_counter() - began
 
     def is_finite(self, params: Params[DT]) -> bool:
-        return Evaluator(params, self._batch, self._objective, 1).is_finite(params)
+        s, given = self._sharding, (params, self._batch, self._objective, 1)
+        if s is None:
+            return Evaluator(*given).is_finite(params)
+
+        return ShardedEvaluator(*given, s, s.bounds(s.number)).is_finite(params)
 
     def last_good(self) -> Params[DT] | None:
         """None: the run can be repeated from a snapshot."""
@@ -233,6 +258,18 @@ class SolverStepper(Generic[DT]):
     def catch_up(self) -> bool:
         """True: there is no order of cases."""
         return True
+
+
+def memory_of(sharding: Sharding | None, params: Params[DT], batch: CaseArrays[DT]) -> ShardMemory | None:
+    """The memory for sums of shards, if there are any."""
+    if sharding is None:
+        return None
+    layout, bounds = params.architecture.layout(params.dtype, 1), sharding.bounds(sharding.number)
+    fits = batch.number <= capacity_of(params)
+    memory = ShardMemory(sharding, params.dtype, layout.stride, sharding.number, fits)
+    memory.prepare_objective(sharding.weight(batch, bounds))
+
+    return memory
 
 
 def evaluation_work(params: Params[Any], cases: int) -> float:

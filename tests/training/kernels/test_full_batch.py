@@ -47,7 +47,7 @@ def objective_kernel(
     cases = cases_of(x, y, labels, weights, chosen, sources, chosen.size)
     scale = unit_case_weight(cases, mean)
     error = objective(
-        thread, threads, pointer(words), net, capacity, SHARED, cases, loss, scale, extent, pointer(into)
+        thread, threads, pointer(words), net, capacity, SHARED, cases, loss, scale, extent, pointer(into), 0
     )  # fmt: skip
     if thread > 0 or l2 < 0:
         return error, 0.0

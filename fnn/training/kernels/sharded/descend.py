@@ -4,16 +4,13 @@ A step's gradient, error and weight are sums along the tree of shards, exchanged
 the step if there are any; then every process takes the same step.
 """
 
-from typing import Any, Final, NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from fnn.compiler.addresses import calling
 from fnn.compiler.barrier import CANCELLED, load_acquired, wait_for_all
-from fnn.compiler.inline import inline, intrinsic
-from fnn.compiler.intrinsics import Floats, Integers, doubles, like, pointer, shift
+from fnn.compiler.inline import inline
+from fnn.compiler.intrinsics import Floats, Integers, like, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
 from fnn.data.kernels.cases import CasePointers, Labels, Reals, Weights, cases_of, cases_type
@@ -24,36 +21,15 @@ from fnn.optimizers.kernels.abi import ETA
 from fnn.training.kernels import epochs
 from fnn.training.kernels.descend import update
 from fnn.training.kernels.epochs import Position, position_at, store_position
-from fnn.training.kernels.phases import phase_1
 from fnn.training.kernels.sharded.leaves import plan_leaves
-from fnn.training.kernels.sharded.shards import Shards, dealt_before, dealt_here, reorder, shards_of, shards_type
+from fnn.training.kernels.sharded.shards import Shards, reorder, shards_of, shards_type
+from fnn.training.kernels.sharded.step import part_of, sum_step
 from fnn.training.kernels.sharded.tree_sum import (
     ERROR,
-    INTERRUPTED,
-    SCALARS,
     WEIGHT,
-    Chunk,
-    depth_after,
-    next_chunk_of_leaves,
-    rows_of,
-    scalars_size,
-    sum_gradients,
-    sum_scalars,
 )
 from fnn.training.kernels.update_rule import UpdateRule, call_rows_phase, update_rule_of, update_rule_type
-from fnn.training.kernels.work_stealing import ROWS, Worker, even_chunks, next_chunk
-
-_LEAST_ROWS: Final = 48  # of a chunk
-
-
-class Part(NamedTuple):
-    """What the shards of this process give to a batch."""
-
-    first: int  # the place of its first case in the order
-    rows: int  # its cases
-    place: int  # of its first case in the epoch, among the cases of all shards
-    leaves: Integers
-    number: int  # of leaves
+from fnn.training.kernels.work_stealing import Worker
 
 
 # A flat signature, as that of `descend_kernel`.
@@ -63,8 +39,7 @@ class Part(NamedTuple):
         array(t, 2), array(t, 2), array(types.int64), array(types.float64), types.int64, output(types.int64),
         array(types.int64), types.int64, types.boolean, array(types.int64), output(t, 2), array(t, 2), types.int64,
         types.int64, types.int64, output(types.int64), output(types.float64), output(types.float64),
-        array(types.int64), output(types.int64), output(types.int64, 2), output(t, 2), output(t, 2),
-        output(types.float64, 2),
+        array(types.int64),
     )
 )  # fmt: skip
 def sharded_kernel(
@@ -72,19 +47,19 @@ def sharded_kernel(
     space: Reals, capacity: int, x: Reals, y: Reals, labels: Labels, case_weights: Weights, sources: int, order: Labels,
     chosen: Labels, loss: int, mean: bool, descriptor: npt.NDArray[np.int64], state: Reals, coefficients: Reals,
     batch_size: int, seed: int, steps: int, cursor: npt.NDArray[np.int64], sums: Weights, history: Weights,
-    shards: npt.NDArray[np.int64], drawn: Labels, leaves: Labels, nodes: Reals, scratch: Reals, partial: Weights,
+    shards: npt.NDArray[np.int64],
 ) -> None:  # fmt: skip
-    """What `descend_kernel` does, on shards, whose numbers are in `shards` (see `shards_of`).
+    """What `descend_kernel` does, on the shards that are described by `shards` (see `shards_of`).
 
-    The cases, `order`, `chosen` and `drawn` are those of this process. The workspace has room for `capacity` cases, at
-    least for those of a leaf. After a step that was cancelled, on any process, `partial` says so.
+    The cases, `order` and `chosen` are those of this process. The workspace has room for `capacity` cases, at least for
+    those of a leaf.
     """
     net = net_of(table, weights, space)
     descend_shards(
         thread, threads, pointer(barrier), net, capacity,
         cases_of(x, y, labels, case_weights, order, sources, order.size), loss, mean,
         update_rule_of(descriptor, state, coefficients), batch_size, seed, steps, pointer(cursor), pointer(sums),
-        pointer(history), pointer(chosen), chosen.size > 0, shards_of(shards, drawn, leaves, nodes, scratch, partial),
+        pointer(history), pointer(chosen), chosen.size > 0, shards_of(pointer(shards), net.space),
     )  # fmt: skip
 
 
@@ -120,8 +95,8 @@ def descend_shards(
             count = plan_leaves(shards, at.first, rows, leaves)
         part = part_of(shards, at.first, rows, leaves, count)
         epoch = at.epoch + cursor[epochs.EARLIER]
-        sum_step(worker, net, capacity, cases, loss, update_rule, shards, part, seed, epoch)
-        if load_acquired(shift(barrier, CANCELLED)) != 0 or shards.partial[INTERRUPTED] != 0.0:
+        sum_step(worker, net, capacity, cases, loss, 1.0, update_rule, shards, part, seed, epoch)
+        if load_acquired(shift(barrier, CANCELLED)) != 0:
             break
         error, weight = shards.partial[ERROR], shards.partial[WEIGHT]
         is_finite = np.isfinite(error)
@@ -138,15 +113,6 @@ def descend_shards(
 
 
 @inline
-def part_of(shards: Shards, first: int, rows: int, leaves: Integers, count: int) -> Part:
-    """What this process gives to the batch of `rows` cases that begins after `first` cases of the epoch."""
-    here, before = dealt_here(shards, first), dealt_before(shards, first)
-    place = first + dealt_before(shards, first + rows) - before
-
-    return Part(here, dealt_here(shards, first + rows) - here, place, leaves, count)
-
-
-@inline
 def end_step(
     at: Position, rows: int, error: float, weight: float, shards: Shards, history: Floats, is_writer: bool
 ) -> Position:
@@ -156,73 +122,6 @@ def end_step(
     if is_last and is_writer:
         history[at.epoch] = total / whole
     return Position(at.epoch + is_last, 0 if is_last else first, 0.0 if is_last else total, 0.0 if is_last else whole)
-
-
-@inline
-def sum_step(
-    worker: Worker, net: Net, capacity: int, cases: CasePointers, loss: int, update_rule: UpdateRule, shards: Shards,
-    part: Part, seed: int, epoch: int,
-) -> None:  # fmt: skip
-    """∂E/∂(W, b) of the whole batch in the first node, Σ_c w_c E_c and Σ_c w_c in `partial`, in every thread.
-
-    Not after an interrupt: then CANCELLED is set or, with other processes, `partial` says so on all of them.
-    """
-    leaf = depth = 0
-    while leaf < part.number and load_acquired(shift(worker.barrier, CANCELLED)) == 0:
-        chunk = next_chunk_of_leaves(part.leaves, leaf, part.number, capacity, depth)
-        rows = rows_of(chunk)
-        phase_1(
-            worker, net, cases, loss, part.first + chunk.row, rows, 1.0, True, update_rule, seed, epoch,
-            part.place + chunk.row,
-        )  # fmt: skip
-        if load_acquired(shift(worker.barrier, CANCELLED)) == 0:
-            sum_phase(worker, net, cases, shards, chunk, rows, part.first)
-        leaf, depth = chunk.stop, depth_after(chunk)
-    if shards.exchange != 0:
-        if worker.thread == 0:
-            exchange(worker, shards, depth)
-        wait_for_all(worker.barrier, worker.threads)
-
-
-@inline
-def sum_phase(
-    worker: Worker, net: Net, cases: CasePointers, shards: Shards, chunk: Chunk, rows: int, first: int
-) -> None:
-    """Phase 2: the sums of a chunk of leaves, by rows of each W."""
-    if worker.thread == 0:
-        sum_scalars(net, cases, shards, chunk, first)
-    work = rows * entry(net, 0, plan.MULTIPLICATIONS)
-    chunks = even_chunks(worker, work, entry(net, 0, plan.UNITS), _LEAST_ROWS)
-    part = next_chunk(worker, ROWS, chunks, -1)
-    while part >= 0:
-        one = shift(net.space, plan.ONE)
-        sum_gradients(net, shards, chunk, worker.thread, part, worker.threads * chunks, one)
-        part = next_chunk(worker, ROWS, chunks, part)
-    wait_for_all(worker.barrier, worker.threads)
-
-
-@intrinsic
-def call_exchange(typingctx: Any, address: Any) -> Any:
-    """Sum the nodes of all processes in the first node of each; 0, unless that failed."""
-    return calling(types.int64())
-
-
-@inline
-def exchange(worker: Worker, shards: Shards, depth: int) -> None:
-    """Sum up the nodes of all processes, with their scalars, one of which tells of an interrupt."""
-    is_cancelled = load_acquired(shift(worker.barrier, CANCELLED)) != 0
-    stride = shards.node_size - scalars_size(shards.nodes)
-    for k in range(depth):
-        scalars = doubles(shift(shards.nodes, k * shards.node_size + stride))
-        for i in range(SCALARS):
-            scalars[i] = shards.partial[k * SCALARS + i]
-    doubles(shift(shards.nodes, stride))[INTERRUPTED] = 1.0 if is_cancelled else 0.0
-    failed = call_exchange(shards.exchange) != 0
-    scalars = doubles(shift(shards.nodes, stride))
-    for i in range(SCALARS):
-        shards.partial[i] = scalars[i]
-    if failed:
-        shards.partial[INTERRUPTED] = 1.0
 
 
 @inline

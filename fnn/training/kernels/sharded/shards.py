@@ -10,8 +10,9 @@ import numpy as np
 from numba import types
 
 from fnn.compiler.inline import inline
-from fnn.compiler.intrinsics import Floats, Integers, pointer, shift
-from fnn.data.kernels.cases import Labels, Reals, Weights
+from fnn.compiler.intrinsics import Floats, Integers, doubles, like_pointer, shift, words_at
+from fnn.data.kernels.cases import CasePointers
+from fnn.equations.kernels.gradient import unit_case_weight
 from fnn.numerics.random import GOLDEN, mixed, shuffle
 
 _SHARDED = np.uint64(0x9FB21C651E98DF25)  # other sequences than those of a run without shards
@@ -43,13 +44,28 @@ def shards_type(t: types.Float) -> types.Type:
     )
 
 
+# In Python, a vector of int64 has the members of `Shards`, addresses included; what solvers need follows: the codes of
+# `sharded_objective` and of `sharded_gauss_newton`, the bits of the weight in E of a case of weight 1 if E is a mean,
+# the address of the nodes of the latter, the elements from one to the next, and the exchange of these.
+OBJECTIVE, GAUSS_NEWTON, UNIT, MATRICES, MATRIX_SIZE, MATRIX_EXCHANGE, WORDS = range(13, 20)
+
+
 @inline
-def shards_of(words: Labels, drawn: Labels, leaves: Labels, nodes: Reals, scratch: Reals, partial: Weights) -> Shards:
-    """The shards of a kernel's arguments; `words` has the numbers of `Shards` in their order."""
+def shards_of(words: Integers, p: Floats) -> Shards:
+    """The shards of a vector; p is any pointer to the floats of the run."""
     return Shards(
-        words[0], words[1], words[2], words[3], pointer(drawn), pointer(leaves), words[4], pointer(nodes), words[5],
-        pointer(scratch), words[6], pointer(partial), words[7],
+        words[0], words[1], words[2], words[3], words_at(words[4]), words_at(words[5]), words[6],
+        like_pointer(p, words[7]), words[8], like_pointer(p, words[9]), words[10], doubles(words_at(words[11])),
+        words[12],
     )  # fmt: skip
+
+
+@inline
+def unit_of(cases: CasePointers, mean: bool, shards: int) -> float:
+    """The weight in E of a case of weight 1, by all cases of all shards, if there are any at the address."""
+    if not mean or shards == 0:
+        return unit_case_weight(cases, mean)
+    return doubles(words_at(shards))[UNIT]
 
 
 @inline
