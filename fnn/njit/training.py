@@ -21,8 +21,9 @@ _ALL_CASES = 2**62
 @in_nopython(train, prefer_literal=True)
 def _train(call: Call) -> Body:
     require_left_out(
-        call, "shuffle", "first_epoch", "regularization", "validation", "stopping", "callbacks", "checkpoint"
-    )
+        call, "shuffle", "first_epoch", "regularization", "validation", "stopping", "callbacks", "checkpoint", "shards",
+        "comm", "total_cases",
+    )  # fmt: skip
     objective = objective_of(call)
     for name, value in (("epochs", call.epochs), ("seed", call.seed)):
         require_number(name, value, whole=True)
@@ -49,7 +50,7 @@ def _by_eta(objective: Objective) -> Body:
     def body(
         params: Any, x: Any, y: Any, optimizer: Any, eta: Any, epochs: Any, batch_size: Any, seed: Any, shuffle: Any,
         first_epoch: Any, loss: Any, reduction: Any, regularization: Any, validation: Any, stopping: Any,
-        callbacks: Any, checkpoint: Any, state: Any, threads: Any,
+        callbacks: Any, checkpoint: Any, state: Any, threads: Any, shards: Any, comm: Any, total_cases: Any,
     ) -> Any:  # fmt: skip
         if whole_or(threads, 1) < 1:
             raise ValueError("threads: must be at least 1")
@@ -70,7 +71,7 @@ def _by_optimizer(objective: Objective, itemsize: int) -> Body:
     def body(
         params: Any, x: Any, y: Any, optimizer: Any, eta: Any, epochs: Any, batch_size: Any, seed: Any, shuffle: Any,
         first_epoch: Any, loss: Any, reduction: Any, regularization: Any, validation: Any, stopping: Any,
-        callbacks: Any, checkpoint: Any, state: Any, threads: Any,
+        callbacks: Any, checkpoint: Any, state: Any, threads: Any, shards: Any, comm: Any, total_cases: Any,
     ) -> Any:  # fmt: skip
         if whole_or(threads, 1) < 1:
             raise ValueError("threads: must be at least 1")

@@ -123,6 +123,21 @@ def train(
     threads
         The most threads, at least 1; by default as many as the work is worth, but no more than OMP_NUM_THREADS,
         OMP_THREAD_LIMIT, NUMBA_NUM_THREADS or a quota of processor time allow. It changes no bit of the result.
+    shards
+        Data-parallel training: the cases are cut into this many contiguous shards, a power of two of at most as many as
+        there are cases. Each gives its part to every batch, in an order of its own, and its sums are added to those of
+        the others along one binary tree. The result depends on the number of shards, but not on who trains on them.
+        None: there are none, and no batch is composed by shards.
+    comm
+        A communicator of mpi4py, such as ``MPI.COMM_WORLD``, whose ranks share the shards evenly, in order, and all
+        call this with the same arguments: the bits are those of one process. A rank reads its own cases alone. All
+        ranks return the same run, but for `held_out`, which has the rank's own cases of a fraction. Rank 0 alone calls
+        back, shows progress, and reads and writes the checkpoint, from which any number of ranks may go on. What ends
+        the run on one rank ends it on all: Ctrl-C, or an error, which says of which rank it is. threads: of a rank; by
+        default its share of the processors.
+    total_cases
+        With comm, if x and y are this rank's cases alone: the number of the cases of all ranks, of which
+        `fnn.shard_range` says which those are. None: x and y are all cases. Cases for validation are always all.
 
     Returns
     -------
