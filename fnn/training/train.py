@@ -211,7 +211,9 @@ def begin(task: Task[DT], present: Callable[[], call_tuner.Tuner] | None = None)
     if task.checkpoint is not None:
         checkpointer = Checkpointer(task.checkpoint, run_identity(task), stepper, recorder, task.stopper)
 
-    return Loop(stepper, task.epochs, recorder, task.stopper, present, task.callbacks, checkpointer)
+    team = None if sharding is None else sharding.team
+
+    return Loop(stepper, task.epochs, recorder, task.stopper, present, task.callbacks, checkpointer, team)
 
 
 def _stepper_of(task: Task[DT]) -> Stepper[DT]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fnn.boundary.checks import real
-from fnn.compiler.target import LINE
+from fnn.compiler.target import LINE, float_type
 from fnn.data.rows import CaseArrays
 from fnn.equations.gauss_newton import require_convex, require_memory, start_of
 from fnn.equations.kernels.forward import BLOCK
@@ -26,6 +26,7 @@ from fnn.numerics.symmetric import packed_size
 from fnn.numerics.triangular import trace_scratch
 from fnn.optimizers.optimizer import OptimizerState
 from fnn.training.kernels.levenberg_marquardt_epochs import VECTORS, levenberg_marquardt_kernel
+from fnn.training.kernels.sharded.gauss_newton import SHARDED_GAUSS_NEWTON
 from fnn.training.ranks.sharding import Sharding
 from fnn.training.steppers.solver import Solver, SolverStepper, capacity_of, evaluation_work
 from fnn.values import AtLeast0, Flag, Fraction, OptionalPositive, Positive
@@ -224,7 +225,8 @@ class LevenbergMarquardtStepper(SolverStepper[DT]):
         super().__init__(solver, params, batch, objective, epochs, state, sharding)
         self._work[0], self._flat = self._flat, self._work[0]
         if self.memory is not None:
-            self._matrix = self.memory.prepare_matrix(size.unknowns, stride)
+            code = SHARDED_GAUSS_NEWTON.address(float_type(dtype))
+            self._matrix = self.memory.prepare_matrix(code, size.unknowns, stride)
 
     def prepare(self, threads: int) -> None:
         """Make the memory of each thread."""

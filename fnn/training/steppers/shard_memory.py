@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.compiler.target import float_type, machine_of
+from fnn.compiler.target import machine_of
 from fnn.data.rows import address_of
 from fnn.network.kernels.plan import CHAIN
 from fnn.network.layout import cache_aligned
-from fnn.training.kernels.sharded.gauss_newton import SHARDED_GAUSS_NEWTON
 from fnn.training.kernels.sharded.leaves import DEPTH, LEAF
-from fnn.training.kernels.sharded.objective import SHARDED_OBJECTIVE
 from fnn.training.kernels.sharded.shards import (
     GAUSS_NEWTON,
     MATRICES,
@@ -81,16 +79,16 @@ class ShardMemory:
             address_of(self._partial), 0 if self.sum is None else self.sum.address,
         ]  # fmt: skip
 
-    def prepare_objective(self, weight: float) -> None:
-        """Let solvers sum the objective; all cases have this weight."""
-        self.words[OBJECTIVE] = SHARDED_OBJECTIVE.address(float_type(self._dtype))
+    def prepare_objective(self, code: int, weight: float) -> None:
+        """Let solvers sum the objective by the code at an address; all cases have this weight."""
+        self.words[OBJECTIVE] = code
         self.words[UNIT : UNIT + 1].view(np.float64)[0] = 1.0 / weight
 
-    def prepare_matrix(self, rows: int, stride: int) -> NDArray[Any]:
-        """Let Levenberg–Marquardt sum G; returns its memory."""
+    def prepare_matrix(self, code: int, rows: int, stride: int) -> NDArray[Any]:
+        """Let Levenberg–Marquardt sum G by the code at an address; returns its memory."""
         own = self._sharding.last - self._sharding.first
         self._matrices, self._matrix_sum = self._new_nodes(rows * stride, own.bit_length())
-        self.words[GAUSS_NEWTON] = SHARDED_GAUSS_NEWTON.address(float_type(self._dtype))
+        self.words[GAUSS_NEWTON] = code
         self.words[MATRICES], self.words[MATRIX_SIZE] = address_of(self._matrices), self._matrices.shape[1]
         self.words[MATRIX_EXCHANGE] = 0 if self._matrix_sum is None else self._matrix_sum.address
         matrix: NDArray[Any] = self._matrices[0, : rows * stride].reshape(rows, stride)

@@ -38,7 +38,7 @@ class ShardedStepper(BatchStepper[DT]):
         )  # fmt: skip
         fits, stride = self._own_size() <= self._buffers.capacity, self._buffers.layout.stride
         self.memory = ShardMemory(sharding, self._dtype, stride, batch_size, fits)
-        self.interrupted_together = False  # whether a process was interrupted in the last call, as all of them know
+        self._interrupted_together = False  # whether a process was interrupted in the last call, as all of them know
 
     def _new_evaluator(self, params: Params[DT]) -> Evaluator[DT]:
         s = self._sharding
@@ -59,14 +59,15 @@ class ShardedStepper(BatchStepper[DT]):
         """As `Stepper.run`; all processes take as many steps."""
         began, optimizer = time.perf_counter(), self.rate.optimizer(self.epoch)
         self._snapshot = self._params = None
-        self.interrupted_together = False
+        self._interrupted_together = False
+        self._prepare(threads)
         first = now = self.steps
-        while now < first + steps and not (self.diverged or self.interrupted_together):
+        while now < first + steps and not (self.diverged or self._interrupted_together):
             found = self._coefficients(optimizer, now, min(first + steps - now, MAX_STEPS), interrupt)
             table, count = (None, 0) if found is None else found
             count = min(self._sharding.team.gather(count))  # the last word before all processes enter the kernel
             if table is None or count == 0:  # an interrupt came first, on one of them
-                self.interrupted_together = True
+                self._interrupted_together = True
                 break
             self._run(table[:count], count, threads, count * seconds / steps)
             now = self.steps
@@ -74,10 +75,15 @@ class ShardedStepper(BatchStepper[DT]):
 
         return now - first, time.perf_counter() - began
 
+    def _prepare(self, threads: int) -> None:
+        """Do what may fail before the processes enter the kernel together."""
+        self.memory.prepare(threads)
+        self._loss.descriptor_address(self._dtype)
+        sharded_kernel[self._dtype]
+
     def _run(self, coefficients: NDArray[DT], steps: int, threads: int, seconds: float) -> None:
         b, batch, loss = self._buffers, self._batch, self._loss.descriptor_address(self._dtype)
         x, y, labels, weights, sources = batch.taken
-        self.memory.prepare(threads)
         kernel = sharded_kernel[self._dtype]
 
         def part(number: int, parts: int, words: NDArray[np.int64]) -> None:
@@ -89,6 +95,6 @@ class ShardedStepper(BatchStepper[DT]):
                 cursor=self._cursor, sums=self._sums, history=self._measures, shards=self.memory.words,
             )  # fmt: skip
             if number == 0:
-                self.interrupted_together = bool(words[barrier.CANCELLED])
+                self._interrupted_together = bool(words[barrier.CANCELLED])
 
         self._calls.call(part, threads, work_stealing.barrier_size(threads), seconds)

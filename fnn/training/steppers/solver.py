@@ -15,8 +15,8 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from fnn.compiler import barrier
 from fnn.compiler.internals import TypingError
+from fnn.compiler.target import float_type
 from fnn.data.rows import CaseArrays, address_of
 from fnn.equations.objective import Objective
 from fnn.io.archive import require_arrays
@@ -27,6 +27,7 @@ from fnn.training.checkpoint_format import Arrays
 from fnn.training.evaluator import Evaluator
 from fnn.training.history import Ending
 from fnn.training.interrupt import Interrupt
+from fnn.training.kernels.sharded.objective import SHARDED_OBJECTIVE
 from fnn.training.kernels.solver_cursor import CURSOR_SIZE, ENDING, EPOCH, STOPPED
 from fnn.training.kernels.work_stealing import barrier_size
 from fnn.training.ranks.evaluator import ShardedEvaluator
@@ -124,7 +125,6 @@ class SolverStepper(Generic[DT]):
         state: OptimizerState[DT] | None, sharding: Sharding | None = None,
     ) -> None:  # fmt: skip
         self._sharding, self.memory = sharding, memory_of(sharding, params, batch)
-        self.interrupted_together = False  # whether a process was interrupted in the last call, as all of them know
         self.architecture, self._dtype = params.architecture, params.dtype
         self._solver, self._batch, self._objective = solver, batch, objective
         self.history = history_for(epochs)
@@ -215,15 +215,10 @@ class SolverStepper(Generic[DT]):
             self.prepare(threads)
             if self.memory is not None:
                 self.memory.prepare(threads)
-
-            def part(thread: int, threads: int, words: NDArray[np.int64]) -> None:
-                self.iterate(thread, threads, words, steps)
-                if thread == 0:
-                    self.interrupted_together = bool(words[barrier.CANCELLED])
-
             if self._sharding is not None:
                 self._sharding.team.meet()  # the last word before all processes enter the kernel
-            self._calls.call(part, threads, barrier_size(threads), seconds)
+            size = barrier_size(threads)
+            self._calls.call(lambda i, n, words: self.iterate(i, n, words, steps), threads, size, seconds)
         self._calls.interrupted = False
 
         return self.epoch - first, time.perf_counter() - began
@@ -267,7 +262,8 @@ def memory_of(sharding: Sharding | None, params: Params[DT], batch: CaseArrays[D
     layout, bounds = params.architecture.layout(params.dtype, 1), sharding.bounds(sharding.number)
     fits = batch.number <= capacity_of(params)
     memory = ShardMemory(sharding, params.dtype, layout.stride, sharding.number, fits)
-    memory.prepare_objective(sharding.weight(batch, bounds))
+    code = SHARDED_OBJECTIVE.address(float_type(params.dtype))
+    memory.prepare_objective(code, sharding.weight(batch, bounds))
 
     return memory
 
