@@ -12,8 +12,8 @@ import pytest
 import fnn
 
 INIT = Path(fnn.__file__).read_text(encoding="utf-8")
-OTHERS = ("jax", "matplotlib", "onnx", "pandas", "safetensors", "scipy", "sklearn", "torch", "tqdm")
-LATER = ("check_grad", "derivatives", "export", "idx", "jacobians", "many", "njit", "saving")
+OTHERS = ("jax", "matplotlib", "mpi4py", "onnx", "pandas", "safetensors", "scipy", "sklearn", "torch", "tqdm")
+LATER = ("check_grad", "derivatives", "export", "idx", "jacobians", "many", "njit", "saving", "sharded", "tree")
 
 
 def run(code: str) -> str:

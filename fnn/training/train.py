@@ -26,12 +26,11 @@ from fnn.training.checkpoint import Checkpoint, Checkpointer
 from fnn.training.evaluator import Evaluator
 from fnn.training.history import Run
 from fnn.training.loop import Loop
-from fnn.training.ranks.evaluator import ShardedEvaluator
 from fnn.training.ranks.team import Communicator, team_of
 from fnn.training.recorder import Recorder
 from fnn.training.steppers import call_tuner
 from fnn.training.steppers.batches import BatchStepper
-from fnn.training.steppers.sharded import ShardedStepper
+from fnn.training.steppers.later import sharded_evaluator, sharded_stepper
 from fnn.training.steppers.solver import Solver
 from fnn.training.steppers.stepper import Stepper
 from fnn.training.steppers.streams import StreamStepper
@@ -228,7 +227,7 @@ def _stepper_of(task: Task[DT]) -> Stepper[DT]:
             first_epoch=task.first_epoch, keeps_digest=task.checkpoint is not None,
         )  # fmt: skip
     if task.sharding is not None:
-        return ShardedStepper(
+        return sharded_stepper()(
             params, cases, objective, optimizer, task.batch_size, task.seed, task.epochs, task.state, task.sharding,
             keeps_order=task.keeps_order, first_epoch=task.first_epoch,
         )  # fmt: skip
@@ -247,7 +246,7 @@ def _evaluator_of(task: Task[DT]) -> Evaluator[DT] | None:
     if sharding is None:
         return Evaluator(*given)
 
-    return ShardedEvaluator(*given, sharding, sharding.validation)
+    return sharded_evaluator()(*given, sharding, sharding.validation)
 
 
 def _always(tuner: call_tuner.Tuner) -> Callable[[], call_tuner.Tuner]:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fnn
+from fnn.data.draw import drawn
 from fnn.equations.objective import objective_of
 from fnn.training.evaluator import Evaluator
-from fnn.training.task import drawn
 from tests.paces import processors
 from tests.problems import Problem, problem, problems, trained
 

@@ -15,9 +15,8 @@ from fnn.data.cases import Cases
 from fnn.data.draw import drawn
 from fnn.data.fingerprint import fingerprints
 from fnn.data.rows import CaseArrays
-from fnn.training.ranks.shards import require_shards, shard_start, shards_of
+from fnn.training.ranks.shards import forest, require_shards, shard_start, shards_of
 from fnn.training.ranks.team import Team
-from fnn.training.ranks.tree import forest
 
 
 class Sharding(NamedTuple):

@@ -69,3 +69,16 @@ def shards_of(rank: int, ranks: int, shards: int) -> tuple[int, int]:
 def shard_start(shard: int, number: int, shards: int) -> int:
     """The first case of a shard, or `number` for the one after the last."""
     return shard * (number // shards) + min(shard, number % shards)
+
+
+def forest(first: int, last: int) -> list[tuple[int, int]]:
+    """The largest aligned subtrees of the shards in [first, last), in order: the first shard, and how many."""
+    trees = []
+    while first < last:
+        size = 1 << ((last - first).bit_length() - 1)
+        if first:
+            size = min(size, first & -first)
+        trees.append((first, size))
+        first += size
+
+    return trees

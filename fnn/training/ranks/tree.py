@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.training.ranks.shards import shards_of
+from fnn.training.ranks.shards import forest, shards_of
 from fnn.training.ranks.team import Team
 
 TAIL: Final = 64  # bytes of the eight float64 numbers behind the elements of a row
@@ -40,19 +40,6 @@ class Sum(NamedTuple):
     left: Node
     right: Node
     result: Node
-
-
-def forest(first: int, last: int) -> list[tuple[int, int]]:
-    """The largest aligned subtrees of the shards in [first, last), in order: the first shard, and how many."""
-    trees = []
-    while first < last:
-        size = 1 << ((last - first).bit_length() - 1)
-        if first:
-            size = min(size, first & -first)
-        trees.append((first, size))
-        first += size
-
-    return trees
 
 
 def sums_of(ranks: int, shards: int) -> tuple[list[Sum], Node]:

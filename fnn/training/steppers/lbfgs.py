@@ -16,8 +16,8 @@ from fnn.equations.objective import Objective
 from fnn.network.layout import cache_aligned
 from fnn.network.params import DT, Params
 from fnn.optimizers.optimizer import OptimizerState
-from fnn.training.kernels.lbfgs import NEWEST, WORK_ROWS, numbers_of
-from fnn.training.kernels.lbfgs_loop import WORDS, lbfgs_kernel
+from fnn.training.kernels.solvers.lbfgs import NEWEST, WORK_ROWS, numbers_of
+from fnn.training.kernels.solvers.lbfgs_loop import WORDS, lbfgs_kernel
 from fnn.training.ranks.sharding import Sharding
 from fnn.training.steppers.solver import Solver, SolverStepper, capacity_of, evaluation_work
 from fnn.training.steppers.stepper import Snapshot

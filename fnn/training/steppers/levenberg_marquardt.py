@@ -25,8 +25,8 @@ from fnn.numerics.cholesky import cholesky_scratch, inverses_size
 from fnn.numerics.symmetric import packed_size
 from fnn.numerics.triangular import trace_scratch
 from fnn.optimizers.optimizer import OptimizerState
-from fnn.training.kernels.levenberg_marquardt_epochs import VECTORS, levenberg_marquardt_kernel
-from fnn.training.kernels.sharded.gauss_newton import SHARDED_GAUSS_NEWTON
+from fnn.training.kernels.solvers.levenberg_marquardt_epochs import VECTORS, levenberg_marquardt_kernel
+from fnn.training.kernels.solvers.sharded_gauss_newton import SHARDED_GAUSS_NEWTON
 from fnn.training.ranks.sharding import Sharding
 from fnn.training.steppers.solver import Solver, SolverStepper, capacity_of, evaluation_work
 from fnn.values import AtLeast0, Flag, Fraction, OptionalPositive, Positive

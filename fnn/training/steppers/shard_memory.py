@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.compiler.target import machine_of
-from fnn.data.rows import address_of
+from fnn.compiler.target import float_type, machine_of
+from fnn.data.rows import CaseArrays, address_of
 from fnn.network.kernels.plan import CHAIN
 from fnn.network.layout import cache_aligned
+from fnn.network.params import DT, Params
 from fnn.training.kernels.sharded.leaves import DEPTH, LEAF
 from fnn.training.kernels.sharded.shards import (
     GAUSS_NEWTON,
@@ -22,6 +23,7 @@ from fnn.training.kernels.sharded.shards import (
     WORDS,
 )
 from fnn.training.kernels.sharded.tree_sum import SCALARS, TILES
+from fnn.training.kernels.solvers.sharded_objective import SHARDED_OBJECTIVE
 from fnn.training.ranks.sharding import Sharding
 from fnn.training.ranks.tree import TAIL, TreeSum
 
@@ -94,3 +96,14 @@ class ShardMemory:
         matrix: NDArray[Any] = self._matrices[0, : rows * stride].reshape(rows, stride)
 
         return matrix
+
+
+def solver_memory(sharding: Sharding, params: Params[DT], batch: CaseArrays[DT], capacity: int) -> ShardMemory:
+    """The memory of a solver, whose workspace has room for `capacity` cases."""
+    dtype, number = params.dtype, sharding.number
+    stride = params.architecture.layout(dtype, 1).stride
+    memory = ShardMemory(sharding, dtype, stride, number, batch.number <= capacity)
+    weight = sharding.weight(batch, sharding.bounds(number))
+    memory.prepare_objective(SHARDED_OBJECTIVE.address(float_type(dtype)), weight)
+
+    return memory

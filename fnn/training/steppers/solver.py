@@ -16,7 +16,6 @@ from numba import types
 from numpy.typing import NDArray
 
 from fnn.compiler.internals import TypingError
-from fnn.compiler.target import float_type
 from fnn.data.rows import CaseArrays, address_of
 from fnn.equations.objective import Objective
 from fnn.io.archive import require_arrays
@@ -27,14 +26,12 @@ from fnn.training.checkpoint_format import Arrays
 from fnn.training.evaluator import Evaluator
 from fnn.training.history import Ending
 from fnn.training.interrupt import Interrupt
-from fnn.training.kernels.sharded.objective import SHARDED_OBJECTIVE
-from fnn.training.kernels.solver_cursor import CURSOR_SIZE, ENDING, EPOCH, STOPPED
+from fnn.training.kernels.solvers.cursor import CURSOR_SIZE, ENDING, EPOCH, STOPPED
 from fnn.training.kernels.work_stealing import barrier_size
-from fnn.training.ranks.evaluator import ShardedEvaluator
 from fnn.training.ranks.sharding import Sharding
 from fnn.training.steppers.kernel_calls import KernelCalls
+from fnn.training.steppers.later import sharded_evaluator, solver_memory
 from fnn.training.steppers.plateau import RateObserver
-from fnn.training.steppers.shard_memory import ShardMemory
 from fnn.training.steppers.stepper import Snapshot, Stepper, history_for
 from fnn.values import Value
 
@@ -124,7 +121,7 @@ class SolverStepper(Generic[DT]):
         self, solver: Solver, params: Params[DT], batch: CaseArrays[DT], objective: Objective, epochs: int,
         state: OptimizerState[DT] | None, sharding: Sharding | None = None,
     ) -> None:  # fmt: skip
-        self._sharding, self.memory = sharding, memory_of(sharding, params, batch)
+        self._sharding, self.memory = sharding, solver_memory(sharding, params, batch, capacity_of(params))
         self.architecture, self._dtype = params.architecture, params.dtype
         self._solver, self._batch, self._objective = solver, batch, objective
         self.history = history_for(epochs)
@@ -228,7 +225,7 @@ class SolverStepper(Generic[DT]):
         if s is None:
             return Evaluator(*given).is_finite(params)
 
-        return ShardedEvaluator(*given, s, s.bounds(s.number)).is_finite(params)
+        return sharded_evaluator()(*given, s, s.bounds(s.number)).is_finite(params)
 
     def last_good(self) -> Params[DT] | None:
         """None: the run can be repeated from a snapshot."""
@@ -253,19 +250,6 @@ class SolverStepper(Generic[DT]):
     def catch_up(self) -> bool:
         """True: there is no order of cases."""
         return True
-
-
-def memory_of(sharding: Sharding | None, params: Params[DT], batch: CaseArrays[DT]) -> ShardMemory | None:
-    """The memory for sums of shards, if there are any."""
-    if sharding is None:
-        return None
-    layout, bounds = params.architecture.layout(params.dtype, 1), sharding.bounds(sharding.number)
-    fits = batch.number <= capacity_of(params)
-    memory = ShardMemory(sharding, params.dtype, layout.stride, sharding.number, fits)
-    code = SHARDED_OBJECTIVE.address(float_type(params.dtype))
-    memory.prepare_objective(code, sharding.weight(batch, bounds))
-
-    return memory
 
 
 def evaluation_work(params: Params[Any], cases: int) -> float:

@@ -27,9 +27,9 @@ from fnn.training.checkpoint import Checkpointer
 from fnn.training.evaluator import Evaluator
 from fnn.training.interrupt import Interrupt
 from fnn.training.loop import Loop
-from fnn.training.ranks.shards import shard_start, shards_of
+from fnn.training.ranks.shards import forest, shard_start, shards_of
 from fnn.training.ranks.team import Team, team_of
-from fnn.training.ranks.tree import TAIL, TreeSum, forest
+from fnn.training.ranks.tree import TAIL, TreeSum
 from fnn.training.recorder import Recorder
 from fnn.training.steppers.call_tuner import CallTuner
 from fnn.training.stopping import Stopper

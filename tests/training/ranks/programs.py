@@ -13,9 +13,9 @@ from typing import Any
 import mpi4py
 import numpy as np
 
-from fnn.training.ranks.shards import shard_range, shards_of
+from fnn.training.ranks.shards import forest, shard_range, shards_of
 from fnn.training.ranks.team import Team, team_of
-from fnn.training.ranks.tree import TAIL, TreeSum, forest
+from fnn.training.ranks.tree import TAIL, TreeSum
 from tests.training.ranks.oracle import CASES, SIZES, Rows
 
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from fnn.training.ranks.shards import shards_of
-from fnn.training.ranks.tree import forest, sums_of
+from fnn.training.ranks.shards import forest, shards_of
+from fnn.training.ranks.tree import sums_of
 from tests.training.ranks.launch import Mpi, ended, mpirun, start
 from tests.training.ranks.oracle import CASES, SIZES
 

@@ -15,8 +15,8 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from fnn.compiler.intrinsics import pointer
-from fnn.training.kernels import line_search
-from fnn.training.kernels.line_search import ENDED, EVALUATE, FOUND, FTOL, GTOL, LONGEST, MOST, XTOL
+from fnn.training.kernels.solvers import line_search
+from fnn.training.kernels.solvers.line_search import ENDED, EVALUATE, FOUND, FTOL, GTOL, LONGEST, MOST, XTOL
 
 MINPACK: Any = import_module("scipy.optimize._dcsrch")
 

@@ -25,8 +25,8 @@ from fnn.equations.kernels.backprop import GRADIENT
 from fnn.equations.kernels.jacobian_rows import ROWS
 from fnn.network.kernels.plan import Net, net_type
 from fnn.numerics.dot import dot
-from fnn.training.kernels.full_batch import add_penalty, objective, penalty_value
-from fnn.training.kernels.normal_equations import (
+from fnn.training.kernels.solvers.full_batch import add_penalty, objective, penalty_value
+from fnn.training.kernels.solvers.normal_equations import (
     System,
     Terms,
     Worker,

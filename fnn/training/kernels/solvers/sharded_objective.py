@@ -9,11 +9,11 @@ from fnn.data.kernels.cases import CasePointers
 from fnn.equations.kernels.backprop import partition, transpose
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry
-from fnn.training.kernels.full_batch import sharded_type
 from fnn.training.kernels.sharded.leaves import plan_leaves
 from fnn.training.kernels.sharded.shards import shards_of
 from fnn.training.kernels.sharded.step import part_of, sum_step
 from fnn.training.kernels.sharded.tree_sum import ERROR
+from fnn.training.kernels.solvers.full_batch import sharded_type
 from fnn.training.kernels.update_rule import UpdateRule
 from fnn.training.kernels.work_stealing import Worker
 

@@ -20,8 +20,8 @@ from fnn.compiler.kernel import kernel, output
 from fnn.compiler.linking import linked
 from fnn.data.kernels.cases import Reals, Weights, copy
 from fnn.numerics.dot import dot
-from fnn.training.kernels import line_search
-from fnn.training.kernels.line_search import LONGEST, START, START_SLOPE, STEP, begin, search
+from fnn.training.kernels.solvers import line_search
+from fnn.training.kernels.solvers.line_search import LONGEST, START, START_SLOPE, STEP, begin, search
 
 # What `advance` says: evaluate E and its gradient at the present parameters; an iteration is complete, and they are its
 # result; no step reduces E, and they are again those before the iteration.

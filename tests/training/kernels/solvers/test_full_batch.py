@@ -22,7 +22,7 @@ from fnn.data.rows import CaseArrays
 from fnn.equations.kernels.backprop import ERROR_ONLY, GRADIENT
 from fnn.equations.kernels.gradient import unit_case_weight
 from fnn.network.kernels.plan import CHAIN, GROUP, net_of
-from fnn.training.kernels.full_batch import add_penalty, objective
+from fnn.training.kernels.solvers.full_batch import add_penalty, objective
 from tests.problems import Problem, problem, problems
 from tests.scalars import CAUCHY
 

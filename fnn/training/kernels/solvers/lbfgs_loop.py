@@ -15,9 +15,11 @@ from fnn.data.kernels.cases import Labels, Reals, Weights, cases_of
 from fnn.equations.kernels.backprop import GRADIENT
 from fnn.network.kernels.plan import net_of
 from fnn.numerics.dot import dot
-from fnn.training.kernels import lbfgs
-from fnn.training.kernels.full_batch import add_penalty, objective
-from fnn.training.kernels.lbfgs import (
+from fnn.training.kernels.sharded.shards import unit_of
+from fnn.training.kernels.solvers import lbfgs
+from fnn.training.kernels.solvers.cursor import ENDING, EPOCH, LINE_SEARCH, MIN_GRADIENT, NO_RULE, READY, STOPPED
+from fnn.training.kernels.solvers.full_batch import add_penalty, objective
+from fnn.training.kernels.solvers.lbfgs import (
     COMPLETE,
     EVALUATE,
     EVALUATIONS,
@@ -28,8 +30,6 @@ from fnn.training.kernels.lbfgs import (
     memory_of,
     read_pairs,
 )
-from fnn.training.kernels.sharded.shards import unit_of
-from fnn.training.kernels.solver_cursor import ENDING, EPOCH, LINE_SEARCH, MIN_GRADIENT, NO_RULE, READY, STOPPED
 
 # A word beside those of `Memory`, what all threads do next: EVALUATE, or anything else to end the call.
 ACTION: Final = lbfgs.WORDS

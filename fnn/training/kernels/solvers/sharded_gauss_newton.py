@@ -7,10 +7,10 @@ from fnn.compiler.linking import OnDemand
 from fnn.equations.kernels.backprop import partition
 from fnn.equations.kernels.gauss_newton import gauss_newton
 from fnn.network.kernels.plan import Net
-from fnn.training.kernels.normal_equations import System, Terms, Worker, sharded_type
 from fnn.training.kernels.sharded.shards import MATRICES, MATRIX_EXCHANGE, MATRIX_SIZE, first_case, shards_of
 from fnn.training.kernels.sharded.step import call_exchange
 from fnn.training.kernels.sharded.tree_sum import INTERRUPTED, SCALARS, scalars_size
+from fnn.training.kernels.solvers.normal_equations import System, Terms, Worker, sharded_type
 
 
 def sharded_gauss_newton(worker: Worker, terms: Terms, system: System, held: Net, net: Net, wide: Net) -> bool:

@@ -13,8 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from scipy.optimize import minimize, rosen, rosen_der
 
-from fnn.training.kernels import line_search
-from fnn.training.kernels.lbfgs import (
+from fnn.training.kernels.solvers import line_search
+from fnn.training.kernels.solvers.lbfgs import (
     COMPLETE,
     DIRECTION,
     EVALUATE,

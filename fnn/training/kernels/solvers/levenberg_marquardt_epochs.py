@@ -13,7 +13,9 @@ from fnn.compiler.linking import linked
 from fnn.data.kernels.cases import Labels, Reals, Weights, cases_of
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry
-from fnn.training.kernels.levenberg_marquardt import (
+from fnn.training.kernels.sharded.shards import unit_of
+from fnn.training.kernels.solvers.cursor import ENDING, EPOCH, LARGEST_MU, MIN_GRADIENT, NO_RULE, READY, STOPPED
+from fnn.training.kernels.solvers.levenberg_marquardt import (
     EVIDENCE_TYPE,
     RULES_TYPE,
     Evidence,
@@ -29,7 +31,7 @@ from fnn.training.kernels.levenberg_marquardt import (
     next_evidence,
     work_type,
 )
-from fnn.training.kernels.normal_equations import (
+from fnn.training.kernels.solvers.normal_equations import (
     System,
     Terms,
     Worker,
@@ -38,8 +40,6 @@ from fnn.training.kernels.normal_equations import (
     terms_type,
     worker_type,
 )
-from fnn.training.kernels.sharded.shards import unit_of
-from fnn.training.kernels.solver_cursor import ENDING, EPOCH, LARGEST_MU, MIN_GRADIENT, NO_RULE, READY, STOPPED
 
 VECTORS: Final = 6  # of work memory, as long as the parameters
 # The numbers of the state; the last three only with Bayesian regularisation. β = 0: none yet.
