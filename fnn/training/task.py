@@ -109,8 +109,8 @@ def task_of(
     else:
         given = cases_of(require_no_batches(x), y)
         if shards is not None:
-            kind = validation if isinstance(validation, SupportsFloat) else type(validation).__name__
-            said = {"validation": str(kind), "checkpoint": "None" if checkpoint is None else "given"}
+            kind = validation if validation is None or isinstance(validation, SupportsFloat) else "cases"
+            said = {"validation": str(kind), "checkpoint": "None" if checkpoint is None else "a file"}
             sharding, given = sharding_of(team or Team(), shards, given, total_cases, said)
         scale = given.scale
         cases, held_out, sharding = _split(params, given, validation, loss, seed, sharding)
@@ -166,7 +166,7 @@ def _split(
     loss: Loss, seed: int, sharding: Sharding | None,
 ) -> tuple[CaseArrays[DT], CaseArrays[DT] | None, Sharding | None]:  # fmt: skip
     """The cases to train on, and those to validate on; no case is copied."""
-    arrays = cases.arrays(params, loss)
+    arrays = cases.arrays(params, loss) if sharding is None else sharding.arrays(cases, params, loss)
     if validation is None:  # isinstance with a protocol takes 4 µs
         return arrays, None, sharding
     if not isinstance(validation, SupportsFloat) or isinstance(validation, bool | np.bool_ | np.ndarray):

@@ -179,6 +179,8 @@ def train(
     """
     if comm is not None and shards is None:
         raise TypeError("shards: comm needs the number of shards, too, a power of two such as shards=64")
+    if total_cases is not None and shards is None:
+        raise TypeError("total_cases: needs shards, of which x and y are some")
     with team_of(comm) as team:
         task = task_of(
             params, x, y, optimizer=optimizer, eta=eta, epochs=epochs, batch_size=batch_size, seed=seed,

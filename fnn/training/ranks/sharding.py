@@ -15,6 +15,8 @@ from fnn.data.cases import Cases
 from fnn.data.draw import drawn
 from fnn.data.fingerprint import fingerprints
 from fnn.data.rows import CaseArrays
+from fnn.losses.loss import Loss
+from fnn.network.params import DT, Params
 from fnn.training.ranks.shards import forest, require_shards, shard_start, shards_of
 from fnn.training.ranks.team import Team
 
@@ -85,6 +87,15 @@ class Sharding(NamedTuple):
         return Cases(
             cases.x[rows], cases.y[rows], weights=weights, class_weights=cases.class_weights, scale=cases.scale
         )  # fmt: skip
+
+    def arrays(self, cases: Cases, params: Params[DT], loss: Loss) -> CaseArrays[DT]:
+        """The cases of this rank as kernels take them; an error says what its rows count from."""
+        try:
+            return cases.arrays(params, loss)
+        except (TypeError, ValueError) as error:
+            if self.team.size > 1:
+                error.add_note(f"rows count from case {self.offset} on, the first of rank {self.team.rank}")
+            raise
 
     def validating(self, cases: CaseArrays[Any] | None) -> Sharding:
         """The same with cases of their own to validate on, of which this rank has some."""
