@@ -74,7 +74,7 @@ def test_an_error_on_one_rank_is_raised_on_all(tmp_path: Path) -> None:
     assert all("rows count from case 628 on, the first of rank 2" in notes for _, notes, _ in found["with_nan"])
     raised, _, _ = found["too_few"][1]
     assert raised == (
-        "ValueError: x: of total_cases=1003 in 8 shards, rank 1 of 3 has the cases 252 .. 626, as fnn.shard_range "
+        "ValueError: x: of total_cases=1003 in 8 shards, rank 1 of 3 has the cases 252 .. 627, as fnn.shard_range "
         "says; got 10 cases"
     )
     assert list(tmp_path.iterdir()) == []
