@@ -94,4 +94,4 @@ class BatchStream(Generic[DT]):
                 item = Cases(x, y, weights=weights[0] if weights else None)
             if not isinstance(item, Cases):
                 raise TypeError(f"needs fnn.Cases or a tuple (x, y) or (x, y, weights), got {item!r:.60}")
-            return item.arrays(self._params, self._loss, is_batch=True).plain
+            return item.arrays(self._params, self._loss, is_batch=True, may_weigh_nothing=True).plain

@@ -88,17 +88,29 @@ class Cases:
         for name, value in zip((*_FIELDS, "_converted"), (*fields, {}), strict=True):
             object.__setattr__(self, name, value)
 
-    def arrays(self, params: Params[DT], loss: Loss, is_batch: bool = False) -> CaseArrays[DT]:
+    def arrays(
+        self, params: Params[DT], loss: Loss, is_batch: bool = False, may_weigh_nothing: bool = False
+    ) -> CaseArrays[DT]:
         """The cases as kernels take them for such params and this loss, free from faults; see `convert`.
 
-        A batch of an iterable is converted whole, and may weigh nothing.
+        A batch of an iterable is converted whole.
         """
-        key = (params.dtype.type, params.sizes[0], params.sizes[-1], params.activations[-1], loss, is_batch)
+        key = (
+            params.dtype.type,
+            params.sizes[0],
+            params.sizes[-1],
+            params.activations[-1],
+            loss,
+            is_batch,
+            may_weigh_nothing,
+        )
         arrays = self._converted.get(key)
         if arrays is None:
-            arrays = convert(params, self.x, self.y, self.weights, self.class_weights, self.scale, loss, is_batch)
+            arrays = convert(
+                params, self.x, self.y, self.weights, self.class_weights, self.scale, loss, is_batch, may_weigh_nothing
+            )  # fmt: skip
             if not arrays.is_checked:
-                require_no_fault(params, arrays, loss, may_weigh_nothing=is_batch)
+                require_no_fault(params, arrays, loss, may_weigh_nothing=may_weigh_nothing)
             arrays = self._converted[key] = arrays._replace(is_checked=True)
 
         return arrays

@@ -21,6 +21,7 @@ from fnn.network.params import DT, Params
 def convert(
     params: Params[DT], x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None,
     class_weights: NDArray[Any] | None, scale: float, loss: Loss, whole: bool = False,
+    may_weigh_nothing: bool = False,
 ) -> CaseArrays[DT]:  # fmt: skip
     """Check the shapes of the cases of a call and convert them to what kernels take.
 
@@ -42,7 +43,7 @@ def convert(
         arrays = arrays._replace(sources=sources_of(arrays, dtype, arrays.sources.scale))
     elif tolerance == SUM_TOLERANCE:
         return arrays
-    require_no_fault(params, arrays, loss, tolerance, may_weigh_nothing=whole)
+    require_no_fault(params, arrays, loss, tolerance, may_weigh_nothing=may_weigh_nothing)
 
     return arrays._replace(is_checked=True)
 

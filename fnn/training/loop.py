@@ -95,7 +95,7 @@ class Loop(Generic[DT]):
 
     def _hand_over(self) -> Run[DT]:
         """The run so far, when an error ends it; it is also saved."""
-        self._recorder.mark_time(self._stepper.epoch)
+        self._recorder.mark_time(self._stepper.epoch, self._recorder.seconds)
         run = self.result()
         with suppress(RuntimeWarning):  # an error, too, by the user's filter, but not the one that is raised
             self._save()
@@ -165,8 +165,8 @@ class Loop(Generic[DT]):
     def _after_call(self) -> None:
         """Do what is due between two calls."""
         stepper = self._stepper
-        self._team.meet()
-        self._recorder.mark_time(stepper.epoch)  # before it may be saved
+        now = self._team.lead(self._recorder.seconds)
+        self._recorder.mark_time(stepper.epoch, now)  # before it may be saved
         self._check_interrupt()
         if stepper.steps > self._callback_step and self._callbacks.is_due(stepper.steps):
             self._call_after_steps()

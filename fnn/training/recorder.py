@@ -41,10 +41,10 @@ class Recorder(Generic[DT]):
         """The duration of the run, the time before it was resumed included."""
         return self._earlier + time.perf_counter() - self._began
 
-    def mark_time(self, epochs: int) -> None:
-        """Record the present time as that at which these epochs were over."""
+    def mark_time(self, epochs: int, seconds: float) -> None:
+        """Record that these epochs were over after some seconds of the run."""
         if epochs > (self._times[-1][0] if self._times else 0):
-            self._times.append((epochs, self.seconds))
+            self._times.append((epochs, seconds))
 
     def measure(self, params: Params[DT], is_interrupted: Callable[[], bool] = lambda: False) -> Measures | None:
         """The measures of parameters, of no use if interrupted; None if there is no validation set."""

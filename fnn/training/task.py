@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, Generic, NamedTuple, SupportsFloat, SupportsIndex
 
@@ -166,7 +167,9 @@ def _split(
     loss: Loss, seed: int, sharding: Sharding | None,
 ) -> tuple[CaseArrays[DT], CaseArrays[DT] | None, Sharding | None]:  # fmt: skip
     """The cases to train on, and those to validate on; no case is copied."""
-    arrays = cases.arrays(params, loss) if sharding is None else sharding.arrays(cases, params, loss)
+    arrays = (
+        cases.arrays(params, loss) if sharding is None else sharding.arrays(cases, params, loss, sharding.all_cases)
+    )
     if validation is None:  # isinstance with a protocol takes 4 µs
         return arrays, None, sharding
     if not isinstance(validation, SupportsFloat) or isinstance(validation, bool | np.bool_ | np.ndarray):
@@ -181,9 +184,10 @@ def _split(
         raise ValueError(f"validation: {fraction} of {count} cases leaves{of_shards} none to validate or to train on")
     is_held_out = drawn(some, count, seed) if sharding is None else sharding.drawn(some, seed)
     rest, held_out = (arrays._replace(chosen=np.flatnonzero(part)) for part in (~is_held_out, is_held_out))
-    require_weight(params, rest)
+    weigh = partial(require_weight, params) if sharding is None else sharding.require_weight
+    weigh(rest)
     with prefixed("validation "):
-        require_weight(params, held_out)
+        weigh(held_out)
 
     return rest, held_out, sharding and sharding.holding_out(some)
 
@@ -201,8 +205,9 @@ def _held_out_cases(
                 raise ValueError(f"x: say whether it has the scale {scale} of x, too: fnn.Cases(x, y, scale=..)")
             validation = Cases(*validation)
         if isinstance(validation, Cases):
-            own = validation if sharding is None else sharding.own(validation)
-            return own.arrays(params, loss)
+            if sharding is not None:
+                return sharding.arrays(sharding.own(validation), params, loss, len(validation))
+            return validation.arrays(params, loss)
     raise TypeError(f"validation: needs fnn.Cases or a tuple (x, y){otherwise}, got {validation!r:.60}")
 
 

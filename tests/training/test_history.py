@@ -126,7 +126,7 @@ def test_a_recorder_goes_on_from_its_arrays(loss: fnn.Loss, targets: Any) -> Non
         for _ in range(epochs):
             stepper.run(stepper.steps_per_epoch, 1)
             for recorder in recorders:
-                recorder.mark_time(stepper.epoch)
+                recorder.mark_time(stepper.epoch, recorder.seconds)
                 recorder.append(recorder.measure(stepper.params()))
 
     whole, first, second = recorder(), recorder(), recorder()

@@ -31,7 +31,7 @@ class ShardedEvaluator(Evaluator[DT]):
         self._number = sum(number for number, _ in shared)
         self.has_accuracy = all(has_accuracy for _, has_accuracy in shared)
         if self.held_out is not None:
-            self.held_out = self.held_out + sharding.offset  # among the cases of all ranks
+            self.held_out = self.held_out + sharding.rows(sharding.all_cases).start  # among the cases of all ranks
 
     def measure(self, flat: NDArray[DT], is_interrupted: Callable[[], bool] = lambda: False) -> Measures:
         """The error per case and the accuracy; the error is NaN once interrupted, on any rank."""

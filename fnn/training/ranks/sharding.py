@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from fnn.boundary.checks import whole
 from fnn.data.cases import Cases
 from fnn.data.draw import drawn
+from fnn.data.faults import FAULTS
 from fnn.data.fingerprint import fingerprints
+from fnn.data.kernels.faults import NO_WEIGHT
 from fnn.data.rows import CaseArrays
 from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params
@@ -41,11 +43,6 @@ class Sharding(NamedTuple):
     def part(self) -> float:
         """The part of all cases that this rank has."""
         return (self.last - self.first) / self.shards
-
-    @property
-    def offset(self) -> int:
-        """The number of this rank's first case among all."""
-        return shard_start(self.first, self.all_cases, self.shards)
 
     @property
     def held_out(self) -> int:
@@ -88,14 +85,23 @@ class Sharding(NamedTuple):
             cases.x[rows], cases.y[rows], weights=weights, class_weights=cases.class_weights, scale=cases.scale
         )  # fmt: skip
 
-    def arrays(self, cases: Cases, params: Params[DT], loss: Loss) -> CaseArrays[DT]:
-        """The cases of this rank as kernels take them; an error says what its rows count from."""
+    def arrays(self, cases: Cases, params: Params[DT], loss: Loss, number: int) -> CaseArrays[DT]:
+        """The rank's part of a number of cases, as kernels take them; an error says what its rows count from."""
         try:
-            return cases.arrays(params, loss)
+            arrays = cases.arrays(params, loss, may_weigh_nothing=True)
         except (TypeError, ValueError) as error:
             if self.team.size > 1:
-                error.add_note(f"rows count from case {self.offset} on, the first of rank {self.team.rank}")
+                error.add_note(f"rows count from case {self.rows(number).start} on, the first of rank {self.team.rank}")
             raise
+        self.require_weight(arrays)
+
+        return arrays
+
+    def require_weight(self, cases: CaseArrays[Any]) -> None:
+        """Raise ValueError, on all ranks, if the cases of all ranks that count weigh nothing."""
+        weights = cases.weights[cases.chosen] if cases.chosen.size and cases.weights.size else cases.weights
+        if weights.size and not sum(self.team.gather(float(weights.sum()))) > 0:
+            raise ValueError(FAULTS[NO_WEIGHT].message)
 
     def validating(self, cases: CaseArrays[Any] | None) -> Sharding:
         """The same with cases of their own to validate on, of which this rank has some."""
@@ -178,7 +184,9 @@ def sharding_of(
     first, last = shards_of(team.rank, team.size, count)
     number = len(cases) if total_cases is None else whole("total_cases", total_cases, at_least=count)
     sharding = Sharding(team, count, first, last, number, number)
-    sharding.require_agreement({"shards": str(count), "cases of all ranks": str(number), **said})
+    weighs = any(weights is not None for weights in (cases.weights, cases.class_weights))
+    ours = {"shards": str(count), "cases of all ranks": str(number), "weights": "given" if weighs else "None"}
+    sharding.require_agreement({**ours, **said})
     if total_cases is None:
         return sharding, sharding.own(cases)
     rows = sharding.rows(number)

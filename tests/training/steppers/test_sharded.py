@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 import fnn
@@ -118,3 +118,16 @@ def test_every_shard_gives_its_part_to_every_batch(shards: int, batch_size: int,
     if keeps_order or batch_size == number:
         for part in parts(orders[0], number, shards):
             assert_array_equal(part, np.sort(part))
+
+
+@pytest.mark.parametrize("optimizer", [fnn.lbfgs(), fnn.levenberg_marquardt(), fnn.levenberg_marquardt(bayesian=True)])
+@pytest.mark.parametrize("p", [LARGE, WEIGHTED])
+def test_solvers_find_what_they_find_without_shards(p: Problem, optimizer: Any) -> None:
+    """The cases of `LARGE` don't fit into the workspace, so that sums stay from one part of them to the next."""
+    given: dict[str, Any] = {"optimizer": optimizer, "epochs": 3, "loss": p.loss, "reduction": p.reduction}
+    alone = fnn.train(p.params, p.cases, **given)
+    for shards in (1, 4, 64):
+        found, again = (fnn.train(p.params, p.cases, shards=shards, threads=n, **given) for n in (1, 3))
+        assert_allclose(found.params.flat, alone.params.flat, rtol=1e-7, atol=1e-9)
+        assert_allclose(found.history.error, alone.history.error, rtol=1e-9)
+        assert_array_equal(found.params.flat, again.params.flat)
