@@ -24,8 +24,8 @@ Schedules
 Regularization
     Regularization, penalty, connections
 Training
-    train, train_many (Each, SomeDiverged); Stopping, Checkpoint; callbacks: each_epoch, each_steps, progress (each a
-    Callback); Run, History, Record; TrainingDiverged, TrainingInterrupted, BatchError;
+    train, train_many (Each, SomeDiverged, SomeLost); Stopping, Checkpoint; callbacks: each_epoch, each_steps, progress
+    (each a Callback); Run, History, Record; TrainingDiverged, TrainingInterrupted, BatchError;
     ScaleWarning; posterior (a Posterior); shard_range
 Files and other programs
     save, load, to_python, to_c, to_onnx, to_torch, from_torch, to_sklearn, from_sklearn;
@@ -166,6 +166,7 @@ if TYPE_CHECKING:
     from fnn.io.idx import read_images_and_labels as read_images_and_labels
     from fnn.io.saving import load as load
     from fnn.io.saving import save as save
+    from fnn.training.executors.lost import SomeLost as SomeLost
     from fnn.training.many import SomeDiverged as SomeDiverged
     from fnn.training.many import train_many as train_many
     from fnn.training.posterior import Posterior as Posterior
@@ -189,6 +190,7 @@ else:
             "export.torch": "from_torch to_torch",
             "io.idx": "read_idx read_images_and_labels",
             "io.saving": "load save",
+            "training.executors.lost": "SomeLost",
             "training.many": "SomeDiverged train_many",
             "training.posterior": "Posterior posterior",
             "training.ranks.shards": "shard_range",

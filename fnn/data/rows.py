@@ -60,6 +60,12 @@ class CaseArrays(NamedTuple, Generic[DT]):
         """The same cases without sources, all of them cast, for kernels that don't fetch."""
         return self if self.sources is None else self.chunk(0, len(self.x))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without the words of the sources, which hold addresses: a copy gets its own."""
+        sources = self.sources
+
+        return _copied, (*self[:5], sources and (sources.dtype, sources.scale), *self[6:])
+
     def chunk(self, top: int, bottom: int) -> CaseArrays[DT]:
         """The cases top .. bottom, without sources."""
         rows = slice(top, bottom)
@@ -75,6 +81,16 @@ class CaseArrays(NamedTuple, Generic[DT]):
         rows = max(CAST // (8 * max(self.x.shape[1], self.y.shape[1])), 1)
         for top in range(0, len(self.x), rows):
             yield top, self.chunk(top, top + rows)
+
+
+def _copied(
+    x: NDArray[DT], y: NDArray[DT], labels: NDArray[np.int64], weights: NDArray[np.float64], single: bool,
+    fetched: tuple[np.dtype[DT], float] | None, chosen: NDArray[np.int64], is_checked: bool,
+) -> CaseArrays[DT]:  # fmt: skip
+    """What was pickled, with sources of its own if there were any."""
+    arrays = CaseArrays(x, y, labels, weights, single, None, chosen, is_checked)
+
+    return arrays if fetched is None else arrays._replace(sources=sources_of(arrays, *fetched))
 
 
 def cast(dtype: np.dtype[DT], array: NDArray[Any], scale: float = 1.0) -> NDArray[DT]:

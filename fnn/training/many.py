@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from typing import Any, SupportsFloat, SupportsIndex, TypeAlias, TypeVar
 
 from numpy.typing import ArrayLike
@@ -24,6 +25,7 @@ from fnn.optimizers.schedule import Rate
 from fnn.training.advice import advise
 from fnn.training.callbacks import Callback
 from fnn.training.checkpoint import Checkpoint
+from fnn.training.executors.pool import ExecutorPool
 from fnn.training.history import Run, TrainingDiverged
 from fnn.training.network_pool import NetworkPool, Outcome
 from fnn.training.steppers.solver import Solver
@@ -58,6 +60,7 @@ def train_many(
     checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     state: OrEach[OptimizerState[DT] | None] = None,
     threads: SupportsIndex | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
 ) -> list[Run[DT]]:
     """Train many networks at once, of one architecture or of several; each gets the same bits as by `train` alone.
 
@@ -79,6 +82,14 @@ stopping, callbacks, state
         The most threads; by default as many as `train` may have at most. Each trains a network, the longest run first;
         when fewer networks than threads are left, several train one. It changes no bit of the result.
 
+    executor
+        Where to train, instead of in threads: a `concurrent.futures.Executor` of processes, MPI, Dask or loky; or a
+        function that makes one, such as ``functools.partial(ProcessPoolExecutor, 8)``. Then the bits are the same.
+        Workers get the cases by one temporary file or, on other machines, as a copy; all else is pickled, so that
+        functions of the user must stand in a module, and are called in the workers, where checkpoints are written,
+        too. `threads` are those of a worker, by default 1. When a worker of a pool dies, the pool is broken. If a
+        function made it, it makes another; only a network whose worker dies again, as it trains it alone, is lost.
+
     Returns
     -------
     A `Run` for each network, in the order of params.
@@ -93,6 +104,8 @@ stopping, callbacks, state
         The folder or a checkpoint can't be made or read.
     SomeDiverged
         Networks diverged. The others were trained to their end, and it carries their runs.
+    SomeLost
+        Workers of the executor died. It names the networks that are lost, and carries the runs of the others.
     Other errors
         As in `train`. They and a KeyboardInterrupt end all runs; their attribute `outcomes` is as that of
         `SomeDiverged`, with None for what failed or hadn't begun.
@@ -111,14 +124,19 @@ stopping, callbacks, state
         first_epoch=first_epoch, loss=loss, reduction=reduction, regularization=regularization, validation=validation,
         stopping=stopping, callbacks=callbacks, state=state,
     )  # fmt: skip
-    most = available(None if threads is None else whole("threads", threads, at_least=1))
+    given = None if threads is None else whole("threads", threads, at_least=1)
+    if not (executor is None or isinstance(executor, Executor) or callable(executor)):
+        raise needs("executor", "a concurrent.futures.Executor, or a function that makes one", executor)
     is_one: bool = isinstance(params, Params)  # and so an iterable of keys
     if is_one or not isinstance(params, Iterable):
         raise TypeError(f"params: needs a sequence of fnn.Params, got {type(params).__name__}")
     networks, rules = list(params), checkpoint_of(checkpoint)
-    tasks = _tasks(networks, arguments, max(1, most // max(1, len(networks))))
+    most = available(given)
+    tasks = _tasks(networks, arguments, max(1, most // max(1, len(networks))) if executor is None else given or 1)
     advise(tasks, stacklevel=3)
-    outcomes = NetworkPool(tasks if rules is None else _kept(tasks, rules), most).run()
+    if rules is not None:
+        tasks = _kept(tasks, rules)
+    outcomes = NetworkPool(tasks, most).run() if executor is None else ExecutorPool(tasks, executor).run()
     runs = [outcome for outcome in outcomes if isinstance(outcome, Run)]
     if len(runs) < len(outcomes):
         raise SomeDiverged(outcomes)

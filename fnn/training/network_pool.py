@@ -142,10 +142,21 @@ class NetworkPool(Generic[DT]):
         except TrainingInterrupted as stopped:
             if not self._is_cancelled:
                 raise
-            of_task = self._tasks[number].held_out
-            held_out = of_task.chosen.copy() if of_task is not None and of_task.chosen.size else None
-            return Run(stopped.params, stopped.history, stopped.state, "interrupted", held_out)
+            return run_of(self._tasks[number], stopped)
         except BaseException as failure:
-            with suppress(AttributeError):  # a frozen dataclass
-                failure.add_note(f"in network {number}")
+            noted(failure, number)
             raise
+
+
+def run_of(task: Task[DT], stopped: TrainingInterrupted) -> Run[DT]:
+    """The run that an interrupt carries."""
+    of_task = task.held_out
+    held_out = of_task.chosen.copy() if of_task is not None and of_task.chosen.size else None
+
+    return Run(stopped.params, stopped.history, stopped.state, "interrupted", held_out)
+
+
+def noted(failure: BaseException, number: int) -> None:
+    """Let an error tell in which network it was raised."""
+    with suppress(AttributeError):  # a frozen dataclass
+        failure.add_note(f"in network {number}")

@@ -370,8 +370,9 @@ def test_an_interrupt_ends_it_soon() -> None:
 def test_it_takes_what_train_takes() -> None:
     one, many = (inspect.signature(function).parameters for function in (fnn.train, fnn.train_many))
 
-    assert [name for name in one if name not in ("shards", "comm", "total_cases")] == list(many)
-    assert all(many[name].default == one[name].default for name in many)
+    shared = [name for name in one if name not in ("shards", "comm", "total_cases")]
+    assert [*shared, "executor"] == list(many)
+    assert all(many[name].default == one[name].default for name in shared)
 
 
 def test_callbacks_that_come_one_by_one_are_for_all_networks() -> None:

@@ -1,0 +1,144 @@
+"""One temporary file for the arrays of many runs, which all processes of a machine map, and a mark for each run."""
+
+from __future__ import annotations
+
+import io
+import mmap
+import os
+import pickle
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fnn.data.rows import address_of
+
+WAITING, BEGUN, ENDED = range(3)  # marks of runs
+
+_LINE: Final = 64  # bytes: arrays begin where cache lines do
+_CHUNK: Final = 1 << 24  # bytes of an array that are made contiguous at a time
+
+_Key: TypeAlias = tuple[int, tuple[int, ...], tuple[int, ...], str]
+_Place: TypeAlias = tuple[str, tuple[int, ...], int]  # dtype, shape and offset of an array in the file
+
+
+class SharedFile:
+    """The file, as the process that writes it sees it. It lasts as long as the context."""
+
+    def __init__(self, arrays: Iterable[NDArray[Any]], runs: int) -> None:
+        self.runs = runs
+        self._places: dict[_Key, _Place] = {}
+        number, self.path = tempfile.mkstemp(prefix="fnn-", suffix=".shared")
+        try:
+            with open(number, "r+b", buffering=0) as file:
+                end = runs + 1  # the marks, and whether all runs are cancelled
+                file.truncate(end)
+                self.marks = Marks(mmap.mmap(file.fileno(), end))
+                for array in arrays:
+                    if array.size and (key := _key(array)) not in self._places:
+                        start = -(-end // _LINE) * _LINE
+                        self._places[key] = array.dtype.str, array.shape, start
+                        file.seek(start)
+                        _write(file, array)
+                        end = start + array.nbytes
+        except BaseException:
+            self._remove()
+            raise
+
+    def __enter__(self) -> SharedFile:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._remove()
+
+    def _remove(self) -> None:
+        with suppress(OSError):
+            os.unlink(self.path)
+
+    def dumps(self, value: object) -> bytes:
+        """The value pickled, but for the arrays that are in the file."""
+        buffer = io.BytesIO()
+        _Pickler(buffer, self._places).dump(value)
+
+        return buffer.getvalue()
+
+    def read(self) -> bytes:
+        """All that is in the file, for a process that can't open it."""
+        with open(self.path, "rb") as file:
+            return file.read()
+
+
+class MappedFile:
+    """The same file, as another process sees it: mapped or, if it is given its content, as a copy."""
+
+    def __init__(self, path: str, runs: int, content: bytearray | None) -> None:
+        self._memory: mmap.mmap | bytearray
+        if content is not None:
+            self._memory, self.marks = content, Marks(bytearray(runs + 1))
+            return
+        with open(path, "r+b") as file:
+            self.marks = Marks(mmap.mmap(file.fileno(), runs + 1))
+            self._memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # kernels take writable arrays
+
+    def loads(self, pickled: bytes) -> Any:
+        """What `SharedFile.dumps` pickled; its arrays are those of the file."""
+        return _Unpickler(io.BytesIO(pickled), self._memory).load()
+
+
+class Marks:
+    """How far each run is, and whether all are cancelled, in memory that several processes may share."""
+
+    def __init__(self, memory: mmap.mmap | bytearray) -> None:
+        self._memory = memory
+
+    def __getitem__(self, run: int) -> int:
+        return self._memory[run]
+
+    def __setitem__(self, run: int, mark: int) -> None:
+        self._memory[run] = mark
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether no run is wanted any more."""
+        return self._memory[-1] > 0
+
+    def cancel(self) -> None:
+        """Let all runs end soon, and no other begin."""
+        self._memory[-1] = 1
+
+
+class _Pickler(pickle.Pickler):
+    """Pickles an array that is in the file as its place there."""
+
+    def __init__(self, file: io.BytesIO, places: dict[_Key, _Place]) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self._places = places
+
+    def persistent_id(self, value: Any) -> _Place | None:
+        return self._places.get(_key(value)) if type(value) is np.ndarray and value.size else None
+
+
+class _Unpickler(pickle.Unpickler):
+    """Finds the arrays that are in the file."""
+
+    def __init__(self, file: io.BytesIO, memory: mmap.mmap | bytearray) -> None:
+        super().__init__(file)
+        self._memory = memory
+
+    def persistent_load(self, place: _Place) -> NDArray[Any]:
+        dtype, shape, offset = place
+
+        return np.ndarray(shape, dtype, self._memory, offset)
+
+
+def _key(array: NDArray[Any]) -> _Key:
+    return address_of(array), array.shape, array.strides, array.dtype.str
+
+
+def _write(file: io.FileIO, array: NDArray[Any]) -> None:
+    rows = max(_CHUNK * len(array) // array.nbytes, 1)
+    for top in range(0, len(array), rows):
+        np.ascontiguousarray(array[top : top + rows]).tofile(file)

@@ -1,0 +1,227 @@
+"""Networks that the workers of an executor train: jobs of some tenths of a second, the longest first."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import suppress
+from itertools import count
+from queue import Empty, SimpleQueue
+from typing import Any, Final, Generic, TypeAlias
+
+from numpy.typing import NDArray
+
+from fnn.boundary.calls import needs
+from fnn.data.rows import CaseArrays
+from fnn.data.shared_file import BEGUN, WAITING, SharedFile
+from fnn.network.params import DT
+from fnn.training.executors.lost import SomeLost
+from fnn.training.executors.pickling import dumps, unloadable
+from fnn.training.executors.worker import Answer, Job, work
+from fnn.training.history import TrainingInterrupted
+from fnn.training.network_pool import Outcome, run_of
+from fnn.training.progress import PoolProgress
+from fnn.training.task import Task
+
+Source: TypeAlias = Executor | Callable[[], Executor]
+
+_JOB: Final = 0.25  # seconds that a job should take at most, and
+_SHORTEST: Final = 0.02  # at least, beside the millisecond or more that it costs
+_PARTS: Final = 4  # of what is left, for each processor of this machine: so the last jobs are short
+_FLOPS: Final = 1e10  # a second, of one core: a rough guess
+_STEP, _NETWORK = 2e-6, 5e-4  # seconds that a step and a network take besides
+_GRACE: Final = 10.0  # seconds that workers have to hand over what they have when all is cancelled
+
+
+class ExecutorPool(Generic[DT]):
+    """Trains networks on an executor, or on those that a function makes, another one when one is broken."""
+
+    def __init__(self, tasks: Sequence[Task[DT]], source: Source) -> None:
+        self._tasks, self._source = tasks, source
+        self._outcomes: dict[int, Outcome[DT]] = {}
+        self._lost: dict[int, BaseException] = {}
+        self._waiting: list[Job] = []
+        self._suspects: list[int] = []  # networks that a worker trained when it died: each is trained alone once more
+        self._running: dict[Future[Answer], Job] = {}
+        self._ended: SimpleQueue[Future[Answer]] = SimpleQueue()
+        self._unfinished: list[Job] = []  # of a broken executor
+        self._broken: BaseException | None = None
+        self._answers = 0  # of the present executor
+        self._attempts = count()
+        shown = (task.callbacks.shown for task in tasks)
+        self._progress = PoolProgress(next((wish for wish in shown if wish is not None), None))
+
+    def run(self) -> list[Outcome[DT]]:
+        """Train them all; the outcomes in the order of the tasks. An error that ends all gets them, None if missing."""
+        self._progress.begin(len(self._tasks), 0)
+        try:
+            with SharedFile(_arrays(self._tasks), len(self._tasks)) as self._file:
+                self._waiting = [self._job(numbers) for numbers in chunks(self._tasks)]
+                self._train()
+        except BaseException as failure:
+            vars(failure)["outcomes"] = self._present()
+            raise
+        finally:
+            self._progress.close()
+
+        return [self._outcomes[number] for number in range(len(self._tasks))]
+
+    def _present(self) -> list[Outcome[DT] | None]:
+        return [self._outcomes.get(number) for number in range(len(self._tasks))]
+
+    def _job(self, numbers: Sequence[int]) -> Job:
+        tasks = dumps(self._file, self._tasks, numbers)
+
+        return Job(tuple(numbers), tasks, self._file.path, self._file.runs, next(self._attempts))
+
+    def _train(self) -> None:
+        """Submit jobs and receive answers until there is nothing to do."""
+        self._executor = self._open()
+        try:
+            while self._waiting or self._suspects:
+                is_alone = not self._waiting
+                jobs, self._waiting = self._waiting or [self._job([self._suspects.pop()])], []
+                self._submit(jobs)
+                while self._running:
+                    self._receive(self._ended.get())
+                if self._broken is not None:
+                    self._recover(self._broken, is_alone)
+            if self._lost:
+                raise SomeLost(self._present(), self._lost) from next(iter(self._lost.values()))
+        except BaseException:
+            self._cancel()
+            raise
+        finally:
+            self._close()
+
+    def _open(self) -> Executor:
+        self._answers, self._broken = 0, None
+        if isinstance(self._source, Executor):
+            return self._source
+        made: object = self._source()
+        if not isinstance(made, Executor):
+            raise needs("executor", "a function that makes a concurrent.futures.Executor, but it made", made)
+
+        return made
+
+    def _close(self) -> None:
+        if self._executor is not self._source:
+            self._executor.shutdown(wait=not self._running)  # else for what wasn't handed over in time
+
+    def _submit(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            try:
+                if self._broken is None:
+                    future = self._executor.submit(work, job)
+                    self._running[future] = job
+                    future.add_done_callback(self._ended.put)
+                    continue
+            except BrokenExecutor as error:
+                self._broken = error
+            self._unfinished.append(job)
+
+    def _receive(self, future: Future[Answer]) -> None:
+        """Keep what a job brought, or find out what to do with its networks."""
+        job = self._running.pop(future)
+        if future.cancelled():
+            raise RuntimeError(f"executor: {self._executor!r} was shut down before all networks were trained")
+        error = future.exception()
+        if isinstance(error, BrokenExecutor):
+            self._broken = error
+            self._unfinished.append(job)
+        elif error is not None:
+            self._fail(job, error)
+        elif (answer := future.result()).lacks_file:
+            self._submit([job._replace(content=self._file.read(), attempt=next(self._attempts))])
+        else:
+            self._answers += 1
+            self._keep(answer)
+            if answer.failure is not None:
+                failure = answer.failure.error()
+                raise failure if answer.failure.number is not None else unloadable(self._tasks, job.numbers, failure)
+
+    def _keep(self, answer: Answer) -> None:
+        for number, outcome in answer.outcomes.items():
+            self._outcomes[number] = outcome
+            self._progress.add(1.0)
+
+    def _fail(self, job: Job, error: BaseException) -> None:
+        """Try the networks of a job that failed outside of training one by one, unless none ever succeeded."""
+        if not self._answers or not isinstance(error, Exception):
+            raise error
+        if len(job.numbers) == 1:
+            self._lost[job.numbers[0]] = error
+        else:
+            self._waiting += [self._job([number]) for number in job.numbers]
+
+    def _recover(self, error: BaseException, is_alone: bool) -> None:
+        """Make another executor in the place of one that is broken, and sort the networks that it left."""
+        numbers = [number for job in self._unfinished for number in job.numbers]
+        begun = [number for number in numbers if self._file.marks[number] == BEGUN]
+        can_go_on = self._executor is not self._source and (is_alone or begun or self._answers)
+        if not can_go_on:
+            lost = self._lost | dict.fromkeys(numbers, error)
+            raise SomeLost(self._present(), lost, begun, self._executor is not self._source) from error
+        self._close()
+        self._unfinished = []
+        if is_alone:
+            self._lost |= dict.fromkeys(numbers, error)
+        else:
+            self._suspects += begun
+            rest = sorted(set(numbers) - set(begun), key=numbers.index)
+            self._waiting += [self._job(some) for some in chunks(self._tasks, rest)]
+        for number in begun:
+            self._file.marks[number] = WAITING
+        self._executor = self._open()
+
+    def _cancel(self) -> None:
+        """End all runs soon, and keep what they bring by then."""
+        self._file.marks.cancel()
+        for future, job in list(self._running.items()):
+            if all(self._file.marks[number] == WAITING for number in job.numbers):
+                future.cancel()
+        end = time.monotonic() + _GRACE
+        with suppress(Empty):
+            while self._running:
+                future = self._ended.get(timeout=max(end - time.monotonic(), 0))
+                self._running.pop(future, None)
+                if not future.cancelled() and future.exception() is None:
+                    self._keep_interrupted(future.result())
+
+    def _keep_interrupted(self, answer: Answer) -> None:
+        self._keep(answer)
+        if answer.failure is not None and (number := answer.failure.number) is not None:
+            error = answer.failure.error()
+            if isinstance(error, TrainingInterrupted):
+                self._outcomes[number] = run_of(self._tasks[number], error)
+
+
+def chunks(tasks: Sequence[Task[Any]], numbers: Iterable[int] | None = None) -> list[list[int]]:
+    """The numbers of tasks, the longest first, for jobs that take ever less time."""
+    seconds = {number: _seconds(tasks[number]) for number in (range(len(tasks)) if numbers is None else numbers)}
+    left, length, target = sum(seconds.values()), 0.0, 0.0
+    jobs: list[list[int]] = []
+    for number in sorted(seconds, key=seconds.__getitem__, reverse=True):
+        if not jobs or length + seconds[number] > target:
+            jobs.append([])
+            length, target = 0.0, min(max(left / (_PARTS * (os.cpu_count() or 1)), _SHORTEST), _JOB)
+        jobs[-1].append(number)
+        length += seconds[number]
+        left -= seconds[number]
+
+    return jobs
+
+
+def _seconds(task: Task[Any]) -> float:
+    """About how long a run takes."""
+    return _NETWORK + task.steps * (_STEP + task.work(task.batch_size) / _FLOPS)
+
+
+def _arrays(tasks: Iterable[Task[Any]]) -> Iterable[NDArray[Any]]:
+    """The arrays of all cases."""
+    for task in tasks:
+        for cases in (task.cases, task.held_out):
+            if isinstance(cases, CaseArrays):
+                yield from (cases.x, cases.y, cases.labels, cases.weights, cases.chosen)
