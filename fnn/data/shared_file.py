@@ -76,6 +76,7 @@ class MappedFile:
 
     def __init__(self, path: str, runs: int, content: bytearray | None) -> None:
         self._memory: mmap.mmap | bytearray
+        self.is_shared = content is None  # and so are the marks
         if content is not None:
             self._memory, self.marks = content, Marks(bytearray(runs + 1))
             return

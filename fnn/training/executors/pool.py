@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import suppress
@@ -32,6 +33,7 @@ _SHORTEST: Final = 0.02  # at least, beside the millisecond or more that it cost
 _PARTS: Final = 4  # of what is left, for each processor of this machine: so the last jobs are short
 _FLOPS: Final = 1e10  # a second, of one core: a rough guess
 _STEP, _NETWORK = 2e-6, 5e-4  # seconds that a step and a network take besides
+_TRIES: Final = 3  # of a network whose jobs fail: Dask blames all that a worker had to do, not only what it did
 _GRACE: Final = 10.0  # seconds that workers have to hand over what they have when all is cancelled
 
 
@@ -48,7 +50,9 @@ class ExecutorPool(Generic[DT]):
         self._ended: SimpleQueue[Future[Answer]] = SimpleQueue()
         self._unfinished: list[Job] = []  # of a broken executor
         self._broken: BaseException | None = None
-        self._answers = 0  # of the present executor
+        self._works = False  # the present executor
+        self._is_alone = False  # a suspect that is trained now
+        self._failures: Counter[int] = Counter()  # of jobs with a network, but for broken executors
         self._attempts = count()
         shown = (task.callbacks.shown for task in tasks)
         self._progress = PoolProgress(next((wish for wish in shown if wish is not None), None))
@@ -74,20 +78,22 @@ class ExecutorPool(Generic[DT]):
     def _job(self, numbers: Sequence[int]) -> Job:
         tasks = dumps(self._file, self._tasks, numbers)
 
-        return Job(tuple(numbers), tasks, self._file.path, self._file.runs, next(self._attempts))
+        owner = None if isinstance(self._source, Executor) else os.getpid()
+
+        return Job(tuple(numbers), tasks, self._file.path, self._file.runs, next(self._attempts), owner)
 
     def _train(self) -> None:
         """Submit jobs and receive answers until there is nothing to do."""
         self._executor = self._open()
         try:
             while self._waiting or self._suspects:
-                is_alone = not self._waiting
+                self._is_alone = not self._waiting
                 jobs, self._waiting = self._waiting or [self._job([self._suspects.pop()])], []
                 self._submit(jobs)
                 while self._running:
                     self._receive(self._ended.get())
                 if self._broken is not None:
-                    self._recover(self._broken, is_alone)
+                    self._recover(self._broken)
             if self._lost:
                 raise SomeLost(self._present(), self._lost) from next(iter(self._lost.values()))
         except BaseException:
@@ -97,7 +103,7 @@ class ExecutorPool(Generic[DT]):
             self._close()
 
     def _open(self) -> Executor:
-        self._answers, self._broken = 0, None
+        self._works, self._broken = False, None
         if isinstance(self._source, Executor):
             return self._source
         made: object = self._source()
@@ -136,7 +142,7 @@ class ExecutorPool(Generic[DT]):
         elif (answer := future.result()).lacks_file:
             self._submit([job._replace(content=self._file.read(), attempt=next(self._attempts))])
         else:
-            self._answers += 1
+            self._works = True
             self._keep(answer)
             if answer.failure is not None:
                 failure = answer.failure.error()
@@ -148,33 +154,43 @@ class ExecutorPool(Generic[DT]):
             self._progress.add(1.0)
 
     def _fail(self, job: Job, error: BaseException) -> None:
-        """Try the networks of a job that failed outside of training one by one, unless none ever succeeded."""
-        if not self._answers or not isinstance(error, Exception):
+        """Train the networks of a job that failed outside of training again, unless none has ever begun."""
+        begun = self._begun(job.numbers)
+        self._works = self._works or bool(begun)
+        if not self._works or not isinstance(error, Exception):
             raise error
-        if len(job.numbers) == 1:
-            self._lost[job.numbers[0]] = error
+        self._failures.update(job.numbers)
+        if self._is_alone or self._failures[job.numbers[0]] > _TRIES:
+            self._lost |= dict.fromkeys(job.numbers, error)
         else:
-            self._waiting += [self._job([number]) for number in job.numbers]
+            self._sort(job.numbers, begun)
 
-    def _recover(self, error: BaseException, is_alone: bool) -> None:
-        """Make another executor in the place of one that is broken, and sort the networks that it left."""
+    def _recover(self, error: BaseException) -> None:
+        """Make another executor in the place of one that is broken, and train the networks that it left again."""
         numbers = [number for job in self._unfinished for number in job.numbers]
-        begun = [number for number in numbers if self._file.marks[number] == BEGUN]
-        can_go_on = self._executor is not self._source and (is_alone or begun or self._answers)
-        if not can_go_on:
-            lost = self._lost | dict.fromkeys(numbers, error)
-            raise SomeLost(self._present(), lost, begun, self._executor is not self._source) from error
+        begun, is_own = self._begun(numbers), self._executor is not self._source
+        if not (is_own and (self._works or begun or self._is_alone)):
+            raise SomeLost(self._present(), self._lost | dict.fromkeys(numbers, error), begun, is_own) from error
         self._close()
         self._unfinished = []
-        if is_alone:
+        if self._is_alone:
             self._lost |= dict.fromkeys(numbers, error)
         else:
-            self._suspects += begun
-            rest = sorted(set(numbers) - set(begun), key=numbers.index)
-            self._waiting += [self._job(some) for some in chunks(self._tasks, rest)]
+            self._sort(numbers, begun)
+        self._executor = self._open()
+
+    def _sort(self, numbers: Sequence[int], begun: Sequence[int]) -> None:
+        """Let networks be trained again; those that a worker was training when it died alone, after the others."""
+        self._suspects += begun
+        self._waiting += [self._job(some) for some in chunks(self._tasks, set(numbers) - set(begun))]
+
+    def _begun(self, numbers: Iterable[int]) -> list[int]:
+        """The networks that a worker was training, which are marked as waiting again."""
+        begun = [number for number in numbers if self._file.marks[number] == BEGUN]
         for number in begun:
             self._file.marks[number] = WAITING
-        self._executor = self._open()
+
+        return begun
 
     def _cancel(self) -> None:
         """End all runs soon, and keep what they bring by then."""

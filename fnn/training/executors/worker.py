@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import socket
+import threading
 import traceback
 from typing import Any, Final, NamedTuple
 
@@ -26,6 +28,7 @@ class Job(NamedTuple):
     path: str  # of the file
     runs: int  # how many marks it has
     attempt: int  # Dask takes equal jobs for one
+    owner: int | None  # the process that alone may interrupt the worker; None: any
     content: bytes | None = None  # of the file, if it can't be opened
 
 
@@ -72,6 +75,8 @@ def work(job: Job) -> Answer:
     file = _file_of(job)
     if file is None:
         return answer._replace(lacks_file=True)
+    if file.is_shared:
+        _heed_owner(job)
     number = None
     try:
         tasks: list[Task[Any]] = file.loads(job.tasks)
@@ -87,6 +92,17 @@ def work(job: Job) -> Answer:
         return answer._replace(failure=Failure(number, _portable(error), "".join(traceback.format_exception(error))))
 
     return answer
+
+
+def _heed_owner(job: Job) -> None:
+    """Ignore Ctrl-C, of which the owner of this process tells by the marks: it would end a worker that is idle."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if (
+        is_main
+        and job.owner not in (None, os.getpid())
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _file_of(job: Job) -> MappedFile | None:

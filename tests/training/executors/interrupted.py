@@ -1,0 +1,38 @@
+"""A sweep that is interrupted: ``python -m tests.training.executors.interrupted`` prints what each network brought."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import signal
+from typing import Any
+
+import fnn
+from tests.training.executors.sweeps import FACTORY, X, Y, networks
+
+
+def endless(epoch: int, params: object, record: object) -> None:
+    if epoch == 1:
+        print("ready", flush=True)
+
+
+def short(epoch: int, params: object, record: object) -> bool:
+    return epoch == 3
+
+
+def main() -> None:
+    """Train four networks, of which one has no end."""
+    functions = [short, endless, short, short]
+    callbacks: fnn.Each[Any] = fnn.Each([[fnn.each_epoch(function)] for function in functions])
+    epochs = fnn.Each([10**7, 10**8, 10**8, 10**7])
+    try:
+        fnn.train_many(networks(4), X, Y, eta=1e-9, epochs=epochs, callbacks=callbacks, executor=FACTORY)
+    except KeyboardInterrupt as error:
+        outcomes = vars(error)["outcomes"]
+        print(json.dumps([outcome and [outcome.stop_reason, len(outcome.history)] for outcome in outcomes]))
+        print(len(multiprocessing.active_children()), flush=True)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored where the tests run
+    main()
