@@ -7,12 +7,15 @@ the gap: their spread tells where not to trust them (Lakshminarayanan, Pritzel a
 
     python examples/sweep.py
     python examples/sweep.py --seeds 50 --epochs 500 --out /tmp
+    python examples/sweep.py --processes 2
 """
 
 import argparse
 import itertools
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -75,10 +78,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Train many networks at once, and choose and combine the best.")
     parser.add_argument("--seeds", type=int, default=12, help="networks for each setting (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=300, help="passes over the cases (default: %(default)s)")
+    parser.add_argument("--processes", type=int, help="train in so many processes (default: in threads of this one)")
     parser.add_argument("--out", type=Path, default=Path("sweep.png"), help="file or folder (default: %(default)s)")
     args = parser.parse_args(argv)
     if args.seeds < 2:
         parser.error(f"--seeds: must be at least 2, got {args.seeds}")
+    if args.processes is not None and args.processes < 1:
+        parser.error(f"--processes: must be at least 1, got {args.processes}")
+    executor = None if args.processes is None else partial(ProcessPoolExecutor, args.processes)
     out = args.out / "sweep.png" if args.out.is_dir() else args.out
 
     learned, held_out = load()
@@ -93,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         runs = fnn.train_many(
             starts, learned, optimizer=fnn.Each([fnn.adam(setting.eta) for setting, _ in every]), reduction="mean",
             seed=fnn.Each([seed for _, seed in every]), epochs=args.epochs, batch_size=32, validation=held_out,
-            stopping=fnn.Stopping(restore_best=True),
+            stopping=fnn.Stopping(restore_best=True), executor=executor,
         )  # fmt: skip
     except (ValueError, fnn.SomeDiverged) as error:
         parser.error(str(error))

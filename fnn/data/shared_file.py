@@ -9,6 +9,7 @@ import pickle
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -65,8 +66,9 @@ class SharedFile:
 
         return buffer.getvalue()
 
-    def read(self) -> bytes:
-        """All that is in the file, for a process that can't open it."""
+    @cached_property
+    def content(self) -> bytes:
+        """All that is in the file, for processes that can't open it."""
         with open(self.path, "rb") as file:
             return file.read()
 

@@ -54,6 +54,7 @@ class ExecutorPool(Generic[DT]):
         self._is_alone = False  # a suspect that is trained now
         self._failures: Counter[int] = Counter()  # of jobs with a network, but for broken executors
         self._attempts = count()
+        self._supplied: set[str] = set()  # workers that can't open the file, and for which it was sent
         shown = (task.callbacks.shown for task in tasks)
         self._progress = PoolProgress(next((wish for wish in shown if wish is not None), None))
 
@@ -140,13 +141,24 @@ class ExecutorPool(Generic[DT]):
         elif error is not None:
             self._fail(job, error)
         elif (answer := future.result()).lacks_file:
-            self._submit([job._replace(content=self._file.read(), attempt=next(self._attempts))])
+            self._supply(job, answer.worker)
         else:
             self._works = True
             self._keep(answer)
+            jobs, self._waiting = self._waiting, []
+            self._submit(jobs)
             if answer.failure is not None:
                 failure = answer.failure.error()
                 raise failure if answer.failure.number is not None else unloadable(self._tasks, job.numbers, failure)
+
+    def _supply(self, job: Job, worker: str) -> None:
+        """Submit a job again, with the content of the file; later and without it if that is on its way already."""
+        job = job._replace(attempt=next(self._attempts), content=None)
+        if worker in self._supplied and any(other.content for other in self._running.values()):
+            self._waiting.append(job)
+        else:
+            self._supplied.add(worker)
+            self._submit([job._replace(content=self._file.content)])
 
     def _keep(self, answer: Answer) -> None:
         for number, outcome in answer.outcomes.items():

@@ -32,7 +32,7 @@ def no_files_stay(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     folder = tmp_path_factory.mktemp("shared")
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield
-    assert os.listdir(folder) == []
+    assert [name for name in os.listdir(folder) if name.endswith(".shared")] == []
 
 
 def test_processes_train_to_the_same_bits(pool: Executor) -> None:
@@ -47,6 +47,23 @@ def test_threads_train_to_the_same_bits() -> None:
 def test_workers_that_see_no_file_train_to_the_same_bits() -> None:
     with sweeps.processes(sweeps.hide_files) as executor:
         assert sweeps.same_as_at_home(executor)
+
+
+def test_other_machines_get_the_cases_once_or_little_more() -> None:
+    jobs: list[bool] = []
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, function: Any, /, *arguments: Any, **named: Any) -> Any:
+            jobs.append(arguments[0].content is not None)
+            return executor.submit(function, *arguments, **named)
+
+    given: dict[str, Any] = dict(eta=1e-3, epochs=50, batch_size=1)
+    with sweeps.processes(sweeps.hide_files) as executor, Counting() as counting:
+        runs = fnn.train_many(networks(60), X, Y, **given, executor=counting)
+
+    assert [bits(run) for run in runs] == [bits(run) for run in fnn.train_many(networks(60), X, Y, **given)]
+    assert len(jobs) > 20
+    assert 1 <= sum(jobs) <= 6
 
 
 def test_no_networks(pool: Executor) -> None:
