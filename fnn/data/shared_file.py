@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cached_property
+from importlib import import_module
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -17,8 +19,11 @@ from numpy.typing import NDArray
 
 from fnn.data.rows import address_of
 
+fcntl: Any = import_module("fcntl") if os.name == "posix" else None
+
 WAITING, BEGUN, ENDED = range(3)  # marks of runs
 
+_PREFIX, _SUFFIX = "fnn-", ".shared"
 _LINE: Final = 64  # bytes: arrays begin where cache lines do
 _CHUNK: Final = 1 << 24  # bytes of an array that are made contiguous at a time
 
@@ -32,7 +37,8 @@ class SharedFile:
     def __init__(self, arrays: Iterable[NDArray[Any]], runs: int) -> None:
         self.runs = runs
         self._places: dict[_Key, _Place] = {}
-        number, self.path = tempfile.mkstemp(prefix="fnn-", suffix=".shared")
+        _remove_leftovers()
+        number, self.path = _created()
         try:
             with open(number, "r+b", buffering=0) as file:
                 end = runs + 1  # the marks, and whether all runs are cancelled
@@ -135,6 +141,26 @@ class _Unpickler(pickle.Unpickler):
         dtype, shape, offset = place
 
         return np.ndarray(shape, dtype, self._memory, offset)
+
+
+def _created() -> tuple[int, str]:
+    """A new temporary file, open and locked, and its path."""
+    while True:
+        number, path = tempfile.mkstemp(_SUFFIX, _PREFIX)
+        if fcntl is not None:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(number, fcntl.LOCK_EX)  # held by the mapping, too, so as long as this process needs it
+        if os.fstat(number).st_nlink > 0:  # else another process has removed it as a leftover, before the lock
+            return number, path
+        os.close(number)
+
+
+def _remove_leftovers() -> None:
+    """Remove the files of processes that were killed; those that are in use are locked."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*{_SUFFIX}") if fcntl is not None else ():
+        with suppress(OSError), open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _key(array: NDArray[Any]) -> _Key:

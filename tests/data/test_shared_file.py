@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,20 @@ def test_the_file_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.listdir(tmp_path) == []
     with pytest.raises(FileNotFoundError):
         MappedFile(file.path, 3, None)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX locks")
+def test_the_files_of_killed_processes_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = (
+        f"import fnn.data.shared_file as s, os, tempfile; tempfile.tempdir = {str(tmp_path)!r}\n"
+        "file = s.SharedFile([], 3); os._exit(1)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False)
+    (left,) = os.listdir(tmp_path)
+    with SharedFile([PLAIN], 3) as one, SharedFile([PLAIN], 3) as other:
+        assert left not in os.listdir(tmp_path)
+        assert sorted(os.listdir(tmp_path)) == sorted(Path(file.path).name for file in (one, other))
 
 
 def _failing() -> Any:

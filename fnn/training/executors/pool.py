@@ -20,7 +20,7 @@ from fnn.data.shared_file import BEGUN, WAITING, SharedFile
 from fnn.network.params import DT
 from fnn.training.executors.lost import SomeLost
 from fnn.training.executors.pickling import dumps, unloadable
-from fnn.training.executors.worker import Answer, Job, work
+from fnn.training.executors.worker import Answer, Failure, Job, work
 from fnn.training.history import TrainingInterrupted
 from fnn.training.network_pool import Outcome, run_of
 from fnn.training.progress import PoolProgress
@@ -78,7 +78,6 @@ class ExecutorPool(Generic[DT]):
 
     def _job(self, numbers: Sequence[int]) -> Job:
         tasks = dumps(self._file, self._tasks, numbers)
-
         owner = None if isinstance(self._source, Executor) else os.getpid()
 
         return Job(tuple(numbers), tasks, self._file.path, self._file.runs, next(self._attempts), owner)
@@ -145,11 +144,16 @@ class ExecutorPool(Generic[DT]):
         else:
             self._works = True
             self._keep(answer)
+            if answer.failure is not None:
+                raise self._failure(job, answer.failure)
             jobs, self._waiting = self._waiting, []
             self._submit(jobs)
-            if answer.failure is not None:
-                failure = answer.failure.error()
-                raise failure if answer.failure.number is not None else unloadable(self._tasks, job.numbers, failure)
+
+    def _failure(self, job: Job, failure: Failure) -> BaseException:
+        error = failure.error()
+        is_unloadable = failure.number is None and isinstance(error, Exception)
+
+        return unloadable(self._tasks, job.numbers, error) if is_unloadable else error
 
     def _supply(self, job: Job, worker: str) -> None:
         """Submit a job again, with the content of the file; later and without it if that is on its way already."""
@@ -182,7 +186,8 @@ class ExecutorPool(Generic[DT]):
         numbers = [number for job in self._unfinished for number in job.numbers]
         begun, is_own = self._begun(numbers), self._executor is not self._source
         if not (is_own and (self._works or begun or self._is_alone)):
-            raise SomeLost(self._present(), self._lost | dict.fromkeys(numbers, error), begun, is_own) from error
+            missing = set(range(len(self._tasks))) - self._outcomes.keys() - self._lost.keys()
+            raise SomeLost(self._present(), self._lost | dict.fromkeys(missing, error), begun, is_own) from error
         self._close()
         self._unfinished = []
         if self._is_alone:
