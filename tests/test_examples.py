@@ -856,6 +856,13 @@ class TestSweep:
 
     def test_bad_values(self) -> None:
         assert refusal("sweep.py", "--seeds", "1") == "sweep.py: error: --seeds: must be at least 2, got 1"
+        assert refusal("sweep.py", "--processes", "0") == "sweep.py: error: --processes: must be at least 1, got 0"
+
+    def test_processes_learn_the_same(self, tmp_path: Path) -> None:
+        arguments = ("--seeds", "2", "--epochs", "3", "--out", tmp_path)
+        texts = [output("sweep.py", *arguments, *more) for more in ((), ("--processes", "1"))]
+
+        assert re.sub("in .* s", "", texts[0]) == re.sub("in .* s", "", texts[1])
 
 
 class TestDeploy:

@@ -81,14 +81,14 @@ stopping, callbacks, state
     threads
         The most threads; by default as many as `train` may have at most. Each trains a network, the longest run first;
         when fewer networks than threads are left, several train one. It changes no bit of the result.
-
     executor
-        Where to train, instead of in threads: a `concurrent.futures.Executor` of processes, MPI, Dask or loky; or a
-        function that makes one, such as ``functools.partial(ProcessPoolExecutor, 8)``. Then the bits are the same.
-        Workers get the cases by one temporary file or, on other machines, as a copy; all else is pickled, so that
-        functions of the user must stand in a module, and are called in the workers, where checkpoints are written,
-        too. `threads` are those of a worker, by default 1. When a worker of a pool dies, the pool is broken. If a
-        function made it, it makes another; only a network whose worker dies again, as it trains it alone, is lost.
+        Where to train, instead of in threads, to the same bits: a `concurrent.futures.Executor` of processes, MPI, Dask
+        or loky; or a function that makes one, such as ``functools.partial(ProcessPoolExecutor, 8)``. Workers take
+        networks as they become free, the longest run first, each with as many threads as `threads` says, by default 1.
+        They map the cases from one temporary file or, on other machines, get a copy; all else is pickled, so the
+        user's functions must stand in a module. Those are called in the workers, which write the checkpoints, too. A
+        worker that dies breaks most executors; a function makes another one, in which all that is missing is trained,
+        and only a network whose worker dies again while it alone is trained is lost.
 
     Returns
     -------
@@ -105,7 +105,7 @@ stopping, callbacks, state
     SomeDiverged
         Networks diverged. The others were trained to their end, and it carries their runs.
     SomeLost
-        Workers of the executor died. It names the networks that are lost, and carries the runs of the others.
+        Workers of the executor died. It names the networks that are lost, and carries what came of the others.
     Other errors
         As in `train`. They and a KeyboardInterrupt end all runs; their attribute `outcomes` is as that of
         `SomeDiverged`, with None for what failed or hadn't begun.

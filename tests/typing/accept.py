@@ -1,6 +1,7 @@
 """Calls that mypy must accept, with the types that it must find; test_types.py runs them as well."""
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -97,6 +98,9 @@ fnn.train_many(
     loss=fnn.Each([fnn.squared_error, fnn.huber(2.0)]), validation=fnn.Each([None, (x64, y64)]), seed=fnn.Each([1, 2]),
     regularization=fnn.Each([fnn.Regularization(dropout=[0.0, 0.5]), None]),
 )  # fmt: skip
+with ThreadPoolExecutor(1) as executor:
+    fnn.train_many([params64], x64, y64, eta=0.1, epochs=1, executor=executor)
+fnn.train_many([params64], x64, y64, eta=0.1, epochs=1, executor=ThreadPoolExecutor)
 
 # Memory of the caller's, and calls inside jitted functions.
 workspace32 = assert_type(fnn.workspace(params32, 4), NDArray[np.float32])

@@ -50,6 +50,7 @@ fnn.train_many(params, x, y, eta=0.1, epochs=2)  # expect: arg-type
 fnn.train_many([params], x, y, eta=[0.1], epochs=2)  # expect: arg-type
 fnn.train_many([params], x, y, eta=fnn.Each(["0.1"]), epochs=2)  # expect: list-item
 fnn.train_many([params], x, y, eta=fnn.Each(0.1), epochs=2)  # expect: arg-type
+fnn.train_many([params], x, y, eta=0.1, epochs=2, executor=8)  # expect: arg-type
 fnn.train_many([params], x, y, eta=0.1, epochs=2).sum()  # expect: attr-defined
 
 # Memory is an array of the dtype of params.

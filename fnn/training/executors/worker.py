@@ -96,12 +96,9 @@ def work(job: Job) -> Answer:
 
 def _heed_owner(job: Job) -> None:
     """Ignore Ctrl-C, of which the owner of this process tells by the marks: it would end a worker that is idle."""
+    is_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     is_main = threading.current_thread() is threading.main_thread()
-    if (
-        is_main
-        and job.owner not in (None, os.getpid())
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    ):
+    if is_default and is_main and job.owner not in (None, os.getpid()):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
