@@ -82,9 +82,10 @@ stopping, callbacks, state
         The most threads; by default as many as `train` may have at most. Each trains a network, the longest run first;
         when fewer networks than threads are left, several train one. It changes no bit of the result.
     executor
-        Where to train, instead of in threads, to the same bits: a `concurrent.futures.Executor` of processes, MPI, Dask
-        or loky; or a function that makes one, such as ``functools.partial(ProcessPoolExecutor, 8)``. Workers take
-        networks as they become free, the longest run first, each with as many threads as `threads` says, by default 1.
+        Where to train, instead of in threads, to the same bits: a `concurrent.futures.Executor` of processes, of MPI
+        (`mpi4py.futures.MPIPoolExecutor`), Dask (`distributed.Client.get_executor()`) or loky; or a function that makes
+        one, such as ``functools.partial(ProcessPoolExecutor, 8)``. Workers take networks as they become free, the
+        longest run first, each with as many threads as `threads` says, by default 1.
         They map the cases from one temporary file or, on other machines, get a copy; all else is pickled, so the
         user's functions must stand in a module. Those are called in the workers, which write the checkpoints, too. A
         worker that dies breaks most executors; a function makes another one, in which all that is missing is trained,

@@ -39,6 +39,16 @@ def test_processes_train_to_the_same_bits(pool: Executor) -> None:
     assert sweeps.same_as_at_home(pool)
 
 
+def test_workers_with_several_threads_train_to_the_same_bits(pool: Executor) -> None:
+    x, y = np.tile(X, (100, 1)), np.tile(Y, (100, 1))
+    params = [fnn.init((3, 64, 2), seed=i) for i in range(2)]
+    given: dict[str, Any] = dict(eta=1e-3, epochs=9, reduction="mean")
+    others: list[dict[str, Any]] = [{}, dict(threads=2, executor=pool)]
+    home, there = (fnn.train_many(params, x, y, **given, **more) for more in others)
+
+    assert [bits(run) for run in home] == [bits(run) for run in there]
+
+
 def test_threads_train_to_the_same_bits() -> None:
     with ThreadPoolExecutor(2) as executor:
         assert sweeps.same_as_at_home(executor)
