@@ -24,6 +24,7 @@ fcntl: Any = import_module("fcntl") if os.name == "posix" else None
 WAITING, BEGUN, ENDED = range(3)  # marks of runs
 
 _PREFIX, _SUFFIX = "fnn-", ".shared"
+_MORE: Final = 2  # bytes beside the marks: whether the file is locked, and whether all runs are cancelled
 _LINE: Final = 64  # bytes: arrays begin where cache lines do
 _CHUNK: Final = 1 << 24  # bytes of an array that are made contiguous at a time
 
@@ -38,12 +39,13 @@ class SharedFile:
         self.runs = runs
         self._places: dict[_Key, _Place] = {}
         _remove_leftovers()
-        number, self.path = _created()
+        number, self.path, is_locked = _created()
         try:
             with open(number, "r+b", buffering=0) as file:
-                end = runs + 1  # the marks, and whether all runs are cancelled
+                end = runs + _MORE
                 file.truncate(end)
                 self.marks = Marks(mmap.mmap(file.fileno(), end))
+                self.marks.are_locked = is_locked
                 for array in arrays:
                     if array.size and (key := _key(array)) not in self._places:
                         start = -(-end // _LINE) * _LINE
@@ -80,17 +82,45 @@ class SharedFile:
 
 
 class MappedFile:
-    """The same file, as another process sees it: mapped or, if it is given its content, as a copy."""
+    """The same file, as another process sees it than the writer: mapped or, if it is given its content, as a copy."""
 
-    def __init__(self, path: str, runs: int, content: bytearray | None) -> None:
+    def __init__(self, path: str, runs: int, writer: int, content: bytearray | None = None) -> None:
+        self._parent = writer if os.getppid() == writer else None
+        self._file: int | None = None  # its descriptor
         self._memory: mmap.mmap | bytearray
         self.is_shared = content is None  # and so are the marks
         if content is not None:
-            self._memory, self.marks = content, Marks(bytearray(runs + 1))
+            self._memory, self.marks = content, Marks(bytearray(runs + _MORE))
             return
-        with open(path, "r+b") as file:
-            self.marks = Marks(mmap.mmap(file.fileno(), runs + 1))
-            self._memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # kernels take writable arrays
+        self._file = os.open(path, os.O_RDWR)
+        self.marks = Marks(mmap.mmap(self._file, runs + _MORE))
+        self._memory = mmap.mmap(self._file, 0, access=mmap.ACCESS_COPY)  # kernels take writable arrays
+
+    def __enter__(self) -> MappedFile:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._file is not None:
+            os.close(self._file)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether runs are to go on: they aren't cancelled, and the process that wrote the file lives."""
+        is_orphan = self._parent not in (None, os.getppid())
+
+        return not (self.marks.is_cancelled or is_orphan or self._is_unlocked())
+
+    def _is_unlocked(self) -> bool:
+        """Whether the file was locked, and isn't any more; a forked child, which holds the lock, can't tell."""
+        if self._file is None or not self.marks.are_locked:
+            return False
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+        return True
 
     def loads(self, pickled: bytes) -> Any:
         """What `SharedFile.dumps` pickled; its arrays are those of the file."""
@@ -108,6 +138,15 @@ class Marks:
 
     def __setitem__(self, run: int, mark: int) -> None:
         self._memory[run] = mark
+
+    @property
+    def are_locked(self) -> bool:
+        """Whether the process that wrote the file holds a lock on it as long as it lives."""
+        return self._memory[-2] > 0
+
+    @are_locked.setter
+    def are_locked(self, value: bool) -> None:
+        self._memory[-2] = value
 
     @property
     def is_cancelled(self) -> bool:
@@ -143,15 +182,17 @@ class _Unpickler(pickle.Unpickler):
         return np.ndarray(shape, dtype, self._memory, offset)
 
 
-def _created() -> tuple[int, str]:
-    """A new temporary file, open and locked, and its path."""
+def _created() -> tuple[int, str, bool]:
+    """A new temporary file, open and locked if it can be, its path, and whether it is locked."""
     while True:
         number, path = tempfile.mkstemp(_SUFFIX, _PREFIX)
+        is_locked = False
         if fcntl is not None:
             with suppress(OSError):  # a file system without locks
                 fcntl.flock(number, fcntl.LOCK_EX)  # held by the mapping, too, so as long as this process needs it
+                is_locked = True
         if os.fstat(number).st_nlink > 0:  # else another process has removed it as a leftover, before the lock
-            return number, path
+            return number, path, is_locked
         os.close(number)
 
 

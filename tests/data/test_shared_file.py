@@ -34,8 +34,8 @@ ARRAYS: dict[str, np.ndarray[Any, Any]] = {
 def test_arrays_come_out_as_they_went_in(as_content: bool) -> None:
     with SharedFile(ARRAYS.values(), 3) as file:
         pickled = file.dumps([ARRAYS, PLAIN + 1])
-        mapped = MappedFile(file.path, file.runs, bytearray(file.content) if as_content else None)
-        found, apart = mapped.loads(pickled)
+        with MappedFile(file.path, 3, os.getpid(), bytearray(file.content) if as_content else None) as mapped:
+            found, apart = mapped.loads(pickled)
 
     assert len(pickled) < 2 * PLAIN.nbytes  # what isn't in the file, once, and places
     assert np.array_equal(apart, PLAIN + 1)
@@ -52,21 +52,24 @@ def test_each_array_is_written_once() -> None:
 
 
 def test_what_a_process_writes_into_its_arrays_no_other_sees() -> None:
-    with SharedFile([PLAIN], 1) as file:
-        one, other = (MappedFile(file.path, 1, None).loads(file.dumps(PLAIN)) for _ in range(2))
+    with (
+        SharedFile([PLAIN], 1) as file,
+        MappedFile(file.path, 1, os.getpid()) as mapped,
+        MappedFile(file.path, 1, os.getpid()) as again,
+    ):
+        one, other = (mapping.loads(file.dumps(PLAIN)) for mapping in (mapped, again))
         one[0] = 9
 
     assert np.array_equal(other, PLAIN)
 
 
 def test_marks_are_seen_by_all() -> None:
-    with SharedFile([PLAIN], 3) as file:
-        mapped = MappedFile(file.path, 3, None)
+    with SharedFile([PLAIN], 3) as file, MappedFile(file.path, 3, os.getpid()) as mapped:
         mapped.marks[2] = BEGUN
         assert [file.marks[run] for run in range(3)] == [0, 0, BEGUN]
-        before = mapped.marks.is_cancelled
+        before = mapped.is_wanted
         file.marks.cancel()
-        assert (before, mapped.marks.is_cancelled) == (False, True)
+        assert (before, mapped.is_wanted) == (True, False)
         assert mapped.loads(file.dumps(PLAIN)).tobytes() == PLAIN.tobytes()
 
 
@@ -79,7 +82,7 @@ def test_the_file_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert os.listdir(tmp_path) == []
     with pytest.raises(FileNotFoundError):
-        MappedFile(file.path, 3, None)
+        MappedFile(file.path, 3, os.getpid())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX locks")
@@ -106,8 +109,8 @@ def test_cases_whose_rows_are_fetched_can_be_copied() -> None:
     x = np.asfortranarray(RNG.standard_normal((200_000, 3)))
     arrays = fnn.Cases(x, x[:, :2], scale=0.5).arrays(params, fnn.squared_error)
     assert arrays.sources is not None
-    with SharedFile([arrays.x, arrays.y], 0) as file:
-        copy = MappedFile(file.path, 0, None).loads(file.dumps(arrays))
+    with SharedFile([arrays.x, arrays.y], 0) as file, MappedFile(file.path, 0, os.getpid()) as mapped:
+        copy = mapped.loads(file.dumps(arrays))
 
     assert copy.sources.scale == 0.5
     assert copy.sources.words.tolist() != arrays.sources.words.tolist()

@@ -78,9 +78,9 @@ class ExecutorPool(Generic[DT]):
 
     def _job(self, numbers: Sequence[int]) -> Job:
         tasks = dumps(self._file, self._tasks, numbers)
-        owner = None if isinstance(self._source, Executor) else os.getpid()
+        is_own = not isinstance(self._source, Executor)
 
-        return Job(tuple(numbers), tasks, self._file.path, self._file.runs, next(self._attempts), owner)
+        return Job(tuple(numbers), tasks, self._file.path, self._file.runs, next(self._attempts), os.getpid(), is_own)
 
     def _train(self) -> None:
         """Submit jobs and receive answers until there is nothing to do."""

@@ -10,7 +10,7 @@ import threading
 import traceback
 from typing import Any, Final, NamedTuple
 
-from fnn.data.shared_file import BEGUN, ENDED, MappedFile, Marks
+from fnn.data.shared_file import BEGUN, ENDED, MappedFile
 from fnn.training.history import TrainingDiverged
 from fnn.training.loop import Loop
 from fnn.training.network_pool import Outcome, noted
@@ -28,7 +28,8 @@ class Job(NamedTuple):
     path: str  # of the file
     runs: int  # how many marks it has
     attempt: int  # Dask takes equal jobs for one
-    owner: int | None  # the process that alone may interrupt the worker; None: any
+    writer: int  # the process that wrote the file
+    is_only: bool  # whether the worker works for the writer alone
     content: bytes | None = None  # of the file, if it can't be opened
 
 
@@ -75,17 +76,18 @@ def work(job: Job) -> Answer:
     file = _file_of(job)
     if file is None:
         return answer._replace(lacks_file=True)
-    if file.is_shared:
-        _heed_owner(job)
+    if file.is_shared and job.is_only and os.getpid() != job.writer:
+        _ignore_interrupts()
     number = None
     try:
-        tasks: list[Task[Any]] = file.loads(job.tasks)
-        for number, task in zip(job.numbers, tasks, strict=True):
-            if file.marks.is_cancelled:
-                break
-            file.marks[number] = BEGUN
-            answer.outcomes[number] = _train(task, file.marks)
-            file.marks[number] = ENDED
+        with file:
+            tasks: list[Task[Any]] = file.loads(job.tasks)
+            for number, task in zip(job.numbers, tasks, strict=True):
+                if not file.is_wanted:
+                    break
+                file.marks[number] = BEGUN
+                answer.outcomes[number] = _train(task, file)
+                file.marks[number] = ENDED
     except BaseException as error:
         if number is not None:
             noted(error, number)
@@ -94,11 +96,10 @@ def work(job: Job) -> Answer:
     return answer
 
 
-def _heed_owner(job: Job) -> None:
-    """Ignore Ctrl-C, of which the owner of this process tells by the marks: it would end a worker that is idle."""
-    is_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+def _ignore_interrupts() -> None:
+    """Ignore Ctrl-C, of which the marks tell: it would end a worker that is idle, and so break the pool."""
     is_main = threading.current_thread() is threading.main_thread()
-    if is_default and is_main and job.owner not in (None, os.getpid()):
+    if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -108,18 +109,18 @@ def _file_of(job: Job) -> MappedFile | None:
         _received.clear()
         _received[job.path] = bytearray(job.content)
     try:
-        return MappedFile(job.path, job.runs, _received.get(job.path))
+        return MappedFile(job.path, job.runs, job.writer, _received.get(job.path))
     except OSError:
         return None
 
 
-def _train(task: Task[Any], marks: Marks) -> Outcome[Any]:
-    """Train a network, as a run of `train`, but without a bar; a run that is cancelled is interrupted."""
+def _train(task: Task[Any], file: MappedFile) -> Outcome[Any]:
+    """Train a network, as a run of `train`, but without a bar; one that isn't wanted is interrupted."""
     task.callbacks.network_progress = NetworkProgress(PoolProgress(False))
     tuner = call_tuner.tuner_for(task.work(task.batch_size), task.threads)
 
     def present() -> call_tuner.Tuner:
-        if marks.is_cancelled:
+        if not file.is_wanted:
             loop.interrupt()
         return tuner
 

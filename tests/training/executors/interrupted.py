@@ -1,4 +1,4 @@
-"""A sweep that is interrupted: ``python -m tests.training.executors.interrupted`` prints what each network brought."""
+"""A sweep that is interrupted, and what it brought: ``python -m tests.training.executors.interrupted fork``."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Any
 
 import fnn
-from tests.training.executors.sweeps import FACTORY, X, Y, networks
+from tests.training.executors.sweeps import X, Y, networks
 
 
 def endless(epoch: int, params: object, record: object) -> None:
     if epoch == 1:
-        os.write(1, b"ready\n")  # whole, beside those of other processes
+        os.write(1, f"ready {os.getpid()}\n".encode())  # whole, beside those of other processes
 
 
 def short(epoch: int, params: object, record: object) -> bool:
@@ -24,13 +27,14 @@ def short(epoch: int, params: object, record: object) -> bool:
     return epoch == 3
 
 
-def main() -> None:
+def main(kind: str) -> None:
     """Train four networks, of which one has no end."""
     functions = [short, endless, short, short]
     callbacks: fnn.Each[Any] = fnn.Each([[fnn.each_epoch(function)] for function in functions])
     epochs = fnn.Each([10**7, 10**8, 10**8, 10**7])
+    factory = partial(ProcessPoolExecutor, 2, multiprocessing.get_context(kind))
     try:
-        fnn.train_many(networks(4), X, Y, eta=1e-9, epochs=epochs, callbacks=callbacks, executor=FACTORY)
+        fnn.train_many(networks(4), X, Y, eta=1e-9, epochs=epochs, callbacks=callbacks, executor=factory)
     except KeyboardInterrupt as error:
         outcomes = vars(error)["outcomes"]
         print(json.dumps([outcome and [outcome.stop_reason, len(outcome.history)] for outcome in outcomes]))
@@ -39,4 +43,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored where the tests run
-    main()
+    main(*sys.argv[1:])

@@ -96,16 +96,14 @@ def kill_once(path: Path, epoch: int, params: object, record: object) -> None:
 
 def hide_files() -> None:
     """Let this process see no file that another has shared, as if it ran on another machine."""
-    import builtins
-
-    before = builtins.open
+    before = os.open
 
     def opened(path: Any, *arguments: Any, **named: Any) -> Any:
         if str(path).endswith(".shared"):
             raise FileNotFoundError(path)
         return before(path, *arguments, **named)
 
-    builtins.open = opened  # type: ignore[assignment] # of the workers of one pool
+    os.open = opened  # of the workers of one pool
 
 
 def refuse() -> None:
