@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,23 +34,28 @@ def test_a_network_that_kills_its_worker_of_loky() -> None:
     assert [bits(caught.value.outcomes[i]) for i in (0, 2)] == [bits(home[i]) for i in (0, 2)]
 
 
-def in_process(*command: str) -> str:
+def in_process(*command: str | Path, **variables: str) -> str:
     """What a command prints."""
-    environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    environment = {**os.environ, **variables}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
 
     return done.stdout
 
 
-def test_mpi() -> None:
+@pytest.mark.parametrize("launcher, library", [("mpiexec.hydra", "libmpi.so.12"), ("prterun", "libmpi.so.40")])
+def test_mpi(launcher: str, library: str) -> None:
     pytest.importorskip("mpi4py", reason="needs mpi4py")
-    mpiexec = shutil.which("mpiexec", path=os.fspath(Path(sys.executable).parent)) or shutil.which("mpiexec")
-    if mpiexec is None:
-        pytest.skip("needs mpiexec")
+    environment = Path(sys.prefix)
+    launch, load = environment / "bin" / launcher, environment / "lib" / library
+    if not (launch.exists() and load.exists()):
+        pytest.skip(f"needs the MPI that has {launcher}, MPICH or Open MPI, as a wheel")
+    allowed = {f"{of}_ALLOW_RUN_AS_ROOT{more}": "1" for of in ("OMPI", "PRTE") for more in ("", "_CONFIRM")}
+    policy = {"PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe", "MPI4PY_LIBMPI": str(load)}
     module = "tests.training.executors.on_mpi"
+    command = (launch, "-n", "2", sys.executable, "-m", "mpi4py.futures", "-m", module)
 
-    assert in_process(mpiexec, "-n", "2", sys.executable, "-m", "mpi4py.futures", "-m", module) == "True\n"
+    assert in_process(*command, **allowed, **policy) == "True\n"
 
 
 def test_dask() -> None:
