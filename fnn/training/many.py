@@ -26,8 +26,8 @@ from fnn.training.advice import advise
 from fnn.training.callbacks import Callback
 from fnn.training.checkpoint import Checkpoint
 from fnn.training.executors.pool import ExecutorPool
+from fnn.training.executors.threads import NetworkPool, Outcome
 from fnn.training.history import Run, TrainingDiverged
-from fnn.training.network_pool import NetworkPool, Outcome
 from fnn.training.steppers.solver import Solver
 from fnn.training.stopping import Stopping
 from fnn.training.task import Task, checkpoint_of, task_of

@@ -23,7 +23,7 @@ from fnn.compiler import threads as threads_module
 from fnn.compiler.internals import global_compiler_lock
 from fnn.compiler.threads import available, cpu_quota, pin_apart, run_in_threads
 from fnn.training import evaluator
-from fnn.training.network_pool import NetworkPool
+from fnn.training.executors.threads import NetworkPool
 from tests.conftest import NewThreads
 from tests.paces import processors
 from tests.problems import problem

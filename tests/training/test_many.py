@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fnn
-from fnn.training import network_pool
 from fnn.training.callbacks import EachEpoch
+from fnn.training.executors import threads as network_pool
 from fnn.training.loop import Loop
 from fnn.training.task import Task
 from fnn.training.train import begin
@@ -293,7 +293,7 @@ def test_callbacks_may_end_networks_one_by_one() -> None:
 def test_the_longest_is_first_and_the_last_ones_get_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     train_many_by(monkeypatch, 4)
     begun: list[int] = []
-    begin: Any = sys.modules["fnn.training.network_pool"].__dict__["begin"]
+    begin: Any = sys.modules["fnn.training.executors.threads"].__dict__["begin"]
     threads: set[int] = set()
 
     class Noting(Exactly):
@@ -304,7 +304,7 @@ def test_the_longest_is_first_and_the_last_ones_get_more_threads(monkeypatch: py
         begun.append(task.params.sizes[1])
         return begin(task, tuner)
 
-    monkeypatch.setattr("fnn.training.network_pool.begin", noting)
+    monkeypatch.setattr("fnn.training.executors.threads.begin", noting)
     tune_by(monkeypatch, Noting)
     callbacks: fnn.Each[Any] = fnn.Each(
         [[], [fnn.each_epoch(lambda epoch, params, record: 4 in threads)], [], [], [], []]

@@ -1,1 +1,1 @@
-"""`train_many` on an executor: `pool` submits jobs and receives answers, `worker` is what runs in the workers."""
+"""The pools of `train_many`: threads of this process; or an executor, to which `pool` submits what `worker` does."""

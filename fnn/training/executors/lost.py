@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fnn.training.network_pool import Outcome
+from fnn.training.executors.threads import Outcome
 
 
 class SomeLost(RuntimeError):

@@ -20,9 +20,9 @@ from fnn.data.shared_file import BEGUN, WAITING, SharedFile
 from fnn.network.params import DT
 from fnn.training.executors.lost import SomeLost
 from fnn.training.executors.pickling import dumps, unloadable
+from fnn.training.executors.threads import Outcome, run_of
 from fnn.training.executors.worker import Answer, Failure, Job, work
 from fnn.training.history import TrainingInterrupted
-from fnn.training.network_pool import Outcome, run_of
 from fnn.training.progress import PoolProgress
 from fnn.training.task import Task
 

@@ -11,9 +11,9 @@ import traceback
 from typing import Any, Final, NamedTuple
 
 from fnn.data.shared_file import BEGUN, ENDED, MappedFile
+from fnn.training.executors.threads import Outcome, noted
 from fnn.training.history import TrainingDiverged
 from fnn.training.loop import Loop
-from fnn.training.network_pool import Outcome, noted
 from fnn.training.progress import NetworkProgress, PoolProgress
 from fnn.training.steppers import call_tuner
 from fnn.training.task import Task
