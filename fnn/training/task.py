@@ -120,7 +120,7 @@ def task_of(
         if optimizer.needs_all_cases and size < number:
             raise ValueError(f"batch_size: {optimizer!r} needs all {number} cases in every step, got {size}")
         if isinstance(optimizer, Solver):
-            optimizer.require_objective(params, cases, objective)
+            optimizer.require_objective(params, cases, objective, sharding)
             if stopping is None and held_out is not None and optimizer.failures:
                 stopping = Stopping(patience=optimizer.failures, restore_best=True)
     most = None if threads is None else whole("threads", threads, at_least=1)

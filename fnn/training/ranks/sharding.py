@@ -40,6 +40,11 @@ class Sharding(NamedTuple):
         return len(forest(self.first, self.last))
 
     @property
+    def levels(self) -> int:
+        """The most sums of subtrees of whole shards that this rank keeps at a time."""
+        return self.nodes + (self.last - self.first).bit_length()
+
+    @property
     def part(self) -> float:
         """The part of all cases that this rank has."""
         return (self.last - self.first) / self.shards

@@ -85,8 +85,10 @@ class lbfgs(Solver):
 
         return evaluation_work(params, cases) + of_vectors * (2 if params.dtype == np.float64 else 1)
 
-    def require_objective(self, params: Params[DT], batch: CaseArrays[DT], objective: Objective) -> None:
-        super().require_objective(params, batch, objective)
+    def require_objective(
+        self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, sharding: Sharding | None = None
+    ) -> None:
+        super().require_objective(params, batch, objective, sharding)
         try:
             np.empty((self.vectors, params.architecture.count), params.dtype)
         except (MemoryError, ValueError):  # the latter beyond what an array may be

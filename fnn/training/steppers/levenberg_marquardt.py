@@ -131,16 +131,19 @@ class levenberg_marquardt(Solver):
         if mu <= 0 or min(others, default=0.0) < 0:
             raise ValueError(f"state: needs μ above 0, and α, β and γ of at least 0, got {state.numbers}")
 
-    def require_objective(self, params: Params[DT], batch: CaseArrays[DT], objective: Objective) -> None:
+    def require_objective(
+        self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, sharding: Sharding | None = None
+    ) -> None:
         """Raise ValueError or MemoryError if it can't minimise the objective of a run."""
-        super().require_objective(params, batch, objective)
+        super().require_objective(params, batch, objective, sharding)
         require_convex(objective.loss)
         if self.bayesian and objective.loss is not squared_error:
             raise ValueError(f"loss: {self!r} needs fnn.squared_error, got {objective.loss!r}")
         if self.bayesian and objective.regularization.l2:
             raise ValueError(f"regularization: {self!r} works out the penalty itself, so l2 must be 0")
-        size = _size_of(params, batch.number, objective.regularization)
-        require_memory(size.unknowns, size.numbers, params.dtype, "; fnn.lbfgs needs no matrix")
+        size = _size_of(params, batch.number, objective.regularization, is_sharded=sharding is not None)
+        of_shards = 0 if sharding is None else (sharding.levels - 1) * size.unknowns**2
+        require_memory(size.unknowns, size.numbers + of_shards, params.dtype, "; fnn.lbfgs needs no matrix")
 
     def work(self, params: Params[Any], cases: int) -> float:
         """Floating-point operations of an epoch, more or less."""

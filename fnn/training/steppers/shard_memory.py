@@ -88,8 +88,8 @@ class ShardMemory:
 
     def prepare_matrix(self, code: int, rows: int, stride: int) -> NDArray[Any]:
         """Let Levenberg–Marquardt sum G by the code at an address; returns its memory."""
-        own = self._sharding.last - self._sharding.first
-        self._matrices, self._matrix_sum = self._new_nodes(rows * stride, own.bit_length())
+        s = self._sharding
+        self._matrices, self._matrix_sum = self._new_nodes(rows * stride, s.levels - s.nodes)
         self.words[GAUSS_NEWTON] = code
         self.words[MATRICES], self.words[MATRIX_SIZE] = address_of(self._matrices), self._matrices.shape[1]
         self.words[MATRIX_EXCHANGE] = 0 if self._matrix_sum is None else self._matrix_sum.address

@@ -86,7 +86,9 @@ class Solver(Value):
         """Raise TypeError or ValueError unless the state is one of this solver for such params."""
         require_parts(self, self.vectors, len(self.numbers), params, state)
 
-    def require_objective(self, params: Params[DT], batch: CaseArrays[DT], objective: Objective) -> None:
+    def require_objective(
+        self, params: Params[DT], batch: CaseArrays[DT], objective: Objective, sharding: Sharding | None = None
+    ) -> None:
         """Raise ValueError or MemoryError if it can't minimise the objective of a run."""
         regularization = objective.regularization
         for name, value in (("l1", regularization.l1), ("dropout", any(regularization.dropped))):
