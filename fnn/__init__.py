@@ -140,6 +140,7 @@ from fnn.training.history import Record as Record
 from fnn.training.history import Run as Run
 from fnn.training.history import TrainingDiverged as TrainingDiverged
 from fnn.training.history import TrainingInterrupted as TrainingInterrupted
+from fnn.training.ranks.shards import shard_range as shard_range
 from fnn.training.steppers.plateau import plateau as plateau
 from fnn.training.steppers.solver import Solver as Solver
 from fnn.training.stopping import Stopping as Stopping
@@ -171,7 +172,6 @@ if TYPE_CHECKING:
     from fnn.training.many import train_many as train_many
     from fnn.training.posterior import Posterior as Posterior
     from fnn.training.posterior import posterior as posterior
-    from fnn.training.ranks.shards import shard_range as shard_range
     from fnn.training.steppers.lbfgs import lbfgs as lbfgs
     from fnn.training.steppers.levenberg_marquardt import levenberg_marquardt as levenberg_marquardt
 else:
@@ -193,7 +193,6 @@ else:
             "training.executors.lost": "SomeLost",
             "training.many": "SomeDiverged train_many",
             "training.posterior": "Posterior posterior",
-            "training.ranks.shards": "shard_range",
             "training.steppers.lbfgs": "lbfgs",
             "training.steppers.levenberg_marquardt": "levenberg_marquardt",
         }.items()

@@ -125,6 +125,14 @@ def test_a_checkpoint_is_for_fits_from_the_beginning(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_fit_tells_all_its_epochs() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored where the tests run
+    try:
+        check_an_interrupted_fit()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def check_an_interrupted_fit() -> None:
     model: Any = MLPRegressor(hidden_layer_sizes=20, n_iter_no_change=np.inf, tol=0.0, max_iter=10**6, random_state=0)
     quietly(model.set_params(max_iter=2), X, Y)  # compiled
     model.set_params(max_iter=10**6)
