@@ -21,7 +21,7 @@ from fnn.training.ranks.team import Team
 from fnn.training.recorder import Recorder
 from fnn.training.steppers.call_tuner import Tuner
 from fnn.training.steppers.stepper import Snapshot, Stepper
-from fnn.training.stopping import Rule, Stopper
+from fnn.training.stopping import Best, Rule, Stopper
 
 
 class Loop(Generic[DT]):
@@ -96,6 +96,8 @@ class Loop(Generic[DT]):
     def _hand_over(self) -> Run[DT]:
         """The run so far, when an error ends it; it is also saved."""
         self._recorder.mark_time(self._stepper.epoch, self._recorder.seconds)
+        if self._team.size > 1 and not self._is_good():  # the ranks no longer meet to find the last good parameters
+            return self._run_at(self._snapshots[1], self._snapshots[1].epoch)
         run = self.result()
         with suppress(RuntimeWarning):  # an error, too, by the user's filter, but not the one that is raised
             self._save()
@@ -108,14 +110,18 @@ class Loop(Generic[DT]):
 
     def result(self) -> Run[DT]:
         """The run so far, with its best parameters if those are to be restored."""
-        stepper, best = self._stepper, self._stopper.best
+        best = self._stopper.best
         if best is None:
             self._good_params()
-        at = stepper.snapshot() if best is None else best
-        history = self._recorder.history(stepper, self._epochs_recorded())
-        ending: Ending = "epochs" if stepper.epoch >= self._epochs else "interrupted"
 
-        return Run(at.params, history, at.state, self._stop_reason or ending, self._recorder.held_out)
+        return self._run_at(best or self._stepper.snapshot(), self._epochs_recorded())
+
+    def _run_at(self, at: Snapshot[DT] | Best[DT], epochs: int) -> Run[DT]:
+        """The run with the parameters of a snapshot, and the history of some epochs."""
+        ending = self._stop_reason or ("epochs" if self._stepper.epoch >= self._epochs else "interrupted")
+        history = self._recorder.history(self._stepper, epochs)
+
+        return Run(at.params, history, at.state, ending, self._recorder.held_out)
 
     def _epochs_recorded(self) -> int:
         """The epochs that have all their measures."""
@@ -124,9 +130,8 @@ class Loop(Generic[DT]):
     def _save(self) -> None:
         if self._checkpointer is not None and self._team.leads:
             now, last = self._stepper.snapshot(), self._snapshots[1]
-            done = now.epoch, now.cases, last.epoch
-            place = Place(*done, self._callback_epoch, self._callback_step, self._stop_reason)
-            self._checkpointer.write(last, place)
+            called = self._callback_epoch, self._callback_step
+            self._checkpointer.write(last, Place(now.epoch, now.cases, last.epoch, *called, self._stop_reason))
 
     def _advance(self) -> None:
         """One call: part of an epoch, or whole epochs to their end."""
@@ -155,12 +160,10 @@ class Loop(Generic[DT]):
 
     def _next_observed(self) -> int:
         """The epoch at whose end something is due."""
-        observes_each = (
-            self._callbacks.observe_epochs or self._recorder.has_validation or self._stepper.rate.observes_errors
-        )
-        most = 1 if observes_each else self._stopper.epochs_to_end()
+        stepper, recorder, callbacks = self._stepper, self._recorder, self._callbacks
+        is_each = callbacks.observe_epochs or recorder.has_validation or stepper.rate.observes_errors
 
-        return min(self._stepper.epoch + most, self._epochs)
+        return min(stepper.epoch + (1 if is_each else self._stopper.epochs_to_end()), self._epochs)
 
     def _after_call(self) -> None:
         """Do what is due between two calls."""
@@ -187,7 +190,6 @@ class Loop(Generic[DT]):
     def _look_at_clock(self) -> tuple[bool, bool, bool]:
         """Whether it is time to end the run, to compare the parameters of the ranks, and to save the run."""
         saves = self._checkpointer is not None and self._checkpointer.is_due
-
         return self._stopper.is_late(self._recorder.seconds), self._digests.is_due, saves
 
     def _call_after_steps(self) -> None:
@@ -246,8 +248,7 @@ class Loop(Generic[DT]):
         self._has_diverged = True
         found = self._interrupt.call(self._last_good, waits=True)
         if found is None:
-            last = self._snapshots[1]
-            self._raise_interrupted(last, last.epoch)
+            self._raise_interrupted(self._snapshots[1], self._snapshots[1].epoch)
         epoch, params, epochs = found
         raise TrainingDiverged(epoch, params, self._recorder.history(self._stepper, epochs))
 
@@ -275,8 +276,7 @@ class Loop(Generic[DT]):
         """Take the steps of an epoch by one thread, in calls about as short as those of the run."""
         left = self._stepper.steps_per_epoch
         while left > 0 and not self._stepper.diverged:
-            tuner = self._tuner()
-            together, threads = tuner.suggest()
+            tuner, (together, threads) = self._tuner(), self._tuner().suggest()
             steps = self._team.lead(min(max(1, together // threads), left))
             count, _ = self._stepper.run(steps, 1, seconds=tuner.seconds(steps), interrupt=self._interrupt)
             left -= count
@@ -287,13 +287,13 @@ class Loop(Generic[DT]):
         """If the run is interrupted, save it and raise `TrainingInterrupted`."""
         if not self._interrupt.interrupted:
             return
-        last = self._snapshots[1]
-        if not self._is_good():
-            self._raise_interrupted(last, last.epoch)
+        last, is_good = self._snapshots[1], self._is_good()
         try:
-            self._save()
+            if is_good:
+                self._save()
         finally:  # after a warning that is an error, too
-            self._raise_interrupted(self._stepper.snapshot(), self._epochs_recorded())
+            at = (self._stepper.snapshot(), self._epochs_recorded()) if is_good else (last, last.epoch)
+            self._raise_interrupted(*at)
 
     def _raise_interrupted(self, at: Snapshot[DT], epochs: int) -> NoReturn:
         """Raise what hands over the run as it was at a snapshot, with the history of some epochs."""

@@ -29,7 +29,7 @@ from fnn.optimizers.schedule import Rate, Schedule
 from fnn.training.callbacks import Callback, Callbacks
 from fnn.training.checkpoint import Checkpoint
 from fnn.training.checkpoint_format import Settings
-from fnn.training.ranks.sharding import Sharding, sharding_of
+from fnn.training.ranks.sharding import Sharding, sample_of, sharding_of
 from fnn.training.ranks.team import Team
 from fnn.training.steppers.solver import Solver
 from fnn.training.stopping import Stopper, Stopping
@@ -206,6 +206,7 @@ def _held_out_cases(
             validation = Cases(*validation)
         if isinstance(validation, Cases):
             if sharding is not None:
+                sharding.require_same_cases("x, y", sample_of(validation))
                 return sharding.arrays(sharding.own(validation), params, loss, len(validation))
             return validation.arrays(params, loss)
     raise TypeError(f"validation: needs fnn.Cases or a tuple (x, y){otherwise}, got {validation!r:.60}")

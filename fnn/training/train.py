@@ -126,14 +126,15 @@ def train(
         Data-parallel training: the cases are cut into this many contiguous shards, a power of two of at most as many as
         there are cases. Each gives its part to every batch, in an order of its own, and its sums are added to those of
         the others along one binary tree. The result depends on the number of shards, but not on who trains on them.
-        None: there are none, and no batch is composed by shards.
+        Sixteen or more cases of a shard in a batch cost little more than a run without shards; with fewer, a batch
+        takes as long as if it were some times larger. None: there are none, and no batch is composed by shards.
     comm
         A communicator of mpi4py, such as ``MPI.COMM_WORLD``, whose ranks share the shards evenly, in order, and all
         call this with the same arguments: the bits are those of one process. A rank reads its own cases alone. All
         ranks return the same run, but for `held_out`, which has the rank's own cases of a fraction. Rank 0 alone calls
-        back, shows progress, and reads and writes the checkpoint, from which any number of ranks may go on. What ends
-        the run on one rank ends it on all: Ctrl-C, or an error, which says of which rank it is. threads: of a rank; by
-        default its share of the processors.
+        back, shows progress, and reads and writes the checkpoint, from which any number of ranks may go on; a callback
+        can't use comm, for the others wait for it. What ends the run on one rank ends it on all: Ctrl-C, or an error,
+        which says of which rank it is. threads: of a rank; by default its share of the processors.
     total_cases
         With comm, if x and y are this rank's cases alone: the number of the cases of all ranks, of which
         `fnn.shard_range` says which those are. None: x and y are all cases. Cases for validation are always all.
@@ -181,7 +182,9 @@ def train(
         raise TypeError("shards: comm needs the number of shards, too, a power of two such as shards=64")
     if total_cases is not None and shards is None:
         raise TypeError("total_cases: needs shards, of which x and y are some")
-    with team_of(comm) as team:
+    team = team_of(comm)
+    team.claim()
+    with team:
         task = task_of(
             params, x, y, optimizer=optimizer, eta=eta, epochs=epochs, batch_size=batch_size, seed=seed,
             shuffle=shuffle, first_epoch=first_epoch, loss=loss, reduction=reduction, regularization=regularization,

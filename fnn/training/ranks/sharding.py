@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, SupportsIndex
@@ -53,6 +54,11 @@ class Sharding(NamedTuple):
     def held_out(self) -> int:
         """The cases of all ranks that a fraction holds out."""
         return self.all_cases - self.number
+
+    def require_same_cases(self, name: str, sample: str, otherwise: str = "") -> None:
+        """Raise ValueError, on all ranks, unless a sample of the cases of each is the same."""
+        if len(set(self.team.gather(sample))) > 1:
+            raise ValueError(f"{name}: needs the same cases on all ranks{otherwise}")
 
     def rows(self, number: int) -> range:
         """Which of a number of cases are this rank's."""
@@ -177,6 +183,17 @@ def _digest(words: list[str]) -> str:
     return f"{len(words)} shards {hashlib.sha256(repr(words).encode()).hexdigest()[:16]}"
 
 
+def sample_of(cases: Cases) -> str:
+    """A checksum of the first, the last and a middle case, whose weights differ from 1 or not."""
+    count, digest = len(cases), 0
+    for array in (cases.x, cases.y):
+        rows = array.reshape(count, -1)[[0, count // 2, -1]]
+        digest = zlib.crc32(np.ascontiguousarray(rows).view(np.uint8).data, digest)
+    weighs = any(weights is not None for weights in (cases.weights, cases.class_weights))
+
+    return f"{count} cases, {digest:08x}, {'' if weighs else 'not '}weighted"
+
+
 def sharding_of(
     team: Team, shards: SupportsIndex, cases: Cases, total_cases: SupportsIndex | None, said: Mapping[str, str]
 ) -> tuple[Sharding, Cases]:
@@ -187,11 +204,15 @@ def sharding_of(
     """
     count = require_shards(shards, team.size)
     first, last = shards_of(team.rank, team.size, count)
-    number = len(cases) if total_cases is None else whole("total_cases", total_cases, at_least=count)
+    if total_cases is None:
+        number, sample = len(cases), sample_of(cases)
+    else:
+        number, sample = whole("total_cases", total_cases, at_least=count, at_most=2**62), "of each rank"
     sharding = Sharding(team, count, first, last, number, number)
     weighs = any(weights is not None for weights in (cases.weights, cases.class_weights))
-    ours = {"shards": str(count), "cases of all ranks": str(number), "weights": "given" if weighs else "None"}
+    ours = {"shards": str(count), "total_cases": str(total_cases), "weights": "given" if weighs else "None"}
     sharding.require_agreement({**ours, **said})
+    sharding.require_same_cases("x, y", sample, "; if each has its own alone, give total_cases")
     if total_cases is None:
         return sharding, sharding.own(cases)
     rows = sharding.rows(number)

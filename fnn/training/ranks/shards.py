@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, SupportsIndex
 
 from fnn.boundary.checks import whole
-from fnn.training.ranks.team import Communicator, team_of
+from fnn.training.ranks.team import Communicator, require_communicator
 
 _MOST: Final = 65536
 
@@ -42,10 +42,13 @@ def shard_range(number: SupportsIndex, shards: SupportsIndex, comm: Communicator
     >>> fnn.shard_range(60_000, shards=64)
     range(0, 60000)
     """
-    team = team_of(comm)
-    shards = require_shards(shards, team.size)
+    rank, ranks = 0, 1
+    if comm is not None:
+        require_communicator(comm)
+        rank, ranks = comm.Get_rank(), comm.Get_size()
+    shards = require_shards(shards, ranks)
     number = whole("number", number, at_least=shards)
-    first, last = shards_of(team.rank, team.size, shards)
+    first, last = shards_of(rank, ranks, shards)
 
     return range(shard_start(first, number, shards), shard_start(last, number, shards))
 

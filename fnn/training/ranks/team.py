@@ -69,6 +69,9 @@ class Team:
     def fail(self, error: BaseException) -> None:
         """Tell the other ranks, at their next meeting, of an error that ends the run on this one, unless they know."""
 
+    def claim(self) -> None:
+        """Keep other runs of this process away until the end; ValueError if there is one. No rank waits for others."""
+
     def end(self) -> None:
         """End the meetings: from here on every rank is on its own."""
 
@@ -97,11 +100,8 @@ class Ranks(Team):
 
     def __init__(self, comm: Any) -> None:
         super().__init__()
-        self.communicator, node = _private_of(comm)
+        self.communicator, self._runs = _private_of(comm)
         self.rank, self.size = self.communicator.Get_rank(), self.communicator.Get_size()
-        own = _processors()
-        of_node: list[list[int]] = node.allgather(own)
-        self._processors, self._sharing = len(own), of_node.count(own)
         self._knows, self._is_over = False, False
 
     @property
@@ -135,16 +135,27 @@ class Ranks(Team):
             self._attend(("fail", None, _packed(error), self.wanted))
             self.end()
 
+    def claim(self) -> None:
+        if self._runs:
+            raise ValueError(
+                "comm: another run of this process uses it; a callback, which rank 0 alone calls, can't train on it, "
+                "and runs at the same time need communicators of their own, such as comm.Dup()"
+            )
+        self._runs.append(self)
+
     def end(self) -> None:
+        if self in self._runs:
+            self._runs.remove(self)
         self._is_over = True
 
     def threads(self, threads: int | None) -> int:
-        """The most threads of this rank: ranks of a node that may run on the same processors share them."""
-        processors: float = self._processors
+        """The most threads of this rank: ranks of a node that may run on the same processors share them. All ask."""
+        own = sys.modules["mpi4py.MPI"].Get_processor_name(), _processors()
+        processors, sharing = float(len(own[1])), self.gather(own).count(own)
         if threads is None:
             processors, threads = min(processors, cpu_quota()), available()
 
-        return max(1, min(threads, math.floor(processors / self._sharing)))
+        return max(1, min(threads, math.floor(processors / sharing)))
 
     def abort(self) -> NoReturn:
         traceback.print_exc()
@@ -170,9 +181,11 @@ class Ranks(Team):
 
     def _attend(self, answer: tuple[str, Any, tuple[bytes, str] | None, bool]) -> list[Any]:
         """What all ranks bring to a meeting. An error of MPI itself ends them all."""
+        if self._is_over:  # the others don't come
+            raise RuntimeError("the ranks of this run have met for the last time")
         try:
             return list(self.communicator.allgather(answer))
-        except Exception:
+        except sys.modules["mpi4py.MPI"].Exception:
             self.abort()
 
 
@@ -180,6 +193,13 @@ def team_of(comm: Communicator | None) -> Team:
     """The processes of a communicator, which must all call this; TypeError, ValueError if it can't be used."""
     if comm is None:
         return Team()
+    require_communicator(comm)
+
+    return Ranks(comm) if comm.Get_size() > 1 else Team()
+
+
+def require_communicator(comm: Communicator) -> None:
+    """TypeError, ValueError if a communicator can't be used."""
     mpi: Any = sys.modules.get("mpi4py.MPI")  # imported by the caller, if comm is of it
     if mpi is None or not isinstance(comm, mpi.Intracomm):
         kind = type(comm)
@@ -192,26 +212,27 @@ def team_of(comm: Communicator | None) -> Team:
             "mpi4py.rc.thread_level = 'serialized'"
         )
 
-    return Ranks(comm) if comm.Get_size() > 1 else Team()
 
-
-def _private_of(comm: Any) -> tuple[Any, Any]:
-    """A copy of a communicator, apart from the caller's messages, and that of its ranks on this node; made once."""
+def _private_of(comm: Any) -> tuple[Any, list[Team]]:
+    """A copy of a communicator, apart from the caller's messages, made once; and the runs that use it."""
     mpi: Any = sys.modules["mpi4py.MPI"]
-    private, node = comm.Get_attr(_key()) or (None, None)
+    private, runs = comm.Get_attr(_key()) or (None, [])
     if private is None:
         private = comm.Dup()
         private.Set_errhandler(mpi.ERRORS_RETURN)
-        node = private.Split_type(mpi.COMM_TYPE_SHARED)
-        comm.Set_attr(_key(), (private, node))
+        comm.Set_attr(_key(), (private, runs))
 
-    return private, node
+    return private, runs
 
 
 @cache
 def _key() -> Any:
-    """The key by which communicators keep their private copies."""
-    return sys.modules["mpi4py.MPI"].Comm.Create_keyval()
+    """The key by which communicators keep their private copies, which are freed with them."""
+    return sys.modules["mpi4py.MPI"].Comm.Create_keyval(delete_fn=_free)
+
+
+def _free(comm: Any, key: int, kept: tuple[Any, list[Team]]) -> None:
+    kept[0].Free()
 
 
 def _processors() -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from fnn.training.kernels import work_stealing
 from fnn.training.kernels.sharded.descend import sharded_kernel
 from fnn.training.ranks.evaluator import ShardedEvaluator
 from fnn.training.ranks.sharding import Sharding
+from fnn.training.ranks.together import to_the_end
 from fnn.training.steppers.batches import BatchStepper
 from fnn.training.steppers.shard_memory import ShardMemory
 
@@ -64,16 +66,24 @@ class ShardedStepper(BatchStepper[DT]):
         first = now = self.steps
         while now < first + steps and not (self.diverged or self._interrupted_together):
             found = self._coefficients(optimizer, now, min(first + steps - now, MAX_STEPS), interrupt)
-            table, count = (None, 0) if found is None else found
-            count = min(self._sharding.team.gather(count))  # the last word before all processes enter the kernel
-            if table is None or count == 0:  # an interrupt came first, on one of them
-                self._interrupted_together = True
-                break
-            self._run(table[:count], count, threads, count * seconds / steps)
+            take = partial(self._take, found, threads, seconds / steps)
+            if self._sharding.team.size == 1:
+                take()
+            else:
+                to_the_end(take, self._calls.interrupt)
             now = self.steps
         self._calls.interrupted = False
 
         return now - first, time.perf_counter() - began
+
+    def _take(self, found: tuple[NDArray[DT], int] | None, threads: int, seconds: float) -> None:
+        """Take steps with coefficients, of which there are none if an interrupt came first, on one of the processes."""
+        table, count = (None, 0) if found is None else found
+        count = min(self._sharding.team.gather(count))  # the last word before all processes enter the kernel
+        if table is None or count == 0:
+            self._interrupted_together = True
+        else:
+            self._run(table[:count], count, threads, count * seconds)
 
     def _prepare(self, threads: int) -> None:
         """Do what may fail before the processes enter the kernel together."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, ClassVar, Final, Generic, NoReturn
 
@@ -29,6 +30,7 @@ from fnn.training.interrupt import Interrupt
 from fnn.training.kernels.solvers.cursor import CURSOR_SIZE, ENDING, EPOCH, STOPPED
 from fnn.training.kernels.work_stealing import barrier_size
 from fnn.training.ranks.sharding import Sharding
+from fnn.training.ranks.together import to_the_end
 from fnn.training.steppers.kernel_calls import KernelCalls
 from fnn.training.steppers.later import sharded_evaluator, solver_memory
 from fnn.training.steppers.plateau import RateObserver
@@ -214,13 +216,20 @@ class SolverStepper(Generic[DT]):
             self.prepare(threads)
             if self.memory is not None:
                 self.memory.prepare(threads)
-            if self._sharding is not None:
-                self._sharding.team.meet()  # the last word before all processes enter the kernel
-            size = barrier_size(threads)
-            self._calls.call(lambda i, n, words: self.iterate(i, n, words, steps), threads, size, seconds)
+            if self._sharding is None or self._sharding.team.size == 1:
+                self._iterate(steps, threads, seconds)
+            else:
+                to_the_end(partial(self._iterate, steps, threads, seconds), self._calls.interrupt)
         self._calls.interrupted = False
 
         return self.epoch - first, time.perf_counter() - began
+
+    def _iterate(self, epochs: int, threads: int, seconds: float) -> None:
+        """Call the kernel, together with all other processes."""
+        if self._sharding is not None:
+            self._sharding.team.meet()
+        size = barrier_size(threads)
+        self._calls.call(lambda i, n, words: self.iterate(i, n, words, epochs), threads, size, seconds)
 
     def is_finite(self, params: Params[DT]) -> bool:
         s, given = self._sharding, (params, self._batch, self._objective, 1)

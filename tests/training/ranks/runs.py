@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import resource
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -121,6 +123,34 @@ def other_validation(comm: Any) -> Any:
     return run(PARAMS, X, Y, eta=0.3, validation=0.1 if comm.rank == 0 else None)(comm)
 
 
+def own_cases_alone(comm: Any) -> Any:
+    """Files of the same size, and no word of the others."""
+    rows = slice(100 * comm.rank, 100 * comm.rank + 100)
+
+    return run(PARAMS, X[rows], Y[rows], eta=0.3)(comm)
+
+
+def other_validation_cases(comm: Any) -> Any:
+    rows = slice(comm.rank, 500 + comm.rank)
+
+    return run(PARAMS, X, Y, eta=0.3, validation=(X[rows], Y[rows]))(comm)
+
+
+def ended_by_a_signal(comm: Any) -> Any:
+    """A handler of the user's raises at any moment, on one rank."""
+
+    def handle(*_: object) -> None:
+        raise SystemExit(3)
+
+    before = signal.signal(signal.SIGTERM, handle)
+    if comm.rank == 1:
+        threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    try:
+        return run(PARAMS, X, Y, eta=1e-3, batch_size=64, epochs=10**6)(comm)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def too_few(comm: Any) -> Any:
     return run(PARAMS, X[:10], Y[:10], eta=0.3, total_cases=N)(comm)
 
@@ -146,6 +176,26 @@ def diverging(comm: Any) -> Any:
     return run(exponential, X, 1e3 * Y, eta=1e3, batch_size=64, epochs=50)(comm)
 
 
+def failing_after_overflow(comm: Any) -> Any:
+    """A rate that fails on one rank when the weights are infinite already, though no error is."""
+
+    def rate(step: int) -> float:
+        if comm.rank == 1 and step >= 1:
+            raise ArithmeticError("no rate")
+        return 1e38
+
+    linear = fnn.init((7, 3), seed=5, output=fnn.identity, dtype=np.float32)
+
+    return run(linear, 1e3 * X, Y, eta=rate, batch_size=64)(comm)
+
+
+def training_callback(comm: Any) -> Any:
+    def train(*_: object) -> None:
+        run(PARAMS, X, Y, eta=0.3)(comm)
+
+    return run(PARAMS, X, Y, eta=0.3, callbacks=[fnn.each_epoch(train)])(comm)
+
+
 def full_disk(comm: Any) -> Any:
     """No file may become larger than a kilobyte on rank 0."""
     with limited(1000) if comm.rank == 0 else limited(resource.RLIM_INFINITY):
@@ -164,7 +214,9 @@ def limited(size: int) -> Iterator[None]:
 
 
 FAILURES: list[Any] = [
-    with_nan, other_eta, other_params, other_validation, too_few, failing_callback, failing_rate, diverging, full_disk,
+    with_nan, other_eta, other_params, other_validation, too_few, own_cases_alone,
+    other_validation_cases, ended_by_a_signal, failing_callback, failing_rate, failing_after_overflow,
+    training_callback, diverging, full_disk,
 ]  # fmt: skip
 
 
@@ -173,7 +225,7 @@ def outcome(attempt: Run, comm: Any) -> list[Any]:
     began, raised, notes = time.monotonic(), "nothing", list[str]()
     try:
         attempt(comm)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raised, notes = f"{type(error).__name__}: {error}", getattr(error, "__notes__", [])
 
     return [raised, notes, time.monotonic() - began]

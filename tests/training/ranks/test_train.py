@@ -60,8 +60,17 @@ def test_an_error_on_one_rank_is_raised_on_all(tmp_path: Path) -> None:
         ("other_eta", None, f"ValueError: optimizer: {differs} fnn.gradient_descent("),
         ("other_params", None, f"ValueError: params: {differs} "),
         ("other_validation", None, f"ValueError: validation: {differs} None, rank 0 0.1"),
+        (
+            "own_cases_alone",
+            None,
+            "ValueError: x, y: needs the same cases on all ranks; if each has its own alone",
+        ),
+        ("other_validation_cases", None, "ValueError: validation x, y: needs the same cases on all ranks"),
+        ("ended_by_a_signal", 1, "SystemExit: 3"),
         ("failing_callback", 0, "ZeroDivisionError: division by zero"),
         ("failing_rate", 2, "ArithmeticError: no rate"),
+        ("failing_after_overflow", 1, "ArithmeticError: no rate"),
+        ("training_callback", 0, "ValueError: comm: another run of this process uses it"),
         ("diverging", None, "TrainingDiverged: "),
         ("full_disk", 0, "OSError: "),
     ]:

@@ -15,7 +15,7 @@ from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Integers
 from fnn.compiler.linking import linked
 from fnn.network.kernels.plan import CHAIN
-from fnn.training.kernels.sharded.shards import Shards, dealt, shards_type
+from fnn.training.kernels.sharded.shards import Shards, dealt, giving, shards_type
 
 DEPTH: Final = 64  # subtrees on the stack, at most: log₂ of the shards twice, and of the chains of a shard
 END, MERGES, LEAF = 0, 1, 2  # of a leaf: the row of the batch behind its last; merges after it; words of an entry
@@ -23,34 +23,60 @@ END, MERGES, LEAF = 0, 1, 2  # of a leaf: the row of the batch behind its last; 
 
 @linked(lambda t: types.int64(shards_type(t), types.int64, types.int64, types.CPointer(types.int64)))
 def plan_leaves(shards: Shards, first: int, rows: int, leaves: Integers) -> int:
-    """Write the entries of a batch's leaves, behind DEPTH words of work space; returns how many there are."""
-    starts, depth, count, end = leaves, 0, 0, 0  # `starts`: the first shard of each subtree on the stack
-    for s in range(shards.first, shards.last):
-        cases = dealt(shards, s, first + rows) - dealt(shards, s, first)
-        chain = 0
-        while chain * CHAIN < cases:
-            size = min(CHAIN, cases - chain * CHAIN)
-            end += size
-            is_last = (chain + 1) * CHAIN >= cases
-            leaves[DEPTH + count * LEAF + END] = end
-            leaves[DEPTH + count * LEAF + MERGES] = ones(chain) if is_last else trailing_ones(chain)
-            chain, count = chain + 1, count + 1
-        if cases > 0:
-            starts[depth] = s
-            depth += 1
-        size = 1
-        while (s + 1) % (2 * size) == 0 and s + 1 - 2 * size >= shards.first:
+    """Write the entries of a batch's leaves; DEPTH words before them hold the first shards of the sums on the stack.
+
+    Returns how many leaves there are.
+    """
+    depth, count, end, node = 0, 0, 0, shards.first
+    while node < shards.last:  # the largest subtrees, in order
+        size, pushed = 1, False
+        while node % (2 * size) == 0 and node + 2 * size <= shards.last:
             size *= 2
-            if depth > 1 and starts[depth - 2] >= s + 1 - size:
-                leaves[DEPTH + (count - 1) * LEAF + MERGES] += 1
-                depth -= 1
-        top = s + 1 - size
-        parent = top // (2 * size) * 2 * size
-        is_largest = 2 * size > shards.size or parent < shards.first or parent + 2 * size > shards.last
-        if is_largest and (depth == 0 or starts[depth - 1] < top):
+        for part in range(2):
+            top, bottom = giving(shards, first, rows, part, node, node + size)
+            other, _ = giving(shards, first, rows, 1, node, node + size)
+            for s in range(top, bottom):
+                cases = dealt(shards, s, first + rows) - dealt(shards, s, first)
+                count = plan_chains(cases, leaves, count, end)
+                leaves[depth] = s
+                end, depth, pushed = end + cases, depth + 1, True
+                following = s + 1 if s + 1 < bottom else other if part == 0 and other > s else node + size
+                merges = merged(leaves, depth, s, following, node)
+                leaves[DEPTH + (count - 1) * LEAF + MERGES] += merges
+                depth -= merges
+        if not pushed:
             leaves[DEPTH + count * LEAF + END], leaves[DEPTH + count * LEAF + MERGES] = end, 0
-            starts[depth] = top
+            leaves[depth] = node
             depth, count = depth + 1, count + 1
+        node += size
+    return count
+
+
+@inline
+def plan_chains(cases: int, leaves: Integers, count: int, end: int) -> int:
+    """Write the entries of a shard's chains, which are added up among themselves; returns how many there are then."""
+    chain = 0
+    while chain * CHAIN < cases:
+        is_last = (chain + 1) * CHAIN >= cases
+        leaves[DEPTH + count * LEAF + END] = end + (cases if is_last else (chain + 1) * CHAIN)
+        leaves[DEPTH + count * LEAF + MERGES] = ones(chain) if is_last else trailing_ones(chain)
+        chain, count = chain + 1, count + 1
+    return count
+
+
+@inline
+def merged(starts: Integers, depth: int, s: int, following: int, node: int) -> int:
+    """How many sums are merged after the shard s: in all subtrees, from `node` on, that end before the next that gives.
+
+    `starts` are the first shards of the sums on the stack.
+    """
+    count, size = 0, 2
+    top = s // size * size
+    while top + size <= following and top >= node:
+        if depth - count > 1 and starts[depth - count - 2] >= top:
+            count += 1
+        size *= 2
+        top = s // size * size
     return count
 
 

@@ -94,6 +94,24 @@ def dealt_before(shards: Shards, cases: int) -> int:
 
 
 @inline
+def giving(shards: Shards, cases: int, rows: int, part: int, first: int, last: int) -> tuple[int, int]:
+    """Which of the shards first .. last give to the batch of some rows after the first `cases` of an epoch.
+
+    They are two ranges, part 0 and part 1, one of which may be empty; each of these shards gives a case at least.
+    """
+    start = cases % shards.size
+    end = start + rows
+    if rows >= shards.size:
+        top, bottom = 0, shards.size if part == 0 else 0
+    elif end > shards.size:
+        top, bottom = (0, end - shards.size) if part == 0 else (start, shards.size)
+    else:
+        top, bottom = start, end if part == 0 else start
+    top, bottom = max(top, first), min(bottom, last)
+    return top, max(top, bottom)
+
+
+@inline
 def reorder(shards: Shards, order: Integers, batch_size: int, seed: int, epoch: int, keeps: bool) -> None:
     """Fill `order` with this epoch's cases of this process, batch by batch, and in each shard by shard."""
     start = first_case(shards, shards.first)
@@ -104,9 +122,11 @@ def reorder(shards: Shards, order: Integers, batch_size: int, seed: int, epoch: 
     place = done = 0
     while done < shards.number:  # a range with a step would divide
         end = min(done + batch_size, shards.number)
-        for s in range(shards.first, shards.last):
-            top = first_case(shards, s) - start
-            for i in range(dealt(shards, s, done), dealt(shards, s, end)):
-                order[place] = top + shards.drawn[top + i]
-                place += 1
+        for part in range(2):
+            first, last = giving(shards, done, end - done, part, shards.first, shards.last)
+            for s in range(first, last):
+                top = first_case(shards, s) - start
+                for i in range(dealt(shards, s, done), dealt(shards, s, end)):
+                    order[place] = top + shards.drawn[top + i]
+                    place += 1
         done = end
