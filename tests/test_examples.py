@@ -22,6 +22,7 @@ import scipy.stats
 from numpy.typing import NDArray
 
 import fnn
+from tests.training.ranks.launch import Mpi, mpirun
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MNIST = os.environ.get("FNN_MNIST")
@@ -875,3 +876,42 @@ class TestDeploy:
         assert float(ways["fnn.forward"]) == float(ways["inside @njit"]) == 0
         assert max(map(float, ways.values())) < 1e-5
         assert {path.name for path in tmp_path.iterdir()} == {"reader.npz", "reader.h", "reader.onnx"}
+
+
+class TestManyMachines:
+    @pytest.mark.parametrize("mpi", ["mpich", "openmpi"])
+    def test_ranks_change_no_bit(self, mpi: Mpi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("FNN_MNIST", raising=False)
+        options = [str(option) for option in ("--hidden", 16, "--epochs", 3, "--set", tmp_path / "set")]
+        script = str(EXAMPLES / "many_machines.py")
+        alone = output("many_machines.py", *options).splitlines()
+        written = {path: path.stat().st_mtime_ns for path in (tmp_path / "set").rglob("*.npy")}
+        together = mpirun(2, script, *options, "--local", str(tmp_path / "local"), mpi=mpi).splitlines()
+
+        assert len(written) == 4
+        assert written == {path: path.stat().st_mtime_ns for path in written}
+        assert len(list((tmp_path / "local").iterdir())) == 4
+        assert (together[0], alone[0]) == ("2 ranks, 64 shards", "1 rank, 64 shards")
+        assert together[1:-1] == alone[1:-1]
+        errors, accuracies = zip(*(numbers(line) for line in alone[2:5]), strict=True)
+        assert errors[0] > errors[1] > errors[2]
+        assert accuracies[2] > 60
+        assert re.fullmatch("digest of the parameters: [0-9a-f]{16}", alone[5])
+
+    def test_the_set_is_the_images(self, tmp_path: Path) -> None:
+        example = program("many_machines")
+        example.write(tmp_path, None)
+        training, test = example.read(tmp_path)
+
+        assert (training.x.shape, test.x.shape) == ((10_000, 784), (2_000, 784))
+        assert isinstance(training.x, np.memmap)
+        for images, seed in ((training, 1), (test, 2)):
+            x, labels = example.made(len(images.x), seed)
+            np.testing.assert_array_equal(images.x, x)
+            np.testing.assert_array_equal(images.labels, labels)
+
+    def test_bad_values(self, tmp_path: Path) -> None:
+        folder = "--set", tmp_path
+        shards = refusal("many_machines.py", *folder, "--shards", "12")
+        assert shards == "many_machines.py: error: shards: must be a power of two, got 12"
+        assert str(tmp_path / "no") in refusal("many_machines.py", *folder, "--data", tmp_path / "no")
