@@ -11,7 +11,8 @@ from .. import machine
 from ..measure import Sample, ratio
 from ..tables import Table, markdown, verdict
 from .launch import run
-from .training import SHARE, Setting
+from .rounds import SHARE
+from .training import Setting
 
 SHARDS: Final = 16
 # Setting, the most that shards may cost, and how much faster two ranks must be.
@@ -50,12 +51,9 @@ def cost(rounds: int, budget: float) -> Table:
 def pair(rounds: int, budget: float) -> list[Table]:
     """Two ranks on two cores beside one on one core; and their exchanges."""
     steps = Table("ranks", f"{SHARDS} shards, ms a step", ["", "1 rank", "2 ranks", "times faster", "must be"])
-    columns = ["", "in steps", "apart", "two messages", "of whole rows", "apart / two", "must be", "in steps / two"]
-    exchanges = Table("exchanges", "An exchange of two ranks, µs", columns)
-    exchanges.notes += [
-        "from the arrival of the last rank to the departure of all, for medians; apart: the same sum, time and again",
-        "two messages: two Sendrecv of half a row, which is what an exchange sends; of whole rows: twice as much",
-    ]
+    columns = ["", "exchange", "two Sendrecv", "ratio", "must be"]
+    exchanges = Table("exchanges", "An exchange of two ranks and the messages that it needs, µs", columns)
+    exchanges.notes.append("from the arrival of the last rank to the departure of all; two Sendrecv of half a row each")
     for setting, _, least in GOALS:
         sizes, batch, shards = setting
         found = run("together", ranks=2, sizes=sizes, batch=batch, shards=shards, rounds=rounds, budget=budget)
@@ -64,10 +62,11 @@ def pair(rounds: int, budget: float) -> list[Table]:
         times = [1e3 * samples[name].median for name in ("alone", "together")]
         steps.notes.append(processors(setting, found))
         steps.add(title(setting), *times, gain, verdict(gain, least, at_least=True))
-        times = [1e6 * samples[name].median for name in ("in steps", "sum", "two halves", "two wholes")]
-        apart, within = (ratio(samples[name], samples["two halves"]) for name in ("sum", "in steps"))
-        label = f"{title(setting)}: {setting.row / 1e6:.2f} MB"
-        exchanges.add(label, *times, apart, verdict(apart, OF_MESSAGES), within)
+        for where, names in {"in steps": ("in steps", "messages in steps"), "apart": ("sum", "messages")}.items():
+            both = [samples[name] for name in names]
+            part = ratio(*both)
+            label = f"{title(setting)}, {setting.row / 1e6:.2f} MB, {where}"
+            exchanges.add(label, *(1e6 * one.median for one in both), part, verdict(part, OF_MESSAGES))
 
     return [steps, exchanges]
 

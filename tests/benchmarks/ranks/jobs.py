@@ -15,7 +15,8 @@ import numpy as np
 from fnn.training.ranks.team import team_of
 from fnn.training.ranks.tree import TAIL, TreeSum
 
-from .training import Interval, Processor, Round, Setting, Training, interleaved, joint, undisturbed
+from .rounds import Interval, Processor, Round, joint, timed, undisturbed
+from .training import Setting, Training, halves, interleaved
 
 _TRIALS: Final = 20  # exchanges a round
 
@@ -43,10 +44,17 @@ def together(sizes: list[int], batch: int, shards: int, rounds: int, budget: flo
             with processor:
                 times["alone"] = by_one.seconds(few)
         _wait(world)
-        both.exchanges.clear()
         with Processor() as of_both:
             times["together"] = both.seconds(steps)
-            times["in steps"] = _median(world, both.exchanges)
+            both.exchanges.clear()
+            both.messages.clear()
+            both.compares = True
+            both.seconds(max(4, steps))
+            both.compares = False
+            times["in steps"], times["messages in steps"] = (
+                _median(world, both.exchanges),
+                _median(world, both.messages),
+            )
             times |= {name: _median(world, [do() for _ in range(_TRIALS)]) for name, do in ways.items()}
         return _round(world, times, processor, of_both)
 
@@ -59,27 +67,19 @@ def _round(world: Any, times: dict[str, float], *processors: Processor) -> Round
 
 
 def _exchanges(world: Any, setting: Setting) -> dict[str, Callable[[], Interval]]:
-    """What two ranks may do with a row that each has just written: the sum along the tree; messages of the same size.
+    """The sum of the rows of two ranks, which each has just written, and messages of the same size.
 
     (What hasn't been written since the last message is in the other rank's cache, too, and need not travel.)
     """
     rows, received = np.zeros((2, 1, setting.row), np.uint8)
     tree = TreeSum(team_of(world), 2, rows, np.dtype(np.float32), (setting.row - TAIL) // 4)
-    half, other = setting.row // 2, 1 - world.rank
 
-    def messages(*parts: slice) -> None:
-        for part in parts:
-            world.Sendrecv(rows[0, part], other, recvbuf=received[0, part], source=other)
-
-    def timed(exchange: Callable[[], object]) -> Interval:
+    def fresh(exchange: Callable[[], object]) -> Interval:
         rows.view(np.float32)[:] = 1.0
-        return _timed(world, exchange)
+        world.Barrier()
+        return timed(exchange)
 
-    return {
-        "sum": partial(timed, tree.sum),
-        "two halves": partial(timed, partial(messages, slice(half), slice(half, None))),
-        "two wholes": partial(timed, partial(messages, slice(None), slice(None))),
-    }
+    return {"sum": partial(fresh, tree.sum), "messages": partial(fresh, halves(world, rows[0], received[0]))}
 
 
 def link(sizes: list[int], rounds: int) -> Any:
@@ -97,20 +97,13 @@ def link(sizes: list[int], rounds: int) -> Any:
                 each: dict[str, list[Interval]] = {name: [] for name in calls}
                 for _ in range(_TRIALS):
                     for name, do in calls.items():
-                        each[name].append(_timed(world, do))
+                        world.Barrier()
+                        each[name].append(timed(do))
             return _round(world, {name: _median(world, trials) for name, trials in each.items()}, processor)
 
         found.append(undisturbed(measure, rounds))
 
     return found
-
-
-def _timed(world: Any, do: Callable[[], object]) -> Interval:
-    world.Barrier()
-    begin = time.perf_counter()
-    do()
-
-    return Interval(begin, time.perf_counter())
 
 
 def _median(world: Any, intervals: list[Interval]) -> float:

@@ -22,8 +22,8 @@ from ..tables import Table, markdown
 from .launch import run
 from .model import Steps
 from .picture import draw
+from .rounds import SHARE
 from .study import SHARED, Measured, Study
-from .training import SHARE
 
 RANKS: Final = tuple(4**i for i in range(6))
 PARTS: Final = (1, 4, 16, 64, 256, 1024, 4096)  # cases of one rank's batch

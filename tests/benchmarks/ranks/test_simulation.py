@@ -10,8 +10,9 @@ import pytest
 from ..measure import ChildError
 from . import simulation
 from .launch import run
+from .rounds import SHARE, Interval, joint
 from .study import Study
-from .training import SHARE, Interval, Setting, joint
+from .training import Setting
 
 LIKE: dict[str, Any] = {"sizes": [6, 5, 3], "rounds": 1, "budget": 1e-4}
 
@@ -59,7 +60,7 @@ def test_jobs_of_two_ranks() -> None:
         if "there is no mpiexec" in str(error):
             pytest.skip(str(error))
         raise
-    assert found.keys() == {"alone", "together", "in steps", "sum", "two halves", "two wholes", SHARE}
+    assert found.keys() == {"alone", "together", "in steps", "messages in steps", "sum", "messages", SHARE}
     (message,) = run("link", ranks=2, sizes=[64], rounds=1)
     assert message.keys() == {"message", "sum", SHARE}
     for values in (*found.values(), *message.values()):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
-from typing import Any, Final, NamedTuple, Self
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +18,10 @@ from fnn.training.task import task_of
 
 from ..peers.with_fnn import network
 from ..workloads import start
+from .rounds import Interval, Processor, Round, timed, undisturbed
 
-SHARE: Final = "share"  # among the times: what the ranks had of their processors
 CASES: Final = 16_384  # more than the caches hold
 _EPOCHS: Final = 100_000
-_ENOUGH: Final = 0.98  # of a processor
 _FLOAT: Final = np.dtype(np.float32)
 
 
@@ -43,11 +40,16 @@ class Setting(NamedTuple):
         return params.architecture.layout(_FLOAT, 1, packed=True).stride * _FLOAT.itemsize + TAIL
 
 
-class Interval(NamedTuple):
-    """From a rank's arrival to its departure; ranks of one machine have one clock."""
+def halves(comm: Any, row: NDArray[Any], received: NDArray[Any]) -> Callable[[], None]:
+    """What two ranks must send each other to add up their rows: first one half, then the other."""
+    middle, other = row.size // 2, 1 - comm.Get_rank()
+    parts = [(row[part], received[part]) for part in (slice(middle), slice(middle, None))]
 
-    begin: float
-    end: float
+    def exchange() -> None:
+        for sent, place in parts:
+            comm.Sendrecv(sent, other, recvbuf=place, source=other)
+
+    return exchange
 
 
 class Training:
@@ -67,21 +69,26 @@ class Training:
         assert isinstance(task.optimizer, fnn.Optimizer)
         given = task.params, task.cases, task.objective, task.optimizer, task.batch_size, 0, _EPOCHS, None
         self.exchanges: list[Interval] = []
+        self.messages: list[Interval] = []  # two, as long as those of an exchange, in its place
+        self.compares = False
         if task.sharding is None:
             self._stepper: BatchStepper[Any] = BatchStepper(*given)
             return
         sharded = self._stepper = ShardedStepper(*given, task.sharding)
         if sharded.memory.sum is not None:
-            self._observe(sharded.memory.sum)
+            self._observe(sharded.memory.sum, comm)
 
-    def _observe(self, tree: TreeSum) -> None:
-        """Note when each exchange begins and ends."""
-        add_up = tree.sum
+    def _observe(self, tree: TreeSum, comm: Any) -> None:
+        """Note when each exchange begins and ends; or in every other step, if asked, when messages do before it."""
+        add_up, row = tree.sum, vars(tree)["_buffers"][0]
+        messages = halves(comm, row, np.zeros_like(row))
 
         def observed() -> None:
-            begin = time.perf_counter()
-            add_up()
-            self.exchanges.append(Interval(begin, time.perf_counter()))
+            if self.compares and tree.calls % 2:
+                self.messages.append(timed(messages))
+                add_up()
+            else:
+                self.exchanges.append(timed(add_up))
 
         vars(tree)["sum"] = observed
 
@@ -99,40 +106,6 @@ class Training:
         return max(1, round(budget / self.seconds(2)))
 
 
-class Round(NamedTuple):
-    """Seconds by name, and the part of the time that the ranks that worked had their processors."""
-
-    times: dict[str, float]
-    share: float
-
-
-class Processor:
-    """Measures which part of a block's time this process, which never sleeps in it, had its processor."""
-
-    share = 1.0
-
-    def __enter__(self) -> Self:
-        self._began = time.perf_counter(), time.process_time()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        began, used = self._began
-        self.share = (time.process_time() - used) / (time.perf_counter() - began)
-
-
-def undisturbed(measure: Callable[[], Round], rounds: int) -> dict[str, list[float]]:
-    """The times of as many rounds in which other processes take next to nothing from the ranks.
-
-    Others are measured again, but no more than ten times as many in all; the best ones of these are taken then.
-    """
-    found: list[Round] = []
-    while len(found) < 10 * rounds and sum(one.share >= _ENOUGH for one in found) < rounds:
-        found.append(measure())
-    best = sorted(found, key=attrgetter("share"), reverse=True)[:rounds]
-
-    return {name: [one.times[name] for one in best] for name in best[0].times} | {SHARE: [one.share for one in best]}
-
-
 def interleaved(trainings: Mapping[str, Training], rounds: int, budget: float) -> dict[str, list[float]]:
     """Seconds a step of each, in rounds A B C A B C."""
     steps = {name: training.steps_in(budget) for name, training in trainings.items()}
@@ -146,11 +119,3 @@ def interleaved(trainings: Mapping[str, Training], rounds: int, budget: float) -
         return Round(times, min(shares))
 
     return undisturbed(measure, rounds)
-
-
-def joint(intervals: Sequence[Sequence[Interval]]) -> NDArray[np.float64]:
-    """How long exchanges take from the last rank's arrival until all have left; each rank has a list of all."""
-    ranks = np.array(intervals)
-    joined: NDArray[np.float64] = ranks[:, :, 1].max(axis=0) - ranks[:, :, 0].max(axis=0)
-
-    return joined
