@@ -30,7 +30,7 @@ PARTS: Final = (1, 4, 16, 64, 256, 1024, 4096)  # cases of one rank's batch
 SPEEDS: Final = (1, 32)  # a rank as one core of this machine, and as so many
 
 
-STUDIES: Final = Study((784, 128, 10), 512), Study((784, 512, 512, 10), 1024), Study((784, 4096, 4096, 10), 512)
+STUDIES: Final = Study((784, 128, 10), 512), Study((784, 512, 512, 10), 1024), Study((784, 2048, 2048, 10), 512)
 
 
 def measure(rounds: int, budget: float) -> list[Any]:
@@ -44,8 +44,9 @@ def measure_study(study: Study, measured: Callable[..., Any], budget: float) -> 
     alone = measured("alone", sizes=study.sizes, batches=parts, shards=[1], budget=budget)
     pair = measured("together", ranks=2, sizes=study.sizes, batch=study.batch, shards=2, budget=budget)
     link = measured("link", ranks=2, sizes=[64, study.row // 2 // 4 * 4])
-    share = min(min(one[SHARE]) for one in (*alone, pair, *link))
-    print(f"{study.title} is measured, with at least {share:.0%} of the processors", flush=True)
+    shares = [min(min(one[SHARE]) for one in kind) for kind in (alone, [pair], link)]
+    had = "{:.0%} alone, {:.0%} as two ranks, {:.0%} for messages".format(*shares)
+    print(f"{study.title} is measured; the processes had their processors for at least {had}", flush=True)
     messages = [[median(one[name]) for name in ("message", "sum")] for one in link]
 
     return [study, [parts, [median(one["1"]) for one in alone]], median(pair["together"]), messages]
