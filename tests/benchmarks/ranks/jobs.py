@@ -128,8 +128,10 @@ def _world() -> Any:
 
 
 def _pin(rank: int) -> None:
-    processors = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {processors[rank % len(processors)]})
+    """Keep a rank to one processor, where that is possible."""
+    if hasattr(os, "sched_setaffinity"):
+        processors = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {processors[rank % len(processors)]})
 
 
 JOBS: dict[str, Callable[..., Any]] = {job.__name__: job for job in (alone, together, link)}

@@ -61,10 +61,10 @@ class Processor:
 def undisturbed(measure: Callable[[], Round], rounds: int) -> dict[str, list[float]]:
     """The times of as many rounds in which other processes take next to nothing from the ranks.
 
-    Others are measured again, but no more than five times as many in all; the best ones of these are taken then.
+    Others are measured again, but no more than twenty times as many in all; the best ones of these are taken then.
     """
     found: list[Round] = []
-    while len(found) < 5 * rounds and sum(one.share >= _ENOUGH for one in found) < rounds:
+    while len(found) < 20 * rounds and sum(one.share >= _ENOUGH for one in found) < rounds:
         found.append(measure())
     best = sorted(found, key=attrgetter("share"), reverse=True)[:rounds]
 

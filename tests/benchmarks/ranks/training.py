@@ -107,14 +107,15 @@ class Training:
 
 
 def interleaved(trainings: Mapping[str, Training], rounds: int, budget: float) -> dict[str, list[float]]:
-    """Seconds a step of each, in rounds A B C A B C."""
+    """Seconds of the processor that a step of each takes, in rounds A B C A B C."""
     steps = {name: training.steps_in(budget) for name, training in trainings.items()}
 
     def measure() -> Round:
         times, shares = {}, []
         for name, training in trainings.items():
             with Processor() as processor:
-                times[name] = training.seconds(steps[name])
+                seconds = training.seconds(steps[name])
+            times[name] = seconds * processor.share
             shares.append(processor.share)
         return Round(times, min(shares))
 
