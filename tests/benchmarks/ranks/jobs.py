@@ -83,14 +83,18 @@ def _exchanges(world: Any, setting: Setting) -> dict[str, Callable[[], Interval]
 
 
 def link(sizes: list[int], rounds: int) -> Any:
-    """Seconds of a `Sendrecv` of two ranks, and of adding what was received, by the bytes of a message."""
+    """Seconds of the two messages of an exchange, and of the sum between them, by the bytes of a message."""
     world = _world()
-    sent, received = np.zeros((2, max(sizes) // 4), np.float32)
+    rows = np.zeros((3, max(sizes) // 4), np.float32)
     found = []
     for size in sizes:
-        a, b = sent[: size // 4], received[: size // 4]
-        message = partial(world.Sendrecv, a, 1 - world.rank, recvbuf=b, source=1 - world.rank)
-        calls = {"message": message, "sum": partial(np.add, a, b, out=a)}
+        given, received, own = rows[:, : size // 4]
+        swap = partial(world.Sendrecv, dest=1 - world.rank, source=1 - world.rank)
+        calls = {
+            "down": partial(swap, given, recvbuf=received),
+            "sum": partial(np.add, own, received, out=own),
+            "up": partial(swap, own, recvbuf=given),
+        }
 
         def measure(calls: Mapping[str, Callable[[], object]] = calls) -> Round:
             with Processor() as processor:

@@ -47,7 +47,7 @@ def draw_study(one: Measured, upper: Axes, lower: Axes) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(color="0.92")
     upper.set_title(f"{one.study.title}\n{one.study.cases:,} cases a rank", fontsize=11)
-    upper.set_ylim(0, 105)
+    upper.set_ylim(0, 108)
     upper.set_xscale("log", base=2)
     lower.set_title(f"batch of {one.study.batch:,}", fontsize=11)
     lower.set_yscale("log", base=2)

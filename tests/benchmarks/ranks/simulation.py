@@ -47,7 +47,7 @@ def measure_study(study: Study, measured: Callable[..., Any], budget: float) -> 
     shares = [min(min(one[SHARE]) for one in kind) for kind in (alone, [pair], link)]
     had = "{:.0%} alone, {:.0%} as two ranks, {:.0%} for messages".format(*shares)
     print(f"{study.title} is measured; the processes had their processors for at least {had}", flush=True)
-    messages = [[median(one[name]) for name in ("message", "sum")] for one in link]
+    messages = [[median(one["down"] + one["up"]), median(one["sum"])] for one in link]
 
     return [study, [parts, [median(one["1"]) for one in alone]], median(pair["together"]), messages]
 
@@ -63,6 +63,7 @@ def read(found: list[Any]) -> list[Measured]:
 def scaling(measured: Sequence[Measured]) -> Table:
     """Efficiency and speed-up by the number of ranks; measured with two, and by the model."""
     table = Table("scaling", "By ranks", ["", "2, measured", *map(str, (2, *RANKS[1:]))])
+    table.notes.append("the model knows of no memory or cache that ranks share, as those measured do")
     for one in measured:
         study = one.study
         for model in one.models():

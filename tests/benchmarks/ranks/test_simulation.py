@@ -62,7 +62,7 @@ def test_jobs_of_two_ranks() -> None:
         raise
     assert found.keys() == {"alone", "together", "in steps", "messages in steps", "sum", "messages", SHARE}
     (message,) = run("link", ranks=2, sizes=[64], rounds=1)
-    assert message.keys() == {"message", "sum", SHARE}
+    assert message.keys() == {"down", "sum", "up", SHARE}
     for values in (*found.values(), *message.values()):
         assert len(values) == 1
         assert 0 < values[0] < 5
