@@ -6,6 +6,8 @@ import io
 import mmap
 import os
 import pickle
+import platform
+import sys
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
@@ -27,6 +29,13 @@ _PREFIX, _SUFFIX = "fnn-", ".shared"
 _MORE: Final = 2  # bytes beside the marks: whether the file is locked, and whether all runs are cancelled
 _LINE: Final = 64  # bytes: arrays begin where cache lines do
 _CHUNK: Final = 1 << 24  # bytes of an array that are made contiguous at a time
+_NORESERVE: Final = 0x4000 if sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64") else 0
+# Pages of the process's own once it writes them: none is reserved, so a file may be larger than the memory.
+_PRIVATE: Final[dict[str, int]] = (
+    {"flags": mmap.MAP_PRIVATE | _NORESERVE, "prot": mmap.PROT_READ | mmap.PROT_WRITE}
+    if sys.platform != "win32"
+    else {"access": mmap.ACCESS_COPY}
+)
 
 _Key: TypeAlias = tuple[int, tuple[int, ...], tuple[int, ...], str]
 _Place: TypeAlias = tuple[str, tuple[int, ...], int]  # dtype, shape and offset of an array in the file
@@ -43,7 +52,7 @@ class SharedFile:
         try:
             with open(number, "r+b", buffering=0) as file:
                 end = runs + _MORE
-                file.truncate(end)
+                file.write(bytes(end))  # no hole, into which a write through the mapping could fail on a full disk
                 self.marks = Marks(mmap.mmap(file.fileno(), end))
                 self.marks.are_locked = is_locked
                 for array in arrays:
@@ -62,6 +71,7 @@ class SharedFile:
 
     def __exit__(self, *raised: object) -> None:
         self._remove()
+        self.marks.close()
 
     def _remove(self) -> None:
         with suppress(OSError):
@@ -94,7 +104,7 @@ class MappedFile:
             return
         self._file = os.open(path, os.O_RDWR)
         self.marks = Marks(mmap.mmap(self._file, runs + _MORE))
-        self._memory = mmap.mmap(self._file, 0, access=mmap.ACCESS_COPY)  # kernels take writable arrays
+        self._memory = mmap.mmap(self._file, 0, **_PRIVATE)  # kernels take writable arrays
 
     def __enter__(self) -> MappedFile:
         return self
@@ -156,6 +166,11 @@ class Marks:
     def cancel(self) -> None:
         """Let all runs end soon, and no other begin."""
         self._memory[-1] = 1
+
+    def close(self) -> None:
+        """Let go of the memory: while a file is mapped, it takes its space on the disk, also when it is removed."""
+        if isinstance(self._memory, mmap.mmap):
+            self._memory.close()
 
 
 class _Pickler(pickle.Pickler):
