@@ -30,10 +30,10 @@ Source: TypeAlias = Executor | Callable[[], Executor]
 
 _JOB: Final = 0.25  # seconds that a job should take at most, and
 _SHORTEST: Final = 0.02  # at least, beside the millisecond or more that it costs
-_PARTS: Final = 4  # of what is left, for each processor of this machine: so the last jobs are short
+_PARTS: Final = 4  # of what is left, and of all networks, for each processor here: so the last jobs are short
 _FLOPS: Final = 1e10  # a second, of one core: a rough guess
 _STEP, _NETWORK = 2e-6, 5e-4  # seconds that a step and a network take besides
-_TRIES: Final = 3  # of a network whose jobs fail: Dask blames all that a worker had to do, not only what it did
+_TRIES: Final = 3  # of executors that break at once; of a network whose jobs fail: Dask blames all a worker had to do
 _GRACE: Final = 10.0  # seconds that workers have to hand over what they have when all is cancelled
 
 
@@ -45,13 +45,14 @@ class ExecutorPool(Generic[DT]):
         self._outcomes: dict[int, Outcome[DT]] = {}
         self._lost: dict[int, BaseException] = {}
         self._waiting: list[Job] = []
-        self._suspects: list[int] = []  # networks that a worker trained when it died: each is trained alone once more
+        self._suspects: list[list[int]] = []  # networks that workers trained when one died: trained apart once more
+        self._group: list[int] = []  # of suspects that are trained now; halved when it breaks, down to one network
         self._running: dict[Future[Answer], Job] = {}
         self._ended: SimpleQueue[Future[Answer]] = SimpleQueue()
         self._unfinished: list[Job] = []  # of a broken executor
         self._broken: BaseException | None = None
         self._works = False  # the present executor
-        self._is_alone = False  # a suspect that is trained now
+        self._idle = 0  # executors that broke, one after another, before any network had begun
         self._failures: Counter[int] = Counter()  # of jobs with a network, but for broken executors
         self._attempts = count()
         self._supplied: set[str] = set()  # workers that can't open the file, and for which it was sent
@@ -87,9 +88,12 @@ class ExecutorPool(Generic[DT]):
         self._executor = self._open()
         try:
             while self._waiting or self._suspects:
-                self._is_alone = not self._waiting
-                jobs, self._waiting = self._waiting or [self._job([self._suspects.pop()])], []
-                self._submit(jobs)
+                self._group = [] if self._waiting else self._suspects.pop()
+                jobs, self._waiting = self._waiting or [self._job([number]) for number in self._group], []
+                for job in jobs:
+                    self._submit([job])
+                    while not self._ended.empty():  # at once, if the executor trains in `submit`
+                        self._receive(self._ended.get())
                 while self._running:
                     self._receive(self._ended.get())
                 if self._broken is not None:
@@ -176,7 +180,7 @@ class ExecutorPool(Generic[DT]):
         if not self._works or not isinstance(error, Exception):
             raise error
         self._failures.update(job.numbers)
-        if self._is_alone or self._failures[job.numbers[0]] > _TRIES:
+        if len(self._group) == 1 or self._failures[job.numbers[0]] > _TRIES:
             self._lost |= dict.fromkeys(job.numbers, error)
         else:
             self._sort(job.numbers, begun)
@@ -185,20 +189,22 @@ class ExecutorPool(Generic[DT]):
         """Make another executor in the place of one that is broken, and train the networks that it left again."""
         numbers = [number for job in self._unfinished for number in job.numbers]
         begun, is_own = self._begun(numbers), self._executor is not self._source
-        if not (is_own and (self._works or begun or self._is_alone)):
+        self._idle = 0 if self._works or begun else self._idle + 1
+        if not is_own or self._idle == _TRIES:
             missing = set(range(len(self._tasks))) - self._outcomes.keys() - self._lost.keys()
             raise SomeLost(self._present(), self._lost | dict.fromkeys(missing, error), begun, is_own) from error
         self._close()
         self._unfinished = []
-        if self._is_alone:
+        if len(self._group) == 1 and begun:
             self._lost |= dict.fromkeys(numbers, error)
         else:
             self._sort(numbers, begun)
         self._executor = self._open()
 
-    def _sort(self, numbers: Sequence[int], begun: Sequence[int]) -> None:
-        """Let networks be trained again; those that a worker was training when it died alone, after the others."""
-        self._suspects += begun
+    def _sort(self, numbers: Sequence[int], begun: list[int]) -> None:
+        """Let networks be trained again; those that workers were training when one died apart, after the others."""
+        parts = [begun[::2], begun[1::2]] if self._group else [begun]
+        self._suspects += [part for part in parts if part]
         self._waiting += [self._job(some) for some in chunks(self._tasks, set(numbers) - set(begun))]
 
     def _begun(self, numbers: Iterable[int]) -> list[int]:
@@ -235,11 +241,13 @@ def chunks(tasks: Sequence[Task[Any]], numbers: Iterable[int] | None = None) -> 
     """The numbers of tasks, the longest first, for jobs that take ever less time."""
     seconds = {number: _seconds(tasks[number]) for number in (range(len(tasks)) if numbers is None else numbers)}
     left, length, target = sum(seconds.values()), 0.0, 0.0
+    parts = _PARTS * (os.cpu_count() or 1)
+    most = -(-len(seconds) // parts)  # networks of a job: how long they really take depends on functions of the user
     jobs: list[list[int]] = []
     for number in sorted(seconds, key=seconds.__getitem__, reverse=True):
-        if not jobs or length + seconds[number] > target:
+        if not jobs or length + seconds[number] > target or len(jobs[-1]) == most:
             jobs.append([])
-            length, target = 0.0, min(max(left / (_PARTS * (os.cpu_count() or 1)), _SHORTEST), _JOB)
+            length, target = 0.0, min(max(left / parts, _SHORTEST), _JOB)
         jobs[-1].append(number)
         length += seconds[number]
         left -= seconds[number]

@@ -18,7 +18,7 @@ from tests.training.executors.sweeps import FACTORY, X, Y, bits, networks
 COUNT = 12
 
 
-def train(executor: Any, function: Callable[..., None], number: int = 3) -> list[fnn.Run[Any]]:
+def train(executor: Any, function: Callable[..., object], number: int = 3) -> list[fnn.Run[Any]]:
     """Train networks, of which one has a callback."""
     callbacks: list[list[EachEpoch[Any]]] = [[fnn.each_epoch(function)] if i == number else [] for i in range(COUNT)]
 
@@ -35,6 +35,13 @@ def test_a_worker_that_is_killed_costs_no_network(home: list[list[object]], tmp_
 
     assert (tmp_path / "killed").exists()
     assert [bits(run) for run in runs] == home
+
+
+def test_a_worker_that_is_killed_when_it_starts_costs_no_network(home: list[list[object]], tmp_path: Path) -> None:
+    factory = partial(sweeps.processes, partial(sweeps.kill_first, tmp_path / "killed"))
+
+    assert [bits(run) for run in train(factory, sweeps.at_third, 0)][1:] == home[1:]
+    assert (tmp_path / "killed").exists()
 
 
 def test_a_network_that_kills_its_worker_is_named(home: list[list[object]]) -> None:

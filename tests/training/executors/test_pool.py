@@ -7,7 +7,7 @@ import pickle
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,30 @@ def test_other_machines_get_the_cases_once_or_little_more() -> None:
     assert [bits(run) for run in runs] == [bits(run) for run in fnn.train_many(networks(60), X, Y, **given)]
     assert len(jobs) > 20
     assert 1 <= sum(jobs) <= 6
+
+
+class Inline(Executor):
+    """Trains in `submit`."""
+
+    jobs = 0
+
+    def submit(self, function: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
+        self.jobs += 1
+        future: Future[Any] = Future()
+        future.set_result(function(*arguments, **named))
+
+        return future
+
+
+def test_an_executor_that_trains_in_submit_ends_at_the_first_error() -> None:
+    executor, given = Inline(), dict[str, Any](eta=1e-3, epochs=5)
+    runs = fnn.train_many(networks(20), X, Y, **given, executor=executor)
+    ended = executor.jobs
+    with pytest.raises(LookupError, match="no such thing"):
+        fnn.train_many(networks(20), X, Y, **given, callbacks=[fnn.each_epoch(sweeps.fail)], executor=executor)
+
+    assert [bits(run) for run in runs] == [bits(run) for run in fnn.train_many(networks(20), X, Y, **given)]
+    assert (ended > 1, executor.jobs) == (True, ended + 1)
 
 
 def test_no_networks(pool: Executor) -> None:
@@ -189,6 +213,7 @@ def test_jobs_are_the_longest_first_and_ever_shorter() -> None:
     assert sorted(number for job in jobs for number in job) == list(range(3000))
     assert works == sorted(works, reverse=True)
     assert len(jobs[0]) > 3 * len(jobs[-1])
+    assert len(chunks(tasks, range(8))) >= 4  # short ones, but functions of the user may wait
     assert chunks(tasks, [5]) == [[5]]
     assert chunks(tasks, []) == []
 
