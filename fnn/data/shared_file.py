@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +50,10 @@ class SharedFile:
         _remove_leftovers()
         number, self.path, is_locked = _created()
         try:
-            with open(number, "r+b", buffering=0) as file:
+            with open(number, "r+b") as file:
                 end = runs + _MORE
-                file.write(bytes(end))  # no hole, into which a write through the mapping could fail on a full disk
+                file.write(bytes(end))
+                file.flush()  # no hole, into which a write through the mapping could fail on a full disk
                 self.marks = Marks(mmap.mmap(file.fileno(), end))
                 self.marks.are_locked = is_locked
                 for array in arrays:
@@ -62,8 +63,10 @@ class SharedFile:
                         file.seek(start)
                         _write(file, array)
                         end = start + array.nbytes
-        except BaseException:
+        except BaseException as failure:
             self._remove()
+            if isinstance(failure, OSError):
+                failure.add_note(f"while the cases were written for workers to {self.path}; TMPDIR names the folder")
             raise
 
     def __enter__(self) -> SharedFile:
@@ -223,7 +226,7 @@ def _key(array: NDArray[Any]) -> _Key:
     return address_of(array), array.shape, array.strides, array.dtype.str
 
 
-def _write(file: io.FileIO, array: NDArray[Any]) -> None:
+def _write(file: BinaryIO, array: NDArray[Any]) -> None:
     rows = max(_CHUNK * len(array) // array.nbytes, 1)
     for top in range(0, len(array), rows):
-        np.ascontiguousarray(array[top : top + rows]).tofile(file)
+        file.write(np.ascontiguousarray(array[top : top + rows]).data)

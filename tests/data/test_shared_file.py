@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import fnn
+from fnn.data import shared_file
 from fnn.data.shared_file import BEGUN, MappedFile, SharedFile
 
 RNG = np.random.default_rng(0)
@@ -83,6 +84,15 @@ def test_the_file_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.listdir(tmp_path) == []
     with pytest.raises(FileNotFoundError):
         MappedFile(file.path, 3, os.getpid())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_file, "_created", lambda: (os.open("/dev/full", os.O_RDWR), str(tmp_path), False))
+    with pytest.raises(OSError, match="No space left") as caught:
+        SharedFile([PLAIN], 3)
+
+    assert "TMPDIR names the folder" in caught.value.__notes__[0]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX locks")
