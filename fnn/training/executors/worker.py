@@ -57,7 +57,7 @@ class Answer(NamedTuple):
     worker: str
     outcomes: dict[int, Outcome[Any]]  # of the networks that it came to
     failure: Failure | None = None
-    lacks_file: bool = False
+    lacks_file: bool = False  # and so it has not come to all
 
 
 class InWorker(Exception):
@@ -83,8 +83,8 @@ def work(job: Job) -> Answer:
         with file:
             tasks: list[Task[Any]] = file.loads(job.tasks)
             for number, task in zip(job.numbers, tasks, strict=True):
-                if not file.is_wanted:
-                    break
+                if not file.is_wanted:  # or so it seems, where the lock can't be seen
+                    return answer._replace(lacks_file=True)
                 file.marks[number] = BEGUN
                 answer.outcomes[number] = _train(task, file)
                 file.marks[number] = ENDED

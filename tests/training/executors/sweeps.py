@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,12 @@ def hide_files() -> None:
         return before(path, *arguments, **named)
 
     os.open = opened  # of the workers of one pool
+
+
+def hide_locks() -> None:
+    """Let this process see no lock of another, as on some file systems of clusters."""
+    module: Any = import_module("fcntl")
+    module.flock = lambda *given: None
 
 
 def refuse() -> None:

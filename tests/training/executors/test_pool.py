@@ -59,6 +59,14 @@ def test_workers_that_see_no_file_train_to_the_same_bits() -> None:
         assert sweeps.same_as_at_home(executor)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX locks")
+def test_workers_that_see_no_lock_train_to_the_same_bits() -> None:
+    with sweeps.processes(sweeps.hide_locks) as executor:
+        runs = fnn.train_many(networks(3), X, Y, eta=1e-3, epochs=5, executor=executor)
+
+    assert [bits(run) for run in runs] == [bits(run) for run in fnn.train_many(networks(3), X, Y, eta=1e-3, epochs=5)]
+
+
 def test_other_machines_get_the_cases_once_or_little_more() -> None:
     jobs: list[bool] = []
 
