@@ -86,10 +86,11 @@ stopping, callbacks, state
         (`mpi4py.futures.MPIPoolExecutor`), Dask (`distributed.Client.get_executor()`) or loky; or a function that makes
         one, such as ``functools.partial(ProcessPoolExecutor, 8)``. Workers take networks as they become free, the
         longest run first, each with as many threads as `threads` says, by default 1.
-        They map the cases from one temporary file or, on other machines, get a copy; all else is pickled, so the
-        user's functions must stand in a module. Those are called in the workers, which write the checkpoints, too. A
-        worker that dies breaks most executors; a function makes another one, in which all that is missing is trained,
-        and only a network whose worker dies again while it alone is trained is lost.
+        They map the cases, also those of an ``np.memmap``, from one temporary file in the folder that TMPDIR names or,
+        on other machines, get a copy; all else is pickled, so the user's functions must stand in a module. Those are
+        called in the workers, where what they change stays, and which write the checkpoints: into a folder that all
+        see. A worker that dies breaks most executors; a function makes another one, in which all that is missing is
+        trained, and only a network whose worker dies again while it alone is trained is lost.
 
     Returns
     -------
