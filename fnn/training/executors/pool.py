@@ -94,8 +94,7 @@ class ExecutorPool(Generic[DT]):
                     self._submit([job])
                     while not self._ended.empty():  # at once, if the executor trains in `submit`
                         self._receive(self._ended.get())
-                while self._running:
-                    self._receive(self._ended.get())
+                self._receive_all()
                 if self._broken is not None:
                     self._recover(self._broken)
             if self._lost:
@@ -131,6 +130,15 @@ class ExecutorPool(Generic[DT]):
             except BrokenExecutor as error:
                 self._broken = error
             self._unfinished.append(job)
+
+    def _receive_all(self) -> None:
+        """Receive until nothing runs. A broken executor may forget a job that was submitted just then (CPython)."""
+        try:
+            while self._running:
+                self._receive(self._ended.get(timeout=None if self._broken is None else _GRACE))
+        except Empty:
+            self._unfinished += self._running.values()
+            self._running.clear()
 
     def _receive(self, future: Future[Answer]) -> None:
         """Keep what a job brought, or find out what to do with its networks."""
