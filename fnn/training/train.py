@@ -134,7 +134,8 @@ def train(
         ranks return the same run, but for `held_out`, which has the rank's own cases of a fraction. Rank 0 alone calls
         back, shows progress, and reads and writes the checkpoint, from which any number of ranks may go on; a callback
         can't use comm, for the others wait for it. What ends the run on one rank ends it on all: Ctrl-C, or an error,
-        which says of which rank it is. threads: of a rank; by default its share of the processors.
+        which says of which rank it is; so does ``python -m mpi4py script.py`` with errors outside of this function.
+        threads: of a rank; by default its share of the processors.
     total_cases
         With comm, if x and y are this rank's cases alone: the number of the cases of all ranks, of which
         `fnn.shard_range` says which those are. None: x and y are all cases. Cases for validation are always all.
@@ -178,13 +179,13 @@ def train(
     >>> fnn.forward(run.params, x).round(1).ravel()
     array([0., 1., 1., 0.])
     """
-    if comm is not None and shards is None:
-        raise TypeError("shards: comm needs the number of shards, too, a power of two such as shards=64")
-    if total_cases is not None and shards is None:
-        raise TypeError("total_cases: needs shards, of which x and y are some")
     team = team_of(comm)
     team.claim()
     with team:
+        if comm is not None and shards is None:
+            raise TypeError("shards: comm needs the number of shards, too, a power of two such as shards=64")
+        if total_cases is not None and shards is None:
+            raise TypeError("total_cases: needs shards, of which x and y are some")
         task = task_of(
             params, x, y, optimizer=optimizer, eta=eta, epochs=epochs, batch_size=batch_size, seed=seed,
             shuffle=shuffle, first_epoch=first_epoch, loss=loss, reduction=reduction, regularization=regularization,

@@ -36,7 +36,6 @@ class Team:
     """
 
     rank, size = 0, 1
-    communicator: Any = None  # mpi4py's, for what `fnn.training.ranks` sends itself
 
     def __init__(self) -> None:
         self.wanted = False  # whether this rank wants the run to end, as Ctrl-C does
@@ -45,6 +44,11 @@ class Team:
     def leads(self) -> bool:
         """Whether this is rank 0, which calls back, shows progress and writes the checkpoint."""
         return self.rank == 0
+
+    @property
+    def communicator(self) -> Any:
+        """What `fnn.training.ranks` sends messages by itself: None alone."""
+        return None
 
     @property
     def interrupted(self) -> bool:
@@ -100,9 +104,18 @@ class Ranks(Team):
 
     def __init__(self, comm: Any) -> None:
         super().__init__()
-        self.communicator, self._runs = _private_of(comm)
-        self.rank, self.size = self.communicator.Get_rank(), self.communicator.Get_size()
+        self._comm, self._kept = comm, _kept_with(comm)
+        self.rank, self.size = comm.Get_rank(), comm.Get_size()
         self._knows, self._is_over = False, False
+
+    @property
+    def communicator(self) -> Any:
+        """A copy of the caller's communicator, apart from its messages, made at the first meeting on it."""
+        if self._kept.private is None:
+            self._kept.private = self._comm.Dup()
+            self._kept.private.Set_errhandler(sys.modules["mpi4py.MPI"].ERRORS_RETURN)
+
+        return self._kept.private
 
     @property
     def interrupted(self) -> bool:
@@ -136,16 +149,16 @@ class Ranks(Team):
             self.end()
 
     def claim(self) -> None:
-        if self._runs:
+        if self._kept.runs:
             raise ValueError(
                 "comm: another run of this process uses it; a callback, which rank 0 alone calls, can't train on it, "
                 "and runs at the same time need communicators of their own, such as comm.Dup()"
             )
-        self._runs.append(self)
+        self._kept.runs.append(self)
 
     def end(self) -> None:
-        if self in self._runs:
-            self._runs.remove(self)
+        if self in self._kept.runs:
+            self._kept.runs.remove(self)
         self._is_over = True
 
     def threads(self, threads: int | None) -> int:
@@ -213,16 +226,20 @@ def require_communicator(comm: Communicator) -> None:
         )
 
 
-def _private_of(comm: Any) -> tuple[Any, list[Team]]:
-    """A copy of a communicator, apart from the caller's messages, made once; and the runs that use it."""
-    mpi: Any = sys.modules["mpi4py.MPI"]
-    private, runs = comm.Get_attr(_key()) or (None, [])
-    if private is None:
-        private = comm.Dup()
-        private.Set_errhandler(mpi.ERRORS_RETURN)
-        comm.Set_attr(_key(), (private, runs))
+class _Kept:
+    """What a communicator keeps for us."""
 
-    return private, runs
+    def __init__(self) -> None:
+        self.private: Any = None  # a copy of it
+        self.runs: list[Team] = []  # that use it
+
+
+def _kept_with(comm: Any) -> _Kept:
+    kept: _Kept | None = comm.Get_attr(_key())
+    if kept is None:
+        comm.Set_attr(_key(), kept := _Kept())
+
+    return kept
 
 
 @cache
@@ -231,8 +248,9 @@ def _key() -> Any:
     return sys.modules["mpi4py.MPI"].Comm.Create_keyval(delete_fn=_free)
 
 
-def _free(comm: Any, key: int, kept: tuple[Any, list[Team]]) -> None:
-    kept[0].Free()
+def _free(comm: Any, key: int, kept: _Kept) -> None:
+    if kept.private is not None:
+        kept.private.Free()
 
 
 def _processors() -> list[int]:

@@ -151,6 +151,10 @@ def ended_by_a_signal(comm: Any) -> Any:
         signal.signal(signal.SIGTERM, before)
 
 
+def without_shards(comm: Any) -> Any:
+    return run(PARAMS, X, Y, eta=0.3, shards=None if comm.rank == 1 else 8)(comm)
+
+
 def too_few(comm: Any) -> Any:
     return run(PARAMS, X[:10], Y[:10], eta=0.3, total_cases=N)(comm)
 
@@ -214,7 +218,7 @@ def limited(size: int) -> Iterator[None]:
 
 
 FAILURES: list[Any] = [
-    with_nan, other_eta, other_params, other_validation, too_few, own_cases_alone,
+    with_nan, other_eta, other_params, other_validation, without_shards, too_few, own_cases_alone,
     other_validation_cases, ended_by_a_signal, failing_callback, failing_rate, failing_after_overflow,
     training_callback, diverging, full_disk,
 ]  # fmt: skip

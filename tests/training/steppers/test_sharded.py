@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import threading
 from itertools import pairwise
 from typing import Any
 
@@ -131,3 +133,29 @@ def test_solvers_find_what_they_find_without_shards(p: Problem, optimizer: Any) 
         assert_allclose(found.params.flat, alone.params.flat, rtol=1e-7, atol=1e-9)
         assert_allclose(found.history.error, alone.history.error, rtol=1e-9)
         assert_array_equal(found.params.flat, again.params.flat)
+
+
+@pytest.mark.parametrize("optimizer", [fnn.gradient_descent(1e-5), fnn.lbfgs(), fnn.levenberg_marquardt()])
+def test_an_interrupt_at_any_moment_ends_a_call_in_all_threads(optimizer: Any) -> None:
+    epochs, waits = 10**5, random.Random(1)
+    objective = objective_of(LARGE.params, LARGE.loss, LARGE.reduction, None)
+    given = LARGE.params, LARGE.cases.arrays(LARGE.params, LARGE.loss), objective
+    sharding = Sharding(Team(), 4, 0, 4, len(LARGE.x), len(LARGE.x))
+    made: Any
+    if isinstance(optimizer, fnn.Solver):
+        made = optimizer.stepper(*given, epochs, None, sharding)
+    else:
+        made = ShardedStepper(*given, optimizer, 64, 7, epochs, None, sharding)
+    made.run(1, 3)
+    done = []
+
+    def run() -> None:
+        for _ in range(30):
+            threading.Timer(waits.uniform(0.0, 0.02), made.interrupt).start()
+            made.run(10**6, 3, seconds=1.0)
+            done.append(made.steps)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert len(done) == 30

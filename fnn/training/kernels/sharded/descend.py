@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from fnn.compiler.barrier import CANCELLED, load_acquired, wait_for_all
+from fnn.compiler.barrier import wait_for_all
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, like, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
@@ -95,8 +95,7 @@ def descend_shards(
             count = plan_leaves(shards, at.first, rows, leaves)
         part = part_of(shards, at.first, rows, leaves, count)
         epoch = at.epoch + cursor[epochs.EARLIER]
-        sum_step(worker, net, capacity, cases, loss, 1.0, update_rule, shards, part, seed, epoch)
-        if load_acquired(shift(barrier, CANCELLED)) != 0:
+        if not sum_step(worker, net, capacity, cases, loss, 1.0, update_rule, shards, part, seed, epoch):
             break
         error, weight = shards.partial[ERROR], shards.partial[WEIGHT]
         is_finite = np.isfinite(error)

@@ -53,29 +53,32 @@ def part_of(shards: Shards, first: int, rows: int, leaves: Integers, count: int)
 def sum_step(
     worker: Worker, net: Net, capacity: int, cases: CasePointers, loss: int, scale: float,
     update_rule: UpdateRule, shards: Shards, part: Part, seed: int, epoch: int,
-) -> None:  # fmt: skip
+) -> bool:  # fmt: skip
     """∂E/∂(W, b) of the whole batch in the first node, Σ_c w_c E_c and Σ_c w_c in `partial`, in every thread.
 
-    A case of weight 1 has the weight `scale` in E. After an interrupt all threads of all processes find CANCELLED set,
-    and there are no sums.
+    A case of weight 1 has the weight `scale` in E. False after an interrupt, in all threads of all processes: then
+    CANCELLED is set, and there are no sums.
     """
-    leaf = depth = 0
-    while leaf < part.number and load_acquired(shift(worker.barrier, CANCELLED)) == 0:
+    leaf, depth, is_done = 0, 0, True
+    while leaf < part.number and is_done:
         chunk = next_chunk_of_leaves(part.leaves, leaf, part.number, capacity, depth)
         rows = rows_of(chunk)
         phase_1(
             worker, net, cases, loss, part.first + chunk.row, rows, scale, True, update_rule, seed, epoch,
             part.place + chunk.row,
         )  # fmt: skip
-        if load_acquired(shift(worker.barrier, CANCELLED)) == 0:
+        is_done = load_acquired(shift(worker.barrier, CANCELLED)) == 0  # only here all threads find the same
+        if is_done:
             sum_phase(worker, net, cases, shards, chunk, rows, part.first)
         leaf, depth = chunk.stop, depth_after(chunk)
     if shards.exchange != 0:
         if worker.thread == 0:
-            exchange(worker, shards, depth)
+            exchange(shards, depth, not is_done)
         wait_for_all(worker.barrier, worker.threads)
-        if shards.partial[INTERRUPTED] != 0.0:
+        is_done = shards.partial[INTERRUPTED] == 0.0
+        if not is_done:
             store_released(shift(worker.barrier, CANCELLED), 1)
+    return is_done
 
 
 @inline
@@ -102,9 +105,8 @@ def call_exchange(typingctx: Any, address: Any) -> Any:
 
 
 @inline
-def exchange(worker: Worker, shards: Shards, depth: int) -> None:
+def exchange(shards: Shards, depth: int, is_cancelled: bool) -> None:
     """Sum up the nodes of all processes, with their scalars, one of which tells of an interrupt."""
-    is_cancelled = load_acquired(shift(worker.barrier, CANCELLED)) != 0
     stride = shards.node_size - scalars_size(shards.nodes)
     for k in range(depth):
         scalars = doubles(shift(shards.nodes, k * shards.node_size + stride))

@@ -1,6 +1,6 @@
 """G of Levenberg–Marquardt, summed along the tree of shards of all processes."""
 
-from fnn.compiler.barrier import CANCELLED, load_acquired, store_released, wait_for_all
+from fnn.compiler.barrier import CANCELLED, store_released, wait_for_all
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, doubles, like_pointer, shift, words_at
 from fnn.compiler.linking import OnDemand
@@ -15,15 +15,15 @@ from fnn.training.kernels.solvers.normal_equations import System, Terms, Worker,
 
 def sharded_gauss_newton(worker: Worker, terms: Terms, system: System, held: Net, net: Net, wide: Net) -> bool:
     """What `gauss_newton` does, by shards; the system's matrix is the first of the nodes."""
-    words, depth = words_at(terms.shards), 0
+    words, depth, is_done = words_at(terms.shards), 0, True
     shards = shards_of(words, system.matrix)
     matrices, size = like_pointer(system.matrix, words[MATRICES]), words[MATRIX_SIZE]
     count = system.unknowns * system.stride
     for s in range(shards.first, shards.last):
-        if load_acquired(shift(worker.barrier, CANCELLED)) == 0:
+        if is_done:
             start = first_case(shards, s) - first_case(shards, shards.first)
             end = first_case(shards, s + 1) - first_case(shards, shards.first)
-            gauss_newton(
+            is_done = gauss_newton(
                 worker.thread, worker.threads, worker.barrier, held, net, wide, terms.cases, terms.scale, terms.loss,
                 terms.second_derivative, terms.start, system.kept, system.unknowns, worker.row, system.block,
                 shift(matrices, depth * size), system.stride, start, end,
@@ -33,10 +33,25 @@ def sharded_gauss_newton(worker: Worker, terms: Terms, system: System, held: Net
             depth, width = depth - 1, 2 * width
             add(worker, shift(matrices, (depth - 1) * size), shift(matrices, depth * size), count)
     if words[MATRIX_EXCHANGE] != 0:
+        interrupted = shift(doubles(shift(matrices, size - scalars_size(matrices))), INTERRUPTED)
         if worker.thread == 0:
-            exchange(worker, matrices, size, depth, words[MATRIX_EXCHANGE])
+            clear_scalars(matrices, size, depth)
+            interrupted[0] = 0.0 if is_done else 1.0
+            interrupted[0] += call_exchange(words[MATRIX_EXCHANGE])
         wait_for_all(worker.barrier, worker.threads)
-    return load_acquired(shift(worker.barrier, CANCELLED)) == 0
+        is_done = interrupted[0] == 0.0
+        if not is_done:
+            store_released(shift(worker.barrier, CANCELLED), 1)
+    return is_done
+
+
+@inline
+def clear_scalars(matrices: Floats, size: int, nodes: int) -> None:
+    """Let the scalars of the nodes be 0."""
+    for k in range(nodes):
+        scalars = doubles(shift(matrices, (k + 1) * size - scalars_size(matrices)))
+        for i in range(SCALARS):
+            scalars[i] = 0.0
 
 
 @inline
@@ -46,19 +61,6 @@ def add(worker: Worker, into: Floats, values: Floats, count: int) -> None:
     for i in range(top, bottom):
         into[i] += values[i]
     wait_for_all(worker.barrier, worker.threads)
-
-
-@inline
-def exchange(worker: Worker, matrices: Floats, size: int, nodes: int, address: int) -> None:
-    """Sum up the nodes of all processes, with word of an interrupt."""
-    for k in range(nodes):
-        scalars = doubles(shift(matrices, (k + 1) * size - scalars_size(matrices)))
-        for i in range(SCALARS):
-            scalars[i] = 0.0
-    scalars = doubles(shift(matrices, size - scalars_size(matrices)))
-    scalars[INTERRUPTED] = 1.0 if load_acquired(shift(worker.barrier, CANCELLED)) != 0 else 0.0
-    if call_exchange(address) != 0 or scalars[INTERRUPTED] != 0.0:
-        store_released(shift(worker.barrier, CANCELLED), 1)
 
 
 SHARDED_GAUSS_NEWTON = OnDemand(sharded_gauss_newton, sharded_type)

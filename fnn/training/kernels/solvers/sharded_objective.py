@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fnn.compiler.barrier import CANCELLED, load_acquired, wait_for_all
+from fnn.compiler.barrier import wait_for_all
 from fnn.compiler.intrinsics import Floats, Integers, like, shift, words_at
 from fnn.compiler.linking import OnDemand
 from fnn.data.kernels.cases import CasePointers
@@ -31,11 +31,8 @@ def sharded_objective(
     leaves = shift(shards.leaves, thread * shards.leaves_size)
     count = plan_leaves(shards, 0, shards.number, leaves)
     no_rule = UpdateRule(0, 0, leaves, into, into, 0)
-    sum_step(
-        worker, net, capacity, cases, loss, scale, no_rule, shards, part_of(shards, 0, shards.number, leaves, count),
-        0, 0,
-    )  # fmt: skip
-    if load_acquired(shift(barrier, CANCELLED)) != 0:
+    part = part_of(shards, 0, shards.number, leaves, count)
+    if not sum_step(worker, net, capacity, cases, loss, scale, no_rule, shards, part, 0, 0):
         return np.nan
     error, end = shards.partial[ERROR], entry(net, net.layers, plan.B) + entry(net, net.layers, plan.UNITS)
     top, bottom = partition(end, thread, threads)
