@@ -29,7 +29,7 @@ Training
     ScaleWarning; posterior (a Posterior); shard_range
 Files and other programs
     save, load, to_python, to_c, to_onnx, to_torch, from_torch, to_sklearn, from_sklearn;
-    estimators for scikit-learn, in the package fnn.sklearn: MLPClassifier, MLPRegressor
+    packages of their own: fnn.plots (pictures), fnn.sklearn (estimators: MLPClassifier, MLPRegressor)
 """
 
 import os as _os
@@ -149,6 +149,7 @@ from fnn.training.train import train as train
 _provide(lambda: _import_module("fnn.njit"))
 
 if TYPE_CHECKING:
+    from fnn import plots as plots
     from fnn.equations.check_grad import check_grad as check_grad
     from fnn.equations.derivatives import hvp as hvp
     from fnn.equations.derivatives import input_grad as input_grad
@@ -206,8 +207,8 @@ else:
     __all__ = []  # everything is reached as fnn.name; and help(fnn) is what stands at the top, not all of it in a row
 
     def __getattr__(name):
-        if name == "sklearn":  # a package, which needs scikit-learn
-            return _import_module("fnn.sklearn")
+        if name in ("plots", "sklearn"):  # packages, which need others
+            return _import_module(f"fnn.{name}")
         if name not in _LATER:
             raise AttributeError(f"module 'fnn' has no attribute {name!r}")
         globals()[name] = value = getattr(_import_module(_LATER[name]), name)

@@ -24,11 +24,14 @@ def run(code: str) -> str:
 
 
 def reexported() -> dict[str, str]:
-    """Every public name and its module, as type checkers read them."""
+    """Every public name but those of packages, and its module, as type checkers read them."""
     imports = [node for node in ast.walk(ast.parse(INIT)) if isinstance(node, ast.ImportFrom)]
 
     return {
-        name.name: node.module for node in imports for name in node.names if node.module and name.asname == name.name
+        name.name: node.module
+        for node in imports
+        for name in node.names
+        if node.module not in (None, "fnn") and name.asname == name.name
     }
 
 

@@ -1,0 +1,73 @@
+"""What all plots share: axes to draw into, a palette, and colours by value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, SupportsFloat
+
+import numpy as np
+from matplotlib import colormaps, pyplot
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, Normalize
+from numpy.typing import NDArray
+
+from fnn.boundary.checks import positive
+
+# Okabe and Ito's (2008), which people with any kind of colour vision tell apart; yellow, faint on white, comes last.
+PALETTE: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442")
+MARKERS: Final = "osD^vP*"  # seven for eight colours: 56 classes differ
+SIGNED: Final[Colormap] = colormaps["RdBu_r"].with_extremes(bad="white")  # red above 0, white at 0, blue below
+
+
+def axes_of(ax: object, width: float = 6.4, height: float = 4.8) -> Axes:
+    """The axes to draw into, by default those of a new figure of pyplot, in inches; TypeError if they are none."""
+    if ax is None:
+        return pyplot.subplots(figsize=(width, height), layout="constrained")[1]
+    if not isinstance(ax, Axes):
+        hint = "; one of them is meant" if isinstance(ax, np.ndarray) else ""
+        raise TypeError(f"ax: needs matplotlib's Axes, got {type(ax).__name__}{hint}")
+
+    return ax
+
+
+def colour_of(index: int) -> str:
+    """The colour of a class, a run or an output, counted from 0."""
+    return PALETTE[index % len(PALETTE)]
+
+
+def plain(ax: Axes) -> None:
+    """Leave out the frame's upper and right line."""
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def limit_of(limit: SupportsFloat | None, *values: NDArray[Any]) -> float:
+    """The value with the deepest colour: the limit, or the largest magnitude of the values, 1 if all are 0."""
+    if limit is not None:
+        return positive("limit", limit)
+    largest = max((float(np.abs(array).max(initial=0)) for array in values), default=0.0)
+
+    return largest or 1.0
+
+
+def signed(limit: float) -> Normalize:
+    """From −limit, blue, to limit, red."""
+    return Normalize(-limit, limit, clip=True)
+
+
+def colour_bar(ax: Axes, coloured: ScalarMappable, label: str) -> None:
+    """A bar that tells the value of a colour, to the right of the axes."""
+    bar = ax.figure.colorbar(coloured, ax=ax, shrink=0.8, aspect=30, pad=0.02, label=label)
+    bar.outline.set_visible(False)
+
+
+def names_of(name: str, names: Sequence[str] | None, count: int, what: str) -> list[str] | None:
+    """Names for `count` things; an error unless there are as many strings."""
+    if names is None:
+        return None
+    if isinstance(names, str) or not all(isinstance(n, str) for n in names):
+        raise TypeError(f"{name}: needs a sequence of strings, got {names!r:.60}")
+    if len(names) != count:
+        raise ValueError(f"{name}: needs one for each of the {count} {what}, got {len(names)}")
+
+    return list(names)

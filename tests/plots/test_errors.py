@@ -1,0 +1,115 @@
+"""`fnn.plots.history`."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.colors import same_color
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
+
+import fnn
+from fnn.plots.canvas import PALETTE
+
+
+def column(values: ArrayLike | None) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
+    return None if values is None else np.array(values, np.float64)
+
+
+def made(error: ArrayLike, validation: ArrayLike | None = None, eta: ArrayLike | None = None) -> fnn.History:
+    """A history with a second for every two epochs."""
+    errors = np.array(error, np.float64)
+    seconds = np.repeat(np.arange(1.0, len(errors)), 2)[: len(errors)]
+
+    return fnn.History(errors, column(validation), None, column(eta), seconds)
+
+
+def points(line: Line2D) -> tuple[list[float], list[float]]:
+    return np.asarray(line.get_xdata()).tolist(), np.asarray(line.get_ydata()).tolist()
+
+
+def legend(ax: Axes) -> list[str]:
+    shown = ax.get_legend()
+    assert shown is not None
+    return [text.get_text() for text in shown.get_texts()]
+
+
+class TestHistory:
+    def test_a_run_with_validation(self, ax: Axes) -> None:
+        assert fnn.plots.history(made([4, 2, 1, 0.5], [5, 3, 2, 2.5]), ax=ax) is ax
+
+        training, validation, best = ax.lines
+        assert points(training) == ([1, 2, 3, 4], [4, 2, 1, 0.5])
+        assert points(validation) == ([1, 2, 3, 4], [5, 3, 2, 2.5])
+        assert points(best) == ([3], [2])
+        assert same_color(training.get_color(), PALETTE[0])
+        assert same_color(validation.get_color(), PALETTE[1])
+        assert legend(ax) == ["training", "validation", "best: epoch 3"]
+        assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == ("epoch", "error per case", "log")
+        assert ax.get_title(loc="left") == "errors"
+
+    def test_of_a_real_run(self) -> None:
+        x = np.linspace(-1, 1, 20)[:, None]
+        start = fnn.init((1, 3, 1), seed=0, output=fnn.identity)
+        run = fnn.train(start, x, x**2, eta=0.01, epochs=5, validation=(x + 0.01, x**2))
+
+        ax = fnn.plots.history(run)
+
+        assert points(ax.lines[0])[1] == run.history.error.tolist()
+        assert run.history.validation_error is not None
+        assert points(ax.lines[1])[1] == run.history.validation_error.tolist()
+        assert pyplot.get_fignums() == [1]
+
+    def test_without_validation_the_least_error_is_best(self, ax: Axes) -> None:
+        fnn.plots.history(made([4, 1, 2, 3]), ax=ax)
+
+        assert [points(line) for line in ax.lines] == [([1, 2, 3, 4], [4, 1, 2, 3]), ([2], [1])]
+
+    @pytest.mark.parametrize("pack", [lambda a, b: {"slow": a, "fast": b}, lambda a, b: [a, b]])
+    def test_several_runs(self, ax: Axes, pack: Callable[..., object]) -> None:
+        fnn.plots.history(pack(made([4, 2], [5, 3]), made([3, 1])), ax=ax)  # type: ignore[arg-type]  # of one of both kinds
+
+        dashed, through, _, other, _ = ax.lines
+        assert [line.get_linestyle() for line in (dashed, through, other)] == ["--", "-", "-"]
+        assert same_color(dashed.get_color(), through.get_color())
+        assert same_color(other.get_color(), PALETTE[1])
+        first, second = legend(ax)[0].removesuffix(", training"), legend(ax)[3]
+        assert (first, second) in (("slow", "fast"), ("run 1", "run 2"))
+
+    def test_by_seconds_groups_share_their_time(self, ax: Axes) -> None:
+        fnn.plots.history(made([4, 3, 2, 1]), by="seconds", ax=ax)
+
+        assert points(ax.lines[0])[0] == [0.5, 1.0, 1.5, 2.0]
+        assert ax.get_xlabel() == "time in seconds"
+
+    def test_the_rate_has_its_own_axis(self, ax: Axes) -> None:
+        fnn.plots.history(made([4, 3, 2], eta=[0.3, 0.2, 0.1]), rate=True, ax=ax)
+
+        (rates,) = [other for other in ax.figure.axes if other is not ax]
+        assert points(rates.lines[0]) == ([1, 2, 3], [0.3, 0.2, 0.1])
+        assert rates.get_ylabel() == "learning rate η (dots)"
+        assert rates.get_ylim()[0] == 0
+
+    def test_errors_of_zero_or_below_are_on_a_linear_axis(self, ax: Axes) -> None:
+        assert fnn.plots.history(made([1, 0]), ax=ax).get_yscale() == "linear"
+
+    def test_bad_values(self, ax: Axes) -> None:
+        for runs, message in (
+            (made([]), "runs: the run has no epochs"),
+            ({"a": made([])}, "runs: a has no epochs"),
+            ([], "runs: needs one run at least, got none"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                fnn.plots.history(runs, ax=ax)
+        for wrong in (3, "run", [1.0]):
+            with pytest.raises(TypeError, match=r"runs: needs what fnn\.train returns"):
+                fnn.plots.history(wrong, ax=ax)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=r'by: must be "epoch" or "seconds", got \'steps\''):
+            fnn.plots.history(made([1]), by="steps", ax=ax)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="rate: the run has no learning rates"):
+            fnn.plots.history(made([1]), rate=True, ax=ax)
+        with pytest.raises(TypeError, match="ax: needs matplotlib's Axes, got Figure"):
+            fnn.plots.history(made([1]), ax=ax.figure)  # type: ignore[arg-type]
+        assert not ax.lines
