@@ -82,9 +82,9 @@ def accuracy(
     >>> fnn.accuracy(p, [[-2.0], [0.1]], [0, 1]), fnn.accuracy(p, [[-2.0], [0.1]], [0, 1], threshold=0)
     (0.5, 1.0)
     """
-    a, classes = _outputs_and_labels(params, x, labels)
+    a, classes = outputs_and_labels(params, x, labels)
 
-    return float(np.mean(classes_of(a, _threshold(threshold)) == classes))
+    return float(np.mean(classes_of(a, threshold_of(threshold)) == classes))
 
 
 @by_name
@@ -107,7 +107,7 @@ def top_k_accuracy(
     >>> fnn.top_k_accuracy(p, [[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]], [1, 0], k=2)
     0.5
     """
-    a, classes = _outputs_and_labels(params, x, labels)
+    a, classes = outputs_and_labels(params, x, labels)
     units = a.shape[1]
     if units == 1:
         raise ValueError("params: needs two outputs or more, has 1; for a single output use fnn.accuracy")
@@ -139,9 +139,9 @@ def confusion_matrix(
     array([[1, 0],
            [1, 1]])
     """
-    a, classes = _outputs_and_labels(params, x, labels)
+    a, classes = outputs_and_labels(params, x, labels)
     n = max(a.shape[1], 2)
-    predicted = classes_of(a, _threshold(threshold))
+    predicted = classes_of(a, threshold_of(threshold))
     if (predicted < 0).any():
         raise ValueError(f"x: an output is NaN in row {np.argmin(predicted)}, so that no class is predicted")
 
@@ -199,7 +199,7 @@ def _exponents(values: NDArray[np.float64]) -> NDArray[np.intc]:
     return np.asarray(exponents, np.intc)
 
 
-def _outputs_and_labels(
+def outputs_and_labels(
     params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None
 ) -> tuple[NDArray[DT], NDArray[np.int64]]:
     """Outputs (N, n_L), and labels (N,), checked."""
@@ -235,7 +235,7 @@ def _labels_of_targets(y: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return y
 
 
-def _threshold(threshold: SupportsFloat) -> float:
+def threshold_of(threshold: SupportsFloat) -> float:
     """The threshold as a float; ValueError if it is NaN."""
     threshold = number("threshold", threshold)
     if np.isnan(threshold):

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, SupportsFloat
+from collections.abc import Iterable, Sequence
+from typing import Final, SupportsFloat
 
 import numpy as np
 from matplotlib import colormaps, pyplot
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fnn.boundary.checks import positive
+from fnn.network.params import DT, Params
 
 # Okabe and Ito's (2008), which people with any kind of colour vision tell apart; yellow, faint on white, comes last.
 PALETTE: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442")
-MARKERS: Final = "osD^vP*"  # seven for eight colours: 56 classes differ
-SIGNED: Final[Colormap] = colormaps["RdBu_r"].with_extremes(bad="white")  # red above 0, white at 0, blue below
+# With their sizes: seven for eight colours, so that 56 classes differ.
+MARKERS: Final = (("o", 5.0), ("s", 4.8), ("D", 4.5), ("^", 6.5), ("v", 6.5), ("P", 6.0), ("*", 8.0))
+# Red above 0, blue below; at 0 white, or for lines, which would vanish, grey.
+SIGNED: Final[Colormap] = colormaps["RdBu_r"].with_extremes(bad="white")
+SIGNED_LINES: Final[Colormap] = colormaps["coolwarm"].with_extremes(bad="white")
 
 
 def axes_of(ax: object, width: float = 6.4, height: float = 4.8) -> Axes:
@@ -41,7 +45,7 @@ def plain(ax: Axes) -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def limit_of(limit: SupportsFloat | None, *values: NDArray[Any]) -> float:
+def limit_of(limit: SupportsFloat | None, *values: ArrayLike) -> float:
     """The value with the deepest colour: the limit, or the largest magnitude of the values, 1 if all are 0."""
     if limit is not None:
         return positive("limit", limit)
@@ -55,9 +59,10 @@ def signed(limit: float) -> Normalize:
     return Normalize(-limit, limit, clip=True)
 
 
-def colour_bar(ax: Axes, coloured: ScalarMappable, label: str) -> None:
-    """A bar that tells the value of a colour, to the right of the axes."""
-    bar = ax.figure.colorbar(coloured, ax=ax, shrink=0.8, aspect=30, pad=0.02, label=label)
+def colour_bar(ax: Axes, coloured: ScalarMappable, label: str, *, beyond: bool = False) -> None:
+    """A bar that tells the value of a colour, to the right of the axes; with tips if there are values beyond it."""
+    extend = "both" if beyond else "neither"
+    bar = ax.figure.colorbar(coloured, ax=ax, shrink=0.8, aspect=30, pad=0.02, label=label, extend=extend)
     bar.outline.set_visible(False)
 
 
@@ -71,3 +76,20 @@ def names_of(name: str, names: Sequence[str] | None, count: int, what: str) -> l
         raise ValueError(f"{name}: needs one for each of the {count} {what}, got {len(names)}")
 
     return list(names)
+
+
+def ink(colour: Iterable[float]) -> str:
+    """Black or white, whichever can be read on a colour: red, green, blue, opacity from 0 to 1."""
+    red, green, blue, _ = colour
+
+    return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "black"
+
+
+def finite_leaves(params: Params[DT]) -> dict[str, NDArray[np.float64]]:
+    """The parameters in float64; ValueError if one is NaN or infinite."""
+    leaves = {key: leaf.astype(np.float64) for key, leaf in params.items()}
+    for key, leaf in leaves.items():
+        if not np.isfinite(leaf).all():
+            raise ValueError(f"params: {key} has NaN or infinity")
+
+    return leaves

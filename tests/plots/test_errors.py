@@ -7,11 +7,11 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.colors import same_color
-from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 import fnn
 from fnn.plots.canvas import PALETTE
+from tests.plots.seen import legend_of, points_of
 
 
 def column(values: ArrayLike | None) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
@@ -26,27 +26,17 @@ def made(error: ArrayLike, validation: ArrayLike | None = None, eta: ArrayLike |
     return fnn.History(errors, column(validation), None, column(eta), seconds)
 
 
-def points(line: Line2D) -> tuple[list[float], list[float]]:
-    return np.asarray(line.get_xdata()).tolist(), np.asarray(line.get_ydata()).tolist()
-
-
-def legend(ax: Axes) -> list[str]:
-    shown = ax.get_legend()
-    assert shown is not None
-    return [text.get_text() for text in shown.get_texts()]
-
-
 class TestHistory:
     def test_a_run_with_validation(self, ax: Axes) -> None:
         assert fnn.plots.history(made([4, 2, 1, 0.5], [5, 3, 2, 2.5]), ax=ax) is ax
 
         training, validation, best = ax.lines
-        assert points(training) == ([1, 2, 3, 4], [4, 2, 1, 0.5])
-        assert points(validation) == ([1, 2, 3, 4], [5, 3, 2, 2.5])
-        assert points(best) == ([3], [2])
+        assert points_of(training) == ([1, 2, 3, 4], [4, 2, 1, 0.5])
+        assert points_of(validation) == ([1, 2, 3, 4], [5, 3, 2, 2.5])
+        assert points_of(best) == ([3], [2])
         assert same_color(training.get_color(), PALETTE[0])
         assert same_color(validation.get_color(), PALETTE[1])
-        assert legend(ax) == ["training", "validation", "best: epoch 3"]
+        assert legend_of(ax) == ["training", "validation", "best: epoch 3"]
         assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == ("epoch", "error per case", "log")
         assert ax.get_title(loc="left") == "errors"
 
@@ -57,15 +47,15 @@ class TestHistory:
 
         ax = fnn.plots.history(run)
 
-        assert points(ax.lines[0])[1] == run.history.error.tolist()
+        assert points_of(ax.lines[0])[1] == run.history.error.tolist()
         assert run.history.validation_error is not None
-        assert points(ax.lines[1])[1] == run.history.validation_error.tolist()
+        assert points_of(ax.lines[1])[1] == run.history.validation_error.tolist()
         assert pyplot.get_fignums() == [1]
 
     def test_without_validation_the_least_error_is_best(self, ax: Axes) -> None:
         fnn.plots.history(made([4, 1, 2, 3]), ax=ax)
 
-        assert [points(line) for line in ax.lines] == [([1, 2, 3, 4], [4, 1, 2, 3]), ([2], [1])]
+        assert [points_of(line) for line in ax.lines] == [([1, 2, 3, 4], [4, 1, 2, 3]), ([2], [1])]
 
     @pytest.mark.parametrize("pack", [lambda a, b: {"slow": a, "fast": b}, lambda a, b: [a, b]])
     def test_several_runs(self, ax: Axes, pack: Callable[..., object]) -> None:
@@ -75,20 +65,20 @@ class TestHistory:
         assert [line.get_linestyle() for line in (dashed, through, other)] == ["--", "-", "-"]
         assert same_color(dashed.get_color(), through.get_color())
         assert same_color(other.get_color(), PALETTE[1])
-        first, second = legend(ax)[0].removesuffix(", training"), legend(ax)[3]
+        first, second = legend_of(ax)[0].removesuffix(", training"), legend_of(ax)[3]
         assert (first, second) in (("slow", "fast"), ("run 1", "run 2"))
 
     def test_by_seconds_groups_share_their_time(self, ax: Axes) -> None:
         fnn.plots.history(made([4, 3, 2, 1]), by="seconds", ax=ax)
 
-        assert points(ax.lines[0])[0] == [0.5, 1.0, 1.5, 2.0]
+        assert points_of(ax.lines[0])[0] == [0.5, 1.0, 1.5, 2.0]
         assert ax.get_xlabel() == "time in seconds"
 
     def test_the_rate_has_its_own_axis(self, ax: Axes) -> None:
         fnn.plots.history(made([4, 3, 2], eta=[0.3, 0.2, 0.1]), rate=True, ax=ax)
 
         (rates,) = [other for other in ax.figure.axes if other is not ax]
-        assert points(rates.lines[0]) == ([1, 2, 3], [0.3, 0.2, 0.1])
+        assert points_of(rates.lines[0]) == ([1, 2, 3], [0.3, 0.2, 0.1])
         assert rates.get_ylabel() == "learning rate η (dots)"
         assert rates.get_ylim()[0] == 0
 
