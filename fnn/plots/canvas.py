@@ -45,6 +45,11 @@ def plain(ax: Axes) -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
+def legend(ax: Axes, cases: int = 0) -> None:
+    """A legend that what is behind it shows through; where it hides least is looked for unless cases are many."""
+    ax.legend(framealpha=0.8, edgecolor="none", loc="best" if cases <= 10_000 else "upper left")
+
+
 def limit_of(limit: SupportsFloat | None, *values: ArrayLike) -> float:
     """The value with the deepest colour: the limit, or the largest magnitude of the values, 1 if all are 0."""
     if limit is not None:

@@ -16,7 +16,7 @@ from fnn.data.cases import Cases
 from fnn.equations.forward import forward
 from fnn.metrics import confusion_matrix, outputs_and_labels, threshold_of
 from fnn.network.params import DT, Params, require_params
-from fnn.plots.canvas import MARKERS, PALETTE, axes_of, colour_bar, colour_of, ink, names_of, plain
+from fnn.plots.canvas import MARKERS, PALETTE, axes_of, colour_bar, colour_of, ink, legend, names_of, plain
 
 Reals: TypeAlias = NDArray[np.float64]
 
@@ -206,7 +206,7 @@ def calibration(
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     ax.set(xlabel=f"probability predicted of {what}", ylabel="fraction that came true")
     ax.set_title(f"calibration, {len(p):,} cases", loc="left")
-    ax.legend(frameon=False)
+    legend(ax)
     plain(ax)
 
     return ax

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fnn.boundary.checks import flag
 from fnn.network.params import DT
-from fnn.plots.canvas import PALETTE, axes_of, colour_of, plain
+from fnn.plots.canvas import PALETTE, axes_of, colour_of, legend, plain
 from fnn.training.history import History, Run
 
 Reals: TypeAlias = NDArray[np.float64]
@@ -73,7 +73,7 @@ def history(
     ax.set(xlabel=by if by == "epoch" else "time in seconds", ylabel="error per case")
     ax.set_title("errors", loc="left")
     ax.grid(alpha=0.25)
-    ax.legend(frameon=False)
+    legend(ax)
     plain(ax)
     if rate:
         _draw_rates(ax, histories, by)
