@@ -4,6 +4,7 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,3 +123,15 @@ class TestPackage:
 
         last = done.stderr.strip().splitlines()[-1]
         assert last == "ModuleNotFoundError: fnn.plots needs the package matplotlib: pip install 'fnn[plots]'"
+
+    def test_a_newcomers_three_pictures(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        lines = [line.strip() for line in (fnn.plots.__doc__ or "").splitlines() if line.startswith("    ")]
+        program = lines[lines.index("import fnn") :]
+        assert len(program) <= 12
+        monkeypatch.chdir(tmp_path)
+
+        named: dict[str, Any] = {}
+        exec("\n".join(program).replace("frames=20", "frames=3"), named)
+
+        assert {path.name for path in tmp_path.iterdir()} == {"network.png", "unit.png", "moons.gif"}
+        assert fnn.accuracy(named["run"].params, named["x"], named["y"]) > 0.95
