@@ -78,7 +78,7 @@ def film(
         raise ValueError(f"path: must end in .gif, got {str(target)!r}")
     count = min(whole("frames", frames, at_least=1), len(networks))
     writer = PillowWriter(whole("fps", fps, at_least=1, at_most=50))
-    figure = Figure((positive("width", width), positive("height", height)), dpi=_DPI, layout="constrained")
+    figure = Figure((positive("width", width), positive("height", height)), dpi=_DPI, layout="compressed")
     writer.setup(figure, str(target), _DPI)
     for i in np.unique(np.linspace(len(networks) - 1, 0, count).round().astype(np.int64)):
         epoch, params = networks[i]

@@ -27,7 +27,7 @@ SIGNED_LINES: Final[Colormap] = colormaps["coolwarm"].with_extremes(bad="white")
 def axes_of(ax: object, width: float = 6.4, height: float = 4.8) -> Axes:
     """The axes to draw into, by default those of a new figure of pyplot, in inches; TypeError if they are none."""
     if ax is None:
-        return pyplot.subplots(figsize=(width, height), layout="constrained")[1]
+        return pyplot.subplots(figsize=(width, height), layout="compressed")[1]
     if not isinstance(ax, Axes):
         hint = "; one of them is meant" if isinstance(ax, np.ndarray) else ""
         raise TypeError(f"ax: needs matplotlib's Axes, got {type(ax).__name__}{hint}")

@@ -27,6 +27,7 @@ class Diagram(NamedTuple):
     units: list[NDArray[np.int64]]
     places: list[Reals]
     dots: list[tuple[float, float]]
+    is_wide: bool
 
     @property
     def tallest(self) -> float:
@@ -36,7 +37,7 @@ class Diagram(NamedTuple):
     @property
     def size(self) -> tuple[float, float]:
         """Width and height in inches that suit it, with a colour bar."""
-        height = min(max(0.5 * self.tallest + 1.6, 3.2), 8.0)
+        height = min(max((0.8 if self.is_wide else 0.5) * self.tallest + 1.6, 3.2), 8.0)
         ratio = (self.places[-1][0, 0] + 3) / (self.tallest + 2.5)
 
         return min(max(height * ratio + 1.2, 4.8), 16.0), height
@@ -56,10 +57,11 @@ def diagram_of(architecture: Architecture, most: int, *, wide: bool = False) -> 
         units.append(drawn)
         slots.append(np.delete(heights, first) if n > most else heights)
         dots.append(float(heights[first]) if n > most else None)
-    step = max(3.5 if wide else 2.5, 0.45 * max(map(len, units)))
+    tallest = max(map(len, units))
+    step = max(3.5, 0.8 * tallest) if wide else max(2.5, 0.45 * tallest)
     places = [np.column_stack([np.full(len(y), step * i), y]) for i, y in enumerate(slots)]
 
-    return Diagram(architecture, units, places, [(step * i, y) for i, y in enumerate(dots) if y is not None])
+    return Diagram(architecture, units, places, [(step * i, y) for i, y in enumerate(dots) if y is not None], wide)
 
 
 def frame(ax: Axes, diagram: Diagram) -> float:
@@ -128,18 +130,17 @@ def write_in_units(ax: Axes, circles: EllipseCollection, letters: float) -> None
 
 
 def write_on_connections(ax: Axes, diagram: Diagram, weights: Sequence[Reals], letters: float) -> None:
-    """The weights as numbers, those of one unit nearer to their inputs than those of the next."""
+    """The weights as numbers, near that end of the connections where there are more units."""
     for layer, W in enumerate(weights):
-        starts, ends = diagram.places[layer : layer + 2]
-        for j, (end, unit) in enumerate(zip(ends, diagram.units[layer + 1], strict=True)):
-            way = 0.22 + 0.25 * j / len(ends)
-            for start, source in zip(starts, diagram.units[layer], strict=True):
-                if W[source, unit]:
-                    x, y = start + way * (end - start)
-                    ax.text(
-                        x, y, short(W[source, unit]), ha="center", va="center", fontsize=letters, zorder=2,
-                        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-                    )  # fmt: skip
+        (starts, ends), (sources, targets) = diagram.places[layer : layer + 2], diagram.units[layer : layer + 2]
+        for i, j in np.argwhere(W[np.ix_(sources, targets)]):
+            near_start = len(starts) >= len(ends)
+            way = 0.2 + 0.36 * j / len(ends) if near_start else 0.8 - 0.36 * i / len(starts)
+            x, y = starts[i] + way * (ends[j] - starts[i])
+            ax.text(
+                x, y, short(W[sources[i], targets[j]]), ha="center", va="center", fontsize=letters, zorder=2,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+            )  # fmt: skip
 
 
 def write_names(ax: Axes, places: Reals, names: Sequence[str] | None, units: NDArray[np.int64], side: int) -> None:

@@ -53,7 +53,7 @@ def weights(
 
     Returns
     -------
-    The axes. Row i is at the height i, from above, column j at j.
+    The axes. Row i is at the height i, from above, column j at j; in images these are rows and columns of pixels.
 
     Raises
     ------
@@ -82,7 +82,8 @@ def weights(
             raise ValueError("names: can't be given with a shape")
         tiles = _mosaic(rows, _shape_of(shape, len(W)), columns)
         ax = axes_of(ax, *_size_of(tiles))
-        ax.axis("off")
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
     else:
         if columns is not None:
             raise ValueError("columns: needs a shape, of which there are so many in a row")
