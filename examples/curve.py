@@ -43,7 +43,7 @@ HIDDEN = 20  # units
 NOISY, NOISE = 100, 0.3  # points of the sine and the deviation of their noise
 LEVEL = 0.9  # of the intervals
 LM, BAYESIAN = "Levenberg-Marquardt", "Bayesian"
-COLORS = {"Adam": "#e08214", "L-BFGS": "#4d9221", LM: "#2166ac", BAYESIAN: "#b2182b"}
+FITTED = ("Adam", "L-BFGS", LM, BAYESIAN)
 ALL: Mapping[str, Method] = {
     "gradient_descent": fnn.gradient_descent(0.3),
     "momentum": fnn.momentum(0.3),
@@ -195,31 +195,24 @@ def draw_fits(axes: Axes, runs: Mapping[str, Run]) -> None:
     x = np.linspace(-1, 1, 1000)[:, None]
     axes.plot(x, np.sinc(10 * x), color="black", linewidth=3, alpha=0.25, label="sinc(10x)")
     for name, run in runs.items():
-        axes.plot(x, fnn.forward(run.params, x), color=COLORS[name], linewidth=1, label=name)
+        axes.plot(x, fnn.forward(run.params, x), linewidth=1, label=name)
     axes.set_title("fits of sinc(10x)", loc="left")
 
 
 def draw_errors(axes: Axes, runs: Mapping[str, Run]) -> None:
-    for name, run in runs.items():
-        errors = 2 * run.history.error
-        seconds = np.linspace(0, run.history.seconds[-1], len(errors) + 1)[1:]
-        axes.loglog(seconds, errors, color=COLORS[name], linewidth=1.2, label=name)
-    axes.set_title("their mean squared errors", loc="left")
-    axes.set_xlabel("seconds")
+    fnn.plots.history(runs, by="seconds", ax=axes)
+    axes.set_xscale("log")
+    axes.set_title("their errors", loc="left")
 
 
 def draw_intervals(axes: Axes, name: str, run: Run, x: Reals, y: Reals) -> None:
-    at = np.linspace(-1, 1, 500)[:, None]
     posterior = known(run, x, y)
     title = f"{name}: no intervals"
     if posterior is not None:
-        for noise, alpha in ((True, 0.15), (False, 0.35)):
-            low, high = posterior.interval(at, LEVEL, noise=noise)
-            axes.fill_between(at[:, 0], low[:, 0], high[:, 0], color=COLORS[name], alpha=alpha, linewidth=0)
         title = f"{name}: {posterior.effective_parameters:.1f} of {run.params.flat.size} parameters count"
-    axes.plot(x, y, ".", color="black", markersize=3, alpha=0.6)
+    fnn.plots.curve(run.params if posterior is None else posterior, x, y, level=LEVEL, ax=axes)
+    at = np.linspace(-1, 1, 500)
     axes.plot(at, sine(at), color="black", linewidth=3, alpha=0.25, label="sine")
-    axes.plot(at, fnn.forward(run.params, at), color=COLORS[name], linewidth=1.2, label="fit")
     axes.set_ylim(-2.2, 2.2)
     axes.set_title(title, loc="left")
 
@@ -249,10 +242,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     try:
         x = np.linspace(-1, 1, 2000)[:, None]
-        of_sinc = {name: fit(name, x, np.sinc(10 * x), args.seed, effort) for name in COLORS if name != BAYESIAN}
+        of_sinc = {name: fit(name, x, np.sinc(10 * x), args.seed, effort) for name in FITTED if name != BAYESIAN}
         random = np.random.default_rng(args.seed)
         noisy_x, noisy_y = drawn(random, NOISY)
-        of_sine = {name: fit(name, noisy_x, noisy_y, args.seed, effort) for name in COLORS}
+        of_sine = {name: fit(name, noisy_x, noisy_y, args.seed, effort) for name in FITTED}
         save_picture(out, of_sinc, of_sine, noisy_x, noisy_y)
     except (OSError, ValueError, ArithmeticError) as error:
         parser.error(str(error))

@@ -9,7 +9,6 @@ hidden unit as an image: where the unit wants ink (red) and where it wants none 
 """
 
 import argparse
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +19,6 @@ from numpy.typing import NDArray
 import fnn
 
 try:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from sklearn.datasets import load_digits
 except ImportError as error:
@@ -46,45 +44,12 @@ def load() -> tuple[Digits, Digits]:
     return Digits(x[learn], labels[learn]), Digits(x[held_out], labels[held_out])
 
 
-def draw_errors(axes: Axes, history: fnn.History) -> None:
-    """The error of every epoch, on a logarithmic scale."""
-    axes.set_title("error", loc="left", pad=14)
-    epochs = np.arange(1, len(history) + 1)
-    for name, errors, colour in (
-        ("training digits", history.error, "#2166ac"),
-        ("held-out digits", history.validation_error, "#b2182b"),
-    ):
-        assert errors is not None
-        axes.semilogy(epochs, errors, color=colour, linewidth=1.8)
-        middle = len(errors) // 2
-        axes.annotate(name, (epochs[middle], errors[middle]), (4, 8), textcoords="offset points", color=colour)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("mean cross-entropy")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
-
-
-def draw_weights(axes: Axes, W: NDArray[np.float32]) -> None:
-    """The weights from the 64 pixels to each hidden unit as an 8×8 image, those of the largest weights first."""
-    units = W.shape[1]
-    columns = math.ceil(math.sqrt(units * 4 / 3))
-    rows = math.ceil(units / columns)
-    tiles = np.full((rows * columns, 9, 9), np.nan)  # a pixel of nothing below and beside each image
-    tiles[:units, :8, :8] = W[:, np.argsort(-np.linalg.norm(W, axis=0))].T.reshape(units, 8, 8)
-    mosaic = tiles.reshape(rows, columns, 9, 9).swapaxes(1, 2).reshape(9 * rows, 9 * columns)[:-1, :-1]
-    limit = float(np.quantile(np.abs(W), 0.99))
-    image = axes.imshow(mosaic, cmap="RdBu_r", vmin=-limit, vmax=limit)
-    axes.set_title("weights of the hidden units", loc="left", pad=14)
-    axes.axis("off")
-    bar = axes.figure.colorbar(image, ax=axes, shrink=0.5, aspect=30, pad=0.03, extend="both")
-    bar.outline.set_visible(False)
-
-
 def save_picture(path: Path, run: fnn.Run[np.float32]) -> None:
     figure = Figure(figsize=(12, 5), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
-    draw_errors(left, run.history)
-    draw_weights(right, run.params["W1"])
+    fnn.plots.history(run, ax=left)
+    largest_first = np.argsort(-np.linalg.norm(run.params["W1"], axis=0)).tolist()
+    fnn.plots.weights(run.params, 1, shape=(8, 8), units=largest_first, ax=right)
     figure.savefig(path, dpi=150)
 
 

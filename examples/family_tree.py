@@ -9,8 +9,8 @@ questions and is then asked the other four; each seed chooses other four, and ot
 The settings are the paper's, biases decaying as all weights do. With first weights within ±0.3 no network gets anywhere
 with them: they start on a plateau where all answers are alike, and decay keeps them there. (Without it most leave the
 plateau, but in thousands of sweeps.) So the same is tried again with a larger ε and larger first weights, and the
-network that learnt most with them is drawn: the weights from the persons to the six units, white above 0 and black
-below, as in the paper; an Italian stands below the English person in the same place of the tree. Run it as::
+network that learnt most with them is drawn: the weights from the persons to the six units, red above 0 and blue below
+(white and black in the paper); an Italian stands below the English person in the same place of the tree. Run it as::
 
     python examples/family_tree.py
     python examples/family_tree.py --seeds 3 --out /tmp
@@ -28,9 +28,7 @@ from numpy.typing import NDArray
 import fnn
 
 try:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
 except ImportError as error:
     raise SystemExit(f"This example needs matplotlib ({error}): pip install 'fnn[examples]'") from None
 
@@ -190,26 +188,16 @@ def report(settings: Settings, networks: Sequence[Trained]) -> None:
         print(f"  {part.replace('_', ' '):8}  {strict:4} of {total:4} right; at 0.5 instead of 0.8 and 0.2: {loose}")
 
 
-def draw_unit(axes: Axes, weights: NDArray[np.float64], largest: float) -> None:
-    """The weights (24,) from all persons to a unit: a square each, its area the weight's magnitude."""
-    axes.set(xlim=(-0.5, 11.5), ylim=(1.5, -0.5), aspect="equal", facecolor="0.6", yticks=[], xticks=[])
-    for (row, column), w in np.ndenumerate(weights.reshape(2, 12)):
-        side = 0.95 * np.sqrt(abs(w) / largest)
-        place = column - side / 2, row - side / 2
-        axes.add_patch(Rectangle(place, side, side, color="white" if w > 0 else "black", linewidth=0))
-
-
 def save_picture(path: Path, params: fnn.Params[np.float64]) -> None:
-    figure = Figure(figsize=(12, 6), layout="constrained")
-    W = params["W1"][:24, :6]
-    grid = figure.subplots(3, 2)
-    for unit, axes in enumerate(grid.T.flat, start=1):
-        draw_unit(axes, W[:, unit - 1], float(np.abs(W).max()))
-        axes.set_ylabel(unit, rotation=0, labelpad=8, va="center")
-    for top, bottom in zip(grid[0], grid[-1], strict=True):
-        top.xaxis.tick_top()
-        top.set_xticks(range(12), ENGLISH, rotation=90)
-        bottom.set_xticks(range(12), ITALIAN, rotation=90)
+    """An image for each of the six units that see the person: English persons above, Italian ones below."""
+    seen = {"W1": params["W1"][:24, :6], "b1": params["b1"][:6]}
+    figure = Figure(figsize=(12, 6), layout="compressed")
+    axes = fnn.plots.weights(
+        fnn.Params(seen, hidden=(), output=fnn.sigmoid), shape=(2, 12), columns=2, ax=figure.subplots()
+    )
+    axes.set_title("weights from the persons to the six units, 1 and 2 in the first row", loc="left")
+    persons = [" / ".join(both) for both in zip(ENGLISH, ITALIAN, strict=True)]
+    axes.set_xticks([*range(12), *range(13, 25)], persons * 2, rotation=90)
     figure.savefig(path, dpi=150)
 
 

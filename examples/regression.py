@@ -10,7 +10,7 @@ as text) and missing values (every twelfth blood pressure is taken out here). Wh
   each other, so the interval is widened by what takes in 90 % of the patients held out (conformal quantiles; Romano,
   Patterson and Candès 2019).
 
-The picture shows what was predicted for patients that were not learned from, and what came. Run it as::
+The picture shows how far what came lies from what was predicted, for patients that were not learned from. Run it as::
 
     python examples/regression.py
     python examples/regression.py --seed 1 --out /tmp
@@ -23,6 +23,8 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+import fnn
 
 try:
     import pandas as pd
@@ -73,19 +75,12 @@ def tuned(patients: pd.DataFrame, progression: Reals, seed: int) -> Pipeline:
     return best.set_params(network__interval=0.9).fit(patients, progression)
 
 
-def save_picture(path: Path, y: Reals, low: Reals, middle: Reals, high: Reals) -> None:
-    """Each patient of the test, by the median that was predicted, with the interval and what came."""
-    order, places = np.argsort(middle), np.arange(len(y))
+def save_picture(path: Path, params: fnn.Params[np.float64], x: Reals, y: Reals, interval: tuple[Reals, Reals]) -> None:
+    """Each patient of the test: how far what came lies from the median that was predicted, and the interval."""
     figure = Figure(figsize=(9, 5), layout="constrained")
-    axes = figure.subplots()
-    axes.vlines(places, low[order], high[order], color="#92c5de", linewidth=3, label="90 % interval")
-    axes.plot(places, middle[order], color="#2166ac", linewidth=1.8, label="median")
-    axes.plot(places, y[order], "o", color="#b2182b", markersize=3.5, label="what came")
-    axes.set_title("patients that were not learned from", loc="left")
-    axes.set_xlabel("patient, by the median predicted")
-    axes.set_ylabel("progression after a year")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes = fnn.plots.residuals(params, x, y, interval=interval, names=["median predicted"], ax=figure.subplots())
+    axes.set_title("progression after a year of patients that were not learned from", loc="left")
+    axes.set_ylabel("what came − median")
     figure.savefig(path, dpi=150)
 
 
@@ -102,8 +97,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         model = tuned(x, y, args.seed)
         middle = model.predict(test_x)
-        low, high = model[-1].predict_interval(model[:-1].transform(test_x))  # no method that a Pipeline passes on
-        save_picture(out, test_y, low, middle, high)
+        numbers = model[:-1].transform(test_x)
+        low, high = interval = model[-1].predict_interval(numbers)  # no method that a Pipeline passes on
+        save_picture(out, model[-1].params_, numbers, test_y, interval)
     except (OSError, ValueError) as error:
         parser.error(str(error))
 

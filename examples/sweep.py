@@ -57,19 +57,11 @@ def load() -> tuple[fnn.Cases, fnn.Cases]:
 
 def save_picture(path: Path, learned: fnn.Cases, networks: Sequence[fnn.Params[np.float64]]) -> None:
     """The mean of the ensemble, and two standard deviations to both sides."""
-    x = np.linspace(-4, 4, 401)
-    a = np.array([fnn.forward(params, x[:, None])[:, 0] for params in networks])
-    mean, spread = a.mean(axis=0), a.std(axis=0)
     figure = Figure(figsize=(9, 5), layout="constrained")
-    axes = figure.subplots()
-    axes.fill_between(x, mean - 2 * spread, mean + 2 * spread, color="#92c5de", label="two standard deviations")
-    axes.plot(x, mean, color="#2166ac", linewidth=1.8, label=f"mean of {len(networks)} networks")
+    axes = fnn.plots.curve(networks, learned, span=(-4, 4), names=["y"], ax=figure.subplots())
+    x = np.linspace(-4, 4, 401)
     axes.plot(x, curve(x), "--", color="0.4", linewidth=1, label="the curve")
-    axes.plot(learned.x, learned.y, ".", color="#b2182b", markersize=3, label="cases")
-    axes.set_xlabel("x")
-    axes.set_ylabel("y")
     axes.set_ylim(-3, 3)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     figure.savefig(path, dpi=150)
 

@@ -8,7 +8,7 @@ median.
 
 Into either unit the weights end as the paper's did: equal in magnitude and opposite in sign about the middle, so that a
 symmetric string leaves the unit off, and in the ratio 1:2:4, so that nothing else does. The picture shows one of the
-networks as the paper shows its own: weights on the arcs, biases in the units. Run it as::
+networks, with weights on the arcs and biases in the units. Run it as::
 
     python examples/symmetry.py
     python examples/symmetry.py --seeds 10 --out /tmp
@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 import fnn
 
 try:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 except ImportError as error:
     raise SystemExit(f"This example needs matplotlib ({error}): pip install 'fnn[examples]'") from None
@@ -95,37 +94,12 @@ def report(solutions: Sequence[Solution], seeds: int, sweeps: int) -> None:
     print(f"within 5% of 1 : 2 : 4: {near} of {len(solutions)} networks")
 
 
-def draw_arc(axes: Axes, start: tuple[float, float], end: tuple[float, float], weight: float, way: float) -> None:
-    """A weight on the way from one unit to another: red if positive, blue if negative."""
-    colour = "#b2182b" if weight > 0 else "#2166ac"
-    (x, y), (to_x, to_y) = start, end
-    axes.plot([x, to_x], [y, to_y], color=colour, linewidth=0.5 + 0.3 * abs(weight), zorder=1)
-    axes.text(
-        x + way * (to_x - x), y + way * (to_y - y), f"{weight:.1f}", color=colour, ha="center", va="center",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1}, zorder=2,
-    )  # fmt: skip
-
-
-def draw(axes: Axes, solution: Solution) -> None:
-    """The inputs in a row, a hidden unit above it and one below, the output to the right: so no arcs cross."""
-    params = solution.params
-    inputs, hidden, output = [(float(i), 0.0) for i in range(6)], [(2.5, 2.0), (2.5, -2.0)], (6.5, 0.0)
-    for j, unit in enumerate(hidden):
-        for i, start in enumerate(inputs):
-            draw_arc(axes, start, unit, params["W1"][i, j], way=0.35)
-        draw_arc(axes, unit, output, params["W2"][j, 0], way=0.5)
-    biases = [f"{b:.1f}" for b in (*params["b1"], *params["b2"])]
-    for (x, y), bias in zip([*inputs, *hidden, output], [""] * 6 + biases, strict=True):
-        axes.scatter(x, y, s=900 if bias else 200, facecolor="white", edgecolor="black", zorder=3)
-        axes.text(x, y, bias, ha="center", va="center", zorder=4)
-    axes.set_title(f"seed {solution.seed}: weights on the arcs, biases in the units", loc="left")
-    axes.set_ylim(-2.4, 2.4)
-    axes.axis("off")
-
-
 def save_picture(path: Path, solution: Solution) -> None:
     figure = Figure(figsize=(8, 6), layout="constrained")
-    draw(figure.subplots(), solution)
+    axes = fnn.plots.network(
+        solution.params, inputs=[f"bit {i}" for i in range(1, 7)], numbers=True, ax=figure.subplots()
+    )
+    axes.set_title(f"seed {solution.seed}: weights on the arcs, biases in the units", loc="left")
     figure.savefig(path, dpi=150)
 
 
