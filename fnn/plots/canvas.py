@@ -98,3 +98,11 @@ def finite_leaves(params: Params[DT]) -> dict[str, NDArray[np.float64]]:
             raise ValueError(f"params: {key} has NaN or infinity")
 
     return leaves
+
+
+def finite_outputs(name: str, a: NDArray[DT]) -> NDArray[np.float64]:
+    """Outputs in float64; ValueError that names the network if one is NaN or infinite."""
+    if not np.isfinite(a).all():
+        raise ValueError(f"{name}: has outputs that are NaN or infinite")
+
+    return a.astype(np.float64)

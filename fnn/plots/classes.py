@@ -16,7 +16,18 @@ from fnn.data.cases import Cases
 from fnn.equations.forward import forward
 from fnn.metrics import confusion_matrix, outputs_and_labels, threshold_of
 from fnn.network.params import DT, Params, require_params
-from fnn.plots.canvas import MARKERS, PALETTE, axes_of, colour_bar, colour_of, ink, legend, names_of, plain
+from fnn.plots.canvas import (
+    MARKERS,
+    PALETTE,
+    axes_of,
+    colour_bar,
+    colour_of,
+    finite_outputs,
+    ink,
+    legend,
+    names_of,
+    plain,
+)
 
 Reals: TypeAlias = NDArray[np.float64]
 
@@ -74,12 +85,13 @@ def decision(
     inputs = names_of("inputs", inputs, 2, "inputs") or []
     places, scale = (x.x, x.scale) if isinstance(x, Cases) else (np.asarray(x), 1.0)
     places = np.atleast_2d(places).astype(np.float64)
-    ax = axes_of(ax)
     low, high = places.min(axis=0), places.max(axis=0)
     around = _MARGIN * np.where(high > low, high - low, 1.0)
     across, up = np.linspace(low - around, high + around, points).T
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-    margins = _margins(forward(params, grid, scale=scale), cut).reshape(points, points, count)
+    outputs = finite_outputs("params", forward(params, grid, scale=scale))
+    margins = _margins(outputs, cut).reshape(points, points, count)
+    ax = axes_of(ax)
     _draw_regions(ax, across, up, margins)
     for i in np.unique(classes):
         own, (marker, size) = places[classes == i], MARKERS[i % len(MARKERS)]
@@ -212,16 +224,14 @@ def calibration(
     return ax
 
 
-def _margins(a: NDArray[DT], threshold: float) -> Reals:
+def _margins(a: Reals, threshold: float) -> Reals:
     """By how much each class (columns) is ahead of the others, for each row of outputs; below 0 if it is behind."""
-    a64 = a.astype(np.float64)
     if a.shape[1] == 1:
-        return np.concatenate([threshold - a64, a64 - threshold], axis=1)
-    others = np.repeat(np.partition(a64, -2, axis=1)[:, -1:], a.shape[1], axis=1)
-    best = a64.argmax(axis=1)
-    others[np.arange(len(a)), best] = np.partition(a64, -2, axis=1)[:, -2]
+        return np.concatenate([threshold - a, a - threshold], axis=1)
+    second, first = np.partition(a, -2, axis=1)[:, -2:].T
+    is_first = np.arange(a.shape[1]) == a.argmax(axis=1)[:, None]
 
-    return np.asarray(a64 - others)
+    return np.asarray(a - np.where(is_first, second[:, None], first[:, None]))
 
 
 def _draw_regions(ax: Axes, across: Reals, up: Reals, margins: Reals) -> None:

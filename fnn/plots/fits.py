@@ -15,7 +15,7 @@ from fnn.data.cases import Cases, arrays_of, cases_of
 from fnn.equations.forward import forward
 from fnn.losses.library import squared_error
 from fnn.network.params import DT, Params, require_params
-from fnn.plots.canvas import PALETTE, axes_of, colour_of, legend, names_of, plain
+from fnn.plots.canvas import PALETTE, axes_of, colour_of, finite_outputs, legend, names_of, plain
 from fnn.training.posterior import Posterior
 
 Reals: TypeAlias = NDArray[np.float64]
@@ -137,7 +137,7 @@ def residuals(
     require_params("params", params)
     cases = cases_of(x, y)
     targets = _targets_of([params], cases)
-    a = np.atleast_2d(forward(params, cases.x, scale=cases.scale)).astype(np.float64)
+    a = finite_outputs("params", np.atleast_2d(forward(params, cases.x, scale=cases.scale)))
     names = names_of("names", names, targets.shape[1], "outputs") or _numbered(targets.shape[1])
     ends = None if interval is None else _ends_of(interval, a.shape)
     ax = axes_of(ax)
@@ -163,7 +163,9 @@ def _networks_of(fit: Any) -> list[Params[Any]]:
     """The networks of a fit, checked: alike, with one input."""
     networks = [fit.params] if isinstance(fit, Posterior) else [fit] if isinstance(fit, Params) else fit
     if not isinstance(networks, Sequence) or not all(isinstance(params, Params) for params in networks):
-        raise needs("fit", "fnn.Params, several of them, or what fnn.posterior returns", type(fit).__name__)
+        hint = "; its .params are" if isinstance(getattr(fit, "params", None), Params) else ""
+        kind = type(fit).__name__
+        raise TypeError(f"fit: needs fnn.Params, several of them, or what fnn.posterior returns, got {kind}{hint}")
     if not networks:
         raise ValueError("fit: needs at least one network, got none")
     for params in networks:
@@ -212,7 +214,7 @@ def _curves(
     fit: Any, networks: Sequence[Params[Any]], inputs: Reals, level: float
 ) -> tuple[Reals, list[tuple[Reals, Reals, float, str]]]:
     """The curve (points, n_L), and areas about it: lower and upper ends, opacity, and what it is."""
-    outputs = np.array([forward(params, inputs) for params in networks], np.float64)
+    outputs = np.array([finite_outputs("fit", forward(params, inputs)) for params in networks])
     middle = outputs.mean(axis=0)
     areas = []
     if isinstance(fit, Posterior):

@@ -131,7 +131,7 @@ class TestPackage:
         monkeypatch.chdir(tmp_path)
 
         named: dict[str, Any] = {}
-        exec("\n".join(program).replace("frames=20", "frames=3"), named)
+        exec("\n".join(program).replace("frames=20", "frames=2"), named)
 
         assert {path.name for path in tmp_path.iterdir()} == {"network.png", "unit.png", "moons.gif"}
         assert fnn.accuracy(named["run"].params, named["x"], named["y"]) > 0.95

@@ -88,6 +88,8 @@ class TestDecision:
             fnn.plots.decision(STEP, X[:, :1], LABELS, ax=ax)
         with pytest.raises(ValueError, match="names: needs one for each of the 2 classes, got 1"):
             fnn.plots.decision(STEP, X, LABELS, names=["a"], ax=ax)
+        with pytest.raises(ValueError, match="params: has outputs that are NaN or infinite"):
+            fnn.plots.decision(STEP.replace({"b1": [np.nan]}), X, LABELS, ax=ax)
         with pytest.raises(ValueError, match="resolution: must be at least 2, got 1"):
             fnn.plots.decision(STEP, X, LABELS, resolution=1, ax=ax)
         assert not ax.lines

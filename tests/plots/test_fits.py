@@ -84,6 +84,10 @@ class TestCurve:
             fnn.plots.curve(fnn.init((2, 1), seed=0), X, Y, ax=ax)
         with pytest.raises(TypeError, match=r"fit: needs fnn\.Params, several of them, or what fnn\.posterior returns"):
             fnn.plots.curve(3, X, Y, ax=ax)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"got Run; its \.params are"):
+            fnn.plots.curve(fnn.train(LINE, X[:, None], Y, eta=0.1, epochs=0), X, Y, ax=ax)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="fit: has outputs that are NaN or infinite"):
+            fnn.plots.curve([LINE, line(np.inf)], X, Y, ax=ax)
         with pytest.raises(ValueError, match="fit: needs at least one network, got none"):
             fnn.plots.curve([], X, Y, ax=ax)
         with pytest.raises(ValueError, match="fit: needs as many outputs each, got 1 and 2"):
@@ -134,6 +138,8 @@ class TestResiduals:
             fnn.plots.residuals(LINE, X[:, None], Y, interval=(Y[:3], Y), ax=ax)
         with pytest.raises(TypeError, match="interval: needs its lower and its upper ends"):
             fnn.plots.residuals(LINE, X[:, None], Y, interval=Y, ax=ax)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="params: has outputs that are NaN or infinite"):
+            fnn.plots.residuals(line(np.nan), X[:, None], Y, ax=ax)
         with pytest.raises(TypeError, match=r"params: needs fnn\.Params"):
             fnn.plots.residuals(3, X, Y, ax=ax)  # type: ignore[arg-type]
         assert not ax.lines
