@@ -18,15 +18,15 @@ from fnn.network.params import DT, Params, require_params
 _DPI: Final = 100
 
 
-class Draw(Protocol):
+class Draw(Protocol[DT]):
     """A function that draws a network into axes, such as `fnn.plots.network`."""
 
-    def __call__(self, params: Any, /, *, ax: Axes) -> object:
+    def __call__(self, params: Params[DT], /, *, ax: Axes) -> object:
         """Draw into ``ax``."""
 
 
 def film(
-    params_by_epoch: Mapping[int, Params[DT]] | Sequence[Params[DT]], draw: Draw, path: str | PathLike[str], *,
+    params_by_epoch: Mapping[int, Params[DT]] | Sequence[Params[DT]], draw: Draw[DT], path: str | PathLike[str], *,
     frames: SupportsIndex = 60, fps: SupportsIndex = 10, width: SupportsFloat = 6.4, height: SupportsFloat = 4.8,
 ) -> Path:  # fmt: skip
     """A film of how a plot changes from epoch to epoch, as a GIF.

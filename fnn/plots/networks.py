@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fnn.boundary.calls import needs
 from fnn.boundary.checks import flag, whole
 from fnn.equations.gradients import Backprop
+from fnn.network.architecture import Architecture
 from fnn.network.params import DT, Params, require_params
 from fnn.plots import diagram as drawing
 from fnn.plots.canvas import axes_of, colour_bar, finite_leaves, limit_of, names_of, signed
@@ -63,24 +64,15 @@ def network(
     """
     require_params("params", params)
     numbers = flag("numbers", numbers)
-    diagram = drawing.diagram_of(params.architecture, whole("most", most, at_least=2), wide=numbers)
     leaves = finite_leaves(params)
     weights, biases = ([leaf for key, leaf in leaves.items() if key[0] == kind] for kind in "Wb")
     norm = signed(limit_of(limit, *weights, *biases))
-    left, right = (
-        names_of("inputs", inputs, params.sizes[0], "inputs"),
-        names_of("outputs", outputs, params.sizes[-1], "outputs"),
-    )
-    numbers = flag("numbers", numbers)
-    ax = axes_of(ax, *diagram.size)
-    letters = drawing.frame(ax, diagram)
+    ax, diagram, letters = _begin(params.architecture, inputs, outputs, most, ax, wide=numbers)
     connections = drawing.draw_connections(ax, diagram, weights, norm)
     units = drawing.draw_units(ax, diagram, [None, *biases], norm)
     if numbers:
         drawing.write_on_connections(ax, diagram, weights, letters)
         drawing.write_in_units(ax, units, letters)
-    drawing.write_names(ax, diagram.places[0], left, diagram.units[0], -1)
-    drawing.write_names(ax, diagram.places[-1], right, diagram.units[-1], 1)
     colour_bar(ax, connections, "weight (lines), bias (units)")
     ax.set_title(f"network {'-'.join(map(str, params.sizes))}", loc="left")
 
@@ -88,8 +80,9 @@ def network(
 
 
 def activations(
-    t: Backprop[DT], *, case: SupportsIndex = 0, numbers: bool = True, most: SupportsIndex = 12, ax: Axes | None = None
-) -> Axes:
+    t: Backprop[DT], *, case: SupportsIndex = 0, inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None, numbers: bool = True, most: SupportsIndex = 12, ax: Axes | None = None,
+) -> Axes:  # fmt: skip
     """The activations a of a case (F2) on the drawing of the network: red above 0, blue below.
 
     Parameters
@@ -100,7 +93,7 @@ def activations(
         The row of the batch, counted from 0.
     numbers
         Whether they are written in the units as well.
-    most, ax
+    inputs, outputs, most, ax
         As for `network`.
 
     Returns
@@ -122,10 +115,8 @@ def activations(
     _require_backprop(t)
     row = _row_of(t, case)
     a = [_of_case("a", t.a[layer], row) for layer in t.a]
-    diagram = drawing.diagram_of(t.grads.architecture, whole("most", most, at_least=2))
     numbers = flag("numbers", numbers)
-    ax = axes_of(ax, *diagram.size)
-    letters = drawing.frame(ax, diagram)
+    ax, diagram, letters = _begin(t.grads.architecture, inputs, outputs, most, ax)
     drawing.draw_connections(ax, diagram, [np.ones(W.shape) for key, W in t.grads.items() if key[0] == "W"], None)
     units = drawing.draw_units(ax, diagram, a, signed(limit_of(None, *a)))
     if numbers:
@@ -137,8 +128,9 @@ def activations(
 
 
 def deltas(
-    t: Backprop[DT], *, case: SupportsIndex = 0, numbers: bool = True, most: SupportsIndex = 12, ax: Axes | None = None
-) -> Axes:
+    t: Backprop[DT], *, case: SupportsIndex = 0, inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None, numbers: bool = True, most: SupportsIndex = 12, ax: Axes | None = None,
+) -> Axes:  # fmt: skip
     """The deltas δ = ∂E/∂z of a case (B1) in the units, and its gradient ∂E/∂W = aᵀ δ (B2) on the connections.
 
     Parameters and errors are those of `activations`.
@@ -158,10 +150,8 @@ def deltas(
     row = _row_of(t, case)
     delta = [_of_case("delta", t.delta[layer], row) for layer in t.delta]
     gradients = [np.outer(_of_case("a", t.a[i], row), d) for i, d in enumerate(delta)]
-    diagram = drawing.diagram_of(t.grads.architecture, whole("most", most, at_least=2))
     numbers = flag("numbers", numbers)
-    ax = axes_of(ax, *diagram.size)
-    letters = drawing.frame(ax, diagram)
+    ax, diagram, letters = _begin(t.grads.architecture, inputs, outputs, most, ax)
     connections = drawing.draw_connections(ax, diagram, gradients, signed(limit_of(None, *gradients)))
     units = drawing.draw_units(ax, diagram, [None, *delta], signed(limit_of(None, *delta)))
     if numbers:
@@ -171,6 +161,22 @@ def deltas(
     ax.set_title(f"deltas of case {row}", loc="left")
 
     return ax
+
+
+def _begin(
+    architecture: Architecture, inputs: Sequence[str] | None, outputs: Sequence[str] | None, most: SupportsIndex,
+    ax: Axes | None, *, wide: bool = False,
+) -> tuple[Axes, drawing.Diagram, float]:  # fmt: skip
+    """The axes, with the names of the layers, inputs and outputs; where units are; the size of letters in a unit."""
+    diagram = drawing.diagram_of(architecture, whole("most", most, at_least=2), wide=wide)
+    left = names_of("inputs", inputs, architecture.sizes[0], "inputs")
+    right = names_of("outputs", outputs, architecture.sizes[-1], "outputs")
+    ax = axes_of(ax, *diagram.size)
+    letters = drawing.frame(ax, diagram)
+    drawing.write_names(ax, diagram.places[0], left, diagram.units[0], -1)
+    drawing.write_names(ax, diagram.places[-1], right, diagram.units[-1], 1)
+
+    return ax, diagram, letters
 
 
 def _require_backprop(t: object) -> None:

@@ -62,9 +62,10 @@ class TestNetwork:
         fnn.plots.network(PARAMS, inputs=["p", "q"], outputs=["answer"], numbers=True, ax=ax)
 
         found = texts_of(ax)[3:]
+        assert [found.pop(0) for _ in range(3)] == ["p", "q", "answer"]
         assert sorted(found[:8]) == sorted(["1.00", "−2.00", "0.50", "4.00", "−1.00", "3.00", "−0.50", "1.00"])
-        assert found[8:] == ["0.50", "−1.00", "2.00", "−4.00", "p", "q", "answer"]
-        inked = dict(zip(found, [text.get_color() for text in ax.texts[3:]], strict=True))
+        assert found[8:] == ["0.50", "−1.00", "2.00", "−4.00"]
+        inked = dict(zip(found, [text.get_color() for text in ax.texts[6:]], strict=True))
         assert inked["−4.00"] == "white"  # on the deepest blue
 
     def test_large_layers_are_elided(self, ax: Axes) -> None:
@@ -115,13 +116,13 @@ class TestNetwork:
 
 class TestActivations:
     def test_those_of_a_case(self, ax: Axes) -> None:
-        fnn.plots.activations(fnn.backprop(PARAMS, X, Y), case=1, ax=ax)
+        fnn.plots.activations(fnn.backprop(PARAMS, X, Y), case=1, outputs=["answer"], ax=ax)
 
         lines, units = parts(ax)
         hidden = np.tanh(X[1] @ W1 + B1)
         np.testing.assert_allclose(values_of(units), [*X[1], *hidden, *(hidden @ W2 + B2)], rtol=1e-12)
         assert len(lines.get_segments()) == 6 + 3
-        assert texts_of(ax)[3:5] == ["1.00", "2.00"]
+        assert texts_of(ax)[3:6] == ["answer", "1.00", "2.00"]
         assert ax.get_title(loc="left") == "activations of case 1"
 
     def test_a_single_case_without_numbers(self, ax: Axes) -> None:
