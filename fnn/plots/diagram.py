@@ -144,12 +144,12 @@ def write_on_connections(ax: Axes, diagram: Diagram, weights: Sequence[Reals], l
 
 
 def write_names(ax: Axes, places: Reals, names: Sequence[str] | None, units: NDArray[np.int64], side: int) -> None:
-    """Names to the left, −1, or to the right, 1, of the units that are drawn."""
-    for (x, y), unit in zip(places, units if names else [], strict=bool(names)):
-        ax.annotate(
-            names[unit] if names else "", (x + side * (RADIUS + 0.1), y), ha="right" if side < 0 else "left",
-            va="center", fontsize=9, annotation_clip=False,
-        )  # fmt: skip
+    """Names, if there are any, to the left, −1, or to the right, 1, of the units that are drawn."""
+    if names is None:
+        return
+    for (x, y), unit in zip(places, units, strict=True):
+        place, align = (x + side * (RADIUS + 0.1), y), "left" if side > 0 else "right"
+        ax.annotate(names[unit], place, ha=align, va="center", fontsize=9, annotation_clip=False)
 
 
 def short(value: float) -> str:
