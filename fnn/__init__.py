@@ -6,7 +6,7 @@ Networks
 Equations
     forward (F1, F2), error (E1), grad and value_and_grad (B1 to B4), backprop (every quantity: a Backprop),
     update (G1), input_grad, jacobian, jvp, vjp, hvp (R1 to R7),
-    gauss_newton (J1 to J7), check_grad, workspace
+    gauss_newton (J1 to J7), check_grad, workspace, explain
 Activations
     sigmoid, tanh, relu, leaky_relu, relu6, elu, selu, gelu, gelu_tanh, silu, mish, softplus, softsign, hard_sigmoid,
     hard_tanh, identity, exp, sin, gaussian; at the output softmax, log_softmax; your own: Activation
@@ -150,6 +150,7 @@ _provide(lambda: _import_module("fnn.njit"))
 
 if TYPE_CHECKING:
     from fnn import plots as plots
+    from fnn.display.explain import explain as explain
     from fnn.equations.check_grad import check_grad as check_grad
     from fnn.equations.derivatives import hvp as hvp
     from fnn.equations.derivatives import input_grad as input_grad
@@ -180,6 +181,7 @@ else:
     _LATER = {
         name: f"fnn.{module}"
         for module, names in {
+            "display.explain": "explain",
             "equations.check_grad": "check_grad",
             "equations.derivatives": "hvp input_grad",
             "equations.gauss_newton": "gauss_newton",

@@ -13,7 +13,19 @@ import fnn
 
 INIT = Path(fnn.__file__).read_text(encoding="utf-8")
 OTHERS = ("jax", "matplotlib", "mpi4py", "onnx", "pandas", "safetensors", "scipy", "sklearn", "torch", "tqdm")
-LATER = ("check_grad", "derivatives", "export", "idx", "jacobians", "many", "njit", "saving", "shard_memory", "sharded")
+LATER = (
+    "check_grad",
+    "derivatives",
+    "display",
+    "export",
+    "idx",
+    "jacobians",
+    "many",
+    "njit",
+    "saving",
+    "shard_memory",
+    "sharded",
+)
 
 
 def run(code: str) -> str:
