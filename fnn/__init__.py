@@ -62,6 +62,7 @@ from fnn.activations.library import softsign as softsign
 from fnn.activations.library import tanh as tanh
 from fnn.boundary.calls import Each as Each
 from fnn.boundary.extras import importing as _importing
+from fnn.boundary.notebook import provide as _provide_html
 from fnn.compiler.numba_types import keep_outside as _keep_outside
 from fnn.compiler.numba_types import provide as _provide
 from fnn.data.cases import Cases as Cases
@@ -147,6 +148,7 @@ from fnn.training.stopping import Stopping as Stopping
 from fnn.training.train import train as train
 
 _provide(lambda: _import_module("fnn.njit"))
+_provide_html(lambda: _import_module("fnn.display.notebook"))
 
 if TYPE_CHECKING:
     from fnn import plots as plots
@@ -225,7 +227,7 @@ else:
         """A forked child could never import what another thread is importing."""
         if _threading.active_count() > 1:
             with _importing:
-                for name in {*_LATER.values(), "fnn.njit"}:
+                for name in {*_LATER.values(), "fnn.display.notebook", "fnn.njit"}:
                     _import_module(name)
 
     _os.register_at_fork(before=_import_all)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.boundary.checks import positive
+from fnn.boundary.notebook import html_of
 from fnn.compiler.numba_types import jittable
 from fnn.data.cases import Cases, arrays_of
 from fnn.data.conversion import cast_to, raise_fault
@@ -130,6 +131,10 @@ class Backprop(Generic[DT]):
             rows.append((layer, *shapes, f.name))
 
         return f"fnn.Backprop({p.dtype}, error {self.error:.6g})\n{table(rows)}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return html_of(self)
 
 
 @jittable

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from fnn.activations.activation import Activation
 from fnn.boundary.calls import by_name
 from fnn.boundary.checks import real_array
+from fnn.boundary.notebook import html_of
 from fnn.compiler.numba_types import numba_type
 from fnn.network.architecture import Architecture, Hidden, architecture_of, table
 from fnn.network.leaves import cast_leaf, leaf_of, mapping_of, sizes_of
@@ -165,6 +166,10 @@ class Params(Mapping[str, NDArray[DT]], Generic[DT]):
             rows.append((layer, self[f"W{layer}"].shape, self[f"b{layer}"].shape, f.name))
 
         return f"fnn.Params({self.dtype}, {self.flat_buffer.size} parameters)\n{table(rows)}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return html_of(self)
 
     def __copy__(self) -> Params[DT]:
         return self

@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fnn.boundary.notebook import html_of
 from fnn.network.params import DT, Params
 from fnn.optimizers.optimizer import OptimizerState
 
@@ -112,6 +113,10 @@ class Run(Generic[DT]):
             ends.append(f"  {name}: {history.line(epoch) if epoch else 'none'}")
 
         return "\n".join(ends)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return html_of(self)
 
 
 class BatchError(ValueError):
