@@ -28,7 +28,7 @@ Training
     (each a Callback); Run, History, Record; TrainingDiverged, TrainingInterrupted, BatchError;
     ScaleWarning; posterior (a Posterior); shard_range
 Files and other programs
-    save, load, to_python, to_c, to_onnx, to_torch, from_torch, to_sklearn, from_sklearn;
+    save, load, to_python, to_c, to_html, to_onnx, to_torch, from_torch, to_sklearn, from_sklearn;
     packages of their own: fnn.plots (pictures), fnn.sklearn (estimators: MLPClassifier, MLPRegressor)
 """
 
@@ -153,6 +153,7 @@ _provide_html(lambda: _import_module("fnn.display.notebook"))
 if TYPE_CHECKING:
     from fnn import plots as plots
     from fnn.display.explain import explain as explain
+    from fnn.display.page import to_html as to_html
     from fnn.equations.check_grad import check_grad as check_grad
     from fnn.equations.derivatives import hvp as hvp
     from fnn.equations.derivatives import input_grad as input_grad
@@ -184,6 +185,7 @@ else:
         name: f"fnn.{module}"
         for module, names in {
             "display.explain": "explain",
+            "display.page": "to_html",
             "equations.check_grad": "check_grad",
             "equations.derivatives": "hvp input_grad",
             "equations.gauss_newton": "gauss_newton",

@@ -147,7 +147,7 @@ def _prime(story: _Story, layer: int) -> Quantity:
 def _error(story: _Story) -> Iterator[Heading | Quantity]:
     yield Heading(*["error"] * 3)
     L, t, error = len(story.params.activations), story.t, story.loss.error
-    before, after = factor_of(story.mean, bool(story.cases.weights.size))
+    before, after = factor_of(len(story.cases.x), story.mean, bool(story.cases.weights.size))
     if not story.cases.single or before:
         error = f"Σ_c {before}E_c{after}, E_c = {error}"
     yield _quantity(story, "E1", L, np.array(t.error), f"E = {error}")
@@ -156,7 +156,7 @@ def _error(story: _Story) -> Iterator[Heading | Quantity]:
 
 def _weighed(story: _Story, formula: str) -> str:
     """A formula of one case, times what the case counts."""
-    before, after = factor_of(story.mean, bool(story.cases.weights.size))
+    before, after = factor_of(len(story.cases.x), story.mean, bool(story.cases.weights.size))
 
     return f"{before}({formula}){after}" if before or after else formula
 

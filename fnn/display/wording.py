@@ -52,8 +52,11 @@ _BY_OUTPUT: Final = {  # E of a case, and ∂E/∂a
         "log_softmax": ("Σ_d y_d (log y_d − a_d)", "−y"),
     },
     "focal": {
-        "softmax": ("−Σ_d y_d (1 − a_d)^{p} log a_d", "y (1 − a)^{p} ({p} (log a) / (1 − a) − 1 / a)"),
-        "sigmoid": ("−Σ_d [y_d (1 − a_d)^{p} log a_d + (1 − y_d) a_d^{p} log(1 − a_d)]", "δ / (a (1 − a))"),
+        "softmax": ("−Σ_d y_d (1 − a_d)^{p} log a_d", "y (1 − a)^{p} ({p}·(log a) / (1 − a) − 1 / a)"),
+        "sigmoid": (
+            "−Σ_d [y_d (1 − a_d)^{p} log a_d + (1 − y_d) a_d^{p} log(1 − a_d)]",
+            "[y (1 − a)^{p} ({p}·a log a − (1 − a)) − (1 − y) a^{p} ({p}·(1 − a) log(1 − a) − a)] / (a (1 − a))",
+        ),
     },
 }
 _DELTAS: Final = {  # δ at the output, where ∂E/∂a and f′ cancel to less
@@ -103,8 +106,11 @@ def loss_wording(loss: Loss, output: Activation) -> LossWording:
     return LossWording(error, slope, delta)
 
 
-def factor_of(mean: bool, weighted: bool) -> tuple[str, str]:
-    """What an error of a case is multiplied by: before it and after it."""
+def factor_of(count: int, mean: bool, weighted: bool) -> tuple[str, str]:
+    """What an error of one of `count` cases is multiplied by: before it and after it."""
+    if mean and count == 1:
+        return "", ""
+
     return "w_c " if weighted else "", (" / Σ_c w_c" if weighted else " / N") if mean else ""
 
 

@@ -49,6 +49,7 @@ assert_type(fnn.update(params64, grads64, 0.1), fnn.Params[np.float64])
 assert_type(fnn.accuracy(params32, x32, labels), float)
 assert_type(fnn.check_grad(params64, x64, y64), float)
 assert_type(fnn.explain(params64, x64, y64, by="columns"), str)
+assert_type(params64._repr_html_(), str)
 
 assert_type(fnn.input_grad(params32, fnn.Cases(x32, y32, weights=weights), reduction="mean"), NDArray[np.float32])
 assert_type(fnn.jacobian(params32, x64), NDArray[np.float32])

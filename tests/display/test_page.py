@@ -1,0 +1,225 @@
+"""`to_html`: the page's arithmetic in a browser, against `backprop` and `update`; and what it refuses."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import njit
+from numpy.typing import NDArray
+
+import fnn
+from tests import oracles
+from tests.display.browser import answers, needs_chromium
+from tests.problems import PAIRS, Problem, problem
+
+STEPS, ETA = 20, 0.02
+P: fnn.Params[np.float64] = fnn.Params(
+    {"W1": [[0.5, -0.4], [0.2, 0.6], [-0.3, 0.9]], "b1": [0.1, -0.2], "W2": [[1.0], [-0.6]], "b2": [-0.1]},
+    hidden=fnn.tanh, output=fnn.sigmoid,
+)  # fmt: skip
+X, Y = [[1.0, 0.5, -1.0], [0.0, 2.0, 0.25]], [[1.0], [0.0]]
+
+# A pass by the button "step", twenty times, and then every number.
+TRAIN = f"""w => {{
+  const button = w.document.getElementById("next"), passes = {STEPS} * w.eval("STEPS.length");
+  for (let i = 0; i < passes; i++) button.click();
+  return w.numbers();
+}}"""
+# A reader's way through the page.
+READ = """w => {
+  const found = {}, page = w.eval("page"), id = name => w.document.getElementById(name);
+  const press = (key, target = w.document.body) => {
+    target.dispatchEvent(new w.KeyboardEvent("keydown", { key, bubbles: true }));
+    w.draw();
+  };
+  const drag = (target, up) => {
+    const event = (type, y) => new w.PointerEvent(type, { bubbles: true, clientX: 5, clientY: y, pointerId: 1 });
+    target.dispatchEvent(event("pointerdown", 300));
+    target.dispatchEvent(event("pointermove", 300 - up));
+    target.dispatchEvent(event("pointerup", 300 - up));
+    target.dispatchEvent(event("pointermove", 0));
+    w.draw();
+  };
+  const part = label => [...w.document.querySelectorAll("[role=slider]")].find(e => e.ariaLabel === label);
+  w.draw();
+  found.start = w.numbers();
+  found.stories = [];
+  for (let i = 0; i < w.eval("STEPS.length"); i++) {
+    found.stories.push([id("step").textContent, ...[...id("story").children].map(e => e.innerText)]);
+    press("ArrowRight");
+  }
+  found.learnt = w.numbers();
+  press("ArrowLeft");
+  found.back = w.numbers();
+  press("Home");
+  drag(part("x₁"), 50);
+  drag(part("w₁₂¹"), -25);
+  drag(part("y₁"), 10);
+  press("ArrowUp", part("b₁²"));
+  id("value").value = "3.5";
+  id("value").dispatchEvent(new w.Event("input"));
+  id("eta").value = "0";
+  id("eta").dispatchEvent(new w.Event("input"));
+  found.dragged = w.numbers();
+  press("c");
+  found.columns = [id("story").children[0].innerText, id("numbers").innerText];
+  press("Home");
+  id("train").click();
+  for (let i = 0; i < 3; i++) w.trainOn();
+  id("train").click();
+  found.trained = w.numbers();
+  found.errors = page.errors;
+  found.hosts = [...w.document.querySelectorAll("[src], [href]")].map(e => e.outerHTML);
+  return found;
+}"""
+# Frames of dragging, in milliseconds.
+TIME = """w => Array.from({ length: 20 }, (_, i) => {
+  const start = performance.now();
+  w.setAt({ kind: "W", l: 1, s: 0, d: 0 }, i / 10);
+  w.draw();
+  w.document.body.getBoundingClientRect();
+  return performance.now() - start;
+})"""
+
+
+def networks() -> list[Problem]:
+    """Fifty, with every activation, and every loss at each output that suits it."""
+    pairs = [(loss, output) for loss, output in PAIRS if not loss.scalars]
+    hidden = list(oracles.ROWS)
+    made = []
+    for i in range(50):
+        loss, output = pairs[11 * i % len(pairs)]
+        sizes = ((3, 4, 3), (2, 3, 2, 3), (4, 2), (1, 5, 4, 2))[i % 4]
+        inner = tuple(hidden[(i + k) % len(hidden)] for k in range(len(sizes) - 2))
+        made.append(
+            problem(
+                i, sizes, inner, output, loss, (1, 5)[i % 3 > 0], weighted=i % 5 == 0, reduction="mean", margin=1e-3
+            )
+        )
+
+    return made
+
+
+def assert_agree(found: dict[str, Any], p: fnn.Params[Any], t: fnn.Backprop[Any], y: NDArray[Any]) -> None:
+    """Assert that every quantity of a page is that of fnn to 10⁻¹² of the largest, or of 1."""
+    layers = range(1, len(p.sizes))
+    pairs: list[tuple[str, Any, Any]] = [("E", found["E"], t.error), ("y", found["y"], y)]
+    for layer in (0, *layers):
+        pairs += [(f"{name}{layer}", found[name][layer], getattr(t, name)[layer]) for name in ("a", "dE_da")]
+    for layer in layers:
+        pairs += [(f"{name}{layer}", found[name][layer], getattr(t, name)[layer]) for name in ("z", "delta")]
+        for key in "Wb":
+            pairs += [(f"{key}{layer}", found[key][layer], p[f"{key}{layer}"])]
+            pairs += [(f"d{key}{layer}", found[f"d{key}"][layer], t.grads[f"{key}{layer}"])]
+    for name, theirs, ours in pairs:
+        scale = max(1.0, float(np.abs(ours).max()))
+        np.testing.assert_allclose(np.array(theirs, float), ours, rtol=0, atol=1e-12 * scale, err_msg=name)
+
+
+@needs_chromium
+def test_pages_in_a_browser(tmp_path: Path) -> None:  # one test, as to start Chromium takes seconds
+    browsed = browse(tmp_path)
+    fifty_networks_after_twenty_steps(browsed)
+    a_reader(browsed)
+    formulas_are_filled_in(browsed)
+    assert min(browsed["large.html"]) < 16  # a frame of dragging
+
+
+def browse(folder: Path) -> dict[str, Any]:
+    """What the pages of all networks answer, and those of one that is read and of a large one."""
+    pages = {}
+    for i, p in enumerate(networks()):
+        fnn.to_html(p.params, p.cases, None, folder / f"{i}.html", eta=ETA, **p.options)
+        pages[f"{i}.html"] = "train"
+    fnn.to_html(P, X, Y, folder / "read.html")
+    large = fnn.init((10, 11, 9), seed=0, hidden=fnn.tanh)
+    fnn.to_html(large, np.ones((3, 10)), np.zeros((3, 9)), folder / "large.html")
+    assert all((folder / page).stat().st_size < 60_000 for page in (*pages, "large.html"))
+    actions = {"train": TRAIN, "read": READ, "time": TIME}
+
+    return answers(folder, actions, pages | {"read.html": "read", "large.html": "time"})
+
+
+def fifty_networks_after_twenty_steps(browsed: dict[str, Any]) -> None:
+    seen = set()
+    for i, net in enumerate(networks()):
+        p = net.params
+        for _ in range(STEPS):
+            p = fnn.update(p, fnn.grad(p, net.cases, **net.options), ETA)
+        assert_agree(browsed[f"{i}.html"], p, fnn.backprop(p, net.cases, **net.options), net.dense)
+        seen |= {*p.activations, net.loss}
+    assert {loss for loss, _ in PAIRS if not loss.scalars} | {*oracles.ROWS, fnn.softmax, fnn.log_softmax} <= seen
+
+
+def a_reader(browsed: dict[str, Any]) -> None:
+    read, t = browsed["read.html"], fnn.backprop(P, X, Y)
+    assert_agree(read["start"], P, t, np.array(Y))
+    tags = " ".join(title.split()[0] for title, *_ in read["stories"])
+    assert tags == "F1 F2 F1 F2 E1 E2 B1 B2 B3 B4 B1 B2 B3 B4 G1"
+    assert_agree(read["learnt"], (new := fnn.update(P, t.grads, 0.5)), fnn.backprop(new, X, Y), np.array(Y))
+    assert_agree(read["back"], P, t, np.array(Y))
+    assert read["back"]["step"]["tag"] == "G1"
+    assert read["hosts"] == []
+
+    changed = P.replace({"W1": [[0.5, -0.9], *P["W1"][1:]], "b2": [3.5]})
+    x, y = [[2.0, 0.5, -1.0], X[1]], np.array([[1.2], [0.0]])
+    assert_agree(read["dragged"], changed, fnn.backprop(changed, x, y), y)
+    assert read["dragged"]["eta"] == 1
+
+    p = P
+    errors = [fnn.error(p, X, Y)]
+    for _ in range(3):
+        p = fnn.update(p, fnn.grad(p, X, Y), 0.5)
+        errors.append(fnn.error(p, X, Y))
+    assert_agree(read["trained"], p, fnn.backprop(p, X, Y), np.array(Y))
+    np.testing.assert_allclose(read["errors"], errors, rtol=1e-12)
+
+
+def formulas_are_filled_in(browsed: dict[str, Any]) -> None:
+    """Every sum of products that a step tells, worked out again, is the number that it tells."""
+    stories, sums = browsed["read.html"]["stories"], 0
+    for title, formula, lines, code, place in stories:
+        assert formula
+        assert code.splitlines()[0].endswith(f"// {title.split()[0]}")
+        assert place.startswith("in fnn: ")
+        for line in lines.splitlines():
+            *_, text, value = line.split(" = ")
+            plain = text.replace("·", "*").replace("−", "-").replace("½", "0.5*").replace("²", "**2")
+            if re.fullmatch(r"[-+*() .\de]+", plain):
+                assert eval(plain) == pytest.approx(float(value.replace("−", "-")), rel=1e-3, abs=1e-4)
+                sums += 1
+    assert sums == (2 + 1) + (1 + 1) + 1 + (1 + 2 + 1 + 2) + (2 + 6 + 2 + 3) + 11
+    formula, numbers = browsed["read.html"]["columns"]
+    assert formula == "z² = W² a¹ + b²"
+    assert numbers.index("layer 1") < numbers.index("layer 3")
+
+
+def test_refusals(tmp_path: Path) -> None:
+    path, double, two = tmp_path / "page.html", njit(lambda z: 2 * z), njit(lambda z, a: 2.0)
+    own = fnn.init((3, 1), seed=0, output=fnn.Activation("doubled", double, two))
+    own_loss = fnn.Loss("own", two, two)
+    wide = fnn.init((30, 10), seed=0)
+    refused: list[tuple[fnn.Params[Any], Any, Any, dict[str, Any], str]] = [
+        (wide, np.ones(30), np.ones(10), {}, "params: has 310 weights and biases; a page can show at most 256"),
+        (P, np.ones((300, 3)), np.ones((300, 1)), {}, "x, y: have 1200 numbers; a page can show at most 1000"),
+        (own, X, Y, {}, "params: layer 1 has .*doubled.*; only built-in activations can be written as HTML"),
+        (P, X, Y, {"loss": own_loss}, "loss: .*own.*; only built-in losses can be written as HTML"),
+        (P, X, Y, {"loss": fnn.hinge}, "loss: fnn.hinge needs fnn.identity or fnn.tanh at the output"),
+        (P, X, Y, {"eta": -1}, "eta: must be finite and above 0, got -1.0"),
+        (P, X, Y, {"reduction": "max"}, "reduction: must be"),
+        (P, [[np.nan, 0, 0], X[1]], Y, {}, "x: NaN"),
+    ]
+    for params, x, y, options, message in refused:
+        with pytest.raises(ValueError, match=message):
+            fnn.to_html(params, x, y, path, **options)
+    with pytest.raises(TypeError, match="path: needs a path, got 3"):
+        fnn.to_html(P, X, Y, 3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="params: needs fnn"):
+        fnn.to_html(dict(P), X, Y, path)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(FileNotFoundError):
+        fnn.to_html(P, X, Y, tmp_path / "no" / "page.html")
