@@ -76,6 +76,13 @@ READ = """w => {
   found.hosts = [...w.document.querySelectorAll("[src], [href]")].map(e => e.outerHTML);
   return found;
 }"""
+# Targets that are dragged beyond what the loss takes.
+TARGETS = """w => {
+  for (const value of [0.7, 2]) w.setAt({ kind: "y", l: 1, s: 0 }, value);
+  const beyond = [...w.numbers().y[0]];
+  w.setAt({ kind: "y", l: 1, s: 0 }, 0.4);
+  return [beyond, w.numbers().y[0]];
+}"""
 # Frames of dragging, in milliseconds.
 TIME = """w => Array.from({ length: 20 }, (_, i) => {
   const start = performance.now();
@@ -84,6 +91,14 @@ TIME = """w => Array.from({ length: 20 }, (_, i) => {
   w.document.body.getBoundingClientRect();
   return performance.now() - start;
 })"""
+
+
+TAKEN: list[tuple[str, fnn.Activation, fnn.Loss, list[float]]] = [
+    ("sum.html", fnn.softmax, fnn.cross_entropy, [0.0, 0.25, 0.75]),
+    ("range.html", fnn.sigmoid, fnn.focal, [0.5, 0.25]),
+    ("ends.html", fnn.tanh, fnn.hinge, [-1.0, 1.0]),
+    ("any.html", fnn.tanh, fnn.huber, [-1.0, 1.0]),
+]
 
 
 def networks() -> list[Problem]:
@@ -126,6 +141,10 @@ def test_pages_in_a_browser(tmp_path: Path) -> None:  # one test, as to start Ch
     fifty_networks_after_twenty_steps(browsed)
     a_reader(browsed)
     formulas_are_filled_in(browsed)
+    beyond, within = ([browsed[name][i] for name, *_ in TAKEN] for i in (0, 1))
+    assert beyond == [[1, 0, 0], [1, 0.25], [1, 1], [2, 1]]
+    np.testing.assert_allclose(within[0], [0.4, 0.3, 0.3])
+    assert within[1:] == [[0.4, 0.25], [-1, 1], [0.4, 1]]
     assert min(browsed["large.html"]) < 16  # a frame of dragging
 
 
@@ -139,9 +158,12 @@ def browse(folder: Path) -> dict[str, Any]:
     large = fnn.init((10, 11, 9), seed=0, hidden=fnn.tanh)
     fnn.to_html(large, np.ones((3, 10)), np.zeros((3, 9)), folder / "large.html")
     assert all((folder / page).stat().st_size < 60_000 for page in (*pages, "large.html"))
-    actions = {"train": TRAIN, "read": READ, "time": TIME}
+    others = {"read.html": "read", "large.html": "time"}
+    for name, output, loss, y in TAKEN:
+        fnn.to_html(fnn.init((1, len(y)), seed=0, output=output), [1.0], y, folder / name, loss=loss)
+        others[name] = "targets"
 
-    return answers(folder, actions, pages | {"read.html": "read", "large.html": "time"})
+    return answers(folder, {"train": TRAIN, "read": READ, "time": TIME, "targets": TARGETS}, pages | others)
 
 
 def fifty_networks_after_twenty_steps(browsed: dict[str, Any]) -> None:
