@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import fnn
 from tests import oracles
-from tests.display.browser import answers, needs_chromium
+from tests.display.browser import answers, require_chromium
 from tests.problems import PAIRS, Problem, problem
 
 STEPS, ETA = 20, 0.02
@@ -135,8 +135,8 @@ def assert_agree(found: dict[str, Any], p: fnn.Params[Any], t: fnn.Backprop[Any]
         np.testing.assert_allclose(np.array(theirs, float), ours, rtol=0, atol=1e-12 * scale, err_msg=name)
 
 
-@needs_chromium
 def test_pages_in_a_browser(tmp_path: Path) -> None:  # one test, as to start Chromium takes seconds
+    require_chromium()
     browsed = browse(tmp_path)
     fifty_networks_after_twenty_steps(browsed)
     a_reader(browsed)
