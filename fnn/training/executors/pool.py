@@ -109,7 +109,11 @@ class ExecutorPool(Generic[DT]):
         self._works, self._broken = False, None
         if isinstance(self._source, Executor):
             return self._source
-        made: object = self._source()
+        try:
+            made: object = self._source()
+        except Exception as error:
+            error.add_note("raised by the function that was given for executor")
+            raise
         if not isinstance(made, Executor):
             raise needs("executor", "a function that makes a concurrent.futures.Executor, but it made", made)
 
@@ -129,6 +133,9 @@ class ExecutorPool(Generic[DT]):
                     continue
             except BrokenExecutor as error:
                 self._broken = error
+            except RuntimeError as error:  # it is shut down
+                error.add_note(f"raised by the executor, {self._executor!r}, that was given for executor or made by it")
+                raise
             self._unfinished.append(job)
 
     def _receive_all(self) -> None:

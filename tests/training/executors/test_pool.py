@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -191,8 +192,15 @@ def test_what_is_no_executor_is_refused(wrong: Any) -> None:
 def test_a_pool_that_was_shut_down_is_refused() -> None:
     with ThreadPoolExecutor(1) as executor:
         pass
-    with pytest.raises(RuntimeError, match="shutdown"):
+    with pytest.raises(RuntimeError, match="shutdown") as caught:
         fnn.train_many(networks(1), X, Y, eta=0.1, epochs=1, executor=executor)
+    assert any("given for executor" in note for note in caught.value.__notes__)
+
+
+def test_an_error_of_the_function_that_makes_a_pool_says_so() -> None:
+    with pytest.raises(ValueError, match="max_workers must be greater than 0") as caught:
+        fnn.train_many(networks(1), X, Y, eta=0.1, epochs=1, executor=partial(ProcessPoolExecutor, 0))
+    assert "raised by the function that was given for executor" in caught.value.__notes__
 
 
 def test_the_bar_counts_networks(
