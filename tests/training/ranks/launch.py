@@ -62,15 +62,21 @@ def ended(process: subprocess.Popen[str], *, seconds: float = 60.0) -> Ended:
     try:
         output, errors = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
+        stop(process)
+        output, errors = process.communicate()
+        raise AssertionError(f"no end after {seconds} seconds\n{output}\n{errors}") from None
+
+    return Ended(process.returncode, output, errors)
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """End a program with all its ranks, unless it has ended."""
+    if process.poll() is None:
         process.terminate()  # the launcher ends its ranks, which may be in sessions of their own
         with suppress(subprocess.TimeoutExpired):
             process.wait(5.0)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        output, errors = process.communicate()
-        raise AssertionError(f"no end after {seconds} seconds\n{output}\n{errors}") from None
-
-    return Ended(process.returncode, output, errors)
 
 
 def mpirun(n: int, *command: str, mpi: Mpi, seconds: float = 60.0) -> str:

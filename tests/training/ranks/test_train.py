@@ -8,7 +8,8 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 
 import fnn
 from tests.training.ranks import runs
-from tests.training.ranks.launch import Mpi, ended, mpirun, start
+from tests.training.ranks.launch import Mpi, ended, mpirun, start, stop
 
 PROGRAM = "tests.training.ranks.runs"
 SOON = 10.0  # seconds
@@ -89,32 +90,33 @@ def test_an_error_on_one_rank_is_raised_on_all(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def endless(path: Path, ranks: int, mpi: Mpi) -> subprocess.Popen[str]:
+@contextmanager
+def endless(path: Path, ranks: int, mpi: Mpi) -> Iterator[subprocess.Popen[str]]:
     """A run that has begun; its checkpoint is written ever again."""
     process = start(ranks, "-m", PROGRAM, "endless", str(path), mpi=mpi)
-    until = time.monotonic() + 60
-    while not Path(f"{path}.begun").exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-    return process
+    try:
+        until = time.monotonic() + 60
+        while not Path(f"{path}.begun").exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        yield process
+    finally:
+        stop(process)
 
 
 def ranks_of(launcher: subprocess.Popen[str]) -> list[int]:
-    """The processes that train."""
-    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in listed.splitlines()[1:]]
-    parents = {int(pid): int(parent) for pid, parent, _ in rows}
+    """The processes that train: descendants of the launcher that have none themselves."""
+    command = ["ps", "-eo", "pid=,ppid="]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    parents = {int(pid): int(parent) for pid, parent in map(str.split, listed.splitlines())}
 
     def belongs(pid: int) -> bool:
-        while pid in parents:
-            if pid == launcher.pid:
-                return True
+        while pid in parents and pid != launcher.pid:
             pid = parents[pid]
-        return False
+        return pid == launcher.pid
 
-    return [int(pid) for pid, _, args in rows if "endless" in args and "-n" not in args.split() and belongs(int(pid))]
+    return [pid for pid in parents if belongs(pid) and pid not in parents.values()]
 
 
 def test_a_run_whose_rank_was_killed_goes_on_with_other_ranks(tmp_path: Path) -> None:
@@ -126,12 +128,12 @@ def test_a_run_whose_rank_was_killed_goes_on_with_other_ranks(tmp_path: Path) ->
 
 def kill_one_of_three(path: Path, mpi: Mpi, rng: random.Random) -> None:
     """All ranks end within some seconds."""
-    process = endless(path, 3, mpi)
-    time.sleep(rng.uniform(0.0, 0.5))
-    began, members = time.monotonic(), ranks_of(process)
-    assert len(members) == 3
-    os.kill(rng.choice(members), signal.SIGKILL)
-    status, *_ = ended(process, seconds=SOON)
+    with endless(path, 3, mpi) as process:
+        time.sleep(rng.uniform(0.0, 0.5))
+        began, members = time.monotonic(), ranks_of(process)
+        assert len(members) == 3
+        os.kill(rng.choice(members), signal.SIGKILL)
+        status, *_ = ended(process, seconds=SOON)
     assert status != 0
     while any(Path(f"/proc/{pid}").exists() for pid in members):
         assert time.monotonic() - began < SOON
@@ -155,9 +157,9 @@ def goes_on_to_the_bit(path: Path, resumed: Callable[[int], set[str]]) -> None:
 
 def test_ctrl_c_on_one_rank_interrupts_all(tmp_path: Path) -> None:
     path = tmp_path / "run.npz"
-    process = endless(path, 3, "openmpi")
-    os.kill(ranks_of(process)[-1], signal.SIGINT)
-    status, output, errors = ended(process, seconds=SOON)
+    with endless(path, 3, "openmpi") as process:
+        os.kill(ranks_of(process)[-1], signal.SIGINT)
+        status, output, errors = ended(process, seconds=SOON)
     assert (status, errors) == (0, "")
     words, parameters = json.loads(output)["interrupted"]
     assert words.startswith("training was interrupted")
