@@ -190,8 +190,8 @@ class ExecutorPool(Generic[DT]):
 
     def _fail(self, job: Job, error: BaseException) -> None:
         """Train the networks of a job that failed outside of training again, unless none has ever begun."""
-        begun = self._begun(job.numbers)
-        self._works = self._works or bool(begun)
+        has_begun = any(self._file.marks[number] != WAITING for number in range(len(self._tasks)))
+        begun, self._works = self._begun(job.numbers), self._works or has_begun
         if not self._works or not isinstance(error, Exception):
             raise error
         self._failures.update(job.numbers)
