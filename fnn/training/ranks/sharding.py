@@ -110,7 +110,7 @@ class Sharding(NamedTuple):
 
     def require_weight(self, cases: CaseArrays[Any]) -> None:
         """Raise ValueError, on all ranks, if the cases of all ranks that count weigh nothing."""
-        weights = cases.weights[cases.chosen] if cases.chosen.size and cases.weights.size else cases.weights
+        weights = _weights_of(cases)
         if weights.size and not sum(self.team.gather(float(weights.sum()))) > 0:
             raise ValueError(FAULTS[NO_WEIGHT].message)
 
@@ -135,7 +135,7 @@ class Sharding(NamedTuple):
 
     def weight(self, cases: CaseArrays[Any], bounds: Sequence[int]) -> float:
         """Σ_c w_c over the cases of all ranks that count, of which this rank's shards have those within the bounds."""
-        weights = cases.weights[cases.chosen] if cases.chosen.size and cases.weights.size else cases.weights
+        weights = _weights_of(cases)
         mine = by_shards(weights if weights.size else np.ones(cases.number), bounds)
 
         return tree_sum([weight for rank in self.team.gather(mine) for weight in rank])
@@ -151,6 +151,11 @@ class Sharding(NamedTuple):
     def _shared(self, arrays: CaseArrays[Any]) -> int:
         """How many cases all ranks have, held out or not."""
         return sum(self.team.gather(len(arrays.x)))
+
+
+def _weights_of(cases: CaseArrays[Any]) -> NDArray[np.float64]:
+    """The weights of the cases that count; empty if each weighs 1."""
+    return cases.weights[cases.chosen] if cases.chosen.size and cases.weights.size else cases.weights
 
 
 def by_shards(values: NDArray[np.float64], bounds: Sequence[int]) -> list[float]:
