@@ -1,0 +1,66 @@
+"""The site, by Sphinx, from docstrings, the examples and the README. Nothing that is read there asks a host for anything.
+
+::
+
+    pip install -e ".[docs]" && sphinx-build -W -d /tmp/doctrees .ci/site site
+
+runs all examples, for their pictures, in some minutes; with ``-D plot_gallery=0`` it runs none. Pages that are made on
+the way (`api`, `gallery`, `generated`) lie beside this file, and git doesn't see them.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(Path(__file__).parent / "extensions"), str(ROOT)]
+
+import fnn  # noqa: E402
+
+project, author, copyright = "fnn", "fnn contributors", "fnn contributors"
+version = release = "0.1.0"
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_gallery.gen_gallery",
+    "mathml",
+    "api",
+    "readme",
+]
+exclude_patterns = ["extensions", "generated", "templates"]
+templates_path = ["templates"]
+default_role = "py:obj"
+nitpicky = False
+autosummary_generate = True
+autosummary_imported_members = True
+autodoc_typehints = "none"  # signatures stay short; `Parameters` have the types
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+suppress_warnings = ["config.cache"]
+
+html_theme = "furo"
+html_title = "fnn"
+html_static_path = []
+html_copy_source = False
+html_show_sphinx = False
+pygments_style, pygments_dark_style = "friendly", "github-dark"
+
+sphinx_gallery_conf = {
+    "examples_dirs": [str(ROOT / "examples")],
+    "gallery_dirs": ["gallery"],
+    "filename_pattern": r"\.py$",
+    "ignore_pattern": r"__init__\.py",
+    "image_scrapers": ("pictures.scraper",),
+    "reset_argv": "pictures.arguments",
+    "reset_modules": (),
+    "capture_repr": (),
+    "download_all_examples": False,
+    "show_signature": False,
+    "min_reported_time": 1,
+    "abort_on_example_error": True,
+    "remove_config_comments": True,
+}

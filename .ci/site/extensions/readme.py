@@ -1,0 +1,36 @@
+"""Sections of the README as files in `generated`, for pages to include, with links to pages of the site."""
+
+import re
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+README = Path(__file__).resolve().parents[3] / "README.md"
+
+
+def sections(text: str) -> dict[str, str]:
+    """The text under each heading; that at the top under ""."""
+    parts = re.split(r"^##? (.+)\n", "## \n" + text.split("\n", 1)[1], flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def linked(text: str) -> str:
+    """Links to examples lead to the gallery; those to other files become what they say."""
+    text = re.sub(r"(?<!\[)`(\w+)\.py`", r"[`\1.py`](/gallery/\1.rst)", text)
+    text = re.sub(r"\]\(examples/(\w+)\.py\)", r"](/gallery/\1.rst)", text)
+    text = text.replace("](examples)", "](/gallery/index.rst)")
+    return re.sub(r"\[([^]]+)\]\(fnn/[^)]+\)", r"\1", text)
+
+
+def write(app: Sphinx, config: Config) -> None:
+    folder = Path(app.srcdir, "generated")
+    folder.mkdir(exist_ok=True)
+    for title, text in sections(README.read_text(encoding="utf-8")).items():
+        name = re.sub(r"\W+", "_", title.lower()) or "top"
+        (folder / f"{name}.md").write_text(linked(text), encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("config-inited", write)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
