@@ -1,4 +1,4 @@
-"""The site, by Sphinx, from docstrings, the examples and the README. Nothing that is read there asks a host for anything.
+"""The site, by Sphinx, from docstrings, the examples and the README. Reading it asks no host for anything.
 
 ::
 
@@ -14,8 +14,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).parent / "extensions"), str(ROOT)]
 
-import fnn  # noqa: E402
-
 project, author, copyright = "fnn", "fnn contributors", "fnn contributors"
 version = release = "0.1.0"
 
@@ -26,25 +24,27 @@ extensions = [
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
-    "mathml",
+    "alone",
+    "formulas",
     "api",
+    "figures",
     "readme",
 ]
-exclude_patterns = ["extensions", "generated", "templates"]
+exclude_patterns = ["extensions", "generated", "style", "templates"]
 templates_path = ["templates"]
 default_role = "py:obj"
 nitpicky = False
-autosummary_generate = True
 autosummary_imported_members = True
 autodoc_typehints = "none"  # signatures stay short; `Parameters` have the types
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
-myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_enable_extensions = ["dollarmath"]
 suppress_warnings = ["config.cache"]
 
 html_theme = "furo"
 html_title = "fnn"
-html_static_path = []
+html_static_path = ["style"]
+html_css_files = ["fnn.css"]
 html_copy_source = False
 html_show_sphinx = False
 pygments_style, pygments_dark_style = "friendly", "github-dark"

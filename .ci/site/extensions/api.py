@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from textwrap import dedent
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -11,34 +10,42 @@ import fnn
 import fnn.plots
 import fnn.sklearn
 
-HEAD = """\
-API by kind
-===========
-
-.. currentmodule:: fnn
-
-"""
-
 
 def kinds(docstring: str) -> dict[str, list[str]]:
     """The names under each heading of the docstring, in its order."""
-    parts = re.findall(r"^(\w[\w ]*)\n((?: {4}.*\n?)+)", dedent(docstring), re.MULTILINE)
     public = set(dir(fnn))
-    return {kind: [name for name in re.findall(r"[\w.]+", text) if name in public] for kind, text in parts}
+    parts = re.findall(r"^(\w[\w ]*)\n((?: {4}.*\n?)+)", docstring, re.MULTILINE)
+    return {kind: [name for name in re.findall(r"\w+", text) if name in public] for kind, text in parts}
 
 
-def table(title: str, names: list[str], where: str = "") -> str:
-    listed = "\n".join(f"   {where}{name}" for name in names)
-    return f"{title}\n{'-' * len(title)}\n\n.. autosummary::\n   :toctree: api\n   :nosignatures:\n\n{listed}\n\n"
+def page(title: str, names: list[str], above: str = "") -> str:
+    """A page with a table of names, each with a page of its own."""
+    listed = "\n".join(f"   {name}" for name in names)
+    head = f"{title}\n{'=' * len(title)}\n\n{above}\n\n.. currentmodule:: fnn\n\n"
+    return f"{head}.. autosummary::\n   :toctree: {re.sub('[^a-z]+', '_', title.lower())}\n\n{listed}\n"
 
 
 def write(app: Sphinx, config: Config) -> None:
-    body = HEAD + "".join(table(kind, names) for kind, names in kinds(fnn.__doc__ or "").items() if names)
-    body += table("fnn.plots", list(fnn.plots.__all__), "plots.")
-    body += table("fnn.sklearn", list(fnn.sklearn.__all__), "sklearn.")
-    Path(app.srcdir, "api.rst").write_text(body, encoding="utf-8")
+    pages = {kind.lower().replace(" ", "_"): page(kind, names) for kind, names in kinds(fnn.__doc__ or "").items()}
+    for package in (fnn.plots, fnn.sklearn):
+        name = package.__name__.removeprefix("fnn.")
+        pages[name] = page(package.__name__, [f"{name}.{of}" for of in package.__all__], f".. automodule:: fnn.{name}")
+    folder = Path(app.srcdir, "api")
+    folder.mkdir(exist_ok=True)
+    listed = "\n".join(f"   {name}" for name in pages)
+    pages["index"] = f"API by kind\n===========\n\n.. toctree::\n   :maxdepth: 2\n\n{listed}\n"
+    for name, text in pages.items():
+        (folder / f"{name}.rst").write_text(text, encoding="utf-8")
+    config.autosummary_generate = [str(folder / f"{name}.rst") for name in pages]
+
+
+def formula(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """In the formulas of activations and losses a bar is one of an absolute value, not of a substitution."""
+    if what == "data":
+        lines[:] = [line.replace("|", r"\|") for line in lines]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", write)
+    app.connect("autodoc-process-docstring", formula)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,8 +11,8 @@ README = Path(__file__).resolve().parents[3] / "README.md"
 
 def sections(text: str) -> dict[str, str]:
     """The text under each heading; that at the top under ""."""
-    parts = re.split(r"^##? (.+)\n", "## \n" + text.split("\n", 1)[1], flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    top, *parts = re.split(r"^## (.+)\n", text.split("\n", 1)[1], flags=re.MULTILINE)
+    return {"": top, **dict(zip(parts[::2], parts[1::2], strict=True))}
 
 
 def linked(text: str) -> str:
