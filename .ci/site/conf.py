@@ -61,6 +61,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_signature": False,
     "min_reported_time": 1,
+    "write_computation_times": False,  # a page that asks a host for its style
     "abort_on_example_error": True,
     "remove_config_comments": True,
 }
