@@ -2,7 +2,7 @@
 
 ::
 
-    pip install -e ".[docs]" && sphinx-build -W -d /tmp/doctrees .ci/site site
+    pip install -e ".[docs]" && sphinx-build -W .ci/site site
 
 runs all examples, for their pictures, in some minutes; with ``-D plot_gallery=0`` it runs none. Pages that are made on
 the way (`api`, `gallery`, `generated`) lie beside this file, and git doesn't see them.

@@ -1,24 +1,43 @@
-"""Figure-01, the network of `examples/figure1.py`: as pictures in `generated`, and as a page of the site."""
+"""Pictures that pages have, in `generated`: of the example on the first page; of Figure-01, which is also a page."""
 
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
 import fnn
 from examples.figure1 import LEAVES
 
-X, Y = [1.0, 0.5, -1.0], [1.0, 0.0, 1.0, 0.0]
+
+def draw_xor(path: Path) -> None:
+    """What the README's first lines come to."""
+    x, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]]
+    run = fnn.train(fnn.init((2, 2, 1), seed=2), x, y, eta=2.0, epochs=2000)
+    figure = Figure(figsize=(12, 3.2), layout="constrained")
+    error, network, decision = figure.subplots(1, 3, width_ratios=(3, 4, 3))
+    fnn.plots.history(run, ax=error)
+    fnn.plots.network(run.params, ax=network)
+    fnn.plots.decision(run.params, x, y, ax=decision)
+    figure.savefig(path)
+
+
+def draw_figure1(pictures: Path, pages: Path) -> None:
+    """The network of `examples/figure1.py`, its activations and deltas; and the page on which all its numbers move."""
+    x, y = [1.0, 0.5, -1.0], [1.0, 0.0, 1.0, 0.0]
+    params = fnn.Params(LEAVES, hidden=fnn.sigmoid, output=fnn.sigmoid)
+    t = fnn.backprop(params, x, y)
+    fnn.plots.activations(t).figure.savefig(pictures / "activations.svg")
+    fnn.plots.deltas(t).figure.savefig(pictures / "deltas.svg")
+    fnn.to_html(params, x, y, pages / "figure1.html", eta=0.5)
 
 
 def write(app: Sphinx, config: Config) -> None:
-    params = fnn.Params(LEAVES, hidden=fnn.sigmoid, output=fnn.sigmoid)
-    t = fnn.backprop(params, X, Y)
-    pages = Path(app.srcdir, "generated", "pages")
+    pictures = Path(app.srcdir, "generated")
+    pages = pictures / "pages"
     pages.mkdir(parents=True, exist_ok=True)
-    fnn.plots.activations(t).figure.savefig(pages.parent / "activations.svg")
-    fnn.plots.deltas(t).figure.savefig(pages.parent / "deltas.svg")
-    fnn.to_html(params, X, Y, pages / "figure1.html", eta=0.5)
+    draw_xor(pictures / "xor.svg")
+    draw_figure1(pictures, pages)
     config.html_extra_path = [str(pages)]
 
 
