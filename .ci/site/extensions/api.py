@@ -39,13 +39,18 @@ def write(app: Sphinx, config: Config) -> None:
     config.autosummary_generate = [str(folder / f"{name}.rst") for name in pages]
 
 
-def formula(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """In the formulas of activations and losses a bar is one of an absolute value, not of a substitution."""
+def formulas(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """What docstrings have indented is code; bars in what values say of themselves are those of an absolute value."""
     if what == "data":
         lines[:] = [line.replace("|", r"\|") for line in lines]
+    for at in range(len(lines) - 1, 1, -1):
+        above = next((line for line in reversed(lines[:at]) if line), " ")
+        is_quote = lines[at].startswith("    ") and not lines[at - 1] and above[0] != " "
+        if is_quote and not above.startswith("..") and not above.endswith("::"):
+            lines[at:at] = ["::", ""]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", write)
-    app.connect("autodoc-process-docstring", formula)
+    app.connect("autodoc-process-docstring", formulas, priority=100)  # before numpydoc
     return {"parallel_read_safe": True, "parallel_write_safe": True}
