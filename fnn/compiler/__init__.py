@@ -1,5 +1,10 @@
 """Numba, tamed: its options, what is compiled once and linked, the cache on disk, threads for kernels.
 
+What is compiled for a dtype serves every network: sizes, batches and learning rates are values of the run, and
+activations, losses and optimizers are reached through addresses, so that only those in use are compiled. Kernels take
+arrays and pointers, raise nothing, and touch no Python object, so any thread may run them without the interpreter's
+lock.
+
 A function is compiled in one of five ways: `kernel` for Python to call, `linked` for kernels to call through a pointer,
 `inline` and `forced` to become part of kernels, `OnDemand` to be called through an address that is only then known.
 
