@@ -29,6 +29,7 @@ extensions = [
     "api",
     "figures",
     "readme",
+    "built",
 ]
 exclude_patterns = ["extensions", "generated", "style", "templates"]
 templates_path = ["templates"]
