@@ -40,9 +40,8 @@ def write(app: Sphinx, config: Config) -> None:
 
 
 def formulas(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """What docstrings have indented is code; bars in what values say of themselves are those of an absolute value."""
-    if what == "data":
-        lines[:] = [line.replace("|", r"\|") for line in lines]
+    """In docstrings bars are those of absolute values, and what is indented is code."""
+    lines[:] = [line if line[:1] in " >" or "`" in line else line.replace("|", r"\|") for line in lines]
     for at in range(len(lines) - 1, 1, -1):
         above = next((line for line in reversed(lines[:at]) if line), " ")
         is_quote = lines[at].startswith("    ") and not lines[at - 1] and above[0] != " "

@@ -18,16 +18,6 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).resolve().parents[3]
-STYLE = """<style>
-.staircase { margin: 1.5rem 0; line-height: 1.4; }
-.staircase > .stair {
-  display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; padding: .5rem .8rem .6rem;
-  border: solid var(--color-brand-primary); border-width: 2px 0 0 2px; background: var(--color-background-secondary);
-}
-.stair > div { flex: 1 1 8rem; font-size: .85rem; }
-.stair p { margin: 0; }
-.stair p.package { font-weight: 600; }
-</style>"""
 
 
 def path_of(module: str) -> Path:
@@ -82,7 +72,7 @@ class Staircase(Docstring):
             for number in range(1, len(found) + 1)
         )
         staircase = nodes.container("", *map(self._stair, found), classes=["staircase"])
-        return [nodes.raw("", STYLE.replace("</style>", f"{rises}\n</style>"), format="html"), staircase]
+        return [nodes.raw("", f"<style>{rises}</style>", format="html"), staircase]
 
     def _stair(self, packages: list[str]) -> nodes.Node:
         return nodes.container("", *self._boxes(packages), classes=["stair"])
