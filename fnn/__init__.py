@@ -4,9 +4,8 @@ Networks
     Params, init, fold, tree_map; first weights: glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform,
     lecun_normal, nguyen_widrow, standard_normal, uniform (each an Initializer)
 Equations
-    forward (F1, F2), error (E1), grad and value_and_grad (B1 to B4), backprop (every quantity: a Backprop),
-    update (G1), input_grad, jacobian, jvp, vjp, hvp (R1 to R7),
-    gauss_newton (J1 to J7), check_grad, workspace, explain
+    forward (F1, F2), error (E1), grad, value_and_grad (B1 to B4), backprop (every quantity: a Backprop), update (G1),
+    input_grad, jacobian, jvp, vjp, hvp (R1 to R7), gauss_newton (J1 to J7), check_grad, workspace, explain
 Activations
     sigmoid, tanh, relu, leaky_relu, relu6, elu, selu, gelu, gelu_tanh, silu, mish, softplus, softsign, hard_sigmoid,
     hard_tanh, identity, exp, sin, gaussian; at the output softmax, log_softmax; your own: Activation
@@ -15,12 +14,10 @@ Losses
     gamma; your own: Loss
 Cases
     Cases, one_hot, read_idx, read_images_and_labels; accuracy, top_k_accuracy, confusion_matrix, r2_score
-Optimizers
+Optimizers and schedules
     gradient_descent, momentum, nesterov, adam, adamw, nadam, amsgrad, rmsprop, adagrad, adadelta, lion, irprop (each an
-    Optimizer, its state an OptimizerState); of all cases at once: lbfgs, levenberg_marquardt
-    (each a Solver)
-Schedules
-    step_decay, exponential, inverse_time, cosine, one_cycle, warm_up, plateau (each a Schedule)
+    Optimizer, its state an OptimizerState); of all cases at once: lbfgs, levenberg_marquardt (each a Solver);
+    schedules: step_decay, exponential, inverse_time, cosine, one_cycle, warm_up, plateau (each a Schedule)
 Regularization
     Regularization, penalty, connections
 Training
@@ -31,6 +28,8 @@ Files and other programs
     save, load, to_python, to_c, to_html, to_onnx, to_torch, from_torch, to_sklearn, from_sklearn;
     packages of their own: fnn.plots (pictures), fnn.sklearn (estimators: MLPClassifier, MLPRegressor)
 """
+
+__version__ = "0.1.0"
 
 import os as _os
 import threading as _threading
