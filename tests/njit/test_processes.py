@@ -67,7 +67,8 @@ def test_forked_children_can_go_on_while_a_thread_of_their_parent_compiles() -> 
 
 def test_two_threads_ask_first_for_both_dtypes_at_once(tmp_path: Path) -> None:
     assert run("raced") == ["True True"]
-    assert run("raced", NUMBA_CACHE_DIR=str(tmp_path)) == ["True True"]  # where both compile
+    # Where both compile, as fast as LLVM can: what is raced for is the same, and so are the bits.
+    assert run("raced", NUMBA_CACHE_DIR=str(tmp_path), NUMBA_OPT="0") == ["True True"]
 
 
 def test_another_version_of_fnn_is_another_type(monkeypatch: pytest.MonkeyPatch) -> None:
