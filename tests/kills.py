@@ -140,12 +140,13 @@ def trial(number: int, seed: int, folder: Path) -> tuple[bool, int]:
     """One run; whether it ended as it should, and how often it was killed."""
     r = random.Random(f"{seed} {number}")
     kind = list(kinds().values())[number % len(kinds())]
+    wanted = train(kind)  # which compiles, before there is a fork
     with pytest.MonkeyPatch.context() as patch:
         if r.random() < 0.5:
             train_by_exactly(patch)  # calls of a few steps, so that most of the time goes into writing
         found, killed = survive(kind, folder, r, r.choice([0.03, 0.1, 0.3]), kills=30)
 
-    return found == train(kind), killed
+    return found == wanted, killed
 
 
 def main() -> int:
@@ -154,8 +155,6 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100, help="runs")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    for kind in kinds().values():
-        train(kind)  # compiled once, before it is forked
     wrong = kills = 0
     for number in range(options.count):
         with tempfile.TemporaryDirectory() as folder:

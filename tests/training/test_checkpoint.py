@@ -68,9 +68,6 @@ def test_a_run_that_failed_anywhere_goes_on_to_the_bit(kind: str, tmp_path: Path
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 @pytest.mark.parametrize("number", range(10))
 def test_a_killed_run_goes_on_to_the_bit(number: int, tmp_path: Path) -> None:
-    for kind in kinds().values():
-        train(kind)  # compiled once, before it is forked
-
     assert trial(number, 99, tmp_path)[0]
 
 
