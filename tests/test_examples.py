@@ -529,7 +529,7 @@ class TestCartpole:
         assert timeless[0].split("\n\nthe first")[0] == timeless[1].split("\n\nthe first")[0]
 
     def test_the_comparison_is_with_the_same_episodes(self) -> None:
-        text = output("cartpole.py", "--generations", "3", "--compare", "3", "--pairs", "8")
+        text = said("cartpole.py", "--generations", "3", "--compare", "3", "--pairs", "8")
         assert "not solved: 0 of 1" in text
         assert "100.0% of the 48 returns in NumPy are the same" in text
         assert re.search(r"network in NumPy, loops in Python +[\d.]+ s, +[\d.]+ times as long", text)
