@@ -14,8 +14,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).parent / "extensions"), str(ROOT)]
 
+import fnn  # noqa: E402
+
 project, author, copyright = "fnn", "fnn contributors", "fnn contributors"
-version = release = "0.1.0"
+release = fnn.__version__
 
 extensions = [
     "sphinx.ext.autodoc",

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from shutil import rmtree
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -31,7 +32,8 @@ def write(app: Sphinx, config: Config) -> None:
         name = package.__name__.removeprefix("fnn.")
         pages[name] = page(package.__name__, [f"{name}.{of}" for of in package.__all__], f".. automodule:: fnn.{name}")
     folder = Path(app.srcdir, "api")
-    folder.mkdir(exist_ok=True)
+    rmtree(folder, ignore_errors=True)  # a name that is gone must not stay
+    folder.mkdir()
     listed = "\n".join(f"   {name}" for name in pages)
     pages["index"] = f"API by kind\n===========\n\n.. toctree::\n   :maxdepth: 2\n\n{listed}\n"
     for name, text in pages.items():
