@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final, SupportsFloat
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, SupportsFloat, TypeVar
 
 import numpy as np
 from matplotlib import colormaps, pyplot
@@ -12,8 +12,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from numpy.typing import ArrayLike, NDArray
 
+from fnn.boundary.calls import counting
 from fnn.boundary.checks import positive
 from fnn.network.params import DT, Params
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # Okabe and Ito's (2008), which people with any kind of colour vision tell apart; yellow, faint on white, comes last.
 PALETTE: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442")
@@ -24,6 +27,11 @@ SIGNED: Final[Colormap] = colormaps["RdBu_r"].with_extremes(bad="white")
 SIGNED_LINES: Final[Colormap] = colormaps["coolwarm"].with_extremes(bad="white")
 
 
+def plot(function: F) -> F:
+    """A function of `fnn.plots`, which refuses arguments that it has no parameter for by naming those it has."""
+    return counting(function, f"plots.{function.__name__}")
+
+
 def axes_of(ax: object, width: float = 6.4, height: float = 4.8) -> Axes:
     """The axes to draw into, by default those of a new figure of pyplot, in inches; TypeError if they are none."""
     if ax is None:
@@ -31,13 +39,20 @@ def axes_of(ax: object, width: float = 6.4, height: float = 4.8) -> Axes:
     if not isinstance(ax, Axes):
         hint = "; one of them is meant" if isinstance(ax, np.ndarray) else ""
         raise TypeError(f"ax: needs matplotlib's Axes, got {type(ax).__name__}{hint}")
+    if ax.name != "rectilinear":
+        raise TypeError(f"ax: needs axes with a projection in straight lines, got {type(ax).__name__}")
 
     return ax
 
 
 def colour_of(index: int) -> str:
-    """The colour of a class, a run or an output, counted from 0."""
+    """The colour of a class or an output, counted from 0."""
     return PALETTE[index % len(PALETTE)]
+
+
+def colours_of(count: int) -> list[Any]:
+    """Colours of runs: those of the palette, or of more than it has, shades that follow one another."""
+    return list(PALETTE[:count]) if count <= len(PALETTE) else list(colormaps["viridis"](np.linspace(0, 0.9, count)))
 
 
 def plain(ax: Axes) -> None:
@@ -45,9 +60,9 @@ def plain(ax: Axes) -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def legend(ax: Axes, cases: int = 0) -> None:
+def legend(ax: Axes, cases: int = 0, **options: Any) -> None:
     """A legend that what is behind it shows through; where it hides least is looked for unless cases are many."""
-    ax.legend(framealpha=0.8, edgecolor="none", loc="best" if cases <= 10_000 else "upper left")
+    ax.legend(framealpha=0.8, edgecolor="none", loc="best" if cases <= 10_000 else "upper left", **options)
 
 
 def limit_of(limit: SupportsFloat | None, *values: ArrayLike) -> float:
@@ -75,12 +90,13 @@ def names_of(name: str, names: Sequence[str] | None, count: int, what: str) -> l
     """Names for `count` things; an error unless there are as many strings."""
     if names is None:
         return None
-    if isinstance(names, str) or not all(isinstance(n, str) for n in names):
+    found: list[Any] = [None] if isinstance(names, str) or not np.iterable(names) else list(names)
+    if not all(isinstance(n, str) for n in found):
         raise TypeError(f"{name}: needs a sequence of strings, got {names!r:.60}")
-    if len(names) != count:
-        raise ValueError(f"{name}: needs one for each of the {count} {what}, got {len(names)}")
+    if len(found) != count:
+        raise ValueError(f"{name}: needs one for each of the {count} {what}, got {len(found)}")
 
-    return list(names)
+    return found
 
 
 def ink(colour: Iterable[float]) -> str:

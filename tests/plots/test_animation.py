@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib import rcParams
+from matplotlib import rc_context, rcParams
+from matplotlib.animation import FFMpegWriter
 from matplotlib.axes import Axes
 from PIL import Image
 
@@ -28,6 +29,11 @@ class Watched:
         assert not ax.lines
         ax.plot([0, len(self.networks)], [0, 1])
         self.networks.append(params)
+
+
+def fails_second(params: object, *, ax: Axes) -> None:
+    if params != STARTS[0]:
+        raise KeyError("mine")
 
 
 def red(path: Path, frame: int) -> int:
@@ -64,6 +70,31 @@ class TestFilm:
             fnn.plots.film(STARTS, draw, str(tmp_path / "a.gif"), frames=frames, width=1, height=1)
             assert draw.networks == [STARTS[i] for i in chosen]
 
+    def test_webp(self, tmp_path: Path) -> None:
+        path = fnn.plots.film(STARTS[:3], fnn.plots.network, tmp_path / "a.webp", fps=4, width=2, height=1)
+
+        with Image.open(path) as film:
+            film.seek(1)
+            assert (film.format, film.n_frames, film.size) == ("WEBP", 3, (200, 100))  # type: ignore[attr-defined]
+            film.load()
+            assert film.info["duration"] == 250
+
+    @pytest.mark.skipif(not FFMpegWriter.isAvailable(), reason="no ffmpeg")
+    def test_mp4(self, tmp_path: Path) -> None:
+        path = fnn.plots.film(STARTS[:3], fnn.plots.network, tmp_path / "a.mp4", width=2.01, height=1)
+
+        assert path.read_bytes()[4:8] == b"ftyp"
+        with pytest.raises(KeyError, match="mine"):
+            fnn.plots.film(STARTS, fails_second, tmp_path / "b.mp4")
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_mp4_without_ffmpeg(self, tmp_path: Path) -> None:
+        with (
+            rc_context({"animation.ffmpeg_path": "no such program"}),
+            pytest.raises(ValueError, match=r"path: \.mp4 needs the program ffmpeg, which isn't there"),
+        ):
+            fnn.plots.film(STARTS, fnn.plots.network, tmp_path / "a.mp4")
+
     def test_plots_of_this_package(self, tmp_path: Path) -> None:
         draw = partial(fnn.plots.decision, x=X, labels=LABELS, resolution=20)
 
@@ -80,7 +111,7 @@ class TestFilm:
                 fnn.plots.film(wrong, Watched(), path)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match=r"params_by_epoch\[2\]: needs fnn\.Params, got int"):
             fnn.plots.film([STARTS[0], 3], Watched(), path)  # type: ignore[arg-type]
-        with pytest.raises(ValueError, match=r"path: must end in \.gif, got 'a\.mov'"):
+        with pytest.raises(ValueError, match=r"path: must end in \.gif, \.webp or \.mp4, got 'a\.mov'"):
             fnn.plots.film(STARTS, Watched(), "a.mov")
         with pytest.raises(TypeError, match="draw: needs a function such as"):
             fnn.plots.film(STARTS, 3, path)  # type: ignore[arg-type]
@@ -88,6 +119,11 @@ class TestFilm:
             fnn.plots.film(STARTS, Watched(), path, frames=0)
         with pytest.raises(ValueError, match="fps: must be at most 50, got 51"):
             fnn.plots.film(STARTS, Watched(), path, fps=51)
+        for size in (0.5, 50):
+            with pytest.raises(ValueError, match=f"width: must be at least 1 and below 50, got {size}"):
+                fnn.plots.film(STARTS, Watched(), path, width=size)
+            with pytest.raises(ValueError, match=f"height: must be at least 1 and below 50, got {size}"):
+                fnn.plots.film(STARTS, Watched(), path, height=size)
         with pytest.raises(FileNotFoundError):
             fnn.plots.film(STARTS, Watched(), tmp_path / "no" / "a.gif")
         assert not list(tmp_path.iterdir())
@@ -99,6 +135,15 @@ class TestFilm:
         with pytest.raises(KeyError, match="mine"):
             fnn.plots.film(STARTS, draw, tmp_path / "a.gif")
         assert not list(tmp_path.iterdir())
+
+    def test_after_an_error_the_film_that_was_there_is_as_it_was(self, tmp_path: Path) -> None:
+        path = fnn.plots.film(STARTS[:2], fnn.plots.network, tmp_path / "a.gif", width=1, height=1)
+        before = path.read_bytes()
+
+        with pytest.raises(KeyError, match="mine"):
+            fnn.plots.film(STARTS, fails_second, path)
+        assert path.read_bytes() == before
+        assert list(tmp_path.iterdir()) == [path]
 
 
 class TestPackage:
