@@ -7,11 +7,12 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.colors import same_color
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 import fnn
 from fnn.plots.canvas import PALETTE
-from tests.plots.seen import legend_of, points_of
+from tests.plots.seen import drawn, legend_of, points_of
 
 
 def column(values: ArrayLike | None) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
@@ -65,8 +66,23 @@ class TestHistory:
         assert [line.get_linestyle() for line in (dashed, through, other)] == ["--", "-", "-"]
         assert same_color(dashed.get_color(), through.get_color())
         assert same_color(other.get_color(), PALETTE[1])
-        first, second = legend_of(ax)[0].removesuffix(", training"), legend_of(ax)[3]
+        first, second = (label.removesuffix(", best: epoch 2") for label in legend_of(ax))
         assert (first, second) in (("slow", "fast"), ("run 1", "run 2"))
+        legend = ax.get_legend()
+        assert legend is not None
+        assert legend.get_title().get_text() == "validation (lines), training (dashes)"
+
+    def test_many_runs_have_their_own_colours_and_a_legend_within_the_axes(self) -> None:
+        ax = drawn(fnn.plots.history([made([4, 2, 1], [5, 3, 2])] * 20))
+
+        colours = {str(line.get_color()) for line in ax.lines}
+        assert len(colours) == 20
+        legend = ax.get_legend()
+        assert legend is not None
+        inner, outer = legend.get_window_extent(), ax.get_window_extent()
+        assert outer.x0 <= inner.x0 < inner.x1 <= outer.x1
+        assert outer.y0 <= inner.y0 < inner.y1 <= outer.y1
+        assert fnn.plots.history([made([4, 2, 1])] * 31).get_legend() is None
 
     def test_by_seconds_groups_share_their_time(self, ax: Axes) -> None:
         fnn.plots.history(made([4, 3, 2, 1]), by="seconds", ax=ax)
@@ -82,8 +98,23 @@ class TestHistory:
         assert rates.get_ylabel() == "learning rate η (dots)"
         assert rates.get_ylim()[0] == 0
 
-    def test_errors_of_zero_or_below_are_on_a_linear_axis(self, ax: Axes) -> None:
-        assert fnn.plots.history(made([1, 0]), ax=ax).get_yscale() == "linear"
+    @pytest.mark.parametrize("errors", [[1, 0], [-1, 1], [9, 1], [np.nan] * 2])
+    def test_errors_that_do_not_span_a_power_of_ten_are_on_a_linear_axis(self, ax: Axes, errors: list[float]) -> None:
+        assert fnn.plots.history(made(errors), ax=ax).get_yscale() == "linear"
+
+    def test_an_epoch_between_others_that_are_not_finite_is_a_dot(self, ax: Axes) -> None:
+        fnn.plots.history(made([4, 2, np.nan, 1, np.inf], [np.nan] * 5), ax=ax)
+
+        _, dot, _ = ax.lines
+        assert (points_of(dot), dot.get_marker()) == (([4], [1]), ".")
+        assert legend_of(ax) == ["training", "validation"]
+
+    @pytest.mark.parametrize("epochs", [1, 3, 100])
+    def test_ticks_are_whole_epochs(self, epochs: int) -> None:
+        ticks = drawn(fnn.plots.history(made(np.arange(1.0, epochs + 1)))).get_xticks()
+
+        assert len(ticks)
+        assert all(tick == int(tick) for tick in ticks)
 
     def test_bad_values(self, ax: Axes) -> None:
         for runs, message in (
@@ -93,7 +124,7 @@ class TestHistory:
         ):
             with pytest.raises(ValueError, match=message):
                 fnn.plots.history(runs, ax=ax)
-        for wrong in (3, "run", [1.0]):
+        for wrong in (3, "run", [1.0], fnn.init((1, 1), seed=0)):
             with pytest.raises(TypeError, match=r"runs: needs what fnn\.train returns"):
                 fnn.plots.history(wrong, ax=ax)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match=r'by: must be "epoch" or "seconds", got \'steps\''):
@@ -102,4 +133,12 @@ class TestHistory:
             fnn.plots.history(made([1]), rate=True, ax=ax)
         with pytest.raises(TypeError, match="ax: needs matplotlib's Axes, got Figure"):
             fnn.plots.history(made([1]), ax=ax.figure)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="ax: needs axes with a projection in straight lines, got PolarAxes"):
+            fnn.plots.history(made([1]), ax=Figure().add_subplot(projection="polar"))
+        with pytest.raises(TypeError, match=r"fnn\.plots\.history: has no parameter colour; it has ax, by, rate, runs"):
+            fnn.plots.history(made([1]), colour="red")  # type: ignore[call-arg]
+        with pytest.raises(
+            TypeError, match=r"fnn\.plots\.history: takes runs without a name.*did you mean by='seconds'"
+        ):
+            fnn.plots.history(made([1]), "seconds")  # type: ignore[call-arg]
         assert not ax.lines
