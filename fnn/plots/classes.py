@@ -27,6 +27,7 @@ from fnn.plots.canvas import (
     legend,
     names_of,
     plain,
+    plot,
 )
 
 Reals: TypeAlias = NDArray[np.float64]
@@ -36,6 +37,7 @@ _QUANTILE: Final = 1.6448536269514722  # of the normal distribution, for 90 %
 _FEW: Final = 20  # classes
 
 
+@plot
 def decision(
     params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, threshold: SupportsFloat = 0.5,
     names: Sequence[str] | None = None, inputs: Sequence[str] = ("x₁", "x₂"), resolution: SupportsIndex = 200,
@@ -86,14 +88,15 @@ def decision(
     places, scale = (x.x, x.scale) if isinstance(x, Cases) else (np.asarray(x), 1.0)
     places = np.atleast_2d(places).astype(np.float64)
     low, high = places.min(axis=0), places.max(axis=0)
-    around = _MARGIN * np.where(high > low, high - low, 1.0)
+    around = _MARGIN * np.where(high > low, high - low, np.maximum(np.abs(low), 1.0))
     across, up = np.linspace(low - around, high + around, points).T
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
     outputs = finite_outputs("params", forward(params, grid, scale=scale))
     margins = _margins(outputs, cut).reshape(points, points, count)
     ax = axes_of(ax)
     _draw_regions(ax, across, up, margins)
-    for i in np.unique(classes):
+    is_drawn = (margins.max(axis=(0, 1)) > 0) | (np.bincount(classes, minlength=count) > 0)
+    for i in np.flatnonzero(is_drawn).tolist():
         own, (marker, size) = places[classes == i], MARKERS[i % len(MARKERS)]
         ax.plot(
             own[:, 0], own[:, 1], marker, color=colour_of(i), label=names[i], markersize=size,
@@ -102,11 +105,13 @@ def decision(
     ax.set(xlim=(across[0], across[-1]), ylim=(up[0], up[-1]), xlabel=inputs[0], ylabel=inputs[1])
     ax.set_title("classes predicted, and cases", loc="left")
     if count <= _FEW:
-        ax.legend(title="class", frameon=True, framealpha=0.8, loc="upper left", bbox_to_anchor=(1, 1))
+        letters = "small" if count > 12 else None
+        ax.legend(title="class", fontsize=letters, framealpha=0.8, loc="upper left", bbox_to_anchor=(1, 1))
 
     return ax
 
 
+@plot
 def confusion(
     params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, threshold: SupportsFloat = 0.5,
     names: Sequence[str] | None = None, ax: Axes | None = None,
@@ -161,6 +166,7 @@ def confusion(
     return ax
 
 
+@plot
 def calibration(
     params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, of: SupportsIndex | None = None,
     bins: SupportsIndex = 10, ax: Axes | None = None,

@@ -72,12 +72,15 @@ def frame(ax: Axes, diagram: Diagram) -> float:
     ax.axis("off")
     kinds = ["inputs" if diagram.architecture.sizes[0] > 1 else "input"]
     kinds += [f.name for f in diagram.architecture.activations]
-    for places, n, kind in zip(diagram.places, diagram.architecture.sizes, kinds, strict=True):
-        ax.text(places[0, 0], bottom - 0.8, f"{n} {kind}", ha="center", va="top", fontsize=9)
-    for x, y in diagram.dots:
-        ax.text(x, y, "⋮", ha="center", va="center", fontsize=14)
+    labels = [f"{n} {kind}" for n, kind in zip(diagram.architecture.sizes, kinds, strict=True)]
     box = ax.get_window_extent()
     points = 72 / ax.figure.dpi * min(box.width / (right + 3), box.height / (-2 * bottom + 2.2))
+    step = right / (len(labels) - 1)
+    size = min(max(step * points / (0.85 * max(map(len, labels))), 4.0), 9.0)
+    for places, label in zip(diagram.places, labels, strict=True):
+        ax.text(places[0, 0], bottom - 0.8, label, ha="center", va="top", fontsize=size)
+    for x, y in diagram.dots:
+        ax.text(x, y, "⋮", ha="center", va="center", fontsize=14)
 
     return min(max(0.2 * points, 4.0), 10.0)
 

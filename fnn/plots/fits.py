@@ -15,7 +15,7 @@ from fnn.data.cases import Cases, arrays_of, cases_of
 from fnn.equations.forward import forward
 from fnn.losses.library import squared_error
 from fnn.network.params import DT, Params, require_params
-from fnn.plots.canvas import PALETTE, axes_of, colour_of, finite_outputs, legend, names_of, plain
+from fnn.plots.canvas import PALETTE, axes_of, colour_of, finite_outputs, legend, names_of, plain, plot
 from fnn.training.posterior import Posterior
 
 Reals: TypeAlias = NDArray[np.float64]
@@ -23,6 +23,7 @@ Reals: TypeAlias = NDArray[np.float64]
 _POINTS = 500  # of a curve
 
 
+@plot
 def curve(
     fit: Params[DT] | Posterior[DT] | Sequence[Params[DT]], x: ArrayLike | Cases, y: ArrayLike | None = None, *,
     level: SupportsFloat = 0.9, span: tuple[SupportsFloat, SupportsFloat] | None = None,
@@ -79,17 +80,23 @@ def curve(
     (name,) = names_of("inputs", inputs, 1, "input") or [""]
     places = np.atleast_2d(cases.x)[:, 0].astype(np.float64)
     low, high = (places.min(), places.max()) if span is None else _span_of(span)
+    if low == high:  # all cases have the same input
+        low, high = low - max(abs(low), 1) / 2, high + max(abs(low), 1) / 2
     at = np.linspace(low, high, _POINTS)
     middle, areas = _curves(fit, networks, cases.scale * at[:, None], level)
     ax = axes_of(ax)
     for i, label in enumerate(names):
         colour = colour_of(i)
         for lower, upper, opacity, what in areas:
+            label_once = "" if i else what
             ax.fill_between(
-                at, lower[:, i], upper[:, i], color=colour, alpha=opacity, linewidth=0, label=what, zorder=1
+                at, lower[:, i], upper[:, i], color=colour, alpha=opacity, linewidth=0, label=label_once, zorder=1
             )
         of_cases = colour if len(names) > 1 else "0.3"
-        ax.plot(places, targets[:, i], "o", color=of_cases, markersize=3, markeredgewidth=0, alpha=0.7, label="cases")
+        ax.plot(
+            places, targets[:, i], "o", color=of_cases, markersize=3, markeredgewidth=0, alpha=0.7,
+            label="" if i else "cases",
+        )  # fmt: skip
         ax.plot(at, middle[:, i], color=colour, linewidth=1.8, label=label, zorder=3)
     ax.set(xlabel=name, ylabel="output" if len(names) > 1 else names[0])
     ax.set_title("fit, and cases", loc="left")
@@ -99,6 +106,7 @@ def curve(
     return ax
 
 
+@plot
 def residuals(
     params: Params[DT], x: ArrayLike | Cases, y: ArrayLike | None = None, *,
     interval: tuple[ArrayLike, ArrayLike] | None = None, names: Sequence[str] | None = None, ax: Axes | None = None,
@@ -145,7 +153,8 @@ def residuals(
     for i, label in enumerate(names):
         if ends is not None:
             low, high = (end[:, i] - a[:, i] for end in ends)
-            ax.vlines(a[:, i], low, high, color=colour_of(i), alpha=0.3, linewidth=2, label="interval", zorder=1)
+            what = "" if i else "interval"
+            ax.vlines(a[:, i], low, high, color=colour_of(i), alpha=0.3, linewidth=2, label=what, zorder=1)
         ax.plot(
             a[:, i], targets[:, i] - a[:, i], "o", color=PALETTE[1] if ends and len(names) == 1 else colour_of(i),
             markersize=3.5, markeredgewidth=0, alpha=0.8, label=label if len(names) > 1 else "cases", zorder=3,
@@ -163,8 +172,9 @@ def _networks_of(fit: Any) -> list[Params[Any]]:
     """The networks of a fit, checked: alike, with one input."""
     networks = [fit.params] if isinstance(fit, Posterior) else [fit] if isinstance(fit, Params) else fit
     if not isinstance(networks, Sequence) or not all(isinstance(params, Params) for params in networks):
-        hint = "; its .params are" if isinstance(getattr(fit, "params", None), Params) else ""
-        kind = type(fit).__name__
+        one = next((each for each in fit if not isinstance(each, Params)), fit) if isinstance(fit, Sequence) else fit
+        hint = "; its .params are" if isinstance(getattr(one, "params", None), Params) else ""
+        kind = type(fit).__name__ if one is fit else f"{type(one).__name__} among them"
         raise TypeError(f"fit: needs fnn.Params, several of them, or what fnn.posterior returns, got {kind}{hint}")
     if not networks:
         raise ValueError("fit: needs at least one network, got none")

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from fnn.boundary.calls import needs
 from fnn.boundary.checks import flag, whole
 from fnn.network.params import DT, Params, require_params
-from fnn.plots.canvas import SIGNED, axes_of, colour_bar, finite_leaves, limit_of, names_of, plain, signed
+from fnn.plots.canvas import SIGNED, axes_of, colour_bar, finite_leaves, limit_of, names_of, plain, plot, signed
 
 Reals: TypeAlias = NDArray[np.float64]
 
 _HALF: Final = 0.45  # the height of the largest bar, as a part of the distance to the next unit
 
 
+@plot
 def weights(
     params: Params[DT], layer: SupportsIndex = 1, *, shape: tuple[int, int] | None = None, bars: bool = False,
     units: Sequence[int] | None = None, columns: SupportsIndex | None = None, names: Sequence[str] | None = None,
@@ -42,7 +43,7 @@ def weights(
     units
         Which units, counted from 0, in this order; by default all n_l.
     columns
-        How many images there are in a row; by default so many that the whole is a little wider than high.
+        How many images there are in a row; by default the number that makes the whole a little wider than high.
     names
         Of the n_{l−1} inputs of the layer; not with a shape.
     limit
@@ -66,7 +67,7 @@ def weights(
     >>> import fnn
     >>> params = fnn.init((2, 3, 1), seed=0)
     >>> fnn.plots.weights(params, 1, units=[2], bars=True).get_title(loc="left")
-    'weights of layer 1'
+    'weights of layer 1, unit 2'
     """
     require_params("params", params)
     layer = whole("layer", layer, at_least=1, at_most=len(params.activations))
@@ -86,7 +87,7 @@ def weights(
         ax.spines[:].set_visible(False)
     else:
         if columns is not None:
-            raise ValueError("columns: needs a shape, of which there are so many in a row")
+            raise ValueError("columns: can't be given without a shape")
         tiles = rows
         ax = axes_of(ax, min(max(4.8, 0.4 * len(W) + 2), 14), min(max(2.4, 0.4 * len(rows) + 1.4), 10))
     if bars:
@@ -96,7 +97,8 @@ def weights(
     if shape is None:
         _label(ax, chosen, names, len(W), layer)
     colour_bar(ax, ScalarMappable(signed(top), SIGNED), "weight", beyond=bool((np.abs(rows) > top).any()))
-    ax.set_title(f"weights of layer {layer}", loc="left")
+    of_unit = f", unit {chosen[0]}" if len(chosen) == 1 else ""
+    ax.set_title(f"weights of layer {layer}{of_unit}", loc="left")
 
     return ax
 

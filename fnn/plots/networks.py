@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import SupportsFloat, SupportsIndex, TypeAlias
+from typing import Final, SupportsFloat, SupportsIndex, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,11 +15,14 @@ from fnn.equations.gradients import Backprop
 from fnn.network.architecture import Architecture
 from fnn.network.params import DT, Params, require_params
 from fnn.plots import diagram as drawing
-from fnn.plots.canvas import axes_of, colour_bar, finite_leaves, limit_of, names_of, signed
+from fnn.plots.canvas import axes_of, colour_bar, finite_leaves, limit_of, names_of, plot, signed
 
 Reals: TypeAlias = NDArray[np.float64]
 
+_LETTER: Final = 0.075  # the width of a letter of a name, in inches
 
+
+@plot
 def network(
     params: Params[DT], *, inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None,
     numbers: bool = False, most: SupportsIndex = 12, limit: SupportsFloat | None = None, ax: Axes | None = None,
@@ -79,6 +82,7 @@ def network(
     return ax
 
 
+@plot
 def activations(
     t: Backprop[DT], *, case: SupportsIndex = 0, inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None, numbers: bool = True, most: SupportsIndex = 12, ax: Axes | None = None,
@@ -127,6 +131,7 @@ def activations(
     return ax
 
 
+@plot
 def deltas(
     t: Backprop[DT], *, case: SupportsIndex = 0, inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None, numbers: bool = True, most: SupportsIndex = 12, ax: Axes | None = None,
@@ -171,7 +176,8 @@ def _begin(
     diagram = drawing.diagram_of(architecture, whole("most", most, at_least=2), wide=wide)
     left = names_of("inputs", inputs, architecture.sizes[0], "inputs")
     right = names_of("outputs", outputs, architecture.sizes[-1], "outputs")
-    ax = axes_of(ax, *diagram.size)
+    width, height = diagram.size
+    ax = axes_of(ax, width + sum(_LETTER * max(map(len, names)) for names in (left, right) if names), height)
     letters = drawing.frame(ax, diagram)
     drawing.write_names(ax, diagram.places[0], left, diagram.units[0], -1)
     drawing.write_names(ax, diagram.places[-1], right, diagram.units[-1], 1)

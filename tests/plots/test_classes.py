@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import fnn
 from fnn.plots.canvas import PALETTE
-from tests.plots.seen import bars_of, faces_of, has_point, legend_of, points_of, texts_of, values_of, vertices_of
+from tests.plots.seen import bars_of, drawn, faces_of, has_point, legend_of, points_of, texts_of, values_of, vertices_of
 
 STEP = fnn.Params({"W1": [[1.0], [0.0]], "b1": [-1.0]}, hidden=(), output=fnn.sigmoid)  # a > ½ for x₁ > 1
 THREE = fnn.Params({"W1": [[1.0, 0.0, -1.0], [0.0, 1.0, -1.0]], "b1": np.zeros(3)}, hidden=(), output=fnn.softmax)
@@ -70,6 +70,29 @@ class TestDecision:
 
         areas, lines = contours(ax)
         assert (len(areas), len(lines)) == (1, 0)
+
+    def test_a_class_without_cases_that_is_predicted_is_in_the_legend(self, ax: Axes) -> None:
+        fnn.plots.decision(STEP, X, [0, 0, 0, 0], ax=ax)
+
+        assert legend_of(ax) == ["0", "1"]
+        assert points_of(ax.lines[1]) == ([], [])
+
+    def test_a_legend_of_twenty_classes_is_within_the_figure(self) -> None:
+        x = np.random.default_rng(0).normal(size=(40, 2))
+
+        ax = drawn(fnn.plots.decision(fnn.init((2, 20), seed=0, output=fnn.softmax), x, np.arange(40) % 20))
+
+        legend = ax.get_legend()
+        assert legend is not None
+        box = legend.get_window_extent()
+        assert box.y0 > 0
+        assert box.x1 < ax.figure.bbox.x1
+
+    def test_cases_that_lie_close_together_and_far_from_zero(self, ax: Axes) -> None:
+        fnn.plots.decision(STEP, [[1e20, -1e20], [1e20, -1e20]], [0, 1], ax=ax)
+
+        assert ax.get_xlim()[0] < 1e20 < ax.get_xlim()[1]
+        assert ax.get_ylim()[0] < -1e20 < ax.get_ylim()[1]
 
     def test_cases_with_a_scale(self, ax: Axes) -> None:
         fnn.plots.decision(STEP, fnn.Cases(100 * X, LABELS, scale=0.01), ax=ax)

@@ -76,8 +76,15 @@ class TestCurve:
         assert points_of(others) == ([0, 10], [0, -1])
         np.testing.assert_allclose(points_of(first)[1], np.linspace(1, 3, 500))
         np.testing.assert_allclose(points_of(second)[1], np.linspace(0, -1, 500), atol=1e-15)
-        assert legend_of(ax) == ["cases", "output 0", "cases", "output 1"]
+        assert legend_of(ax) == ["cases", "output 0", "output 1"]
         assert same_color(others.get_color(), PALETTE[1])
+
+    def test_cases_with_one_input_alone(self, ax: Axes) -> None:
+        fnn.plots.curve(LINE, [3.0, 3.0], [7.0, 6.5], ax=ax)
+
+        at, values = (np.array(values) for values in points_of(ax.lines[-1]))
+        np.testing.assert_allclose(at[[0, -1]], [1.5, 4.5])
+        np.testing.assert_allclose(values, 1 + 2 * at)
 
     def test_bad_values(self, ax: Axes) -> None:
         with pytest.raises(ValueError, match="fit: needs one input for a curve, has 2"):
@@ -86,6 +93,8 @@ class TestCurve:
             fnn.plots.curve(3, X, Y, ax=ax)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match=r"got Run; its \.params are"):
             fnn.plots.curve(fnn.train(LINE, X[:, None], Y, eta=0.1, epochs=0), X, Y, ax=ax)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"got Run among them; its \.params are"):
+            fnn.plots.curve([LINE, fnn.train(LINE, X[:, None], Y, eta=0.1, epochs=0)], X, Y, ax=ax)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="fit: has outputs that are NaN or infinite"):
             fnn.plots.curve([LINE, line(np.inf)], X, Y, ax=ax)
         with pytest.raises(ValueError, match="fit: needs at least one network, got none"):

@@ -34,6 +34,7 @@ class TestWeights:
         np.testing.assert_array_equal(values_of(ax.images[0]), W2.T)
         assert ax.images[0].get_clim() == (-10, 10)
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("unit of layer 1", "unit of layer 2")
+        assert ax.get_title(loc="left") == "weights of layer 2, unit 0"
 
     def test_bars(self, ax: Axes) -> None:
         fnn.plots.weights(PARAMS, 1, units=[2, 0], bars=True, ax=ax)
@@ -95,7 +96,7 @@ class TestWeights:
             fnn.plots.weights(PARAMS, shape=(2, 2), bars=True, ax=ax)
         with pytest.raises(ValueError, match="names: can't be given with a shape"):
             fnn.plots.weights(PARAMS, shape=(2, 2), names=list("abcd"), ax=ax)
-        with pytest.raises(ValueError, match="columns: needs a shape"):
+        with pytest.raises(ValueError, match="columns: can't be given without a shape"):
             fnn.plots.weights(PARAMS, columns=2, ax=ax)
         with pytest.raises(ValueError, match="units: must be at most 2, got 3"):
             fnn.plots.weights(PARAMS, units=[0, 3], ax=ax)

@@ -1,10 +1,13 @@
 """`fnn.plots.network`, `activations` and `deltas`."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.figure import Figure
 
 import fnn
 from tests.plots.seen import bars_of, colours_of, drawn, faces_of, places_of, texts_of, values_of, widths_of
@@ -89,6 +92,25 @@ class TestNetwork:
             assert ax.get_ylim()[0] < y.min() - 0.34 < y.max() + 0.34 < ax.get_ylim()[1]
             assert ax.get_aspect() == 1
 
+    def test_long_names_leave_the_drawing_its_size(self) -> None:
+        names = ["a name of an input, with its unit, km/h"] * 2
+        plain, named = (drawn(fnn.plots.network(PARAMS, inputs=given)) for given in (None, names))
+
+        sides = [np.diff(ax.transData.transform([(0, 0), (1, 0)]), axis=0)[0, 0] for ax in (plain, named)]
+        assert sides[1] > 0.8 * sides[0]
+        assert isinstance(named.figure, Figure)
+        left = min(text.get_window_extent().x0 for text in named.texts)
+        assert left >= 0
+
+    @pytest.mark.parametrize("columns", [1, 2])
+    def test_names_of_layers_stand_side_by_side(self, columns: int) -> None:
+        params = fnn.init((20, 20, 20, 10), seed=0, hidden=fnn.hard_sigmoid, output=fnn.softmax)
+        figure = Figure(figsize=(8, 3))
+        for ax in figure.subplots(1, columns, squeeze=False)[0]:
+            fnn.plots.network(params, ax=ax)
+            boxes = [text.get_window_extent() for text in drawn(ax).texts[:4]]
+            assert all(first.x1 < second.x0 for first, second in pairwise(boxes))
+
     def test_a_network_of_zeros(self, ax: Axes) -> None:
         fnn.plots.network(PARAMS.with_flat(0 * PARAMS.flat), ax=ax)
 
@@ -103,6 +125,8 @@ class TestNetwork:
             fnn.plots.network(PARAMS, inputs=["a", "b", "c"], ax=ax)
         with pytest.raises(TypeError, match="outputs: needs a sequence of strings, got 'a'"):
             fnn.plots.network(PARAMS, outputs="a", ax=ax)
+        with pytest.raises(TypeError, match="outputs: needs a sequence of strings, got 3"):
+            fnn.plots.network(PARAMS, outputs=3, ax=ax)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="most: must be at least 2, got 1"):
             fnn.plots.network(PARAMS, most=1, ax=ax)
         with pytest.raises(ValueError, match="limit: must be finite and above 0, got 0"):
