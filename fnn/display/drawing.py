@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-POSITIVE, NEGATIVE = "#2f8fd0", "#d9722b"  # told apart by the colour-blind, too, on white and on black
+BLUE, ORANGE = "#2f8fd0", "#d9722b"  # told apart by the colour-blind, too, on white and on black
+POSITIVE, NEGATIVE = ORANGE, BLUE  # as in fnn.plots, where what is above 0 is red
 _MOST: Final = 8  # units of a layer, and layers, that are drawn
 _BINS: Final = 4  # widths of connections
 _ACROSS, _DOWN, _RADIUS = 110, 26, 9

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.display.drawing import NEGATIVE, POSITIVE, curves_svg, network_svg, shown
+from fnn.display.drawing import BLUE, NEGATIVE, ORANGE, POSITIVE, curves_svg, network_svg, shown
 from fnn.equations.gradients import Backprop
 from fnn.network.params import Params
 from fnn.training.history import History, Run
@@ -74,9 +74,9 @@ def _run(run: Run[Any]) -> str:
     history, epochs = run.history, len(run.history)
     seconds = history.seconds[-1] if epochs else 0.0
     title = f"fnn.Run: {epochs} epochs in {seconds:.3g} seconds, ended by {run.stop_reason}"
-    curves = [("error", POSITIVE, history.error)]
+    curves = [("error", BLUE, history.error)]
     if history.validation_error is not None:
-        curves.append(("validation error", NEGATIVE, history.validation_error))
+        curves.append(("validation error", ORANGE, history.validation_error))
     errors = [curves_svg(curves), _table(_errors(history))] if epochs else []
 
     return _whole(title, *errors, _drawing(run.params, "weights"))

@@ -73,6 +73,13 @@ def test_params() -> None:
     ]
 
 
+def test_what_is_above_0_is_reddish_as_in_plots() -> None:
+    red, blue = (tuple(bytes.fromhex(colour[1:])) for colour in (POSITIVE, NEGATIVE))
+
+    assert red[0] > red[2]
+    assert blue[2] > blue[0]
+
+
 def test_large_and_deep_networks_are_elided() -> None:
     wide = shown(fnn.init((784, 30, 10), seed=0))
     assert len(list(wide.iter(f"{SVG}circle"))) == 3 * 7

@@ -14,83 +14,15 @@ from numpy.typing import NDArray
 import fnn
 from tests import oracles
 from tests.display.browser import answers, require_chromium
+from tests.display.readers import EDGE, READ, STEPS, TARGETS, TIME, TRAIN
 from tests.problems import PAIRS, Problem, problem
 
-STEPS, ETA = 20, 0.02
+ETA = 0.02
 P: fnn.Params[np.float64] = fnn.Params(
     {"W1": [[0.5, -0.4], [0.2, 0.6], [-0.3, 0.9]], "b1": [0.1, -0.2], "W2": [[1.0], [-0.6]], "b2": [-0.1]},
     hidden=fnn.tanh, output=fnn.sigmoid,
 )  # fmt: skip
 X, Y = [[1.0, 0.5, -1.0], [0.0, 2.0, 0.25]], [[1.0], [0.0]]
-
-# A pass by the button "step", twenty times, and then every number.
-TRAIN = f"""w => {{
-  const button = w.document.getElementById("next"), passes = {STEPS} * w.eval("STEPS.length");
-  for (let i = 0; i < passes; i++) button.click();
-  return w.numbers();
-}}"""
-# A reader's way through the page.
-READ = """w => {
-  const found = {}, page = w.eval("page"), id = name => w.document.getElementById(name);
-  const press = (key, target = w.document.body) => {
-    target.dispatchEvent(new w.KeyboardEvent("keydown", { key, bubbles: true }));
-    w.draw();
-  };
-  const drag = (target, up) => {
-    const event = (type, y) => new w.PointerEvent(type, { bubbles: true, clientX: 5, clientY: y, pointerId: 1 });
-    target.dispatchEvent(event("pointerdown", 300));
-    target.dispatchEvent(event("pointermove", 300 - up));
-    target.dispatchEvent(event("pointerup", 300 - up));
-    target.dispatchEvent(event("pointermove", 0));
-    w.draw();
-  };
-  const part = label => [...w.document.querySelectorAll("[role=slider]")].find(e => e.ariaLabel === label);
-  w.draw();
-  found.start = w.numbers();
-  found.stories = [];
-  for (let i = 0; i < w.eval("STEPS.length"); i++) {
-    found.stories.push([id("step").textContent, ...[...id("story").children].map(e => e.innerText)]);
-    press("ArrowRight");
-  }
-  found.learnt = w.numbers();
-  press("ArrowLeft");
-  found.back = w.numbers();
-  press("Home");
-  drag(part("x₁"), 50);
-  drag(part("w₁₂¹"), -25);
-  drag(part("y₁"), 10);
-  press("ArrowUp", part("b₁²"));
-  id("value").value = "3.5";
-  id("value").dispatchEvent(new w.Event("input"));
-  id("eta").value = "0";
-  id("eta").dispatchEvent(new w.Event("input"));
-  found.dragged = w.numbers();
-  press("c");
-  found.columns = [id("story").children[0].innerText, id("numbers").innerText];
-  press("Home");
-  id("train").click();
-  for (let i = 0; i < 3; i++) w.trainOn();
-  id("train").click();
-  found.trained = w.numbers();
-  found.errors = page.errors;
-  found.hosts = [...w.document.querySelectorAll("[src], [href]")].map(e => e.outerHTML);
-  return found;
-}"""
-# Targets that are dragged beyond what the loss takes.
-TARGETS = """w => {
-  for (const value of [0.7, 2]) w.setAt({ kind: "y", l: 1, s: 0 }, value);
-  const beyond = [...w.numbers().y[0]];
-  w.setAt({ kind: "y", l: 1, s: 0 }, 0.4);
-  return [beyond, w.numbers().y[0]];
-}"""
-# Frames of dragging, in milliseconds.
-TIME = """w => Array.from({ length: 20 }, (_, i) => {
-  const start = performance.now();
-  w.setAt({ kind: "W", l: 1, s: 0, d: 0 }, i / 10);
-  w.draw();
-  w.document.body.getBoundingClientRect();
-  return performance.now() - start;
-})"""
 
 
 TAKEN: list[tuple[str, fnn.Activation, fnn.Loss, list[float]]] = [
@@ -141,6 +73,7 @@ def test_pages_in_a_browser(tmp_path: Path) -> None:  # one test, as to start Ch
     fifty_networks_after_twenty_steps(browsed)
     a_reader(browsed)
     formulas_are_filled_in(browsed)
+    extremes(browsed["edge.html"])
     beyond, within = ([browsed[name][i] for name, *_ in TAKEN] for i in (0, 1))
     assert beyond == [[1, 0, 0], [1, 0.25], [1, 1], [2, 1]]
     np.testing.assert_allclose(within[0], [0.4, 0.3, 0.3])
@@ -158,12 +91,15 @@ def browse(folder: Path) -> dict[str, Any]:
     large = fnn.init((10, 11, 9), seed=0, hidden=fnn.tanh)
     fnn.to_html(large, np.ones((3, 10)), np.zeros((3, 9)), folder / "large.html")
     assert all((folder / page).stat().st_size < 60_000 for page in (*pages, "large.html"))
-    others = {"read.html": "read", "large.html": "time"}
+    fnn.to_html(P, [[500.0, 0.5, -1.0]], [[1.0]], folder / "edge.html", eta=0.001)
+    others = {"read.html": "read", "large.html": "time", "edge.html": "edge"}
     for name, output, loss, y in TAKEN:
         fnn.to_html(fnn.init((1, len(y)), seed=0, output=output), [1.0], y, folder / name, loss=loss)
         others[name] = "targets"
 
-    return answers(folder, {"train": TRAIN, "read": READ, "time": TIME, "targets": TARGETS}, pages | others)
+    return answers(
+        folder, {"train": TRAIN, "read": READ, "time": TIME, "targets": TARGETS, "edge": EDGE}, pages | others
+    )
 
 
 def fifty_networks_after_twenty_steps(browsed: dict[str, Any]) -> None:
@@ -199,6 +135,24 @@ def a_reader(browsed: dict[str, Any]) -> None:
         errors.append(fnn.error(p, X, Y))
     assert_agree(read["trained"], p, fnn.backprop(p, X, Y), np.array(Y))
     np.testing.assert_allclose(read["errors"], errors, rtol=1e-12)
+
+
+def extremes(found: dict[str, Any]) -> None:
+    (r, _, b), (red, _, blue) = found["colours"]
+    assert r > b  # as in fnn.plots, what is above 0 is red, and blue below
+    assert blue > red
+    before, after, most = found["scrolled"]
+    assert before < 20 < most / 2 < after
+    assert found["dragged"] == 500 + 10 * 0.02 * 100
+    assert found["told"].endswith(" after 1100 steps of G1")
+    assert found["back"] == [found["back"][0], True]
+    assert found["back"][0].endswith(" after 100 steps of G1")
+    assert 300 < found["points"] < 500
+    weights, told, without_number = found["overflow"]
+    assert [w for w in weights if w in ("NaN", "Infinity")] == ["NaN", "Infinity"]
+    assert "E = NaN" in told
+    assert told.endswith(": numbers became too large; go back or reset, and take a smaller η")
+    assert without_number == []
 
 
 def formulas_are_filled_in(browsed: dict[str, Any]) -> None:

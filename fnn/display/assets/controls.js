@@ -10,7 +10,7 @@ function setAt({ kind, l, s, d }, value) {
   if (kind === "y") setTarget(s, value);
   else if (kind === "x") page.x[page.c][s] = value;
   else {
-    page.net = copy(page.net); // the networks of the past stay as they were
+    page.net = structuredClone(page.net); // the networks of the past stay as they were
     if (kind === "W") page.net.W[l][s][d] = value;
     else page.net.b[l][s] = value;
   }
@@ -30,6 +30,9 @@ function setTarget(d, value) {
   }
 }
 
+// How far a pixel or a key moves a number, in relation to its own: for one of hundreds, hundreds of times as far.
+const scaleOf = value => 10 ** Math.max(0, Math.floor(Math.log10(Math.abs(value) || 1)));
+
 function choose(place) {
   page.chosen = place;
   show();
@@ -37,15 +40,15 @@ function choose(place) {
 
 svg.addEventListener("pointerdown", event => {
   const place = event.target.place;
-  if (!place) return;
+  if (!place || event.button) return;
   choose(place);
   event.target.focus({ preventScroll: true });
-  const start = valueAt(place), from = event.clientY;
-  const move = moved => setAt(place, +(start + (from - moved.clientY) * 0.02).toFixed(4));
-  addEventListener("pointermove", move);
-  for (const end of ["pointerup", "pointercancel"]) {
-    addEventListener(end, () => removeEventListener("pointermove", move), { once: true });
-  }
+  const start = valueAt(place), from = event.clientY, dragging = new AbortController();
+  const on = (type, act) => addEventListener(type, other => {
+    if (other.pointerId === event.pointerId) act(other); // not a second finger
+  }, { signal: dragging.signal });
+  on("pointermove", moved => setAt(place, +(start + (from - moved.clientY) * 0.02 * scaleOf(start)).toFixed(4)));
+  for (const end of ["pointerup", "pointercancel"]) on(end, () => dragging.abort());
 });
 svg.addEventListener("focusin", event => event.target.place && choose(event.target.place));
 
@@ -57,8 +60,8 @@ document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (place && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
     page.chosen = place;
-    const change = (event.key === "ArrowUp" ? 0.05 : -0.05) * (event.shiftKey ? 10 : 1);
-    setAt(place, +(valueAt(place) + change).toFixed(6));
+    const value = valueAt(place), change = (event.key === "ArrowUp" ? 0.05 : -0.05) * (event.shiftKey ? 10 : 1);
+    setAt(place, +(value + change * scaleOf(value)).toFixed(6));
   } else if (KEYS[event.key] && !["INPUT", "SELECT"].includes(event.target.tagName)) KEYS[event.key]();
   else return;
   event.preventDefault();

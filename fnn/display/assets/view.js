@@ -1,6 +1,6 @@
 "use strict";
 const byId = id => document.getElementById(id);
-const copy = value => JSON.parse(JSON.stringify(value));
+const PAST = 1000; // steps of G1 that can be taken back
 
 const L = DATA.activations.length;
 const f = [null, ...DATA.activations.map(a => activation({ ...a, f: FUNCTIONS[a.name] }))];
@@ -20,9 +20,10 @@ const page = {
 let t; // every quantity
 
 function reset() {
-  Object.assign(page, copy({ net: DATA.net, x: DATA.x, y: DATA.y, eta: DATA.eta }), { at: 0, past: [], errors: [] });
+  Object.assign(page, structuredClone({ net: DATA.net, x: DATA.x, y: DATA.y, eta: DATA.eta }), { at: 0, past: [], errors: [] });
   train(false);
   changed();
+  follow();
 }
 
 function changed() {
@@ -44,11 +45,13 @@ function next() {
     show();
   } else {
     page.past.push(page.net);
+    if (page.past.length > PAST) page.past.shift();
     page.net = learn(page.net, t, page.eta);
     page.at = 0;
     page.errors.push(0);
     changed();
   }
+  follow();
 }
 
 function back() {
@@ -61,6 +64,15 @@ function back() {
     page.errors.pop();
     changed();
   }
+  follow();
+}
+
+// Bring what the step that is shown works on into the middle of a panel that is narrower than the network.
+function follow() {
+  if (page.isTraining) return;
+  const { tag, l } = STEPS[page.at], panel = svg.parentElement;
+  const [from, to] = [tag[0] === "E" ? l : l - 1, l].map(layer => parts.units[layer][0].circle.getBoundingClientRect().x);
+  panel.scrollLeft += (from + to) / 2 + 20 - panel.getBoundingClientRect().x - panel.clientWidth / 2;
 }
 
 function train(on) {
@@ -81,7 +93,8 @@ function make(name, attributes, text = "") {
 
 function control(element, place) {
   element.classList.add("drag");
-  for (const [key, value] of Object.entries({ tabindex: 0, role: "slider" })) element.setAttribute(key, value);
+  const attributes = { tabindex: 0, role: "slider", "aria-valuemin": -1e9, "aria-valuemax": 1e9 };
+  for (const key in attributes) element.setAttribute(key, attributes[key]);
   element.place = place;
   return element;
 }
@@ -121,7 +134,8 @@ function build() {
 
 function short(v) {
   const text = number(+v.toPrecision(3));
-  return text.length > 6 ? number(+v.toPrecision(2)) : text;
+  if (text.includes("e")) return v.toExponential(0).replace("e+", "e").replace(/-/g, "−");
+  return text.length > 5 ? number(+v.toPrecision(2)) : text;
 }
 
 // Whether the step that is shown works out a quantity of a layer.
@@ -132,12 +146,12 @@ function isNow(tags, l) {
 
 function drawNetwork() {
   const c = page.c, done = (tag, l) => STEPS.findIndex(step => step.tag === tag && step.l === l) <= page.at;
-  const largest = page.net.W.map(W => W && Math.max(...W.flat().map(Math.abs)));
+  const largest = page.net.W.map(W => W && Math.max(...W.flat().map(Math.abs).filter(Number.isFinite)));
   for (const { wire, hit } of parts.wires) {
     const { l, s, d } = hit.place, w = page.net.W[l][s][d];
     const now = isNow(["F1", "B2", "B4", "G1"], l) ? " now" : "";
     wire.setAttribute("class", `wire ${w < 0 ? "minus" : "plus"}${now}`);
-    wire.setAttribute("stroke-width", w ? 0.6 + 4 * Math.abs(w) / largest[l] : 0);
+    wire.setAttribute("stroke-width", w && Number.isFinite(w) ? 0.6 + 4 * Math.abs(w) / largest[l] : 0);
     label(hit, w);
   }
   parts.units.forEach((units, l) => units.forEach(({ circle, a, delta }, i) => {
@@ -145,6 +159,7 @@ function drawNetwork() {
     circle.classList.toggle("now", Boolean(now));
     const hasZ = !l || done("F1", l), hasA = !l || done("F2", l);
     a.textContent = hasA ? short(t.a[l][c][i]) : hasZ ? `z ${short(t.z[l][c][i])}` : "·";
+    a.style.fontSize = a.textContent.length > 7 ? "9px" : ""; // to fit the circle
     delta.textContent = l && done("B1", l) ? `δ ${short(t.delta[l][c][i])}` : "";
     label(circle, valueAt(circle.place));
   }));
@@ -167,12 +182,13 @@ function nameOf({ kind, l, s, d }) {
 }
 
 function drawChart() {
-  const errors = page.errors.filter(Number.isFinite), top = Math.max(...errors, 1e-300);
-  const step = Math.max(1, Math.ceil(errors.length / 400));
-  const points = errors.filter((_, i) => i % step === 0 || i === errors.length - 1);
+  const last = page.errors.length - 1, step = Math.max(1, Math.ceil(last / 400));
+  const points = page.errors.filter((E, i) => (i % step === 0 || i === last) && Number.isFinite(E));
+  const top = Math.max(...points, 1e-300);
   const line = points.map((E, i) => `${100 * i / Math.max(points.length - 1, 1)},${29 - 28 * E / top}`);
   byId("chart").innerHTML = `<polyline points="${line.join(" ")}"/>`;
-  byId("error").innerHTML = `E = <b>${number(t.E)}</b> after ${page.past.length} steps of G1`;
+  const advice = Number.isFinite(t.E) ? "" : ": numbers became too large; go back or reset, and take a smaller η";
+  byId("error").innerHTML = `E = <b>${number(t.E)}</b> after ${last} steps of G1${advice}`;
 }
 
 function draw() {
