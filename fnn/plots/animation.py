@@ -45,7 +45,8 @@ def film(
         ``fnn.each_epoch(lambda epoch, params, record: kept.update({epoch: params}))``, or in a row from epoch 1 on.
     draw
         Called as ``draw(params, ax=ax)`` for each frame, with empty axes of an empty figure: a plot of this package,
-        with other arguments by `functools.partial`.
+        with other arguments by `functools.partial`, such as the ``limit`` of `network`, so that a colour is the same
+        weight in all frames.
     path
         Where to write it, with the ending .gif, .webp, which has all colours, or .mp4, which needs the program ffmpeg.
         A file that is there is replaced once the film is whole.
