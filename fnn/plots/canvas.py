@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, SupportsFloat, TypeVar
+from typing import Any, Final, Literal, SupportsFloat, TypeVar
 
 import numpy as np
 from matplotlib import colormaps, pyplot
@@ -60,9 +60,9 @@ def plain(ax: Axes) -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def legend(ax: Axes, cases: int = 0, **options: Any) -> None:
-    """A legend that what is behind it shows through; where it hides least is looked for unless cases are many."""
-    ax.legend(framealpha=0.8, edgecolor="none", loc="best" if cases <= 10_000 else "upper left", **options)
+def legend(ax: Axes, points: int, corner: Literal["upper left", "upper right"] = "upper left", **options: Any) -> None:
+    """A legend that what is behind it shows through, where it hides least, or in a corner if points are many."""
+    ax.legend(framealpha=0.8, edgecolor="none", loc="best" if points <= 10_000 else corner, **options)
 
 
 def limit_of(limit: SupportsFloat | None, *values: ArrayLike) -> float:

@@ -224,7 +224,7 @@ def calibration(
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     ax.set(xlabel=f"probability predicted of {what}", ylabel="fraction that came true")
     ax.set_title(f"calibration, {len(p):,} cases", loc="left")
-    legend(ax)
+    legend(ax, len(parts))
     plain(ax)
 
     return ax

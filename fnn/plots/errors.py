@@ -154,8 +154,10 @@ def _write_legend(ax: Axes, histories: Mapping[str, History]) -> None:
     """What the lines are; of several runs an entry for each, in columns if they are many."""
     has_dashes = "" not in histories and any(each.validation_error is not None for each in histories.values())
     title = "validation (lines), training (dashes)" if has_dashes else None
-    if (count := len(histories)) <= _MOST:
-        legend(ax, title=title, ncols=math.ceil(count / 10), fontsize="small" if count > 6 else None)
+    count, epochs = len(histories), sum(map(len, histories.values()))
+    if count <= _MOST:
+        size = "small" if count > 6 else None
+        legend(ax, epochs, "upper right", title=title, ncols=math.ceil(count / 10), fontsize=size)
 
 
 def _draw_rates(ax: Axes, histories: Mapping[str, History], by: str) -> None:

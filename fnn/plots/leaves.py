@@ -43,7 +43,7 @@ def weights(
     units
         Which units, counted from 0, in this order; by default all n_l.
     columns
-        How many images there are in a row; by default the number that makes the whole a little wider than high.
+        How many images there are in a row; by default a number that makes the whole about as wide as high.
     names
         Of the n_{l−1} inputs of the layer; not with a shape.
     limit
@@ -131,7 +131,8 @@ def _mosaic(rows: Reals, shape: tuple[int, int], columns: SupportsIndex | None) 
     """The images side by side, with a pixel of nothing between them."""
     count, (height, width) = len(rows), shape
     if columns is None:
-        across = min(max(round(math.sqrt(1.4 * count * (height + 1) / (width + 1))), 1), count)
+        widest = min(max(round(math.sqrt(1.4 * count * (height + 1) / (width + 1))), 1), count)
+        across = math.ceil(count / math.ceil(count / widest))  # the same rows, filled evenly
     else:
         across = whole("columns", columns, at_least=1)
     down = math.ceil(count / across)

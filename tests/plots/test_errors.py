@@ -98,6 +98,13 @@ class TestHistory:
         assert rates.get_ylabel() == "learning rate η (dots)"
         assert rates.get_ylim()[0] == 0
 
+    def test_the_legend_of_very_many_epochs_has_its_place(self) -> None:
+        ax = drawn(fnn.plots.history(made(np.linspace(0, 1, 20_000))))  # with its end behind the legend
+
+        legend = ax.get_legend()
+        assert legend is not None
+        assert legend.get_window_extent().x1 == pytest.approx(ax.get_window_extent().x1, abs=20)
+
     @pytest.mark.parametrize("errors", [[1, 0], [-1, 1], [9, 1], [np.nan] * 2])
     def test_errors_that_do_not_span_a_power_of_ten_are_on_a_linear_axis(self, ax: Axes, errors: list[float]) -> None:
         assert fnn.plots.history(made(errors), ax=ax).get_yscale() == "linear"

@@ -84,6 +84,14 @@ class TestWeights:
         height, width = values_of(ax.images[0]).shape
         assert height < width < 2 * height
 
+    @pytest.mark.parametrize("units", [1, 2, 5, 30, 64])
+    def test_images_fill_their_rows(self, units: int) -> None:
+        values = values_of(fnn.plots.weights(fnn.init((16, units, 1), seed=0), shape=(4, 4)).images[0])
+
+        across, down = (round((side + 1) / 5) for side in reversed(values.shape))
+        assert across * (down - 1) < units <= across * down
+        assert across * down - units < down
+
     def test_bad_values(self, ax: Axes) -> None:
         for layer, bound in ((0, "at least 1"), (3, "at most 2")):
             with pytest.raises(ValueError, match=f"layer: must be {bound}, got {layer}"):
