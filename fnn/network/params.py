@@ -233,6 +233,7 @@ def require_params(name: str, value: object) -> None:
                 "; a plain mapping has lost its activations: wrap it as fnn.Params(d, hidden=.., output=..), "
                 "or keep an architecture with params.replace(d)"
             )
-        elif isinstance(getattr(value, "params", None), Params):
-            hint = "; its .params are"
+        for name_of_own in ("params", "params_"):  # of a run, of an estimator
+            if isinstance(getattr(value, name_of_own, None), Params):
+                hint = f"; its .{name_of_own} are"
         raise TypeError(f"{name}: needs fnn.Params, got {type(value).__name__}{hint}")

@@ -99,6 +99,14 @@ def names_of(name: str, names: Sequence[str] | None, count: int, what: str) -> l
     return found
 
 
+def columns_of(data: object, count: int) -> list[str] | None:
+    """The names of the columns of a data frame, or of a series; None unless there are as many."""
+    name = getattr(data, "name", None)
+    names = getattr(data, "columns", [name] if isinstance(name, str) else [])
+
+    return [str(column) for column in names] if len(names) == count else None
+
+
 def ink(colour: Iterable[float]) -> str:
     """Black or white, whichever can be read on a colour: red, green, blue, opacity from 0 to 1."""
     red, green, blue, _ = colour

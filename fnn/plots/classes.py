@@ -22,6 +22,7 @@ from fnn.plots.canvas import (
     axes_of,
     colour_bar,
     colour_of,
+    columns_of,
     finite_outputs,
     ink,
     legend,
@@ -40,7 +41,7 @@ _FEW: Final = 20  # classes
 @plot
 def decision(
     params: Params[DT], x: ArrayLike | Cases, labels: ArrayLike | None = None, *, threshold: SupportsFloat = 0.5,
-    names: Sequence[str] | None = None, inputs: Sequence[str] = ("x₁", "x₂"), resolution: SupportsIndex = 200,
+    names: Sequence[str] | None = None, inputs: Sequence[str] | None = None, resolution: SupportsIndex = 200,
     ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
     """The region of each class that a network with two inputs predicts, with the cases in it.
@@ -54,7 +55,7 @@ def decision(
     names
         Of the classes, n_L or, with a single output, two; by default their numbers.
     inputs
-        Names of the two inputs, perhaps with their units.
+        Names of the two inputs, perhaps with their units; by default those of a data frame's columns, or x₁ and x₂.
     resolution
         At how many points the network is evaluated along either axis, 2 to 2000.
     ax
@@ -84,7 +85,7 @@ def decision(
     a, classes = outputs_and_labels(params, x, labels)
     count, cut = max(a.shape[1], 2), threshold_of(threshold)
     names = names_of("names", names, count, "classes") or [str(i) for i in range(count)]
-    inputs = names_of("inputs", inputs, 2, "inputs") or []
+    inputs = names_of("inputs", inputs, 2, "inputs") or columns_of(x, 2) or ["x₁", "x₂"]
     places, scale = (x.x, x.scale) if isinstance(x, Cases) else (np.asarray(x), 1.0)
     places = np.atleast_2d(places).astype(np.float64)
     low, high = places.min(axis=0), places.max(axis=0)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.colors import Normalize
@@ -142,7 +143,7 @@ def write_on_connections(ax: Axes, diagram: Diagram, weights: Sequence[Reals], l
             x, y = starts[i] + way * (ends[j] - starts[i])
             ax.text(
                 x, y, short(W[sources[i], targets[j]]), ha="center", va="center", fontsize=letters, zorder=2,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+                bbox={"facecolor": rcParams["figure.facecolor"], "edgecolor": "none", "pad": 0.5},
             )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from fnn.data.cases import Cases, arrays_of, cases_of
 from fnn.equations.forward import forward
 from fnn.losses.library import squared_error
 from fnn.network.params import DT, Params, require_params
-from fnn.plots.canvas import PALETTE, axes_of, colour_of, finite_outputs, legend, names_of, plain, plot
+from fnn.plots.canvas import PALETTE, axes_of, colour_of, columns_of, finite_outputs, legend, names_of, plain, plot
 from fnn.training.posterior import Posterior
 
 Reals: TypeAlias = NDArray[np.float64]
@@ -27,7 +27,7 @@ _POINTS = 500  # of a curve
 def curve(
     fit: Params[DT] | Posterior[DT] | Sequence[Params[DT]], x: ArrayLike | Cases, y: ArrayLike | None = None, *,
     level: SupportsFloat = 0.9, span: tuple[SupportsFloat, SupportsFloat] | None = None,
-    names: Sequence[str] | None = None, inputs: Sequence[str] = ("x",), ax: Axes | None = None,
+    names: Sequence[str] | None = None, inputs: Sequence[str] | None = None, ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
     """The outputs of a network with one input as curves, with an interval where there is one, and the cases.
 
@@ -46,9 +46,9 @@ def curve(
     span
         From where to where the curve is drawn, upwards; by default from the least x to the largest.
     names
-        Of the n_L outputs; by default "output", or several with their numbers.
+        Of the n_L outputs; by default those of a data frame's columns, or "output", or several with their numbers.
     inputs
-        The name of the input, perhaps with its unit.
+        The name of the input, perhaps with its unit; by default that of a data frame's column, or x.
     ax
         By default axes of a new figure.
 
@@ -71,13 +71,13 @@ def curve(
     """
     networks = _networks_of(fit)
     level = real("level", level, at_least=0, below=1)
+    (name,) = names_of("inputs", inputs, 1, "input") or columns_of(x, 1) or ["x"]
     if not isinstance(x, Cases):
         x = real_array("x", x)
         x = x[:, None] if x.ndim == 1 else x
     cases = cases_of(x, y)
     targets = _targets_of(networks, cases)
-    names = names_of("names", names, targets.shape[1], "outputs") or _numbered(targets.shape[1])
-    (name,) = names_of("inputs", inputs, 1, "input") or [""]
+    names = _names_of_outputs(names, y, targets.shape[1])
     places = np.atleast_2d(cases.x)[:, 0].astype(np.float64)
     low, high = (places.min(), places.max()) if span is None else _span_of(span)
     if low == high:  # all cases have the same input
@@ -121,7 +121,7 @@ def residuals(
         The lower and the upper ends of intervals for the targets, each of their shape, such as
         ``fnn.posterior(run, x, y).interval(x)``: drawn as lines, which end as far from 0 as from the outputs.
     names
-        Of the n_L outputs; by default "output", or several with their numbers.
+        Of the n_L outputs; by default those of a data frame's columns, or "output", or several with their numbers.
     ax
         By default axes of a new figure.
 
@@ -146,7 +146,7 @@ def residuals(
     cases = cases_of(x, y)
     targets = _targets_of([params], cases)
     a = finite_outputs("params", np.atleast_2d(forward(params, cases.x, scale=cases.scale)))
-    names = names_of("names", names, targets.shape[1], "outputs") or _numbered(targets.shape[1])
+    names = _names_of_outputs(names, y, targets.shape[1])
     ends = None if interval is None else _ends_of(interval, a.shape)
     ax = axes_of(ax)
     ax.axhline(0, color="0.5", linewidth=1, zorder=2)
@@ -192,9 +192,11 @@ def _targets_of(networks: Sequence[Params[Any]], cases: Cases) -> Reals:
     return np.asarray(arrays_of(networks[0], cases, None, squared_error).y, np.float64)
 
 
-def _numbered(outputs: int) -> list[str]:
-    """Names of the outputs."""
-    return ["output"] if outputs == 1 else [f"output {i}" for i in range(outputs)]
+def _names_of_outputs(names: Sequence[str] | None, y: object, outputs: int) -> list[str]:
+    """Those that are given, those of the columns of y, or numbers."""
+    numbered = ["output"] if outputs == 1 else [f"output {i}" for i in range(outputs)]
+
+    return names_of("names", names, outputs, "outputs") or columns_of(y, outputs) or numbered
 
 
 def _span_of(span: Any) -> tuple[float, float]:

@@ -94,6 +94,13 @@ class TestDecision:
         assert ax.get_xlim()[0] < 1e20 < ax.get_xlim()[1]
         assert ax.get_ylim()[0] < -1e20 < ax.get_ylim()[1]
 
+    def test_names_of_columns(self, ax: Axes) -> None:
+        frame = pytest.importorskip("pandas").DataFrame({"width": X[:, 0], 2: X[:, 1]})
+
+        fnn.plots.decision(STEP, frame, LABELS, ax=ax)
+
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("width", "2")
+
     def test_cases_with_a_scale(self, ax: Axes) -> None:
         fnn.plots.decision(STEP, fnn.Cases(100 * X, LABELS, scale=0.01), ax=ax)
 

@@ -79,6 +79,17 @@ class TestCurve:
         assert legend_of(ax) == ["cases", "output 0", "output 1"]
         assert same_color(others.get_color(), PALETTE[1])
 
+    def test_names_of_columns(self, ax: Axes) -> None:
+        pandas = pytest.importorskip("pandas")
+        frame = pandas.DataFrame({"seconds": X, "volts": Y})
+
+        fnn.plots.curve(LINE, frame["seconds"], frame["volts"], ax=ax)
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("seconds", "volts")
+        ax = fnn.plots.curve(LINE, frame[["seconds"]], frame[["volts"]], names=["V"])
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("seconds", "V")
+        assert fnn.plots.residuals(LINE, frame[["seconds"]], frame["volts"]).get_xlabel() == "volts"
+        assert fnn.plots.curve(LINE, frame["seconds"].to_numpy(), pandas.Series(Y)).get_ylabel() == "output"
+
     def test_cases_with_one_input_alone(self, ax: Axes) -> None:
         fnn.plots.curve(LINE, [3.0, 3.0], [7.0, 6.5], ax=ax)
 

@@ -4,9 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from matplotlib import colormaps
+from matplotlib import colormaps, style
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
 import fnn
@@ -91,6 +92,15 @@ class TestNetwork:
             assert ax.get_xlim()[0] < x.min() - 0.34 < x.max() + 0.34 < ax.get_xlim()[1]
             assert ax.get_ylim()[0] < y.min() - 0.34 < y.max() + 0.34 < ax.get_ylim()[1]
             assert ax.get_aspect() == 1
+
+    def test_numbers_can_be_read_in_a_dark_style(self) -> None:
+        with style.context("dark_background"):
+            ax = fnn.plots.network(PARAMS, numbers=True)
+
+        box = ax.texts[3].get_bbox_patch()
+        assert box is not None
+        assert same_color(box.get_facecolor(), "black")
+        assert same_color(ax.texts[3].get_color(), "white")
 
     def test_long_names_leave_the_drawing_its_size(self) -> None:
         names = ["a name of an input, with its unit, km/h"] * 2

@@ -269,3 +269,10 @@ def test_an_interval_that_was_not_asked_for() -> None:
     model = MLPRegressor(hidden_layer_sizes=3, max_iter=2, interval=0.9).fit(X, y)
     with pytest.raises(ValueError, match="level"):
         model.predict_interval(X, level=0.5)
+
+
+def test_an_estimator_in_place_of_params() -> None:
+    X, y = numbered()
+    model = MLPRegressor(hidden_layer_sizes=3, max_iter=2).fit(X, y)
+    with pytest.raises(TypeError, match=r"params: needs fnn\.Params, got MLPRegressor; its \.params_ are"):
+        fnn.forward(model, X)  # type: ignore[arg-type]
