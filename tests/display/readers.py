@@ -69,6 +69,7 @@ EDGE = """w => {
   const event = (type, clientY, pointerId) => new w.PointerEvent(type, { bubbles: true, clientY, pointerId });
   const rgb = name => w.getComputedStyle(w.document.querySelector(name)).stroke.match(/\\d+/g).map(Number);
   w.draw();
+  found.order = [...w.document.querySelectorAll("[role=slider]")].map(e => e.ariaLabel).join(" ");
   found.colours = [rgb(".wire.plus"), rgb(".wire.minus")];
   const panel = id("network").parentElement;
   w.document.body.style.width = "250px";
@@ -77,6 +78,9 @@ EDGE = """w => {
   for (let i = 0; i < 5; i++) id("next").click();
   found.scrolled.push(panel.scrollLeft, panel.scrollWidth - panel.clientWidth);
   w.reset();
+  part("w₁₁¹").dispatchEvent(event("pointerdown", 300, 3));
+  w.dispatchEvent(event("pointerup", 300, 3));
+  found.chosen = rgb(".hit:focus");
   part("x₁").dispatchEvent(event("pointerdown", 300, 1));
   w.dispatchEvent(event("pointermove", 100, 2));
   w.dispatchEvent(event("pointerup", 100, 2));

@@ -138,9 +138,11 @@ def a_reader(browsed: dict[str, Any]) -> None:
 
 
 def extremes(found: dict[str, Any]) -> None:
+    assert found["order"] == "x₁ x₂ x₃ w₁₁¹ w₁₂¹ w₂₁¹ w₂₂¹ w₃₁¹ w₃₂¹ b₁¹ b₂¹ w₁₁² w₂₁² b₁² y₁"
     (r, _, b), (red, _, blue) = found["colours"]
     assert r > b  # as in fnn.plots, what is above 0 is red, and blue below
     assert blue > red
+    assert found["chosen"] == [28, 31, 36]  # the page's ink, neither of the two colours of connections
     before, after, most = found["scrolled"]
     assert before < 20 < most / 2 < after
     assert found["dragged"] == 500 + 10 * 0.02 * 100

@@ -106,14 +106,12 @@ function build() {
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.style.minWidth = `${0.8 * width}px`; // or the numbers would be too small to read
   svg.style.maxWidth = `${1.4 * width}px`;
-  for (let l = 1; l <= L; l++) {
-    DATA.net.W[l].forEach((row, s) => row.forEach((_, d) => {
+  DATA.sizes.forEach((units, l) => { // in the order in which Tab goes on: inputs, connections, units, ..
+    if (l) DATA.net.W[l].forEach((row, s) => row.forEach((_, d) => {
       const ends = { x1: x(l - 1) + 24, y1: y(l - 1, s), x2: x(l) - 24, y2: y(l, d) };
       const wire = make("line", { ...ends, class: "wire" });
       parts.wires.push({ wire, hit: control(make("line", { ...ends, class: "hit" }), { kind: "W", l, s, d }) });
     }));
-  }
-  DATA.sizes.forEach((units, l) => {
     const name = l ? DATA.activations[l - 1].name : "inputs";
     make("text", { x: x(l), y: height - 18 }, name);
     parts.units[l] = Array.from({ length: units }, (_, i) => {
