@@ -1,4 +1,7 @@
-"""Cart-pole: a policy network learns to balance a pole, by an evolution strategy compiled as one function.
+"""Cart-pole by an evolution strategy
+==================================
+
+A policy network learns to balance a pole, all of it compiled as one function.
 
 The cart is pushed left or right, 50 times a second, so that the pole on it doesn't fall (Barto, Sutton and Anderson
 1983; the constants are those of Gym's CartPole-v1). An episode ends when the pole leans more than 12°, when the cart

@@ -1,4 +1,7 @@
-"""Text labels to a calibrated classifier: which tumours are malignant, from four measurements of a biopsy.
+"""From labels to a calibrated classifier
+======================================
+
+Which tumours are malignant, from four measurements of a biopsy.
 
 The table is scikit-learn's (Wolberg, Street and Mangasarian 1993), with labels as text. Half of the malignant cases are
 left out here, so that they are rare, and so are the measurements of size, which would tell nearly all. What is done:

@@ -1,4 +1,7 @@
-"""Curves by second-order methods: where they arrive, how fast, and how sure the fitted curve is.
+"""Curves by second-order methods
+==============================
+
+Where they arrive, how fast, and how sure the fitted curve is.
 
 Small networks on smooth functions are what Levenberg and Marquardt's method is for, and L-BFGS where there are too many
 parameters for it. Here they meet the first-order methods three times:

@@ -1,4 +1,7 @@
-"""A trained network leaves Python: one function of raw inputs as a file, as C, as ONNX; and how long a case takes.
+"""A trained network leaves Python
+===============================
+
+One function of raw inputs as a file, as C, as ONNX; and how long a case takes.
 
 The network reads scikit-learn's 8×8 digits, standardised for training. `fnn.fold` brings the scaling in, so that all
 below take pixels as they come:

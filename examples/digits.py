@@ -1,4 +1,7 @@
-"""Handwritten digits: train a network in a moment, test it on digits that it has never seen, look at what it learned.
+"""Handwritten digits in a moment
+==============================
+
+Train a network, test it on digits that it has never seen, and look at what it learned.
 
 The 1,797 images of 8×8 pixels come with scikit-learn; a quarter of them is held out. One hidden layer of tanh units, a
 softmax output, cross-entropy, mini-batches. The picture shows how the error fell, on both sets, and the weights of each

@@ -1,4 +1,7 @@
-"""Family trees: a network learns who is whose relative, and finds out by itself what matters about a person.
+"""Family trees, and what matters about a person
+=============================================
+
+A network learns who is whose relative, and finds out by itself what matters about a person.
 
 The second experiment of Rumelhart, Hinton and Williams (1986, "Learning representations by back-propagating errors").
 Two families have the same tree, an English and an Italian one. The inputs are a person (24 units) and a relationship

@@ -1,7 +1,9 @@
-"""Every equation of backpropagation, with numbers, for the example network of the tutorial S1 ("Figure-01").
+"""Every equation, with its numbers
+================================
 
-Layers of 4, 3 and 4 sigmoid units; the text doesn't tell the number of inputs, here it is 3. The weights are short, so
-that every line can be checked by hand. Each quantity is printed twice:
+Backpropagation, equation by equation, for the example network of the tutorial S1 ("Figure-01"): layers of 4, 3 and 4
+sigmoid units; the text doesn't tell the number of inputs, here it is 3. The weights are short, so that every line can
+be checked by hand. Each quantity is printed twice:
 
 - on the left as fnn has it: a case is a row, W is (n_in, n_out), and the layers of weights are counted, 1 .. 3;
 - on the right as S1 has it: a case is a column, W is the transpose of fnn's, and the inputs are layer 1, so that the

@@ -1,4 +1,7 @@
-"""Training on many machines: one script for ``python`` and ``mpiexec``, with the same bits for any number of ranks.
+"""Training on many machines
+=========================
+
+One script for ``python`` and ``mpiexec``, with the same bits for any number of ranks.
 
 The cases lie in a file that every rank maps into memory, and of which it reads its own part alone; rank 0 writes it
 first, from MNIST's training images, or from images that a seed makes if there is no MNIST. All ranks train together, by

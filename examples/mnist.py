@@ -1,4 +1,7 @@
-"""Nielsen's experiments on MNIST ("Neural networks and deep learning"), from a folder of IDX files.
+"""Nielsen's experiments on MNIST
+==============================
+
+Those of the book "Neural networks and deep learning", from a folder of IDX files, and what a larger network gets.
 
 All recipes train on the first 50,000 training images for 30 epochs and follow the mean gradient of a mini-batch:
 

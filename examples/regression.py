@@ -1,4 +1,7 @@
-"""A table to a regression with intervals: the progression of diabetes after a year, from ten measurements.
+"""From a table to a regression with intervals
+===========================================
+
+The progression of diabetes after a year, from ten measurements.
 
 The table is scikit-learn's, of 442 patients (Efron et al. 2004), in raw units; as tables are, it has a category (sex,
 as text) and missing values (every twelfth blood pressure is taken out here). What is done with it:

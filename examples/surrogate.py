@@ -1,4 +1,5 @@
-"""A network stands in for an expensive function: the posterior of a predator-prey model, sampled with and without it.
+"""A network instead of an expensive function
+==========================================
 
 How many lynxes and hares the trappers of the Hudson's Bay Company brought in from 1900 to 1920 follows Lotka and
 Volterra's equations, with errors (the model, its priors and the data are those of Carpenter's case study for Stan,
@@ -243,9 +244,7 @@ def print_numpy(params: Network, seed: int, steps: int) -> None:
     print(f"{same} chain")
 
 
-def sampled(
-    params: Network, centre: Reals, root: Reals, random: np.random.Generator, steps: int
-) -> list[Moments]:  # fmt: skip
+def sampled(params: Network, centre: Reals, root: Reals, random: np.random.Generator, steps: int) -> list[Moments]:
     """The posterior by the three chains; how long each takes is printed."""
     found, spans = [], []
     print(f"\n{steps:,} steps on         seconds   µs a step   solutions   times as fast")

@@ -1,4 +1,7 @@
-"""Hundreds of small networks at once: which settings learn best, and how far an ensemble of restarts disagrees.
+"""Hundreds of small networks at once
+==================================
+
+Which settings learn best, and how far an ensemble of restarts disagrees.
 
 The cases are a curve with noise and a gap in it. `train_many` trains a network for each width, learning rate and seed;
 each has the bits that `train` would give it alone, and the errors on cases that are held out say which settings are

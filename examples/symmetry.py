@@ -1,4 +1,7 @@
-"""Rumelhart, Hinton and Williams's symmetry network (Nature 323, 1986): is a string of six bits its own mirror image?
+"""Symmetry, as in the paper of 1986
+=================================
+
+Is a string of six bits its own mirror image? A network of Rumelhart, Hinton and Williams (Nature 323, 1986).
 
 Two hidden units are enough. As in the paper: 6-2-1 sigmoid units; all 64 strings in every sweep, one update a sweep;
 squared error, summed; ε = 0.1 and α = 0.9; weights and biases uniform in ±0.3. The paper's network learned it in 1,425

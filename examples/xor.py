@@ -1,4 +1,7 @@
-"""XOR: the smallest problem that needs a hidden layer, learned by gradient descent.
+"""XOR, which needs a hidden layer
+===============================
+
+The smallest problem that needs a hidden layer, learned by gradient descent.
 
 Two inputs, two hidden units and one output, all of them sigmoid. Each step computes the error summed over the four
 cases (E1) and moves every weight against its gradient (G1). Afterwards the hidden units are looked at: together they
