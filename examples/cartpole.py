@@ -14,13 +14,14 @@ and the network are part of the same compiled code. All that is random is a hash
 the result doesn't depend on the number of threads. With the network in NumPy it takes 40 times as long. Run it as::
 
     python examples/cartpole.py
-    python examples/cartpole.py --seeds 20
+    python examples/cartpole.py --seeds 20 --out returns.png   # with a picture, by matplotlib
 """
 
 import argparse
 import math
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 import numba
@@ -170,6 +171,21 @@ def print_curve(returns: Returns) -> None:
             print(f"{generation:10}   {mean:11.1f}  {'#' * round(mean / 10)}")
 
 
+def save_picture(path: Path, returns: Returns) -> None:
+    """The returns of each generation, and their mean."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    generations = np.arange(1, len(returns) + 1)
+    axes.plot(generations.repeat(returns[0].size), returns.ravel(), ".", color="0.6", markersize=3, label="an episode")
+    axes.plot(generations, returns.mean(axis=(1, 2)), color="#0072b2", label="mean")
+    axes.axhline(SOLVED, color="0.5", linestyle="--", linewidth=1, label="solved")
+    axes.set(xlabel="generation", ylabel="return (steps)", ylim=0)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=150)
+
+
 def print_comparison(seed: int, generations: int, pairs: int) -> None:
     """How long the first generations take with fnn and with NumPy."""
     most = numba.get_num_threads()
@@ -199,6 +215,7 @@ def arguments(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argp
     parser.add_argument("--compare", type=int, default=10, help="generations in NumPy, too (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of all that is random (default: %(default)s)")
     parser.add_argument("--seeds", type=int, default=1, help="learn from so many seeds on (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="file for a picture of the first seed, by matplotlib (default: none)")
 
     return parser, parser.parse_args(argv)
 
@@ -221,11 +238,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         mean = evaluate(params, seed, 100).mean()
         solved += mean >= SOLVED
         if seed == args.seed:
-            print_curve(returns)
+            first = returns
+            print_curve(first)
         steps = f"{returns.sum():,} steps in {span:.2f} s"
         print(f"\nseed {seed}: {steps}; mean return of 100 new episodes: {mean:.1f}")
     print(f"{'solved' if solved == args.seeds else 'not solved'}: {solved} of {args.seeds}")
     print_comparison(args.seed, args.compare, args.pairs)
+    if args.out is not None:
+        try:
+            save_picture(args.out, first)
+        except (ImportError, OSError, ValueError) as error:
+            parser.error(str(error))
 
 
 if __name__ == "__main__":

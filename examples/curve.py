@@ -47,6 +47,7 @@ NOISY, NOISE = 100, 0.3  # points of the sine and the deviation of their noise
 LEVEL = 0.9  # of the intervals
 LM, BAYESIAN = "Levenberg-Marquardt", "Bayesian"
 FITTED = ("Adam", "L-BFGS", LM, BAYESIAN)
+COLOURS = "#0072b2", "#d55e00", "#009e73"  # those of `fnn.plots.history`
 ALL: Mapping[str, Method] = {
     "gradient_descent": fnn.gradient_descent(0.3),
     "momentum": fnn.momentum(0.3),
@@ -194,18 +195,18 @@ def print_arrivals(starts: int, epochs: int) -> None:
         print(f"  {name:20}" + "".join(f"{count:14}{1000 * seconds:10.2f}" for count, seconds in cells))
 
 
-def draw_fits(axes: Axes, runs: Mapping[str, Run]) -> None:
+def draw_distances(axes: Axes, runs: Mapping[str, Run]) -> None:
     x = np.linspace(-1, 1, 1000)[:, None]
-    axes.plot(x, np.sinc(10 * x), color="black", linewidth=3, alpha=0.25, label="sinc(10x)")
-    for name, run in runs.items():
-        axes.plot(x, fnn.forward(run.params, x), linewidth=1, label=name)
-    axes.set_title("fits of sinc(10x)", loc="left")
+    for (name, run), colour in zip(runs.items(), COLOURS, strict=True):
+        axes.semilogy(x, np.abs(fnn.forward(run.params, x) - np.sinc(10 * x)), color=colour, linewidth=1, label=name)
+    axes.set(xlabel="x", ylabel="distance")
+    axes.set_title("how far the fits are from sinc(10x)", loc="left")
 
 
 def draw_errors(axes: Axes, runs: Mapping[str, Run]) -> None:
     fnn.plots.history(runs, by="seconds", ax=axes)
     axes.set_xscale("log")
-    axes.set_title("their errors", loc="left")
+    axes.set_title("their errors on the way", loc="left")
 
 
 def draw_intervals(axes: Axes, name: str, run: Run, x: Reals, y: Reals) -> None:
@@ -221,16 +222,16 @@ def draw_intervals(axes: Axes, name: str, run: Run, x: Reals, y: Reals) -> None:
 
 
 def save_picture(path: Path, of_sinc: Mapping[str, Run], of_sine: Mapping[str, Run], x: Reals, y: Reals) -> None:
-    """Fits and errors of sinc above; below, the intervals of the sine for new points and, darker, for the curve."""
+    """Where fits of sinc arrive, above; below, the intervals of the sine for new points and, darker, for the curve."""
     figure = Figure(figsize=(11, 7.5), layout="constrained")
     panels = figure.subplots(2, 2)
-    draw_fits(panels[0, 0], of_sinc)
+    draw_distances(panels[0, 0], of_sinc)
     draw_errors(panels[0, 1], of_sinc)
     for axes, name in zip(panels[1], (LM, BAYESIAN), strict=True):
         draw_intervals(axes, name, of_sine[name], x, y)
     for axes in panels.flat:
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(framealpha=0.8, edgecolor="none", fontsize=8)
     figure.savefig(path, dpi=150)
 
 

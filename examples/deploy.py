@@ -11,7 +11,7 @@ below take pixels as they come:
 - `fnn.to_c`: a header without dependencies, compiled here if there is a C compiler;
 - `fnn.to_onnx`: for ONNX Runtime, if it is installed (``pip install 'fnn[onnx]' onnxruntime``).
 
-Each is asked for the same digits, one at a time, and compared. Run it as::
+Each is asked for the same digits, one at a time, and compared; the picture shows how long they take. Run it as::
 
     python examples/deploy.py
     python examples/deploy.py --hidden 128 --out reader
@@ -22,7 +22,7 @@ import ctypes
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,9 +35,10 @@ from numpy.typing import NDArray
 import fnn
 
 try:
+    from matplotlib.figure import Figure
     from sklearn.datasets import load_digits
 except ImportError as error:
-    raise SystemExit(f"This example needs scikit-learn ({error}): pip install 'fnn[examples]'") from None
+    raise SystemExit(f"This example needs scikit-learn and matplotlib ({error}): pip install 'fnn[examples]'") from None
 
 Reals: TypeAlias = NDArray[np.float32]
 Network: TypeAlias = fnn.Params[np.float32]
@@ -112,6 +113,33 @@ def microseconds(one: OneCase, x: Reals) -> float:
     return 1e6 * float(np.median(times))
 
 
+def compared(ways: Mapping[str, OneCase | None], pixels: Reals, expected: Reals) -> dict[str, float]:
+    """Print how long each takes, and how far it is off; the microseconds of those that are here."""
+    times = {}
+    print("one digit by     µs a call   largest difference")
+    for name, one in ways.items():
+        if one is None:
+            print(f"{name:15}  not here")
+            continue
+        difference = max(float(np.abs(one(x) - a).max()) for x, a in zip(pixels, expected, strict=True))
+        times[name] = microseconds(one, pixels)
+        print(f"{name:15}  {times[name]:9.1f}   {difference:.1e}")
+
+    return times
+
+
+def save_picture(path: Path, times: Mapping[str, float]) -> None:
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh([*times], [*times.values()], color="#0072b2")
+    axes.bar_label(bars, fmt="{:.1f} µs", padding=4)
+    axes.invert_yaxis()
+    axes.set(xlabel="µs a call", xlim=(0, 1.15 * max(times.values())))
+    axes.set_title("one digit, from its pixels to ten probabilities", loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Write a trained network as .npz, C and ONNX, and time each.")
     parser.add_argument("--hidden", type=int, default=32, help="hidden units (default: %(default)s)")
@@ -141,16 +169,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             "C": from_c(header, Path(folder)),
             "ONNX Runtime": from_onnx(model) if model.exists() else None,
         }
-        expected = fnn.forward(params, pixels)
-        print("one digit by     µs a call   largest difference")
-        for name, one in ways.items():
-            if one is None:
-                print(f"{name:15}  not here")
-                continue
-            difference = max(float(np.abs(one(x) - a).max()) for x, a in zip(pixels, expected, strict=True))
-            print(f"{name:15}  {microseconds(one, pixels):9.1f}   {difference:.1e}")
+        times = compared(ways, pixels, fnn.forward(params, pixels))
+    save_picture(args.out / "deploy.png", times)
     written = ", ".join(str(path) for path in (file, header, model) if path.exists())
     print(f"files: {written}")
+    print(f"picture: {args.out / 'deploy.png'}")
 
 
 if __name__ == "__main__":

@@ -9,14 +9,16 @@ be checked by hand. Each quantity is printed twice:
 - on the right as S1 has it: a case is a column, W is the transpose of fnn's, and the inputs are layer 1, so that the
   weights belong to the layers 2 .. 4.
 
-`fnn.explain` tells the same of any network. Run it as::
+`fnn.explain` tells the same of any network, and `fnn.plots` draws it. Run it as::
 
     python examples/figure1.py
     python examples/figure1.py --x 0 1 1 --y 0 0 0 1 --eta 0.1
+    python examples/figure1.py --out figure1.png               # with matplotlib
 """
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,16 +35,30 @@ LEAVES: dict[str, ArrayLike] = {
 }
 
 
+def save_picture(path: Path, t: fnn.Backprop[np.float64]) -> None:
+    """What goes forward, and what comes back."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 8), layout="compressed")
+    above, below = figure.subplots(2, 1)
+    fnn.plots.activations(t, ax=above).set_title("forward: the activations", loc="left")
+    fnn.plots.deltas(t, ax=below).set_title("back: the deltas and the gradient", loc="left")
+    figure.savefig(path, dpi=150)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Print every equation's value for S1's example network.")
     parser.add_argument("--x", type=float, nargs=3, default=[1.0, 0.5, -1.0], help="the inputs (default: %(default)s)")
     parser.add_argument("--y", type=float, nargs=4, default=[1.0, 0.0, 1.0, 0.0], help="targets (default: %(default)s)")
     parser.add_argument("--eta", type=float, default=0.5, help="learning rate η (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="file for a picture, by matplotlib (default: none)")
     args = parser.parse_args(argv)
     params: fnn.Params[np.float64] = fnn.Params(LEAVES, hidden=fnn.sigmoid, output=fnn.sigmoid)
     try:
         print(fnn.explain(params, args.x, args.y, eta=args.eta, by="both"))
-    except ValueError as error:
+        if args.out is not None:
+            save_picture(args.out, fnn.backprop(params, args.x, args.y))
+    except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
 
 

@@ -6,7 +6,7 @@ One script for ``python`` and ``mpiexec``, with the same bits for any number of 
 The cases lie in a file that every rank maps into memory, and of which it reads its own part alone; rank 0 writes it
 first, from MNIST's training images, or from images that a seed makes if there is no MNIST. All ranks train together, by
 MPI if a launcher has started them, and rank 0 prints how well that went, and a digest of the parameters, which is the
-same with one rank and with seven. Run it as::
+same with one rank and with seven; with ``--out`` and matplotlib it draws the errors. Run it as::
 
     python examples/many_machines.py --data DIR
     mpiexec -n 4 python examples/many_machines.py --data DIR
@@ -146,6 +146,7 @@ def arguments(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argp
     parser.add_argument("--seed", type=int, default=0, help="of the first weights and the order (default: %(default)s)")
     parser.add_argument("--checkpoint", type=Path, help="file to keep the run in, and to go on from if it is there")
     parser.add_argument("--mpi", action="store_true", help="use MPI even if no launcher of MPI is noticed")
+    parser.add_argument("--out", type=Path, help="file for a picture, by matplotlib (default: none)")
 
     return parser, parser.parse_args(argv)
 
@@ -182,6 +183,14 @@ def report(run: fnn.Run[np.float32]) -> None:
     print(f"time: {sum(run.history.seconds[-1:]):.2f} s for {len(run.history)} epochs, with these tests")
 
 
+def save_picture(path: Path, run: fnn.Run[np.float32]) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    fnn.plots.history(run, ax=figure.subplots()).set_title("errors; validation: the test images", loc="left")
+    figure.savefig(path, dpi=150)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser, args = arguments(argv)
     comm = world(args.mpi)
@@ -193,6 +202,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     if rank == 0:
         print(f"{ranks} rank{'s' * (ranks > 1)}, {args.shards} shards")
         report(run)
+        if args.out is not None:
+            try:
+                save_picture(args.out, run)
+            except (ImportError, OSError, ValueError) as error:
+                parser.error(str(error))
 
 
 if __name__ == "__main__":

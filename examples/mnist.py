@@ -19,10 +19,11 @@ All recipes train on the first 50,000 training images for 30 epochs and follow t
 Run it as::
 
     python examples/mnist.py --data DIR
-    FNN_MNIST=DIR python examples/mnist.py --recipe chapter3 --seed 1
+    FNN_MNIST=DIR python examples/mnist.py --recipe chapter3 --seed 1 --out errors.png
 
 DIR holds MNIST's four files under their own names, gzip or not: train-images-idx3-ubyte, train-labels-idx1-ubyte,
-t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte (or with a dot, as in train-images.idx3-ubyte).
+t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte (or with a dot, as in train-images.idx3-ubyte). The picture, of the
+errors, needs matplotlib.
 """
 
 import argparse
@@ -150,6 +151,7 @@ def arguments(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argp
     parser.add_argument("--seed", type=int, default=0, help="of the first weights and the order (default: %(default)s)")
     parser.add_argument("--checkpoint", type=Path, help="file to keep the run in, and to go on from if it is there")
     parser.add_argument("--float64", action="store_true", help="double precision (default: float32)")
+    parser.add_argument("--out", type=Path, help="file for a picture, by matplotlib (default: none)")
     args = parser.parse_args(argv)
     if args.data is None:
         parser.error("say where MNIST's files are: --data DIR, or FNN_MNIST=DIR in the environment")
@@ -201,6 +203,16 @@ def report(outcome: Outcome, sets: Mapping[str, Images], seconds: float) -> None
     print(f"time: {seconds:.2f} s for {len(outcome.run.history)} epochs, with these measurements")
 
 
+def save_picture(path: Path, run: fnn.Run[Any], recipe: str) -> None:
+    """The errors per image, of training and of the test images."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = fnn.plots.history(run, ax=figure.subplots())
+    axes.set_title(f"errors by the recipe {recipe}; validation: the test images", loc="left")
+    figure.savefig(path, dpi=150)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser, args = arguments(argv)
     dtype = np.float64 if args.float64 else np.float32
@@ -216,7 +228,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         began = time.perf_counter()
         outcome = experiment(recipe, plan, training, sets, args.checkpoint)
         seconds = time.perf_counter() - began
-    except (OSError, ValueError, fnn.TrainingDiverged) as error:
+        if args.out is not None and len(outcome.run.history):
+            save_picture(args.out, outcome.run, args.recipe)
+    except (ImportError, OSError, ValueError, fnn.TrainingDiverged) as error:
         parser.error(str(error))
 
     if len(outcome.run.history):

@@ -98,7 +98,7 @@ def report(solutions: Sequence[Solution], seeds: int, sweeps: int) -> None:
 
 
 def save_picture(path: Path, solution: Solution) -> None:
-    figure = Figure(figsize=(8, 6), layout="constrained")
+    figure = Figure(figsize=(8, 5), layout="compressed")
     axes = fnn.plots.network(
         solution.params, inputs=[f"bit {i}" for i in range(1, 7)], numbers=True, ax=figure.subplots()
     )

@@ -5,15 +5,18 @@ The smallest problem that needs a hidden layer, learned by gradient descent.
 
 Two inputs, two hidden units and one output, all of them sigmoid. Each step computes the error summed over the four
 cases (E1) and moves every weight against its gradient (G1). Afterwards the hidden units are looked at: together they
-turn a problem that one unit can't solve into one that it can. About one start in five ends in a local minimum instead.
+turn a problem that one unit can't solve into one that it can. The picture shows what the output unit says anywhere
+between the four cases, and the weights. About one start in five ends in a local minimum instead.
 Run it as::
 
     python examples/xor.py
     python examples/xor.py --seed 9        # one of those starts
+    python examples/xor.py --out xor.png   # the picture, by matplotlib
 """
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,11 +55,22 @@ def print_hidden_units(a: NDArray[np.float64]) -> None:
         print(f"hidden unit {unit} is on for {', '.join(where) or 'nothing'}{name}")
 
 
+def save_picture(path: Path, params: fnn.Params[np.float64]) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 8), layout="constrained")
+    above, below = figure.subplots(2, 1, height_ratios=(2, 1))
+    fnn.plots.decision(params, X, Y[:, 0], ax=above).set_aspect("equal")
+    fnn.plots.network(params, inputs=["x₁", "x₂"], numbers=True, ax=below)
+    figure.savefig(path, dpi=150)
+
+
 def arguments(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     parser = argparse.ArgumentParser(description="Train a 2-2-1 network on XOR.")
     parser.add_argument("--epochs", type=int, default=5_000, help="steps of gradient descent (default: %(default)s)")
     parser.add_argument("--eta", type=float, default=2.0, help="learning rate η (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the first weights (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="file for a picture, by matplotlib (default: none)")
 
     return parser, parser.parse_args(argv)
 
@@ -66,7 +80,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         params = fnn.init((2, 2, 1), seed=args.seed)
         run = fnn.train(params, X, Y, eta=args.eta, epochs=args.epochs)
-    except (ValueError, fnn.TrainingDiverged) as error:
+        if args.out is not None:
+            save_picture(args.out, run.params)
+    except (ImportError, OSError, ValueError, fnn.TrainingDiverged) as error:
         parser.error(str(error))
 
     t = fnn.backprop(run.params, X, Y)

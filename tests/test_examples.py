@@ -116,6 +116,20 @@ class TestXor:
     def test_values_out_of_range(self, option: str, value: str) -> None:
         assert refusal("xor.py", f"--{option}", value).startswith(f"xor.py: error: {option}: must be")
 
+    def test_the_picture(self, tmp_path: Path) -> None:
+        said("xor.py", "--out", tmp_path / "xor.png")
+
+        assert png_size((tmp_path / "xor.png").read_bytes()) == (1050, 1200)
+        assert str(tmp_path / "no") in refusal("xor.py", "--epochs", "1", "--out", tmp_path / "no" / "xor.png")
+
+    def test_what_the_picture_needs_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "matplotlib.py").write_text("raise ModuleNotFoundError('no matplotlib here')")
+        paths = f"{tmp_path}{os.pathsep}{Path(fnn.__file__).parents[1]}"
+        done = start("xor.py", "--epochs", "1", "--out", tmp_path / "xor.png", PYTHONPATH=paths)
+
+        assert done.returncode == 2
+        assert done.stderr.endswith("xor.py: error: no matplotlib here\n")
+
 
 W1 = np.array([[0.5, -0.4, 0.3, 0.8], [0.2, 0.6, -0.7, 0.1], [-0.3, 0.9, 0.4, -0.5]])
 W2 = np.array([[1.0, -0.6, 0.4], [-0.8, 0.7, 0.2], [0.3, 0.5, -0.9], [0.6, -0.1, 1.1]])
@@ -226,6 +240,12 @@ class TestFigure1:
         assert refusal("figure1.py", "--eta", "-1") == "figure1.py: error: eta: must be finite and above 0, got -1.0"
         assert "error: x: NaN" in refusal("figure1.py", "--x", "nan", "0", "0")
 
+    def test_the_picture(self, tmp_path: Path) -> None:
+        said("figure1.py", "--out", tmp_path / "figure1.png")
+
+        assert png_size((tmp_path / "figure1.png").read_bytes()) == (1350, 1200)
+        assert str(tmp_path / "no") in refusal("figure1.py", "--out", tmp_path / "no" / "figure1.png")
+
 
 def png_size(content: bytes) -> tuple[int, int]:
     """Width and height of a PNG file whose every chunk is sound."""
@@ -313,7 +333,7 @@ class TestSymmetry:
         np.testing.assert_allclose(numbers(found), [two, four], atol=0.011)
         assert [round(two), round(four)] == [2, 4]
         assert f"within 5% of 1 : 2 : 4: {len(firsts)} of {len(firsts)} networks" in text
-        assert png_size((tmp_path / "symmetry.png").read_bytes()) == (1200, 900)
+        assert png_size((tmp_path / "symmetry.png").read_bytes()) == (1200, 750)
 
     def test_opposite_weights_and_their_ratio(self) -> None:
         W = np.array([[2.0, 4.0], [1.0, -8.0], [-4.0, 16.0], [4.0, -16.0], [-1.0, 8.0], [-2.2, -4.0]])
@@ -388,6 +408,17 @@ class TestMnist:
         kept = re.search(r"^best: (\S+)% of the 10,000 validation images, after epoch 2$", done.stdout, re.MULTILINE)
         assert kept
         assert 0 < abs(float(kept[1]) - float(found[1])) < 1.5  # of other images
+
+    def test_the_picture(self, tmp_path: Path) -> None:
+        random = np.random.default_rng(0)
+        for name in ("train", "t10k"):
+            write_idx(tmp_path / f"{name}-images.idx3-ubyte", random.integers(0, 255, (20, 3, 3)).astype(np.uint8))
+            write_idx(tmp_path / f"{name}-labels.idx1-ubyte", random.integers(0, 10, 20).astype(np.uint8))
+        arguments = "--data", tmp_path, "--hidden", "2", "--epochs", "2"
+        said("mnist.py", *arguments, "--out", tmp_path / "mnist.png")
+
+        assert png_size((tmp_path / "mnist.png").read_bytes()) == (1200, 675)
+        assert str(tmp_path / "no") in refusal("mnist.py", *arguments, "--out", tmp_path / "no" / "mnist.png")
 
     def test_the_step_of_chapter_3(self) -> None:
         mnist = program("mnist")
@@ -528,11 +559,13 @@ class TestCartpole:
         timeless = [re.sub(r"[\d.]+ s\b", "", text[text.index("generation") :]) for text in (few, many)]
         assert timeless[0].split("\n\nseed 3:")[0] == timeless[1].split("\nsolved: 3 of 3")[0]
 
-    def test_the_comparison_is_with_the_same_episodes(self) -> None:
-        text = said("cartpole.py", "--generations", "3", "--compare", "3", "--pairs", "8")
+    def test_the_comparison_is_with_the_same_episodes(self, tmp_path: Path) -> None:
+        picture = tmp_path / "cartpole.png"
+        text = said("cartpole.py", "--generations", "3", "--compare", "3", "--pairs", "8", "--out", picture)
         assert "not solved: 0 of 1" in text
         assert "100.0% of the 48 returns in NumPy are the same" in text
         assert re.search(r"network in NumPy, loops in Python +[\d.]+ s, +[\d.]+ times as long", text)
+        assert png_size(picture.read_bytes()) == (1200, 675)
 
     @pytest.mark.parametrize(
         ("option", "value"), [("generations", "0"), ("pairs", "0"), ("seed", "-1"), ("seeds", "0")]
@@ -606,8 +639,22 @@ class TestSurrogate:
         # of independent numbers: σ/√n and σ/√(2n)
         np.testing.assert_allclose(np.mean(errors, axis=(0, 2)), [2 / 2000**0.5, 2 / 4000**0.5], rtol=0.05)
 
-    def test_the_report(self) -> None:
-        text = output("surrogate.py", "--quick")
+    def test_the_chain_is_that_of_numpy(self) -> None:
+        surrogate, random = program("surrogate"), np.random.default_rng(1)
+        params = fnn.init((8, 32, 32, 1), seed=3, hidden=fnn.tanh, output=fnn.identity)
+        found, _ = surrogate.walk(1, params, np.zeros(8), np.eye(8), np.random.default_rng(1), 5_000, 1)
+
+        W1, b1, W2, b2, W3, b3 = params.values()
+        z = np.zeros(8)
+        for kept in found:
+            np.testing.assert_allclose(kept, z, rtol=0, atol=1e-9)
+            at = np.stack([z, z + 2.38 / 8**0.5 * random.standard_normal(8)])
+            guess, new_guess = (np.tanh(np.tanh(at @ W1 + b1) @ W2 + b2) @ W3 + b3)[:, 0]
+            if np.log(1 - random.random()) < new_guess - guess + (at[0] @ at[0] - at[1] @ at[1]) / 2:
+                z = at[1]
+
+    def test_the_report(self, tmp_path: Path) -> None:
+        text = output("surrogate.py", "--quick", "--out", tmp_path / "surrogate.png")
 
         rows = re.findall(r"^[α-δhle].{15} ((?: +[-+]?\d+\.\d{3,4}){6})$", text, re.MULTILINE)
         found = np.array([numbers(row) for row in rows])
@@ -620,7 +667,7 @@ class TestSurrogate:
         assert solved[:2] == [80_000, 0]
         assert 15_000 < solved[2] < 30_000
         assert text.count("which may be chance") == 2
-        assert text.rstrip().endswith("the same chain")
+        assert png_size((tmp_path / "surrogate.png").read_bytes()) == (1650, 750)
 
     def test_values_out_of_range(self) -> None:
         message = "surrogate.py: error: --steps: must be at least 4000, got 10"
@@ -875,7 +922,8 @@ class TestDeploy:
         assert ways.keys() == {"fnn.forward", "inside @njit", "C", "ONNX Runtime"}
         assert float(ways["fnn.forward"]) == float(ways["inside @njit"]) == 0
         assert max(map(float, ways.values())) < 1e-5
-        assert {path.name for path in tmp_path.iterdir()} == {"reader.npz", "reader.h", "reader.onnx"}
+        assert {path.name for path in tmp_path.iterdir()} == {"reader.npz", "reader.h", "reader.onnx", "deploy.png"}
+        assert png_size((tmp_path / "deploy.png").read_bytes()) == (1200, 450)
 
 
 class TestManyMachines:
@@ -886,7 +934,8 @@ class TestManyMachines:
         script = str(EXAMPLES / "many_machines.py")
         alone = output("many_machines.py", *options).splitlines()
         written = {path: path.stat().st_mtime_ns for path in (tmp_path / "set").rglob("*.npy")}
-        together = mpirun(2, script, *options, "--local", str(tmp_path / "local"), mpi=mpi).splitlines()
+        more = "--local", str(tmp_path / "local"), "--out", str(tmp_path / "errors.png")
+        together = mpirun(2, script, *options, *more, mpi=mpi).splitlines()
 
         assert len(written) == 4
         assert written == {path: path.stat().st_mtime_ns for path in written}
@@ -897,6 +946,7 @@ class TestManyMachines:
         assert errors[0] > errors[1] > errors[2]
         assert accuracies[2] > 60
         assert re.fullmatch("digest of the parameters: [0-9a-f]{16}", alone[5])
+        assert png_size((tmp_path / "errors.png").read_bytes()) == (1200, 675)
 
     def test_the_set_is_the_images(self, tmp_path: Path) -> None:
         example = program("many_machines")
