@@ -182,7 +182,7 @@ def save_picture(path: Path, returns: Returns) -> None:
     axes.plot(generations, returns.mean(axis=(1, 2)), color="#0072b2", label="mean")
     axes.axhline(SOLVED, color="0.5", linestyle="--", linewidth=1, label="solved")
     axes.set(xlabel="generation", ylabel="return (steps)", ylim=0)
-    axes.legend(frameon=False)
+    axes.legend(framealpha=0.9, edgecolor="none", loc="lower right")
     figure.savefig(path, dpi=150)
 
 

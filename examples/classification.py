@@ -1,5 +1,5 @@
-"""From labels to a calibrated classifier
-======================================
+"""A calibrated classifier
+=======================
 
 Which tumours are malignant, from four measurements of a biopsy.
 

@@ -1,5 +1,5 @@
-"""From a table to a regression with intervals
-===========================================
+"""A regression with intervals
+===========================
 
 The progression of diabetes after a year, from ten measurements.
 

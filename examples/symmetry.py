@@ -5,9 +5,9 @@ Is a string of six bits its own mirror image? A network of Rumelhart, Hinton and
 
 Two hidden units are enough. As in the paper: 6-2-1 sigmoid units; all 64 strings in every sweep, one update a sweep;
 squared error, summed; ε = 0.1 and α = 0.9; weights and biases uniform in ±0.3. The paper's network learned it in 1,425
-sweeps. Here every seed gets --sweeps sweeps and has solved it if all 64 outputs are then on the right side of 0.5; the
-sweep that is told is the first after which they were. 67 of the first 100 seeds do so within 5,000, after 1,861 in the
-median.
+sweeps. Here every seed gets ``--sweeps`` sweeps and has solved it if all 64 outputs are then on the right side of 0.5;
+the sweep that is told is the first after which they were. 67 of the first 100 seeds do so within 5,000, after 1,861 in
+the median.
 
 Into either unit the weights end as the paper's did: equal in magnitude and opposite in sign about the middle, so that a
 symmetric string leaves the unit off, and in the ratio 1:2:4, so that nothing else does. The picture shows one of the

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).parent / "extensions"), str(ROOT)]
 
 import fnn  # noqa: E402
+import pictures  # noqa: E402
 
 project, author, copyright = "fnn", "fnn contributors", "fnn contributors"
 release = fnn.__version__
@@ -25,6 +26,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "numpydoc",
     "myst_parser",
+    "pictures",
     "sphinx_gallery.gen_gallery",
     "alone",
     "formulas",
@@ -47,21 +49,24 @@ suppress_warnings = ["config.cache"]
 html_theme = "furo"
 html_title = "fnn"
 html_static_path = ["style"]
-html_css_files = ["fnn.css"]
+html_css_files = ["fnn.css", "gallery.css"]
 html_copy_source = False
 html_show_sphinx = False
 pygments_style, pygments_dark_style = "friendly", "github-dark"
 
 sphinx_gallery_conf = {
-    "examples_dirs": [str(ROOT / "examples")],
+    "examples_dirs": [str(pictures.COPIES)],
     "gallery_dirs": ["gallery"],
-    "filename_pattern": r"\.py$",
+    "within_subsection_order": "pictures.order",
+    "filename_pattern": pictures.RUN,
     "ignore_pattern": r"__init__\.py",
     "image_scrapers": ("pictures.scraper",),
     "reset_argv": "pictures.arguments",
     "reset_modules": (),
     "capture_repr": (),
     "download_all_examples": False,
+    "notebook_extensions": set(),
+    "default_thumb_file": pictures.THUMBNAIL,
     "show_signature": False,
     "min_reported_time": 1,
     "write_computation_times": False,  # a page that asks a host for its style
