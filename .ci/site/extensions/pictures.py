@@ -9,8 +9,9 @@ that fails ends the build. `mnist.py` is run if ``FNN_MNIST`` names a folder wit
 
 import os
 import shutil
+from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from sphinx.application import Sphinx
 from sphinx_gallery.scrapers import figure_rst
@@ -25,7 +26,8 @@ ORDER = (
 ARGUMENTS = {
     name: ["--out", f"{name}.png"] for name in ("cartpole", "figure1", "many_machines", "mnist", "surrogate", "xor")
 }
-RUN = r"\.py$" if os.environ.get("FNN_MNIST") else r"(?<!/mnist)\.py$"  # which examples
+MNIST = bool(os.environ.get("FNN_MNIST"))
+RUN = r"\.py$" if MNIST else r"(?<!/mnist)\.py$"  # which examples
 NOT_RUN = ".. note::\n\n    It wasn't run for this page: ``FNN_MNIST`` named no folder with MNIST's files.\n\n"
 OUTPUT = "sphx-glr-script-out\n\n .. code-block:: none\n\n"
 
@@ -56,8 +58,13 @@ def tell(app: Sphinx, page: str, source: list[str]) -> None:
     if folder == "gallery" and name in ORDER:
         command = " ".join(["$ python", f"examples/{name}.py", *ARGUMENTS.get(name, [])])
         source[0] = source[0].replace(OUTPUT, f"{OUTPUT}    {command}\n", 1)
-        if name == "mnist" and OUTPUT not in source[0]:
+        if name == "mnist" and not MNIST:
             source[0] = source[0].replace(".. GENERATED FROM", f"{NOT_RUN}.. GENERATED FROM", 1)
+
+
+def refuse(parser: ArgumentParser, message: str) -> NoReturn:
+    """In place of `ArgumentParser.error`, whose SystemExit would end the build without a word."""
+    raise ValueError(f"{parser.prog}: {message}")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -66,6 +73,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     COPIES.mkdir(parents=True)
     for path in (*EXAMPLES.glob("*.py"), EXAMPLES / "GALLERY_HEADER.rst"):
         shutil.copy2(path, COPIES)
+    ArgumentParser.error = refuse
     app.connect("source-read", tell)
     app.connect("build-finished", lambda app, error: shutil.rmtree(COPIES), priority=900)  # after the gallery
     return {"parallel_read_safe": True, "parallel_write_safe": True}
