@@ -14,8 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).parent / "extensions"), str(ROOT)]
 
-import fnn  # noqa: E402
 import pictures  # noqa: E402
+
+import fnn  # noqa: E402
 
 project, author, copyright = "fnn", "fnn contributors", "fnn contributors"
 release = fnn.__version__
@@ -49,7 +50,7 @@ suppress_warnings = ["config.cache"]
 html_theme = "furo"
 html_title = "fnn"
 html_static_path = ["style"]
-html_css_files = ["fnn.css", "gallery.css"]
+html_css_files = ["fnn.css"]
 html_copy_source = False
 html_show_sphinx = False
 pygments_style, pygments_dark_style = "friendly", "github-dark"
