@@ -33,6 +33,7 @@ extensions = [
     "formulas",
     "api",
     "figures",
+    "names",
     "readme",
     "built",
 ]

@@ -6,6 +6,8 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+import fnn
+
 README = Path(__file__).resolve().parents[3] / "README.md"
 
 
@@ -16,10 +18,12 @@ def sections(text: str) -> dict[str, str]:
 
 
 def linked(text: str) -> str:
-    """Links to examples lead to the gallery; those to other files become what they say."""
+    """Links to examples lead to the gallery, names to their pages; links to other files become what they say."""
+    names = "|".join(name for name in dir(fnn) if name[0] != "_")
     text = re.sub(r"(?<!\[)`(\w+)\.py`", r"[`\1.py`](/gallery/\1.rst)", text)
     text = re.sub(r"\]\(examples/(\w+)\.py\)", r"](/gallery/\1.rst)", text)
-    text = text.replace("](examples)", "](/gallery/index.rst)")
+    text = text.replace("](examples)", "](/gallery/index.rst)").replace("\n\n```\n", "\n```\n")
+    text = re.sub(rf"(?<!`)`({names})`", r"{py:obj}`\1 <fnn.\1>`", text)
     return re.sub(r"\[([^]]+)\]\(fnn/[^)]+\)", r"\1", text)
 
 
