@@ -10,16 +10,19 @@ import fnn
 from examples.figure1 import LEAVES
 
 
-def draw_xor(path: Path) -> None:
+def draw_xor(pictures: Path) -> None:
     """What the README's first lines come to."""
     x, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]]
     run = fnn.train(fnn.init((2, 2, 1), seed=2), x, y, eta=2.0, epochs=2000)
-    figure = Figure(figsize=(12, 3.2), layout="constrained")
-    error, network, decision = figure.subplots(1, 3, width_ratios=(3, 4, 3))
-    fnn.plots.history(run, ax=error)
-    fnn.plots.network(run.params, ax=network)
-    fnn.plots.decision(run.params, x, y, ax=decision)
-    figure.savefig(path)
+    draw = {
+        "history": lambda ax: fnn.plots.history(run, ax=ax),
+        "network": lambda ax: fnn.plots.network(run.params, ax=ax),
+        "decision": lambda ax: fnn.plots.decision(run.params, x, y, ax=ax),
+    }
+    for name, plot in draw.items():
+        figure = Figure(figsize=(4, 3.2), layout="constrained")
+        plot(figure.subplots())
+        figure.savefig(pictures / f"xor_{name}.svg")
 
 
 def draw_figure1(pictures: Path, pages: Path) -> None:
@@ -36,7 +39,7 @@ def write(app: Sphinx, config: Config) -> None:
     pictures = Path(app.srcdir, "generated")
     pages = pictures / "pages"
     pages.mkdir(parents=True, exist_ok=True)
-    draw_xor(pictures / "xor.svg")
+    draw_xor(pictures)
     draw_figure1(pictures, pages)
     config.html_extra_path = [str(pages)]
 
