@@ -12,7 +12,9 @@ same with one rank and with seven; with ``--out`` and matplotlib it draws the er
     mpiexec -n 4 python examples/many_machines.py --data DIR
 
 (``pip install 'fnn[mpi]'`` brings mpi4py; the MPI itself is the cluster's, or ``pip install mpich``.) On a cluster with
-Slurm, where each of four machines has 32 cores, give this to ``sbatch``::
+Slurm, where each of four machines has 32 cores, give this to ``sbatch``:
+
+.. code-block:: bash
 
     #!/bin/bash
     #SBATCH --nodes=4
