@@ -214,7 +214,7 @@ def arguments(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argp
     parser.add_argument("--pairs", type=int, default=32, help="of networks a generation (default: %(default)s)")
     parser.add_argument("--compare", type=int, default=10, help="generations in NumPy, too (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of all that is random (default: %(default)s)")
-    parser.add_argument("--seeds", type=int, default=1, help="learn from so many seeds on (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=1, help="number of seeds, from that on (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="file for a picture of the first seed, by matplotlib (default: none)")
 
     return parser, parser.parse_args(argv)

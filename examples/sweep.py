@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Train many networks at once, and choose and combine the best.")
     parser.add_argument("--seeds", type=int, default=12, help="networks for each setting (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=300, help="passes over the cases (default: %(default)s)")
-    parser.add_argument("--processes", type=int, help="train in so many processes (default: in threads of this one)")
+    parser.add_argument("--processes", type=int, help="number of processes (default: threads of this one)")
     parser.add_argument("--out", type=Path, default=Path("sweep.png"), help="file or folder (default: %(default)s)")
     args = parser.parse_args(argv)
     if args.seeds < 2:

@@ -53,7 +53,7 @@ def explain(
         "columns": as the tutorial S1 has it, a case is a column, W is the transpose of fnn's, and the inputs are
         layer 1, so that the weights belong to the layers 2 .. L + 1. "both": side by side.
     most
-        At least 2: of an array with more rows or columns, and of a longer sum, only so many are told.
+        At least 2: of an array with more rows or columns, and of a longer sum, only as many are told.
 
     Returns
     -------

@@ -264,7 +264,7 @@ def _predicted(p: Reals, classes: NDArray[np.int64], of: SupportsIndex | None) -
 
 
 def _wilson(fractions: Reals, counts: NDArray[np.int64]) -> tuple[Reals, Reals]:
-    """Wilson's interval for fractions of so many cases: where they can lie with 90 %."""
+    """Wilson's interval for fractions of a number of cases: where they can lie with 90 %."""
     z2 = _QUANTILE**2 / counts
     middle = (fractions + z2 / 2) / (1 + z2)
     half = np.sqrt(fractions * (1 - fractions) * z2 + z2**2 / 4) / (1 + z2)

@@ -41,7 +41,7 @@ def write(app: Sphinx, config: Config) -> None:
     config.autosummary_generate = [str(folder / f"{name}.rst") for name in pages]
 
 
-def formulas(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+def as_written(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """In docstrings bars are those of absolute values, and what is indented is code."""
     lines[:] = [line if line[:1] in " >" or "`" in line else line.replace("|", r"\|") for line in lines]
     for at in range(len(lines) - 1, 1, -1):
@@ -53,5 +53,5 @@ def formulas(app: Sphinx, what: str, name: str, obj: object, options: object, li
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", write)
-    app.connect("autodoc-process-docstring", formulas, priority=100)  # before numpydoc
+    app.connect("autodoc-process-docstring", as_written, priority=100)  # before numpydoc
     return {"parallel_read_safe": True, "parallel_write_safe": True}
