@@ -8,7 +8,8 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.np.arrayobj import make_array
 
 from fnn.compiler.internals import IRBuilder, NumbaType, cgutils, ir
-from fnn.njit.kernels.arguments import matrix_type, network_type, problem_type
+from fnn.network.kernels.spec import network_type
+from fnn.njit.kernels.arguments import matrix_type, problem_type
 from fnn.njit.types import OPTIMIZER, SPEC, STATE, CasesType, ParamsType
 
 WORD = ir.IntType(64)

@@ -34,6 +34,7 @@ from fnn.data.kernels.faults import (
     OUTSIDE,
 )
 from fnn.data.kernels.fetch import DATA, LABELLED, NUMBER, ROW, WEIGHTED, WEIGHTS, X, Y, fetch_case
+from fnn.data.kernels.finite import is_finite
 from fnn.losses.kernels.dispatch import ANY, ENDS, PROBABILITIES, RULE, bounds
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, block, entry, net_type
@@ -88,16 +89,6 @@ def cases_of(
         number or x.shape[0], pointer(x), pointer(y), pointer(labels), pointer(weights), pointer(order),
         labels.size > 0, weights.size > 0, order.size > 0, 0,
     )  # fmt: skip
-
-
-@inline
-def is_finite(values: Floats, count: int) -> bool:
-    """Whether no value is NaN or infinite: v · 0 is NaN for those alone."""
-    zero = like(values, 0.0)
-    bad = 0
-    for i in range(count):
-        bad |= values[i] * zero != zero
-    return bad == 0
 
 
 @linked(lambda t: types.int64(types.CPointer(t), types.int64, types.int64))

@@ -17,15 +17,9 @@ from fnn.data.kernels.cases import CasePointers
 from fnn.data.kernels.faults import FINE, MEMORY, NO_CASES, UNSUITED, WEIGHTS_SHAPE, WORKSPACE, X_COLUMNS, Y_SHAPE
 from fnn.losses.kernels.dispatch import suits
 from fnn.network.kernels.plan import COLUMNS, Net, Sizes, fill, rounded
+from fnn.network.kernels.spec import Network, activation_of, network_type, size_of
 
 T = TypeVar("T")
-
-
-class Network(NamedTuple):
-    """`Params`: the architecture is L, n_0 .. n_L, and the descriptors of the activations of the layers 1 .. L."""
-
-    spec: Integers
-    flat: Floats
 
 
 class Matrix(NamedTuple, Generic[T]):
@@ -50,10 +44,6 @@ class Problem(NamedTuple):
     mean: bool
 
 
-def network_type(t: types.Float) -> NumbaType:
-    return types.NamedTuple([types.CPointer(types.int64), types.CPointer(t)], Network)
-
-
 def matrix_type(t: NumbaType) -> NumbaType:
     return types.NamedTuple([types.CPointer(t), types.int64, types.int64], Matrix)
 
@@ -63,18 +53,6 @@ def problem_type(t: types.Float) -> NumbaType:
     measure = [types.boolean, types.boolean, types.int64, types.boolean]
 
     return types.NamedTuple([network_type(t), *matrices, *measure], Problem)
-
-
-@inline
-def size_of(spec: Integers, layer: int) -> int:
-    """n_l."""
-    return spec[1 + layer]
-
-
-@inline
-def activation_of(spec: Integers, layer: int) -> Integers:
-    """The activation of a layer, l ≥ 1."""
-    return shift(spec, 2 + spec[0] + (layer - 1) * DESCRIPTOR_SIZE)
 
 
 @inline

@@ -14,17 +14,18 @@ from fnn.compiler.linking import OnDemand, entry_point
 from fnn.compiler.memory import allocate, is_null, release
 from fnn.compiler.target import LINE
 from fnn.data.kernels import faults
-from fnn.data.kernels.cases import copy, is_finite
+from fnn.data.kernels.cases import copy
 from fnn.data.kernels.faults import FINE
+from fnn.data.kernels.finite import is_finite
 from fnn.equations.kernels.backprop import EVERYTHING
 from fnn.equations.kernels.derivatives import input_gradient, vector_times_jacobian
 from fnn.equations.kernels.forward import BLOCK, descend_flat, outputs
 from fnn.equations.kernels.gradient import CHUNK, differentiate
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import CHAIN, COLUMNS, Net, block, entry
+from fnn.network.kernels.spec import Network, network_type, size_of
 from fnn.njit.kernels.arguments import (
     Matrix,
-    Network,
     Problem,
     case_pointers,
     claim,
@@ -33,11 +34,9 @@ from fnn.njit.kernels.arguments import (
     is_same,
     lay_out,
     matrix_type,
-    network_type,
     overlap,
     problem_type,
     shape_fault,
-    size_of,
 )
 from fnn.njit.kernels.run import begin_run, end_run, prepare_run, take_steps
 from fnn.optimizers.kernels import abi

@@ -17,7 +17,8 @@ from fnn.data.kernels.cases import CasePointers, copy
 from fnn.data.kernels.faults import FINE, MEMORY, NEEDS_ALL_CASES, OTHER_STATE, STATE_STRUCTURE, STRUCTURE
 from fnn.network.kernels.pack import copy_rows
 from fnn.network.kernels.plan import Net
-from fnn.njit.kernels.arguments import Matrix, Network, Problem, is_same, matrix_type, network_type, problem_type
+from fnn.network.kernels.spec import Network, network_type
+from fnn.njit.kernels.arguments import Matrix, Problem, is_same, matrix_type, problem_type
 from fnn.njit.kernels.optimizer_words import MODIFIED, NEEDS_ALL, PHASE, RULE, START, STATES, fill_coefficients
 from fnn.njit.kernels.run import Run, begin_run, end_run, prepare_run, take_steps
 from fnn.optimizers.kernels import abi

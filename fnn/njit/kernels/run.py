@@ -8,12 +8,14 @@ from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, aligned, like, shift
 from fnn.compiler.memory import allocate, is_null, release
 from fnn.compiler.target import LINE
-from fnn.data.kernels.cases import SUM_TOLERANCE, CasePointers, find_fault, is_finite
+from fnn.data.kernels.cases import SUM_TOLERANCE, CasePointers, find_fault
 from fnn.data.kernels.faults import BAD_PARAMS, BATCH_SIZE, DIVERGED, EPOCHS, FINE, MEMORY, SEED
+from fnn.data.kernels.finite import is_finite
 from fnn.equations.kernels.backprop import transpose
 from fnn.network.kernels.pack import pack_weights, unpack_weights
 from fnn.network.kernels.plan import COLUMNS, ONE, Net, rounded
-from fnn.njit.kernels.arguments import Matrix, Problem, activation_of, case_pointers, lay_out, shape_fault, size_of
+from fnn.network.kernels.spec import activation_of, size_of
+from fnn.njit.kernels.arguments import Matrix, Problem, case_pointers, lay_out, shape_fault
 from fnn.optimizers.kernels import abi
 from fnn.training.kernels.descend import CAPACITY, descend
 from fnn.training.kernels.epochs import CURSOR_SIZE, STOPPED

@@ -1,0 +1,108 @@
+"""`forward` for one case: the same bits as for many cases, without a layout and mostly without a workspace."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from fnn.activations.kernels.dispatch import activate
+from fnn.compiler.inline import inline, intrinsic
+from fnn.compiler.internals import IRBuilder, IRValue, cgutils
+from fnn.compiler.intrinsics import Floats, like, pointer, shift
+from fnn.compiler.kernel import array, kernel, output
+from fnn.compiler.memory import STACK, on_stack
+from fnn.compiler.target import panel_width, vector_width
+from fnn.data.kernels.cases import Reals, copy
+from fnn.data.kernels.finite import is_finite
+from fnn.network.kernels.plan import rounded
+from fnn.network.kernels.spec import Network, activation_of, size_of
+from fnn.numerics.microkernel import BIAS, STORE
+from fnn.numerics.simd import Vectors, number, repeat
+from fnn.numerics.tile import tile
+
+
+def _vectors_of_z(count: int) -> Callable[..., Any]:
+    """An intrinsic: z[j] = b[j] + Σ_k a[k] W[k,j] for all j, which fill so many vectors, the last perhaps in part.
+
+    The chains of fma are those of a tile. But a tile stores part of a vector, and to read that again takes 20 cycles;
+    this stores all of it.
+    """
+
+    def vectors_of_z(typingctx: Any, inputs: Any, a: Any, w: Any, units: Any, b: Any, z: Any) -> Any:
+        def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> Any:
+            inputs, a, w, units, b, z = arguments
+            vectors = Vectors(context, builder, signature.args[1].dtype)
+            starts = [number(vectors.lanes * i) for i in range(count)]
+            masks = [vectors.first(builder.sub(units, start)) for start in starts]
+
+            def row(p: IRValue) -> list[IRValue]:
+                parts = zip(starts, masks, strict=True)
+                return [vectors.masked_load(cgutils.gep(builder, p, start), mask) for start, mask in parts]
+
+            def longer(totals: Sequence[IRValue], a: IRValue, w: IRValue) -> list[IRValue]:
+                x = vectors.splat(builder.load(a))
+                return [vectors.fma(x, part, total) for part, total in zip(row(w), totals, strict=True)]
+
+            totals = repeat(builder, inputs, 1, longer, [(a, number(1)), (w, units)], row(b))
+            for start, total in zip(starts, totals, strict=True):
+                vectors.store(total, cgutils.gep(builder, z, start))
+            return context.get_dummy_value()
+
+        i = types.int64
+        return types.void(i, a, w, i, b, z), codegen
+
+    return intrinsic(vectors_of_z)
+
+
+_one_vector, _two_vectors = _vectors_of_z(1), _vectors_of_z(2)
+
+
+@kernel(lambda t: types.boolean(array(types.int64), array(t), array(t), output(t)))
+def forward_one_kernel(spec: npt.NDArray[np.int64], flat: Reals, x: Reals, into: Reals) -> bool:
+    """Whether x is finite and no layer too wide for the stack; only then are the outputs written."""
+    network = Network(pointer(spec), pointer(flat))
+    stride = row_stride(network)
+    if 3 * stride > STACK or not is_finite(pointer(x), x.size):
+        return False
+    through_layers(network, pointer(x), pointer(into), on_stack(pointer(x)), stride)
+    return True
+
+
+@inline
+def row_stride(network: Network) -> int:
+    """Elements of a row of work memory: the largest layer's, not counting the inputs, in whole panels."""
+    most = 0
+    for layer in range(1, network.spec[0] + 1):
+        most = max(most, size_of(network.spec, layer))
+    return rounded(most, panel_width(network.flat))
+
+
+@inline
+def through_layers(network: Network, x: Floats, into: Floats, space: Floats, stride: int) -> None:
+    """F1 and F2 of all layers, in three rows of work memory: z, and the a of two layers."""
+    a, w, inputs = x, network.flat, size_of(network.spec, 0)
+    for layer in range(1, network.spec[0] + 1):
+        units = size_of(network.spec, layer)
+        z, result = shift(space, 2 * stride), shift(space, layer % 2 * stride)
+        weighted_inputs(inputs, units, a, w, z)
+        activate(activation_of(network.spec, layer), z, result, 1, units, rounded(units, vector_width(z)))
+        a, w, inputs = result, shift(w, (inputs + 1) * units), units
+    copy(a, into, inputs)
+
+
+@inline
+def weighted_inputs(inputs: int, units: int, a: Floats, w: Floats, z: Floats) -> None:
+    """F1 for one case, with the parameters of a layer in the order of `Params`."""
+    b, panel, lanes = shift(w, inputs * units), panel_width(z), vector_width(z)
+    if units <= lanes:
+        _one_vector(inputs, a, w, units, b, z)
+    elif units <= panel:
+        _two_vectors(inputs, a, w, units, b, z)
+    else:
+        for j in range(0, units, 4 * panel):
+            tile(
+                1, 1, inputs, a, 0, 1, shift(w, j), panel, units, shift(z, j), panel, panel, BIAS, shift(b, j), STORE,
+                like(z, 0.0), min(4 * panel, units - j), w, 0,
+            )  # fmt: skip
