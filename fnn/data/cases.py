@@ -12,7 +12,7 @@ from fnn.boundary.checks import positive, real_array
 from fnn.compiler.internals import NumbaType
 from fnn.compiler.numba_types import numba_type
 from fnn.data.conversion import convert, plain_arrays, require_no_fault
-from fnn.data.rows import CaseArrays
+from fnn.data.rows import NO_LABELS, NO_WEIGHTS, CaseArrays
 from fnn.losses.loss import Loss
 from fnn.network.params import DT, Params
 
@@ -161,10 +161,9 @@ def arrays_of(
     """The cases of a call as kernels take them; what isn't given as `Cases` may still have faults. See `convert`."""
     if isinstance(x, Cases):
         return cases_of(x, y).arrays(params, loss)
-    if y is not None:
-        plain = plain_arrays(params, x, y)
-        if plain is not None:
-            return plain
+    plain = plain_arrays(params, x, y)
+    if plain is not None:
+        return CaseArrays(*plain, NO_LABELS, NO_WEIGHTS, plain[0] is not x)
     cases = cases_of(x, y)
 
     return convert(params, cases.x, cases.y, None, None, 1.0, loss, whole)

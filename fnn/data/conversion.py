@@ -91,26 +91,23 @@ def _hint(y: NDArray[Any], expected: tuple[int, ...], loss: Loss) -> str:
     return ""
 
 
-def plain_arrays(params: Params[DT], x: ArrayLike, y: ArrayLike) -> CaseArrays[DT] | None:
-    """The cases of a call if kernels take x and y as they are, the short way for small calls; else None."""
-    sizes, dtype = params.architecture.sizes, params.flat_buffer.dtype
-    inputs, targets = plain_rows(x, sizes[0], dtype), plain_rows(y, sizes[-1], dtype)
-    if inputs is None or targets is None or len(inputs) != len(targets) or (inputs is x) != (targets is y):
+def is_plain(value: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether the value is an array that kernels take as it is, the short way for small calls."""
+    return type(value) is np.ndarray and value.dtype is dtype and value.flags.carray
+
+
+def plain_arrays(params: Params[DT], x: Any, y: Any) -> tuple[NDArray[DT], NDArray[DT]] | None:
+    """The inputs and targets of a call as matrices if kernels take x and y as they are, likewise; else None."""
+    dtype, sizes = params.flat_buffer.dtype, params.architecture.sizes
+    if not (is_plain(x, dtype) and is_plain(y, dtype)):
+        return None
+    if x.ndim == y.ndim == 1:
+        x, y = x.reshape(1, -1), y.reshape(1, -1)
+    cases = len(x) if x.ndim else 0
+    if cases == 0 or x.shape != (cases, sizes[0]) or y.shape != (cases, sizes[-1]):
         return None
 
-    return CaseArrays(inputs, targets, NO_LABELS, NO_WEIGHTS, inputs is not x)
-
-
-def plain_rows(value: ArrayLike, columns: int, dtype: np.dtype[DT]) -> NDArray[DT] | None:
-    """The value as (N, columns) if it is an array that kernels take as it is, the short way for small calls."""
-    if type(value) is np.ndarray and value.dtype is dtype and value.flags.carray:
-        shape = value.shape
-        if len(shape) == 2 and shape[1] == columns and shape[0] > 0:
-            return value
-        if shape == (columns,):
-            return value.reshape(1, columns)
-
-    return None
+    return x, y
 
 
 def inputs_of(params: Params[DT], x: ArrayLike) -> tuple[NDArray[DT], bool]:

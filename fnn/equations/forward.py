@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from fnn.boundary.checks import require_apart, require_output, whole
 from fnn.compiler.numba_types import jittable
 from fnn.compiler.threads import available, run_in_threads
-from fnn.data.conversion import plain_rows, raise_fault, rows_of, scale_of
+from fnn.data.conversion import is_plain, raise_fault, rows_of, scale_of
 from fnn.data.kernels import faults
 from fnn.data.rows import CAST, NO_LABELS, NO_WEIGHTS, CaseArrays, cast
 from fnn.equations.kernels.forward import BLOCK, forward_kernel
+from fnn.equations.kernels.forward_one import forward_one_kernel
 from fnn.equations.workspace import space_for
 from fnn.network.params import DT, Params, require_params
 
@@ -68,12 +69,9 @@ def forward(
     dtype, units = flat.dtype, architecture.sizes[-1]
     factor = 1.0 if type(scale) is float and scale == 1 else scale_of(params, scale)
     if out is workspace is threads is None and factor == 1:
-        plain = plain_rows(x, architecture.sizes[0], dtype)
-        if plain is not None and (count := len(plain)) * flat.size < WORTH_THREADS:
-            layout = architecture.layout(dtype, min(count, BLOCK))
-            a = np.empty((count, units), dtype)
-            if forward_kernel[dtype](layout.table, flat, np.empty(layout.forward, dtype), plain, a) < 0:
-                return a if plain is x else a[0]
+        short = _of_plain_array(params, x)
+        if short is not None:
+            return short
     rows, single, is_source = rows_of(params, x, factor)
     most = None if threads is None else whole("threads", threads, at_least=1)
     a = np.empty((len(rows), units), dtype) if out is None else _rows_of_output(out, rows, single, dtype, units)
@@ -91,6 +89,26 @@ def forward(
         raise_fault(params, CaseArrays(rows, a, NO_LABELS, NO_WEIGHTS, single), None, faults.BAD_X, bad)
 
     return out if out is not None else a[0] if single else a
+
+
+def _of_plain_array(params: Params[DT], x: Any) -> NDArray[DT] | None:
+    """Aᴸ, the short way for small calls; None if kernels can't take x as it is, it isn't finite, or there is much."""
+    flat, architecture = params.flat_buffer, params.architecture
+    dtype, sizes = flat.dtype, architecture.sizes
+    if not is_plain(x, dtype):
+        return None
+    shape = x.shape
+    if shape == (sizes[0],):
+        a = np.empty(sizes[-1], dtype)
+        if forward_one_kernel.direct[dtype](architecture.spec(dtype), flat, x, a):
+            return a
+    elif len(shape) == 2 and shape[1] == sizes[0] and 0 < shape[0] * flat.size < WORTH_THREADS:
+        layout = architecture.layout(dtype, min(shape[0], BLOCK))
+        a = np.empty((shape[0], sizes[-1]), dtype)
+        if forward_kernel.direct[dtype](layout.table, flat, np.empty(layout.forward, dtype), x, a) < 0:
+            return a
+
+    return None
 
 
 def _rows_of_output(out: NDArray[DT], rows: NDArray[Any], single: bool, dtype: np.dtype[DT], units: int) -> NDArray[DT]:

@@ -8,21 +8,23 @@ S1 writes one case as a column and its W^l is the transpose of ours. The equatio
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, SupportsFloat
+from typing import Any, Generic, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.boundary.checks import positive
 from fnn.boundary.notebook import html_of
+from fnn.compiler.memory import STACK
 from fnn.compiler.numba_types import jittable
 from fnn.data.cases import Cases, arrays_of
-from fnn.data.conversion import cast_to, raise_fault
+from fnn.data.conversion import cast_to, is_plain, raise_fault
 from fnn.data.kernels import faults
 from fnn.data.rows import CaseArrays
 from fnn.equations.kernels.backprop import ERROR_ONLY, EVERYTHING, GRADIENT
 from fnn.equations.kernels.forward import update_kernel
 from fnn.equations.kernels.gradient import CHUNK, differentiate_kernel
+from fnn.equations.kernels.gradient_of_arrays import differentiate_arrays_kernel
 from fnn.equations.objective import Reduction, require_loss, require_reduction
 from fnn.equations.workspace import space_for
 from fnn.losses.library import squared_error
@@ -167,7 +169,7 @@ def backprop(
     batch = arrays_of(params, x, y, loss, whole=True).plain
     count, layers = len(batch.x), len(params.activations)
     table = params.architecture.layout(params.dtype, count).table
-    value, slope, space = _evaluate(params, batch, loss, mean, EVERYTHING, count)
+    value, slope, space = _evaluate(params, batch, loss, mean, EVERYTHING)
     start = first_aligned(space)
 
     def quantity(layer: int, column: int) -> NDArray[DT]:
@@ -212,7 +214,7 @@ def update(params: Params[DT], grads: Params[DT], eta: SupportsFloat) -> Params[
     flat, dtype = params.flat_buffer, params.flat_buffer.dtype
     slope = grads.flat_buffer if grads.flat_buffer.dtype is dtype else cast_to(dtype, grads.flat_buffer, "grads")
     into = np.empty(flat.size, dtype)
-    update_kernel[dtype](flat, slope, rate, into)
+    update_kernel.direct[dtype](flat, slope, rate, into)
 
     return wrap(into, params.architecture)
 
@@ -226,33 +228,59 @@ def _differentiate(
     require_loss(params, loss)
     mean = require_reduction(reduction)
     if regularization is None:
-        arrays = arrays_of(params, x, y, loss)
-        value, slope, _ = _evaluate(params, arrays, loss, mean, extent, min(len(arrays.x), CHUNK), workspace)
+        short = _of_arrays(params, x, y, loss, mean, extent, workspace)
+        if short is not None:
+            return short
+        value, slope, _ = _evaluate(params, arrays_of(params, x, y, loss), loss, mean, extent, workspace)
         return value, wrap(slope, params.architecture)
     changes = regularization_of(params, regularization)
     if any(changes.dropped):
         raise ValueError(f"regularization: dropout={regularization.dropout!r} is for training alone; E is without it")
     arrays, architecture = arrays_of(params, x, y, loss), params.architecture
     masked = params if changes.mask is None else wrap(changes.masked(params.flat_buffer), architecture)
-    value, slope, _ = _evaluate(masked, arrays, loss, mean, extent, min(len(arrays.x), CHUNK), workspace)
+    value, slope, _ = _evaluate(masked, arrays, loss, mean, extent, workspace)
     value = changes.add_penalty(masked, value, slope, has_value=has_value)
 
     return value, wrap(slope if extent == ERROR_ONLY else changes.masked(slope), architecture)
 
 
+def _of_arrays(
+    params: Params[DT], x: Any, y: Any, loss: Loss, mean: bool, extent: int, workspace: NDArray[DT] | None
+) -> tuple[float, Params[DT]] | None:
+    """E and its gradient, the short way for small calls; None if kernels can't take x and y as they are, or a fault."""
+    flat, dtype = params.flat_buffer, params.flat_buffer.dtype
+    if not (is_plain(x, dtype) and is_plain(y, dtype)):
+        return None
+    if x.ndim != 2 or y.ndim != 2:
+        if x.ndim != 1 or y.ndim != 1:
+            return None
+        x, y = x.reshape(1, -1), y.reshape(1, -1)
+    cases = len(x)
+    layout = params.architecture.layout(dtype, cases if 0 < cases < CHUNK else CHUNK)
+    into = np.empty(0 if extent == ERROR_ONLY else flat.size, dtype)
+    space = into  # which isn't used if the workspace is small
+    if workspace is not None or layout.whole > STACK:
+        space = space_for(workspace, layout.whole, dtype)
+    value, fault = differentiate_arrays_kernel.direct[dtype](
+        layout.table, flat, layout.whole, space, x, y, loss.descriptor_address(dtype), mean, extent, into
+    )
+
+    return (value, wrap(into, params.architecture)) if fault == faults.FINE else None
+
+
 def _evaluate(
-    params: Params[DT], arrays: CaseArrays[DT], loss: Loss, mean: bool, extent: int, capacity: int,
+    params: Params[DT], arrays: CaseArrays[DT], loss: Loss, mean: bool, extent: int,
     workspace: NDArray[DT] | None = None,
 ) -> tuple[float, NDArray[DT], NDArray[DT]]:  # fmt: skip
     """E, its gradient (empty if only the error is wanted), and the workspace."""
-    flat, architecture, dtype = params.flat_buffer, params.architecture, params.flat_buffer.dtype
-    layout = architecture.layout(dtype, capacity)
+    flat, dtype, cases = params.flat_buffer, params.flat_buffer.dtype, len(arrays.x)
+    capacity = cases if extent == EVERYTHING else min(cases, CHUNK)
+    layout = params.architecture.layout(dtype, capacity)
     space = space_for(workspace, layout.whole, dtype)
     gradient = np.empty(0 if extent == ERROR_ONLY else flat.size, dtype)
-    x, y, labels, weights, sources = arrays.taken
     value, fault, row = differentiate_kernel[dtype](
-        layout.table, flat, space, capacity, x, y, labels, weights, sources, arrays.is_checked,
-        loss.descriptor_address(dtype), mean, extent, gradient,
+        layout.table, flat, space, capacity, *arrays.taken, arrays.is_checked, loss.descriptor_address(dtype), mean,
+        extent, gradient,
     )  # fmt: skip
     if fault != faults.FINE:
         raise_fault(params, arrays, loss, fault, row)

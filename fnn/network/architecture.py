@@ -37,6 +37,10 @@ class Architecture:
 
         return spec
 
+    def spec(self, dtype: np.dtype[Any]) -> NDArray[np.int64]:
+        """The integers of `fnn.network.kernels.spec.Network`."""
+        return self._spec_float32 if dtype.itemsize == 4 else self._spec_float64
+
     def _descriptors(self, dtype: np.dtype[Any]) -> list[int]:
         return [word for f in self.activations for word in f.descriptor(dtype).tolist()]
 

@@ -192,6 +192,18 @@ def test_kernels_have_one_signature_a_dtype() -> None:
         assert all(len(vars(compiled)["overloads"]) == 1 for compiled in kernel._compiled.values())
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_direct_call_runs_the_same_code(dtype: type[Any]) -> None:
+    kind, z = np.dtype(dtype), np.linspace(-9, 9, 35, dtype=dtype).reshape(5, 7)
+    descriptor, one, other = fnn.sigmoid.descriptor(kind), np.empty_like(z), np.empty_like(z)
+    activate_kernel[kind](descriptor, z, one)
+    with event.install_recorder("numba:compile") as recorder:
+        activate_kernel.direct[kind](descriptor, z, other)
+
+    assert recorder.buffer == []
+    assert one.tobytes() == other.tobytes()
+
+
 def test_a_kernel_refuses_other_dtypes() -> None:
     fnn.sigmoid(1.0)
     descriptor = fnn.sigmoid.descriptor(np.dtype(np.float64))

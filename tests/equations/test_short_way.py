@@ -1,0 +1,94 @@
+"""Small calls with arrays that kernels take as they are go a shorter way, with the same bits and errors."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import fnn
+
+DTYPES = [np.float32, np.float64]
+HIDDEN = [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 130, 1024, 1100]  # around vectors, panels and what the stack holds
+
+
+def network(sizes: tuple[int, ...], dtype: type[Any]) -> fnn.Params[Any]:
+    params: fnn.Params[Any] = fnn.init(sizes, seed=1, hidden=fnn.tanh, output=fnn.softmax, dtype=dtype)
+    return params.with_flat(params.flat + np.linspace(-0.1, 0.1, params.flat.size))  # biases other than 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("units", HIDDEN)
+def test_one_case_has_the_bits_of_a_batch(dtype: type[Any], units: int) -> None:
+    for sizes in [(units, 3), (5, units, 3), (2, units, 3, units, 40)]:
+        params = network(sizes, dtype)
+        x = np.random.default_rng(0).normal(size=(3, sizes[0])).astype(dtype)
+        batch = fnn.forward(params, x)
+        assert all(np.array_equal(fnn.forward(params, row), a) for row, a in zip(x, batch, strict=True))
+
+
+def frozen(plain: NDArray[Any]) -> NDArray[Any]:
+    """A copy that can't be written to."""
+    copy = plain.copy()
+    copy.flags.writeable = False
+
+    return copy
+
+
+def forms(plain: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """The same numbers in arrays that kernels don't take as they are."""
+    shifted = np.frombuffer(b"\0" + plain.tobytes(), np.uint8)[1:].view(plain.dtype).reshape(plain.shape)
+    return {
+        "frozen": frozen(plain),
+        "columns first": np.asfortranarray(plain),
+        "backwards": plain[..., ::-1].copy()[..., ::-1],
+        "strided": np.repeat(plain, 2, axis=-1)[..., ::2],
+        "swapped": plain.astype(plain.dtype.newbyteorder()),
+        "unaligned": shifted,
+        "another dtype": plain.astype(np.float32 if plain.dtype == np.float64 else np.float64),
+        "subclass": plain.view(np.recarray),
+    }
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (1,), (6,), (300,)])
+def test_arrays_of_other_forms_give_the_same_bits(dtype: type[Any], shape: tuple[int, ...]) -> None:
+    params, random = network((4, 5, 2), dtype), np.random.default_rng(2)
+    x = (random.integers(-8, 8, (*shape, 4)) / 4).astype(dtype)
+    y = (random.integers(0, 8, (*shape, 2)) / 4).astype(dtype)
+    a, (error, slope) = fnn.forward(params, x), fnn.value_and_grad(params, x, y)
+    space = fnn.workspace(params, 300)
+    assert fnn.value_and_grad(params, x, y, workspace=space) == (error, slope)
+    assert fnn.error(params, x, y) == error
+    for name, other in forms(x).items():
+        assert np.array_equal(fnn.forward(params, other), a), name
+        assert fnn.value_and_grad(params, other, y) == (error, slope), name
+        assert fnn.value_and_grad(params, other, forms(y)[name], workspace=space) == (error, slope), name
+
+
+def test_a_fault_is_told_as_for_arrays_of_another_form() -> None:
+    params = network((4, 5, 2), np.float64)
+    x, y = np.ones((3, 4)), np.ones((3, 2))
+    bad = x.copy()
+    bad[2, 1] = np.inf
+    wrong: list[tuple[NDArray[Any], NDArray[Any]]] = [
+        (bad, y), (x, np.full((3, 2), np.nan)), (x[:, :3].copy(), y), (x, y[:2]), (x, np.ones((3, 3))), (x[:0], y[:0]),
+        (x[0], y), (x, y[0]), (np.ones(()), np.ones(())), (np.ones((1, 3, 4)), np.ones((1, 3, 2))),
+        (np.ones(3), np.ones(2)), (np.ones(4), np.ones(3)), (bad[2], y[2]),
+    ]  # fmt: skip
+    for inputs, targets in wrong:
+        with pytest.raises(ValueError, match=r"^[xy]: ") as short:
+            fnn.grad(params, inputs, targets)
+        with pytest.raises(ValueError, match=r"^[xy]: ") as long:
+            fnn.grad(params, frozen(inputs), frozen(targets))
+        assert str(short.value) == str(long.value)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_workspace_is_checked(dtype: type[Any]) -> None:
+    params = network((4, 5, 2), dtype)
+    x, y = np.ones((3, 4), dtype), np.ones((3, 2), dtype)
+    with pytest.raises(ValueError, match="workspace: needs"):
+        fnn.grad(params, x, y, workspace=np.empty(3, dtype))
+    with pytest.raises(TypeError, match="workspace: needs an array"):
+        fnn.grad(params, x, y, workspace=np.empty(9999, np.int64))
