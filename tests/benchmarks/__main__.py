@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import (
+    c_source,
     calls,
     check,
     data,
@@ -34,6 +35,7 @@ SECTIONS: dict[str, Callable[[Settings], Table]] = {
     "normal_matrix": normal_matrix.measure,
     "calls": calls.measure,
     "ensemble": ensemble.measure,
+    "c": c_source.measure,
     "processes": processes.measure,
     "nielsen": nielsen.measure,
     "recipes": recipes.measure,
