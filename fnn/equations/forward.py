@@ -68,8 +68,8 @@ def forward(
     flat, architecture = params.flat_buffer, params.architecture
     dtype, units = flat.dtype, architecture.sizes[-1]
     factor = 1.0 if type(scale) is float and scale == 1 else scale_of(params, scale)
-    if out is workspace is threads is None and factor == 1:
-        short = _of_plain_array(params, x)
+    if workspace is threads is None and factor == 1:
+        short = _of_plain_array(params, x, out)
         if short is not None:
             return short
     rows, single, is_source = rows_of(params, x, factor)
@@ -91,18 +91,20 @@ def forward(
     return out if out is not None else a[0] if single else a
 
 
-def _of_plain_array(params: Params[DT], x: Any) -> NDArray[DT] | None:
-    """Aᴸ, the short way for small calls; None if kernels can't take x as it is, it isn't finite, or there is much."""
+def _of_plain_array(params: Params[DT], x: Any, out: NDArray[DT] | None) -> NDArray[DT] | None:
+    """Aᴸ, the short way for small calls; None if kernels can't take x or out as it is, or x has a fault or is large."""
     flat, architecture = params.flat_buffer, params.architecture
     dtype, sizes = flat.dtype, architecture.sizes
     if not is_plain(x, dtype):
         return None
     shape = x.shape
     if shape == (sizes[0],):
-        a = np.empty(sizes[-1], dtype)
+        if out is not None and not (is_plain(out, dtype) and out.shape == (sizes[-1],)):
+            return None
+        a = np.empty(sizes[-1], dtype) if out is None else out
         if forward_one_kernel.direct[dtype](architecture.spec(dtype), flat, x, a):
             return a
-    elif len(shape) == 2 and shape[1] == sizes[0] and 0 < shape[0] * flat.size < WORTH_THREADS:
+    elif out is None and len(shape) == 2 and shape[1] == sizes[0] and 0 < shape[0] * flat.size < WORTH_THREADS:
         layout = architecture.layout(dtype, min(shape[0], BLOCK))
         a = np.empty((shape[0], sizes[-1]), dtype)
         if forward_kernel.direct[dtype](layout.table, flat, np.empty(layout.forward, dtype), x, a) < 0:

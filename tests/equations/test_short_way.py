@@ -27,6 +27,29 @@ def test_one_case_has_the_bits_of_a_batch(dtype: type[Any], units: int) -> None:
         assert all(np.array_equal(fnn.forward(params, row), a) for row, a in zip(x, batch, strict=True))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("units", [2, 1100])
+def test_out_of_one_case(dtype: type[Any], units: int) -> None:
+    params = network((3, units, 3), dtype)
+    x = np.array([1, -2, 0.5], dtype)
+    a = fnn.forward(params, x)
+    for out in (np.zeros(3, dtype), x.copy()):
+        given = out if out.any() else x
+        assert fnn.forward(params, given, out) is out
+        assert np.array_equal(out, a)
+    untouched = np.full(3, 7, dtype)
+    with pytest.raises(ValueError, match="x: NaN"):
+        fnn.forward(params, np.array([1, np.nan, 0], dtype), untouched)
+    assert (untouched == 7).all()
+    wrong: list[tuple[Any, str]] = [
+        (np.zeros(4, dtype), "shape"), (np.zeros((1, 3), dtype), "shape"), (frozen(a), "writable"),
+        (np.zeros(6, dtype)[::2], "contiguous"), (np.zeros(3, int), "needs an array"), ([0, 0, 0], "needs an array"),
+    ]  # fmt: skip
+    for array, message in wrong:
+        with pytest.raises((ValueError, TypeError), match=f"out: .*{message}"):
+            fnn.forward(params, x, array)
+
+
 def frozen(plain: NDArray[Any]) -> NDArray[Any]:
     """A copy that can't be written to."""
     copy = plain.copy()
