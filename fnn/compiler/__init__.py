@@ -29,6 +29,8 @@ Everything that is compiled:
 - ``context.active_code_library.add_llvm_module``, ``add_linking_libs`` (`fnn.numerics.tile`, `.addresses`): matrix
   products; losses and activations within a user's jitted functions.
 - ``caching.FunctionCache`` and ``IndexDataCacheFile``, a dispatcher's ``_cache`` (`.cache`): kernels on disk.
+- ``runtime._nrt_python.c_helpers``, with ``NRT_`` before their names, are all of Numba that loaded code needs, and a
+  compilation refreshes both contexts (`.cache`): every kernel after the first process, which crashes otherwise.
 - ``dispatcher.Dispatcher``, its type's ``get_call_type`` (`.user_functions`): activations and losses of the user.
 - ``event.Listener``, and the event ``numba:compile`` with its ``dispatcher`` (`.notice`): the line that tells of it.
 - ``llvmlite.binding.ffi.lib._lock`` (`.addresses`): forks beside threads that compile.

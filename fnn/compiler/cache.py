@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.runtime import _nrt_python
+
+from fnn.compiler.internals import binding
 
 COMPILED: Final = ("compiler/*.py", "numerics/*.py", "**/kernels/**/*.py")  # the sources of all compiled code
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -91,6 +94,16 @@ class KernelCache(FunctionCache):
         self._function_name = function.__qualname__
         self._cache_file = CacheFiles(self.cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
 
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Read compiled code, without what only a compilation needs.
+
+        Numba would first import and register all that it can compile, SciPy included where it is installed: nine tenths
+        of the time that a first `train` takes from the cache. A compilation does so by itself.
+        """
+        _register_runtime()
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep compiled code, if the disk, the quota and the permissions allow."""
         try:
@@ -100,6 +113,13 @@ class KernelCache(FunctionCache):
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return sig, codegen.magic_tuple(), self._function_name, sources()
+
+
+@cache
+def _register_runtime() -> None:
+    """Tell LLVM where the C functions of Numba's runtime are, under the names by which compiled code calls them."""
+    for name, address in _nrt_python.c_helpers.items():
+        binding.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
 
 
 def give_cache(dispatcher: Any, function: Callable[..., Any]) -> None:

@@ -22,7 +22,7 @@ from fnn.compiler.kernel import kernel, output
 PACKAGE = Path(fnn.__file__).parent
 
 PROGRAM = """
-import json, os, resource, warnings
+import json, os, resource, sys, warnings
 if "LARGEST_FILE" in os.environ:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ["LARGEST_FILE"]),) * 2)
 with warnings.catch_warnings(record=True) as caught:
@@ -30,7 +30,13 @@ with warnings.catch_warnings(record=True) as caught:
     import fnn, numpy as np
     z = np.full(1, 6.0, np.float32)
     answer = (fnn.identity(z) * fnn.identity.prime(z)).tolist()
-print(json.dumps({"answer": answer, "warnings": [[w.category.__name__, str(w.message), w.filename] for w in caught]}))
+    can_compile = "numba.np.arraymath" in sys.modules
+    if "OWN" in os.environ:
+        from numba import njit
+        params = fnn.init((1, 1), seed=0, output=fnn.identity)
+        answer += [njit(lambda params, z: fnn.forward(params, z).sum())(params, np.ones(1)) / params["W1"].item()]
+report = {"answer": answer, "can_compile": can_compile}
+print(json.dumps(report | {"warnings": [[w.category.__name__, str(w.message), w.filename] for w in caught]}))
 """
 
 
@@ -72,6 +78,14 @@ def test_the_first_process_compiles_and_the_second_does_not(warm: tuple[Path, Pa
     assert (second["loaded"], second["saved"]) == (first["saved"], 0)
     assert first["warnings"] == second["warnings"] == []
     assert all(path.startswith(str(cache)) for path in first["folders"])
+    assert (first["can_compile"], second["can_compile"]) == (True, False)  # which would take most of the time
+
+
+def test_a_users_function_is_compiled_after_code_has_been_loaded(warm: tuple[Path, Path, dict[str, Any]]) -> None:
+    folder, cache, _ = warm
+    report = run(folder, NUMBA_CACHE_DIR=str(cache), OWN="1")
+
+    assert (report["can_compile"], report["answer"], report["warnings"]) == (False, [6.0, 1.0], [])
 
 
 def test_an_edit_of_another_file_changes_what_is_computed(warm: tuple[Path, Path, dict[str, Any]]) -> None:

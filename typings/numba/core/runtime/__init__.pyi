@@ -1,5 +1,7 @@
 from typing import NamedTuple
 
+from numba.core.runtime import _nrt_python as _nrt_python
+
 class _Stats(NamedTuple):
     alloc: int
     free: int
