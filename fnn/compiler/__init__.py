@@ -19,15 +19,16 @@ Everything that is compiled:
   of a jitted function with fnn's values.
 - ``typing.templates.make_intrinsic_template`` (`.inline`): every intrinsic.
 - A dispatcher's ``get_call_template``, ``targetctx``, ``_compiler._customize_flags``, ``add_overload``, the flag
-  ``no_compile``, and the fields ``entry_point``, ``fndesc``, ``library`` of a compile result (`.inline`): inlined
-  functions, of which every kernel is made. Without them plain `njit` would do, and take longer.
+  ``no_compile``, the fields ``entry_point``, ``fndesc``, ``library`` of a compile result, and what a library does at
+  last, ``_optimize_final_module``, ``_finalize_final_module``, ``_finalized`` (`.inline`): inlined functions, of which
+  every kernel is made. Without them plain `njit` would do, and take longer.
 - The options ``no_cpython_wrapper``, ``no_cfunc_wrapper``, ``forceinline``, ``no_rewrites`` of `njit` (`.internals`).
 - ``library.get_pointer_to_function``, ``fndesc.llvm_cfunc_wrapper_name`` and that a function without Python objects has
   a C wrapper of the plain C convention (`.addresses`): linked functions, activations, losses, optimizers.
 - ``llvmlite.binding.add_symbol`` resolves a name in cached code (`.linking`): every kernel after the first process.
 - ``context.codegen().magic_tuple()`` and ``registry.cpu_target`` (`.target`, `.cache`): vector widths, the cache's key.
-- ``context.active_code_library.add_llvm_module``, ``add_linking_libs`` (`fnn.numerics.tile`, `.addresses`): matrix
-  products; losses and activations within a user's jitted functions.
+- ``context.active_code_library``, its ``_final_module`` and ``_optimize_final_module``, ``context.target_data``,
+  ``add_linking_libs`` (`.addresses`): matrix products; losses and activations within a user's jitted functions.
 - ``caching.FunctionCache`` and ``IndexDataCacheFile``, a dispatcher's ``_cache`` (`.cache`): kernels on disk.
 - ``runtime._nrt_python.c_helpers``, with ``NRT_`` before their names, are all of Numba that loaded code needs, and a
   compilation refreshes both contexts (`.cache`): every kernel after the first process, which crashes otherwise.

@@ -70,6 +70,14 @@ def embedded(context: Any, builder: IRBuilder, result: Any, kind: ir.FunctionTyp
     return cgutils.get_or_insert_function(builder.module, kind, result.fndesc.llvm_cfunc_wrapper_name)
 
 
+def link_finished(context: Any, code: str) -> None:
+    """Link code in LLVM's language into what is being compiled, all of which is then left unoptimised."""
+    library, module = context.active_code_library, binding.parse_assembly(code)
+    module.data_layout = str(context.target_data)
+    library._final_module.link_in(module)
+    library._optimize_final_module = lambda: None
+
+
 def emit_call(context: Any, builder: IRBuilder, signature: Any, code: IRValue, values: Any) -> IRValue:
     """Write a call of the code that a pointer leads to."""
     value = builder.call(code, values)

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from numba import types
 
+from fnn.compiler.addresses import link_finished
 from fnn.compiler.inline import intrinsic
-from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, binding, cgutils, ir
+from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, cgutils, ir
 from fnn.compiler.intrinsics import Floats
 from fnn.compiler.linking import Linked, reached_through
 from fnn.compiler.target import machine, require_pointer
@@ -25,7 +26,8 @@ def _table(typingctx: Any, p: types.CPointer) -> Any:
     def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
         shape = machine(context, p.dtype)
         name = f"fnn.tiles.{shape.element}.{shape.lanes}"
-        context.active_code_library.add_llvm_module(binding.parse_assembly("\n".join(tiles_module(name, shape))))
+        # LLVM's passes leave the tiles' inner loops as they are, and would take 0.5 s of a first `train` of 6 s.
+        link_finished(context, "\n".join(tiles_module(name, shape)))
         table = cgutils.add_global_variable(builder.module, ir.IntType(8), name)
 
         return builder.ptrtoint(table, I64)

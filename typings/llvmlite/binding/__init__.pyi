@@ -4,6 +4,7 @@ from llvmlite.binding import ffi as ffi
 
 class ModuleRef:
     name: str
+    data_layout: str
     def verify(self) -> None: ...
 
 def add_symbol(name: str, address: int) -> None: ...
