@@ -11,11 +11,13 @@ from fnn.compiler.threads import available
 
 CALL: Final = 0.03  # seconds of a call: long beside what is done between two calls, short enough for Ctrl-C
 LONGEST: Final = 4  # times CALL, with several threads: they take 2 ms to start, and can be interrupted
-PROBE: Final = 0.005  # seconds of a call whose number of threads may turn out to be slow
+PROBE: Final = 0.005  # seconds of a call that measures one thread
+TRIAL: Final = 0.001  # seconds of a call whose number of threads may turn out to be slow
 ENOUGH: Final = 3  # calls on which a measurement rests, or a verdict against several threads
 FEWEST: Final = 2  # calls from one trial to the next,
 RARER: Final = 3  # times as many after each trial that didn't pay,
 MOST: Final = 64  # at most
+LOSS: Final = 0.02  # of the time, lost to one thread: several are given up if they lose more, and not tried until then
 GAIN: Final = 0.95  # of the present time of a step, below which another number of threads is better
 MUCH: Final = 1.6  # times the present time of a step: a trial is hopeless, or the machine has changed
 REFRESH: Final = 400  # times as long as it takes to measure one thread: the age at which it is measured again
@@ -54,11 +56,11 @@ class CallTuner:
     state      next call                       then
     =========  ==============================  =================================================================
     MEASURING  one thread, short               SETTLED after three calls at the start, after one later
-    SETTLED    the present number of threads,  with one thread after three calls in turn slower than one thread;
-               ever longer, up to 120 ms       MEASURING if the time of one thread is old; TRYING after `wait`
-                                               calls, unless the neighbours can't be faster
-    TRYING     a neighbour: a short call, then  SETTLED: with the neighbour if it was faster; else as before, and
-               one of 30 ms                    `wait` is three times as long
+    SETTLED    the present number of threads,  with one thread after a call slower than one thread that loses too
+               ever longer, up to 120 ms       much, or three in turn; MEASURING if the time of one thread is old;
+                                               TRYING after `wait` calls, unless the neighbours can't be faster
+    TRYING     a neighbour: a call of 1 ms,    SETTLED: with the neighbour if it was faster; else as before, and
+               then one of 30 ms               `wait` is three times as long
     =========  ==============================  =================================================================
     """
 
@@ -69,13 +71,15 @@ class CallTuner:
         self._at = len(self._choices) - 1 if work > LARGE else 0  # the present choice
         self._candidate = self._at  # the choice that is tried
         self._direction = -1 if work > LARGE else 1  # of the next trial
-        self._wait = RARER * FEWEST if work > LARGE else FEWEST  # calls from one trial to the next
+        self._wait = FEWEST  # calls from one trial to the next
         self._calls = 0  # since the last trial
         self._slower = 0  # of those in turn, that were slower than one thread
         self._seconds = max(work / FLOPS, 1e-7)  # of a step with the present choice
         self._least = self._seconds / FASTEST  # of a step, times threads
         self._best = float("inf")  # the least of these
         self._alone, self._age = float("inf"), 0.0  # seconds of a step with one thread, and since that was measured
+        self._elapsed, self._lost = 0.0, 0.0  # seconds of all calls; of those, what one thread would have saved
+        self._price = 0.0  # seconds that the last trial has lost, or the first call if it is one
 
     def suggest(self) -> tuple[int, int]:
         choice = self._at if self._state is State.SETTLED else self._candidate if self._state is State.TRYING else 0
@@ -93,9 +97,9 @@ class CallTuner:
         if self._state is State.MEASURING:
             return CALL if is_new and self._left == 1 else PROBE
         if self._state is State.TRYING:
-            return PROBE if self._left == 2 else CALL
+            return TRIAL if self._left == 2 else CALL
         if is_new:
-            return PROBE
+            return TRIAL
 
         return CALL * (min(self._calls + 1, LONGEST) if choice > 0 else 1)
 
@@ -104,9 +108,14 @@ class CallTuner:
         each = seconds / steps
         if each * threads < self._least:
             return
-        self._age += seconds
+        self._age, self._elapsed = self._age + seconds, self._elapsed + seconds
         if threads == 1:
             self._alone, self._age = each, 0.0
+        else:
+            lost = seconds - steps * self._alone
+            self._lost = max(self._lost + min(lost, CALL), -CALL)  # one call tells little, and gains excuse no more
+            if self._state is State.TRYING or self._best == float("inf"):
+                self._price += lost
         self._left -= 1
         if self._state is State.MEASURING:
             self._seconds = each if self._best == float("inf") else self._seconds
@@ -121,11 +130,15 @@ class CallTuner:
         """Learn the seconds of a step with the present number of threads."""
         self._calls, self._left, self._seconds = self._calls + 1, 0, each
         self._slower = self._slower + 1 if each > self._alone else 0
-        if self._slower == ENOUGH:
+        if self._slower == ENOUGH or (self._slower and not self._can_lose(CALL * (1 - self._alone / each))):
             self._move(0, self._alone, 1)
         elif each > MUCH * self._best:
             self._best, self._wait = each, FEWEST
         self._best = min(self._best, each)
+
+    def _can_lose(self, seconds: float) -> bool:
+        """Whether several threads may lose as much in the next calls."""
+        return self._lost + seconds <= LOSS * self._elapsed
 
     def _end_trial(self, each: float) -> None:
         """Learn the seconds of a step with the candidate."""
@@ -133,8 +146,10 @@ class CallTuner:
         self._calls = self._left = 0
         if each < GAIN * self._seconds:
             self._move(self._candidate, each, direction)
+            if 0 <= self._at + direction < len(self._choices):
+                self._wait = 0  # the next neighbour is tried at once
         else:
-            self._direction, self._wait = -direction, min(RARER * self._wait, MOST)
+            self._direction, self._wait = -direction, min(RARER * max(self._wait, FEWEST), MOST)
 
     def _move(self, choice: int, each: float, direction: int) -> None:
         """Make a choice the present one."""
@@ -145,10 +160,10 @@ class CallTuner:
         self._state = State.SETTLED
         if self._at > 0 and self._age > REFRESH * max(PROBE, self._alone):
             self._state, self._left = State.MEASURING, 1
-        elif self._calls >= self._wait:
+        elif self._calls >= self._wait and self._can_lose(self._price):
             self._candidate = self._next_candidate()
             if self._candidate != self._at:
-                self._state, self._left = State.TRYING, 2
+                self._state, self._left, self._price = State.TRYING, 2, 0.0
 
     def _next_candidate(self) -> int:
         """The neighbour in the direction of the next trial, else the other; the present choice if none can be faster.
