@@ -1,8 +1,8 @@
 """Dense feed-forward networks on the CPU: the backpropagation equations as pure, compiled functions.
 
 Networks
-    Params, init, fold, tree_map; first weights: glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform,
-    lecun_normal, nguyen_widrow, standard_normal, uniform (each an Initializer)
+    Params, init, fold, tree_map, quantize (a Quantized); first weights: glorot_uniform, glorot_normal, he_uniform,
+    he_normal, lecun_uniform, lecun_normal, nguyen_widrow, standard_normal, uniform (each an Initializer)
 Equations
     forward (F1, F2), error (E1), grad, value_and_grad (B1 to B4), backprop (every quantity: a Backprop), update (G1),
     input_grad, jacobian, jvp, vjp, hvp (R1 to R7), gauss_newton (J1 to J7), check_grad, workspace, explain
@@ -160,6 +160,7 @@ if TYPE_CHECKING:
     from fnn.equations.jacobians import jacobian as jacobian
     from fnn.equations.jacobians import jvp as jvp
     from fnn.equations.jacobians import vjp as vjp
+    from fnn.equations.quantize import quantize as quantize
     from fnn.export.c import to_c as to_c
     from fnn.export.onnx import to_onnx as to_onnx
     from fnn.export.python import to_python as to_python
@@ -171,6 +172,7 @@ if TYPE_CHECKING:
     from fnn.io.idx import read_images_and_labels as read_images_and_labels
     from fnn.io.saving import load as load
     from fnn.io.saving import save as save
+    from fnn.network.quantized.value import Quantized as Quantized
     from fnn.training.executors.lost import SomeLost as SomeLost
     from fnn.training.many import SomeDiverged as SomeDiverged
     from fnn.training.many import train_many as train_many
@@ -189,6 +191,7 @@ else:
             "equations.derivatives": "hvp input_grad",
             "equations.gauss_newton": "gauss_newton",
             "equations.jacobians": "jacobian jvp vjp",
+            "equations.quantize": "quantize",
             "export.c": "to_c",
             "export.onnx": "to_onnx",
             "export.python": "to_python",
@@ -196,6 +199,7 @@ else:
             "export.torch": "from_torch to_torch",
             "io.idx": "read_idx read_images_and_labels",
             "io.saving": "load save",
+            "network.quantized.value": "Quantized",
             "training.executors.lost": "SomeLost",
             "training.many": "SomeDiverged train_many",
             "training.posterior": "Posterior posterior",

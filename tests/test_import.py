@@ -22,6 +22,8 @@ LATER = (
     "jacobians",
     "many",
     "njit",
+    "quantize",
+    "quantized",
     "saving",
     "shard_memory",
     "sharded",

@@ -213,6 +213,18 @@ def _advice(name: str, array: NDArray[Any]) -> str:
     return "; numbers in an array of objects become an array by .astype(float)" if array.dtype.kind == "O" else ""
 
 
+def is_one_case(name: str, array: NDArray[Any], units: int) -> bool:
+    """Whether an array is one case, (units,), or at least one, (N, units); ValueError if it is neither."""
+    if array.ndim and array.shape[0] == 0:
+        raise ValueError(f"{name}: needs at least one case, got shape {array.shape}")
+    if array.ndim not in (1, 2):
+        raise ValueError(f"{name}: needs shape ({units},) or (N, {units}), got {array.shape}")
+    if array.shape[-1] != units:
+        raise ValueError(f"{name}: has {array.shape[-1]} columns, but the network has {units} inputs")
+
+    return array.ndim == 1
+
+
 def require_output(name: str, array: NDArray[Any], dtype: np.dtype[Any], shape: tuple[int, ...] | None = None) -> None:
     """Raise TypeError or ValueError unless kernels can write to an array: contiguous, of this dtype and shape."""
     if not isinstance(array, np.ndarray) or array.dtype != dtype:

@@ -34,10 +34,16 @@ class Machine(NamedTuple):
     masks: bool  # part of a vector costs no more than the whole, so whole ones need no tiles of their own
 
 
+def features_of(context: Any) -> list[str]:
+    """The features of the CPU that Numba compiles for, such as ``+avx2``."""
+    features: str = context.codegen().magic_tuple()[2]
+
+    return features.split(",")
+
+
 def machine(context: Any, dtype: types.Float) -> Machine:
     """Read the sizes off the CPU features that Numba compiles for (NUMBA_CPU_NAME and NUMBA_CPU_FEATURES count)."""
-    triple, _, features = context.codegen().magic_tuple()
-    enabled = features.split(",")
+    triple, enabled = context.codegen().magic_tuple()[0], features_of(context)
     element, itemsize = ("float", 4) if dtype == types.float32 else ("double", 8)
     if "+avx512f" in enabled:
         return Machine(element, itemsize, 64 // itemsize, 12, True)
@@ -52,6 +58,12 @@ def machine(context: Any, dtype: types.Float) -> Machine:
 def machine_of(dtype: np.dtype[Any]) -> Machine:
     """`machine`, for Python: to look at the CPU features takes 0.1 ms."""
     return machine(cpu_target.target_context, float_type(dtype))
+
+
+@cache
+def target_features() -> list[str]:
+    """`features_of`, for Python."""
+    return features_of(cpu_target.target_context)
 
 
 def lanes_of(dtype: np.dtype[Any]) -> int:

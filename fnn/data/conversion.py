@@ -8,7 +8,7 @@ from typing import Any, NoReturn, SupportsFloat
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fnn.boundary.checks import positive, real_array
+from fnn.boundary.checks import is_one_case, positive, real_array
 from fnn.data.faults import FAULTS
 from fnn.data.kernels import faults
 from fnn.data.kernels.cases import SUM_TOLERANCE, fault_kernel
@@ -121,14 +121,9 @@ def rows_of(params: Params[DT], x: ArrayLike, scale: float) -> tuple[NDArray[DT]
     """X as (N, n_0), whether it is one case, (n_0,), and whether it is to be cast and scaled as it is fetched."""
     array, is_source = _taken(params.flat_buffer.dtype, x, "x", scale)
     units = params.architecture.sizes[0]
-    if array.ndim and array.shape[0] == 0:
-        raise ValueError(f"x: needs at least one case, got shape {array.shape}")
-    if array.ndim not in (1, 2):
-        raise ValueError(f"x: needs shape ({units},) or (N, {units}), got {array.shape}")
-    if array.shape[-1] != units:
-        raise ValueError(f"x: has {array.shape[-1]} columns, but the network has {units} inputs")
+    single = is_one_case("x", array, units)
 
-    return (array.reshape(1, units), True, is_source) if array.ndim == 1 else (array, False, is_source)
+    return array.reshape(1, units) if single else array, single, is_source
 
 
 def _weights(array: NDArray[Any], count: int, single: bool) -> NDArray[np.float64]:
