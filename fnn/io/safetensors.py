@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from fnn.activations.activation import Activation
 from fnn.boundary.extras import extra
 from fnn.io.archive import Description, description_of, little_endian, require_short, text_of
-from fnn.io.description import architecture_in
+from fnn.io.description import dtype_in
 from fnn.io.plain import open_plain
 from fnn.network.architecture import Architecture
 from fnn.network.layout import cache_aligned
@@ -53,7 +53,7 @@ def read(path: str, own: dict[str, Activation]) -> AnyParams:
         require_short(len(text), length, f"{path}: damaged")
         description = description_of(path, text.encode(errors="surrogatepass"))
         checksum = description.pop("crc32", None)
-        architecture, dtype = architecture_in(path, description, own)
+        architecture, dtype = dtype_in(path, description, own)
         offsets = _offsets(path, header, architecture, dtype, length - start)
         flat = cache_aligned(architecture.count, little_endian(dtype))
         for key, part, _ in architecture.slices():

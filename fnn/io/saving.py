@@ -1,33 +1,35 @@
-"""`save` and `load`: parameters with their architecture in files."""
+"""`save` and `load`: networks in files."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
 from pathlib import PurePath
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from fnn.activations.activation import Activation
-from fnn.boundary.checks import path_of
+from fnn.boundary.checks import flag, path_of
+from fnn.io import quantized as quantized_files
 from fnn.io import safetensors as tensors
 from fnn.io.archive import little_endian, open_archive, text_of, write_archive
 from fnn.io.atomic import replacing
-from fnn.io.description import architecture_in, by_name, describe
+from fnn.io.description import by_name, describe, dtype_in
 from fnn.network.layout import cache_aligned
 from fnn.network.leaves import cast_leaf
 from fnn.network.params import DT, AnyParams, Params, wrap
+from fnn.network.quantized.value import Quantized
 from fnn.network.tree import require_finite
 
 
-def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
-    """Save parameters with their architecture in a file; the same parameters give the same bytes.
+def save(path: str | os.PathLike[str], params: Params[Any] | Quantized) -> None:
+    """Save parameters with their architecture, or a quantized network; the same network gives the same bytes.
 
     A process killed while saving leaves the previous file: the new one replaces it atomically, once it is on disk, and
     has its mode. Where the path is a link, what it leads to is replaced, not the link, as by ``cp``. The path is
-    ``name.npz``, which ``np.load`` can read, too, or ``name.safetensors``, for which `save` needs the extra
-    ``fnn[safetensors]``. Of an activation of your own only the name is saved.
+    ``name.npz``, which ``np.load`` can read, too, or for parameters ``name.safetensors``, for which `save` needs the
+    extra ``fnn[safetensors]``. Of an activation of your own only the name is saved.
 
     Raises
     ------
@@ -49,13 +51,16 @@ def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
     """
     if isinstance(params, str | os.PathLike) and not isinstance(path, str | os.PathLike):
         raise TypeError(f"path, params: are swapped: save(path, params) got {type(path).__name__} as the path")
-    is_npz = _is_npz(path_of("path", path))
-    require_finite("params", params)
-    description = describe(params)
+    is_npz = _is_npz(path_of("path", path), isinstance(params, Quantized))
+    if isinstance(params, Quantized):
+        leaves, description = params.leaves, describe("quantized", params.architecture, "weights", params.weights)
+    else:
+        require_finite("params", params)
+        leaves, description = dict(params), describe("params", params.architecture, "dtype", params.dtype.name)
     if is_npz:
         with replacing(path) as file:
-            write_archive(file, text_of(description), params.items())
-    else:
+            write_archive(file, text_of(description), leaves.items())
+    elif not isinstance(params, Quantized):
         contents = tensors.pack(description, params)
         with replacing(path) as file:
             file.write(contents)
@@ -63,15 +68,22 @@ def save(path: str | os.PathLike[str], params: Params[Any]) -> None:
 
 @overload
 def load(
-    path: str | os.PathLike[str], activations: Iterable[Activation] = ..., *, dtype: None = None
+    path: str | os.PathLike[str], activations: Iterable[Activation] = ..., *, dtype: None = None,
+    quantized: Literal[False] = False,
 ) -> AnyParams: ...  # fmt: skip
 @overload
 def load(
-    path: str | os.PathLike[str], activations: Iterable[Activation] = ..., *, dtype: type[DT]
+    path: str | os.PathLike[str], activations: Iterable[Activation] = ..., *, dtype: type[DT],
+    quantized: Literal[False] = False,
 ) -> Params[DT]: ...  # fmt: skip
+@overload
 def load(
-    path: str | os.PathLike[str], activations: Iterable[Activation] = (), *, dtype: type[Any] | None = None
-) -> Params[Any]:
+    path: str | os.PathLike[str], activations: Iterable[Activation] = ..., *, quantized: Literal[True]
+) -> Quantized: ...  # fmt: skip
+def load(
+    path: str | os.PathLike[str], activations: Iterable[Activation] = (), *, dtype: type[Any] | None = None,
+    quantized: bool = False,
+) -> Params[Any] | Quantized:  # fmt: skip
     """Load parameters with their architecture from a file written by `save`, ``name.npz`` or ``name.safetensors``.
 
     An untrusted file is safe: no code in it is run, and the memory needed is at most a few times its length (which a
@@ -86,6 +98,8 @@ def load(
     dtype
         np.float32 or np.float64, which type checkers then know; parameters of the other are cast, float64 by rounding.
         None: that of the file.
+    quantized
+        Whether the file has a quantized network, which type checkers then know; it has no other dtype.
 
     Raises
     ------
@@ -99,6 +113,11 @@ def load(
     name, own = path_of("path", path), by_name(activations)
     if dtype not in (None, np.float32, np.float64):
         raise TypeError(f"dtype: needs np.float32 or np.float64, got {dtype!r}")
+    if flag("quantized", quantized):
+        if dtype is not None:
+            raise TypeError(f"dtype: a quantized network has float32 outputs, and takes no dtype; got {dtype!r}")
+        _is_npz(name, quantized)
+        return quantized_files.read(name, own)
     params = _read_npz(name, own) if _is_npz(name) else tensors.read(name, own)
     require_finite(name, params)
     if dtype is None or params.dtype == dtype:
@@ -107,17 +126,18 @@ def load(
     return wrap(cast_leaf(name, params.flat_buffer, np.dtype(dtype)), params.architecture)
 
 
-def _is_npz(path: str) -> bool:
+def _is_npz(path: str, quantized: bool = False) -> bool:
     suffix = PurePath(path).suffix
-    if suffix not in (".npz", ".safetensors"):
-        raise ValueError(f"path: must end in .npz or .safetensors, got {path!r}")
+    if suffix not in ((".npz",) if quantized else (".npz", ".safetensors")):
+        choice = ".npz, for a quantized network" if quantized else ".npz or .safetensors"
+        raise ValueError(f"path: must end in {choice}, got {path!r}")
 
     return suffix == ".npz"
 
 
 def _read_npz(path: str, own: dict[str, Activation]) -> AnyParams:
     with open_archive(path) as archive:
-        architecture, dtype = architecture_in(archive.path, archive.description, own)
+        architecture, dtype = dtype_in(archive.path, archive.description, own)
         archive.expect((key, shape, dtype) for key, _, shape in architecture.slices())
         flat = cache_aligned(architecture.count, little_endian(dtype))
         archive.fill((key, flat[part].reshape(shape)) for key, part, shape in architecture.slices())

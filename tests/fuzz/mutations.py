@@ -126,6 +126,8 @@ def is_accepted(kind: Format, path: Path, content: bytes) -> bool:
     elif isinstance(result, fnn.Params):
         assert np.isfinite(result.flat).all()
         assert result.flat.nbytes < len(content)
+    elif isinstance(result, fnn.Quantized):
+        assert all(np.isfinite(leaf).all() for leaf in result.leaves.values())
     else:
         assert isinstance(result, np.ndarray)
         assert result.dtype == np.uint8

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def networks() -> list[fnn.Params[Any]]:
     ]
 
 
-def saved(params: fnn.Params[Any], suffix: str) -> bytes:
+def saved(params: fnn.Params[Any] | fnn.Quantized, suffix: str) -> bytes:
     """The contents of the file that `save` makes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"params{suffix}")
@@ -139,6 +139,25 @@ def hostile_archives() -> list[bytes]:
         b"",
         b"PK\5\6" + bytes(18),
         *wrong_archives(),
+    ]
+
+
+def quantized_files() -> tuple[list[bytes], list[bytes]]:
+    """Of both kinds; and files of parameters, and of what doesn't fit together."""
+    x = np.random.default_rng(0).normal(size=(9, 40))
+    quantized = [fnn.quantize(params, weights="bfloat16") for params in networks()]
+    quantized += [fnn.quantize(params, x[:, : params.sizes[0]]) for params in networks()]
+    description = {"fnn": "quantized", "format": 1, "weights": "int8", "sizes": [2, 1], "activations": ["tanh"]}
+    changes: list[dict[str, object]] = [
+        {}, {"weights": "bfloat16"}, {"weights": "float32"}, {"weights": None}, {"sizes": [10**6, 10**6]},
+        {"sizes": [2**62, 2**62]}, {"activations": ["eval"]}, {"fnn": "params"}, {"more": 1},
+    ]  # fmt: skip
+
+    return [saved(q, ".npz") for q in quantized], [
+        *(archive(description | change, ARRAYS) for change in changes),
+        *(saved(params, ".npz") for params in networks()),
+        pickle.dumps(Bomb()),
+        b"",
     ]
 
 
@@ -253,6 +272,7 @@ def formats() -> list[Format]:
         Format(".npz", fnn.load, [saved(params, ".npz") for params in networks()], hostile_archives()),
     ]
     found.append(Format(".ckpt", kept, *checkpoints()))
+    found.append(Format(".quantized.npz", partial(fnn.load, quantized=True), *quantized_files()))
     if find_spec("safetensors"):
         good = [saved(params, ".safetensors") for params in networks()]
         found.append(Format(".safetensors", fnn.load, good, hostile_tensors()))

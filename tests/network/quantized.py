@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -11,11 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import fnn
+from fnn.network.quantized.layout import KINDS as KINDS
 from fnn.network.quantized.layout import Kind
 
 HIDDEN: Final = (fnn.relu, fnn.tanh, fnn.sigmoid, fnn.gelu, fnn.elu(0.5), fnn.identity, fnn.sin)
 OUTPUTS: Final = (fnn.softmax, fnn.identity, fnn.sigmoid, fnn.log_softmax)
-KINDS: Final[tuple[Kind, ...]] = ("int8", "bfloat16")
 
 _fmaf = ctypes.CDLL(None).fmaf  # of the C library: a·b + c, rounded once
 _fmaf.argtypes, _fmaf.restype = [ctypes.c_float] * 3, ctypes.c_float
@@ -32,6 +33,11 @@ def network(sizes: tuple[int, ...], seed: int = 0, **options: Any) -> fnn.Params
 
 def cases(count: int, inputs: int, seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).normal(size=(count, inputs)).astype(np.float32)
+
+
+def quantized(params: fnn.Params[Any], kind: Kind, x: Any) -> fnn.Quantized:
+    """A network with weights of a kind, calibrated by x if that is needed."""
+    return fnn.quantize(params, x if kind == "int8" else None, weights=kind)
 
 
 @st.composite
@@ -73,14 +79,21 @@ def rounded_network(q: fnn.Quantized, params: fnn.Params[np.float32]) -> fnn.Par
     return params.replace({key: widened(leaf) for key, leaf in q.leaves.items() if key[0] == "W"})
 
 
-def digest() -> str:
-    """A hash of outputs of both kinds, for many shapes of layers and numbers of cases."""
-    content = hashlib.sha256()
+def save_some(folder: Path) -> None:
+    """Networks of both kinds, with many shapes of layers."""
     for i, sizes in enumerate([(784, 30, 10), (5, 64, 3), (64, 129, 65, 2), (17, 33, 100, 1), (300, 257, 16)]):
-        params = network(sizes, i, hidden=HIDDEN[i], output=OUTPUTS[i % 4])
-        x = cases(203, sizes[0], i)
-        for q in (fnn.quantize(params, x[:50]), fnn.quantize(params, weights="bfloat16")):
-            for part in (x, x[:97], x[0], x[:2], x[:5]):
-                content.update(q(part).tobytes())
+        params = network(sizes, i, hidden=HIDDEN[i % 3], output=OUTPUTS[i % 2])
+        for kind in KINDS:
+            fnn.save(folder / f"{kind}-{i}.npz", quantized(params, kind, cases(50, sizes[0])))
+
+
+def digest(folder: Path) -> str:
+    """A hash of the outputs of all networks in a folder, for many numbers of cases."""
+    content = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        q = fnn.load(path, quantized=True)
+        x = cases(203, q.sizes[0])
+        for part in (x, x[:97], x[0], x[:2], x[:5]):
+            content.update(q(part).tobytes())
 
     return content.hexdigest()

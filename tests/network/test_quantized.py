@@ -23,7 +23,17 @@ from fnn.compiler.target import target_features
 from fnn.network.quantized import value
 from fnn.network.quantized.kernels.forward import BLOCK
 from fnn.network.quantized.layout import Kind
-from tests.network.quantized import KINDS, cases, digest, expected, network, networks, rounded_network
+from tests.network.quantized import (
+    KINDS,
+    cases,
+    digest,
+    expected,
+    network,
+    networks,
+    quantized,
+    rounded_network,
+    save_some,
+)
 
 COUNTS = (1, 2, 3, 5, 6, 7, 13, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 5)
 
@@ -35,10 +45,6 @@ PROCESSORS = {
     "AVX2": ("haswell", "+avx2,+avx,+fma"),
     "SSE2": ("generic", ""),
 }
-
-
-def made(params: fnn.Params[Any], kind: Kind, x: Any) -> fnn.Quantized:
-    return fnn.quantize(params, x if kind == "int8" else None, weights=kind)
 
 
 @given(params=networks(), count=st.sampled_from(COUNTS), seed=st.integers(0, 99))
@@ -65,7 +71,7 @@ def test_a_case_has_the_same_bits_in_every_batch_and_by_any_number_of_threads(
     monkeypatch.setitem(value.WORTH_THREADS, kind, 0)
     monkeypatch.setattr(value, "available", lambda: 7)
     params, x = network((20, 70, 33, 3), hidden=fnn.tanh, output=fnn.softmax), cases(8 * BLOCK + 3, 20)
-    q = made(params, kind, x)
+    q = quantized(params, kind, x)
     whole = q(x, threads=1)
 
     for threads in (2, 3, 5, None):
@@ -81,13 +87,15 @@ def test_other_processors_return_the_same_bits(processor: str, tmp_path: Path) -
     cpu, features = PROCESSORS[processor]
     if not set(features.split(",")) - {""} <= set(target_features()):
         pytest.skip("this processor lacks the instructions")
-    target = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path)}
+    save_some(tmp_path)
+    cache = tmp_path.with_suffix(".cache")
+    target = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(cache)}
     child = subprocess.run(
-        [sys.executable, "-c", "from tests.network import quantized; print(quantized.digest())"],
+        [sys.executable, "-c", f"from tests.network.quantized import *; print(digest(Path({str(tmp_path)!r})))"],
         env=os.environ | target, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True,
     )  # fmt: skip
 
-    assert child.stdout.strip() == digest()
+    assert child.stdout.strip() == digest(tmp_path)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -95,7 +103,7 @@ def test_other_processors_return_the_same_bits(processor: str, tmp_path: Path) -
 def test_other_dtypes_and_layouts(kind: Kind, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(value, "_CAST", 1)  # piece by piece
     x = np.random.default_rng(0).integers(0, 9, (2 * BLOCK + 9, 7)).astype(dtype)
-    q = made(network((7, 5, 2)), kind, x)
+    q = quantized(network((7, 5, 2)), kind, x)
     plain = q(x.astype(np.float32))
 
     np.testing.assert_array_equal(q(x), plain)
@@ -108,7 +116,7 @@ def test_other_dtypes_and_layouts(kind: Kind, dtype: Any, monkeypatch: pytest.Mo
 def test_float64_networks_become_float32(kind: Kind) -> None:
     params, x = fnn.init((3, 4, 2), seed=0), cases(5, 3)
 
-    assert made(params, kind, x)(x).dtype == np.float32
+    assert quantized(params, kind, x)(x).dtype == np.float32
 
 
 def test_what_is_outside_the_calibration_is_clipped() -> None:
@@ -121,7 +129,7 @@ def test_what_is_outside_the_calibration_is_clipped() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_bad_inputs(kind: Kind) -> None:
-    q = made(network((3, 4, 2)), kind, cases(5, 3))
+    q = quantized(network((3, 4, 2)), kind, cases(5, 3))
     x = cases(200, 3).astype(np.float64)
     for bad in (np.nan, np.inf, -np.inf, 1e39):
         x[150, 1] = bad
@@ -146,7 +154,7 @@ def test_the_first_bad_row_is_told_by_threads_too(kind: Kind, monkeypatch: pytes
     monkeypatch.setitem(value.WORTH_THREADS, kind, 0)
     monkeypatch.setattr(value, "available", lambda: 3)
     x = cases(5 * BLOCK, 3)
-    q = made(network((3, 4, 2)), kind, x)
+    q = quantized(network((3, 4, 2)), kind, x)
     x[[4 * BLOCK, 2 * BLOCK + 1]] = np.nan
 
     with pytest.raises(ValueError, match=f"in row {2 * BLOCK + 1}$"):
@@ -168,7 +176,7 @@ def test_nan_of_an_activation_is_never_hidden(kind: Kind) -> None:
     own = fnn.Activation("root", root, root_prime)
     leaves: dict[str, Any] = {"W1": [[1.0], [-1.0]], "b1": [0.0], "W2": [[1.0, 0.5]], "b2": [0.0, 0.0]}
     params = fnn.Params(leaves, hidden=own, output=fnn.identity)
-    q = made(params, kind, [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+    q = quantized(params, kind, [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
     x = [[1.0, 0.5], [0.5, 1.0], [1.0, 0.0]]
 
     np.testing.assert_allclose(q(x), fnn.forward(params, x), rtol=0.01)  # NaN for the second case alone
@@ -178,12 +186,12 @@ def test_nan_of_an_activation_is_never_hidden(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_value(kind: Kind) -> None:
     params, x = network((30, 200, 10)), cases(9, 30)
-    q = made(params, kind, x)
+    q = quantized(params, kind, x)
     for other in (copy.copy(q), copy.deepcopy(q), pickle.loads(pickle.dumps(q))):
         assert other == q
         np.testing.assert_array_equal(other(x), q(x))
-    assert q != made(network((30, 200, 10), 1), kind, x)
-    assert q != made(params, "int8" if kind == "bfloat16" else "bfloat16", x)
+    assert q != quantized(network((30, 200, 10), 1), kind, x)
+    assert q != quantized(params, "int8" if kind == "bfloat16" else "bfloat16", x)
     assert q != params
     assert repr(q) == (
         f"fnn.Quantized({kind}, 8210 parameters)\n"

@@ -20,6 +20,7 @@ from fnn.network.quantized.kernels.forward import INPUT_ROW, PANEL, ROUNDER, STR
 from fnn.network.quantized.kernels.tiles import INT8, LANES, UNROLLED, shape_of
 
 Kind: TypeAlias = Literal["int8", "bfloat16"]
+KINDS: Final[tuple[Kind, ...]] = ("int8", "bfloat16")
 Leaves: TypeAlias = Mapping[str, NDArray[Any]]
 
 
