@@ -9,8 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from fnn.activations.activation import Activation
+from fnn.export.c_quantized import source_of
 from fnn.export.formulas import INFIX, WIDE, kinds_of, lines_of, title_of, written
 from fnn.network.params import Params
+from fnn.network.quantized.value import Quantized
 
 # $f: the suffix of functions and literals of type float. fmax and fmin would drop NaN.
 _OPERATIONS: Final = INFIX | {
@@ -56,17 +58,18 @@ _AT_A_TIME: Final = 8
 _LANES: Final = 4  # hidden layers become wider by up to a tenth, with weights of 0, to be whole vectors
 
 
-def to_c(params: Params[Any], name: str = "network") -> str:
+def to_c(params: Params[Any] | Quantized, name: str = "network") -> str:
     """The network as C source: a header, in C99 and C++, that contains the weights and allocates nothing.
 
     Its function ``name_forward`` takes one case (n_0,) to (n_L,), in ``float`` for float32, in ``double`` for float64.
     It agrees with `fnn.forward` to the precision of that dtype, not to the bit; gelu, gelu_tanh and gaussian compute in
-    ``double`` either way.
+    ``double`` either way. A quantized network computes in ``float``, and gives the very bits that ``q(x)`` gives, on
+    every processor, if the compiler neither contracts nor reorders operations: GCC by ``-std=c99``.
 
     Raises
     ------
     ValueError, TypeError
-        An activation of your own; a number that isn't finite; anything but `Params`; a name that C doesn't allow.
+        An activation of your own; a number that isn't finite; anything but a network; a name that C doesn't allow.
 
     Examples
     --------
@@ -77,6 +80,8 @@ def to_c(params: Params[Any], name: str = "network") -> str:
     """
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise ValueError(f"name: must be an identifier in C, got {name!r}")
+    if isinstance(params, Quantized):
+        return source_of(params, name)
     kinds = kinds_of(params, "C")
     functions = {f: f"f{i}" for i, f in enumerate(kinds, start=1)}
     parts = [
@@ -89,7 +94,8 @@ def to_c(params: Params[Any], name: str = "network") -> str:
     ]
     single, hidden = params.dtype == np.float32, _widest(params)
     words = {
-        "name": name, "title": title_of(params), "real": "float" if single else "double", "f": "f" if single else "",
+        "name": name, "title": title_of(params.architecture, params.dtype),
+        "real": "float" if single else "double", "f": "f" if single else "",
         "inputs": params.sizes[0], "outputs": params.sizes[-1],
         "stack": (2 * hidden + max(hidden, params.sizes[-1])) * params.dtype.itemsize,
     }  # fmt: skip

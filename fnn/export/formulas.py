@@ -9,7 +9,7 @@ rowwise activations are written by each target itself.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fnn.activations.activation import Activation
 from fnn.activations.library import named
 from fnn.boundary.checks import prefixed
+from fnn.network.architecture import Architecture
 from fnn.network.params import Params
 from fnn.network.tree import require_finite
 from fnn.numerics.special import CDF
@@ -76,15 +77,21 @@ _OPERATORS: Final[dict[type[ast.AST], str]] = {
 def kinds_of(params: Params[Any], target: str) -> dict[Activation, str]:
     """A network's activations, with their names without parameters; TypeError or ValueError if it can't be exported."""
     require_finite("params", params)
+
+    return known_kinds(params.activations, params.dtype, target)
+
+
+def known_kinds(activations: Sequence[Activation], dtype: np.dtype[Any], target: str) -> dict[Activation, str]:
+    """Activations with their names without parameters; ValueError if one can't be exported."""
     kinds = {}
-    for layer, f in enumerate(params.activations, start=1):
+    for layer, f in enumerate(activations, start=1):
         kind = f.name.partition("(")[0]
         if named(f.name) is not f:
             raise ValueError(f"params: layer {layer} has {f!r}; only built-in activations can be written as {target}")
         if kind not in FORMULAS and kind not in ROWWISE:
             raise ValueError(f"params: layer {layer} has {f!r}, which can't be written as {target}")
         with prefixed(f"params: layer {layer}: "):
-            f.require_dtype(params.dtype)
+            f.require_dtype(dtype)
         kinds[f] = kind
 
     return kinds
@@ -165,6 +172,6 @@ def lines_of(numbers: NDArray[Any], separator: str) -> str:
     return f"{separator.rstrip()}\n    ".join(lines)
 
 
-def title_of(params: Params[Any]) -> str:
-    """A one-line description of a network."""
-    return f"{'-'.join(map(str, params.sizes))}, {', '.join(f.name for f in params.activations)}; {params.dtype}"
+def title_of(architecture: Architecture, numbers: object) -> str:
+    """A one-line description of a network, with the dtype or the kind of its numbers."""
+    return f"{'-'.join(map(str, architecture.sizes))}, {', '.join(f.name for f in architecture.activations)}; {numbers}"

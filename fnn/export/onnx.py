@@ -62,7 +62,7 @@ def to_onnx(params: Params[Any]) -> bytes:
         z = graph.node("Gemm", [a, f"W{layer}", f"b{layer}"])
         a = graph.activation(f, kinds[f], z)
 
-    return graph.model(title_of(params), params.sizes[0], params.sizes[-1])
+    return graph.model(title_of(params.architecture, params.dtype), params.sizes[0], params.sizes[-1])
 
 
 class _Graph:

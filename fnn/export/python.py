@@ -55,7 +55,9 @@ def to_python(params: Params[Any]) -> str:
         f'{key} = np.array("""\n    {lines_of(leaf, " ")}\n""".split(), np.{params.dtype}).reshape({leaf.shape})\n'
         for key, leaf in params.items()
     ]
-    head = f'"""{title_of(params)}. Written by fnn."""\n\nimport numpy as np\n\n' + "".join(weights)
+    head = f'"""{title_of(params.architecture, params.dtype)}. Written by fnn."""\n\nimport numpy as np\n\n' + "".join(
+        weights
+    )
 
     return "\n\n".join([head, *parts, _forward(params, functions)])
 

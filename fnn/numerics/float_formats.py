@@ -72,7 +72,7 @@ def _constants_of(
     )
 
 
-_TABLE = {
+TABLE = {
     types.float32: _constants_of(
         np.float32,
         ln2_rest=-1.9046542999577679e-09,
@@ -96,7 +96,7 @@ _TABLE = {
 
 
 def _require_float(x: NumbaType) -> None:
-    if x not in _TABLE:
+    if x not in TABLE:
         raise TypingError(f"needs float32 or float64, got {x}")
 
 
@@ -114,7 +114,7 @@ def constant_of(x: types.Float, tables: Mapping[types.Float, tuple[Any, ...]]) -
 @intrinsic
 def constants(typingctx: Any, x: types.Float) -> Any:
     """The table for the type of x."""
-    return constant_of(x, _TABLE)
+    return constant_of(x, TABLE)
 
 
 @intrinsic
@@ -141,7 +141,7 @@ def polynomial(typingctx: Any, x: types.Float, coefficients: NumbaType) -> Any:
 def power_of_two(typingctx: Any, shifted: types.Float) -> Any:
     """2ⁿ from n + shift."""
     _require_float(shifted)
-    mantissa = np.finfo(_TABLE[shifted].one).nmant
+    mantissa = np.finfo(TABLE[shifted].one).nmant
 
     def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
         word = ir.IntType(shifted.bitwidth)
@@ -155,7 +155,7 @@ def power_of_two(typingctx: Any, shifted: types.Float) -> Any:
 def split(typingctx: Any, x: types.Float) -> Any:
     """k and m with x = 2ᵏ·m and √½ ≤ m < √2, for normal x > 0."""
     _require_float(x)
-    one = _TABLE[x].one
+    one = TABLE[x].one
     info = np.finfo(one)
     integer = np.dtype(f"i{one.itemsize}")
     lowest = int(np.sqrt(one / 2).view(integer))

@@ -46,7 +46,7 @@ def _special_of(
     )  # fmt: skip
 
 
-_SPECIAL = {
+SPECIAL = {
     types.float32: _special_of(
         np.float32,
         cdf_low=-14.6,
@@ -83,12 +83,12 @@ _SPECIAL = {
     ),
 }  # fmt: skip
 
-CDF: Final = _SPECIAL[types.float64].cdf  # for exported networks
+CDF: Final = SPECIAL[types.float64].cdf  # for exported networks
 
 
 @intrinsic
-def _special(typingctx: Any, x: types.Float) -> Any:
-    return constant_of(x, _SPECIAL)
+def special(typingctx: Any, x: types.Float) -> Any:
+    return constant_of(x, SPECIAL)
 
 
 @inline
@@ -102,7 +102,7 @@ def clamped(x: float, low: float, high: float) -> float:
 def expm1_of_negative(x: float) -> float:
     """eˣ − 1 for x ≤ 0, small results keeping their digits; 0 for x > 0."""
     c = constants(x)
-    n, e, _ = reduced(clamped(x, _special(x).expm1_low, c.zero))
+    n, e, _ = reduced(clamped(x, special(x).expm1_low, c.zero))
     power = power_of_two(n + c.shift)
 
     return fma(power, e, power - c.one)
@@ -125,20 +125,20 @@ def times_exp_of_square(q: float, x: float, factor: float) -> float:
 @inline
 def clamped_to_bell(x: float) -> float:
     """The number nearest to x for which e^−x² isn't 0."""
-    return clamped(x, -_special(x).bell, _special(x).bell)
+    return clamped(x, -special(x).bell, special(x).bell)
 
 
 @forced
 def normal_density(x: float) -> float:
     """φ(x) = e^(−x²/2)/√(2π)."""
-    c = _special(x)
+    c = special(x)
     return times_exp_of_square(c.density, clamped(x, c.cdf_low, -c.cdf_low), -constants(x).half)
 
 
 @forced
 def normal_cdf(x: float) -> float:
     """Φ(x) = ½ erfc(−x/√2), small results keeping their digits."""
-    c, s = constants(x), _special(x)
+    c, s = constants(x), special(x)
     u = abs(x)
     u = -s.cdf_low if u > -s.cdf_low else u
     inverse = c.one / (u + s.four)
@@ -156,7 +156,7 @@ def normal_cdf(x: float) -> float:
 @forced
 def _is_odd(n: float) -> bool:
     """Whether an integer is odd, from its half."""
-    c, s = constants(n), _special(n)
+    c, s = constants(n), special(n)
     half = n * c.half
     return (half + s.to_integer) - s.to_integer != half
 
@@ -164,7 +164,7 @@ def _is_odd(n: float) -> bool:
 @forced
 def _sine_of_quarters(x: float, quarters: float) -> float:
     """sin(x + ½π quarters), from sine and cosine on |r| ≤ ¼π, where x = ½π n + r."""
-    c, s = constants(x), _special(x)
+    c, s = constants(x), special(x)
     x = clamped(x, -s.angle, s.angle) + (x - x)  # NaN for infinity
     n = fma(x, s.two_over_pi, s.to_integer) - s.to_integer
     # The first difference is exact; r is the rest, `lost` its rounding error.

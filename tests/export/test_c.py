@@ -6,7 +6,7 @@ import ctypes
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def run(compiler: str | None, *arguments: str, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def program(folder: Path, params: list[fnn.Params[Any]], real: str) -> Path:
+def program(folder: Path, params: Sequence[fnn.Params[Any] | fnn.Quantized], real: str) -> Path:
     """All networks in one file, with a loop over the cases around each."""
     lines = []
     for i, network in enumerate(params):

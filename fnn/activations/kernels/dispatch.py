@@ -88,14 +88,15 @@ class ActivationKernels:
     def __init__(
         self, name: str, f: Callable[..., None], prime: Callable[..., None],
         second_derivative: Callable[..., None] | None, *, push: Callable[..., None] | None = None,
-        second: Callable[..., float] | None = None, is_rowwise: bool = False, cached: bool = True,
+        scalar: Callable[..., float] | None = None, second: Callable[..., float] | None = None,
+        is_rowwise: bool = False, cached: bool = True,
     ) -> None:  # fmt: skip
         for kernel in (f, prime, second_derivative, push):
             if kernel is not None:
                 kernel.__qualname__ = f"{name}.{kernel.__name__}"  # identifies it in the cache on disk
         self.name = name
         self.doc = ""  # the docstring of a built-in activation
-        self.second = second  # f″(z, a), a scalar
+        self.scalar, self.second = scalar, second  # f(z) and f″(z, a) of a number
         self.is_rowwise = is_rowwise  # whether each output depends on all inputs of its row
         self.f = OnDemand(f, _activate_type, cached=cached)  # F2
         self.prime = OnDemand(prime, _multiply_type, cached=cached)  # B1

@@ -45,7 +45,7 @@ def elementwise(
         for i in range(rows * stride):
             r_delta[i] = fma(dE_da[i] * scalar_second(z[i], a[i], *p), r_z[i], r_delta[i])
 
-    return ActivationKernels(name, f, prime, second_derivative, second=scalar_second)
+    return ActivationKernels(name, f, prime, second_derivative, scalar=scalar, second=scalar_second)
 
 
 def parametric(
