@@ -19,7 +19,7 @@ from fnn.compiler.kernel import array, kernel, output
 from fnn.network.quantized.kernels.tile import BYTES, bfloat16_tile, int8_tile
 from fnn.network.quantized.kernels.tiles import LANES
 
-BLOCK: Final = 96  # cases that go through the network together
+BLOCK: Final = 128  # cases that go through the network together
 PANEL: Final = 256  # bytes of the weights that a step of a whole panel has
 
 # The table begins with the limits of the tiles, in `Shape`.

@@ -17,6 +17,7 @@ LANES: Final = 16  # columns of a vector on every machine: LLVM splits what does
 INT8: Final = "int8"
 BFLOAT16: Final = "bfloat16"
 UNROLLED: Final = 4  # the steps of int8 are a multiple of it
+_AHEAD: Final = 1 << 14  # bytes between reading bfloat16 and prefetching it, for a single row
 
 _FLOATS, _SUMS, _BYTES = f"<{LANES} x float>", f"<{LANES} x i32>", f"<{4 * LANES} x i8>"
 _PAIRS, _SHORTS, _PRODUCTS = f"<{2 * LANES} x i32>", f"<{4 * LANES} x i16>", f"<{4 * LANES} x i32>"
@@ -175,6 +176,9 @@ def _tile(name: str, shape: Shape, rows: int, vectors: int) -> Iterator[str]:
         for v in range(vectors):
             yield f"%b.{u}.{v}.p = getelementptr i8, ptr %b.{u}.p, i64 {width * v}"
             yield from _weights(shape, f"%b.{u}.{v}", f"%b.{u}.{v}.p")
+        for line in range(0, width * vectors if rows == 1 and is_float else 0, 64):
+            yield f"%next.{line} = getelementptr i8, ptr %bk, i64 {_AHEAD + line}"
+            yield f"call void @llvm.prefetch.p0(ptr %next.{line}, i32 0, i32 3, i32 1)"
         for r in range(rows):
             yield f"%a.{u}.{r}.k = getelementptr i8, ptr %ak, i64 {4 * u}"
             yield f"%a.{u}.{r}.p = getelementptr i8, ptr %a.{u}.{r}.k, i64 {f'%a.{r}.row' if r else 0}"
@@ -207,6 +211,7 @@ def tiles_module(table: str, shape: Shape) -> Iterator[str]:
     if shape.vnni:
         vector = f"<{shape.vnni // 32} x i32>"
         yield f"declare {vector} @llvm.x86.avx512.vpdpbusd.{shape.vnni}({vector}, {vector}, {vector})"
+    yield "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
     addresses = []
     for rows in range(1, shape.rows + 1):
         for vectors in range(1, shape.single + 1):
