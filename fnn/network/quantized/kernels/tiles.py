@@ -11,7 +11,10 @@ step it reads four bytes of each row of A, and for each column the weights that 
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import product
 from typing import Final, NamedTuple
+
+from fnn.compiler.target import LINE
 
 LANES: Final = 16  # columns of a vector on every machine: LLVM splits what doesn't fit a register
 INT8: Final = "int8"
@@ -20,7 +23,7 @@ UNROLLED: Final = 4  # the steps of int8 are a multiple of it
 _AHEAD: Final = 1 << 14  # bytes between reading bfloat16 and prefetching it, for a single row
 
 _FLOATS, _SUMS, _BYTES = f"<{LANES} x float>", f"<{LANES} x i32>", f"<{4 * LANES} x i8>"
-_PAIRS, _SHORTS, _PRODUCTS = f"<{2 * LANES} x i32>", f"<{4 * LANES} x i16>", f"<{4 * LANES} x i32>"
+_PAIRS, _PRODUCTS = f"<{2 * LANES} x i32>", f"<{4 * LANES} x i32>"
 # A tile's arguments: the steps; A and the bytes from row to row; W and the bytes from step to step; Z and the bytes
 # from row to row; by column the integers to subtract from int8's sums, the factors to multiply with, and the biases.
 _ARGUMENTS: Final = "i64 %k, ptr %a, i64 %a_row, ptr %b, i64 %b_step, ptr %z, i64 %z_row, ptr %less, ptr %by, ptr %bias"
@@ -34,6 +37,16 @@ class Shape(NamedTuple):
     vectors: int  # the most vectors
     single: int  # the most vectors of a single row, which needs more sums side by side to hide the latency of an fma
     vnni: int = 0  # bits of the vectors of VNNI's dot product
+
+    @property
+    def totals(self) -> str:
+        """LLVM's type of the sums of a vector of columns."""
+        return _FLOATS if self.kind == BFLOAT16 else _SUMS if self.vnni else _PAIRS
+
+    @property
+    def width(self) -> int:
+        """The bytes of the weights that a vector of columns has in a step."""
+        return LANES * (2 if self.kind == BFLOAT16 else 4)
 
     def widest(self, rows: int) -> int:
         """The most vectors of a tile of so many rows."""
@@ -121,88 +134,97 @@ def _longer(shape: Shape, to: str, total: str, a: str, b: str) -> Iterator[str]:
         yield f"{to} = add {_PAIRS} {to}.s, {total}"
 
 
-def _z_of(shape: Shape, to: str, totals: list[str], v: int) -> Iterator[str]:
-    """The weighted inputs of a vector of columns from its sums, one for each step side by side."""
-    if shape.kind == BFLOAT16:
-        yield f"{to} = fadd {_FLOATS} {totals[0]}, splat (float -0.0)"
-        return
-    kind = _SUMS if shape.vnni else _PAIRS
-    total = totals[0]
-    for u, other in enumerate(totals[1:], start=1):
-        yield f"{to}.t{u} = add {kind} {total}, {other}"
-        total = f"{to}.t{u}"
-    if not shape.vnni:
-        for name, first in (("even", 0), ("odd", 1)):
-            yield f"{to}.{name} = shufflevector {_PAIRS} {total}, {_PAIRS} poison, {_lanes(range(first, 2 * LANES, 2))}"
-        yield f"{to}.t = add {_SUMS} {to}.even, {to}.odd"
-        total = f"{to}.t"
-    yield f"{to}.d = sub {_SUMS} {total}, %less.{v}"
-    yield f"{to}.f = sitofp {_SUMS} {to}.d to {_FLOATS}"
-    yield f"{to} = call {_FLOATS} @llvm.fma.v{LANES}f32({_FLOATS} {to}.f, {_FLOATS} %by.{v}, {_FLOATS} %bias.{v})"
+class _Tile(NamedTuple):
+    """One tile; its parts are the lines of a function."""
 
+    shape: Shape
+    rows: int
+    vectors: int
 
-def _tile(name: str, shape: Shape, rows: int, vectors: int) -> Iterator[str]:
-    """The lines of one tile."""
-    is_float, unrolled = shape.kind == BFLOAT16, shape.unrolled(rows)
-    kind = _FLOATS if is_float else _SUMS if shape.vnni else _PAIRS
-    width = LANES * (2 if is_float else 4)  # bytes of W for a vector and a step
-    block = [(r, v) for r in range(rows) for v in range(vectors)]
-    sums = [(u, r, v) for u in range(unrolled) for r, v in block]
-    columns = {pointer: [f"%{pointer}.{v}" for v in range(vectors)] for pointer in ("less", "by", "bias")}
+    def lines(self, name: str) -> Iterator[str]:
+        """The function."""
+        yield f"define internal void @{name}({_ARGUMENTS}) nounwind {{"
+        yield "entry:"
+        if self.shape.kind == BFLOAT16:
+            yield from self._columns("bias")
+        yield from (f"%a.{r}.row = mul i64 %a_row, {r}" for r in range(self.rows))
+        yield "br label %loop"
+        yield "loop:"
+        yield from self._loop()
+        yield "%more = icmp sgt i64 %left.next, 0"
+        yield "br i1 %more, label %loop, label %done"
+        yield "done:"
+        if self.shape.kind == INT8:
+            yield from self._columns("less", "by", "bias")
+        for r, v in product(range(self.rows), range(self.vectors)):
+            z = f"%z.{r}.{v}"
+            yield from self._z_of(z, r, v)
+            yield f"{z}.row = mul i64 %z_row, {r}"
+            yield f"{z}.r = getelementptr i8, ptr %z, i64 {z}.row"
+            yield f"{z}.p = getelementptr i8, ptr {z}.r, i64 {4 * LANES * v}"
+            yield f"store {_FLOATS} {z}, ptr {z}.p, align 4"
+        yield "ret void"
+        yield "}"
 
-    def load_columns(*pointers: str) -> Iterator[str]:
-        for pointer in pointers:
-            for v, to in enumerate(columns[pointer]):
-                yield f"{to}.p = getelementptr i8, ptr %{pointer}, i64 {4 * LANES * v}"
-                yield f"{to} = load {_SUMS if pointer == 'less' else _FLOATS}, ptr {to}.p, align 4"
+    def _columns(self, *pointers: str) -> Iterator[str]:
+        """What belongs to the columns."""
+        for pointer, v in product(pointers, range(self.vectors)):
+            yield f"%{pointer}.{v}.p = getelementptr i8, ptr %{pointer}, i64 {4 * LANES * v}"
+            yield f"%{pointer}.{v} = load {_SUMS if pointer == 'less' else _FLOATS}, ptr %{pointer}.{v}.p, align 4"
 
-    yield f"define internal void @{name}({_ARGUMENTS}) nounwind {{"
-    yield "entry:"
-    if is_float:
-        yield from load_columns("bias")
-    for r in range(1, rows):
-        yield f"%a.{r}.row = mul i64 %a_row, {r}"
-    yield "br label %loop"
-    yield "loop:"
-    yield "%left = phi i64 [ %k, %entry ], [ %left.next, %loop ]"
-    yield "%ak = phi ptr [ %a, %entry ], [ %ak.next, %loop ]"
-    yield "%bk = phi ptr [ %b, %entry ], [ %bk.next, %loop ]"
-    for u, r, v in sums:
-        first = f"%bias.{v}" if is_float else "zeroinitializer"
-        yield f"%total.{u}.{r}.{v} = phi {kind} [ {first}, %entry ], [ %sum.{u}.{r}.{v}, %loop ]"
-    for u in range(unrolled):
+    def _loop(self) -> Iterator[str]:
+        """The loop over steps."""
+        unrolled = self.shape.unrolled(self.rows)
+        yield "%left = phi i64 [ %k, %entry ], [ %left.next, %loop ]"
+        yield "%ak = phi ptr [ %a, %entry ], [ %ak.next, %loop ]"
+        yield "%bk = phi ptr [ %b, %entry ], [ %bk.next, %loop ]"
+        for u, r, v in product(range(unrolled), range(self.rows), range(self.vectors)):
+            first = f"%bias.{v}" if self.shape.kind == BFLOAT16 else "zeroinitializer"
+            yield f"%total.{u}.{r}.{v} = phi {self.shape.totals} [ {first}, %entry ], [ %sum.{u}.{r}.{v}, %loop ]"
+        if self.rows == 1 and self.shape.kind == BFLOAT16:
+            for line in range(0, self.vectors * self.shape.width, LINE):
+                yield f"%next.{line} = getelementptr i8, ptr %bk, i64 {_AHEAD + line}"
+                yield f"call void @llvm.prefetch.p0(ptr %next.{line}, i32 0, i32 3, i32 1)"
+        for u in range(unrolled):
+            yield from self._step(u)
+        yield f"%ak.next = getelementptr i8, ptr %ak, i64 {4 * unrolled}"
+        yield f"%b.steps = mul i64 %b_step, {unrolled}"
+        yield "%bk.next = getelementptr i8, ptr %bk, i64 %b.steps"
+        yield f"%left.next = sub i64 %left, {unrolled}"
+
+    def _step(self, u: int) -> Iterator[str]:
+        """One of the steps side by side."""
         yield f"%b.{u}.step = mul i64 %b_step, {u}"
         yield f"%b.{u}.p = getelementptr i8, ptr %bk, i64 %b.{u}.step"
-        for v in range(vectors):
-            yield f"%b.{u}.{v}.p = getelementptr i8, ptr %b.{u}.p, i64 {width * v}"
-            yield from _weights(shape, f"%b.{u}.{v}", f"%b.{u}.{v}.p")
-        for line in range(0, width * vectors if rows == 1 and is_float else 0, 64):
-            yield f"%next.{line} = getelementptr i8, ptr %bk, i64 {_AHEAD + line}"
-            yield f"call void @llvm.prefetch.p0(ptr %next.{line}, i32 0, i32 3, i32 1)"
-        for r in range(rows):
-            yield f"%a.{u}.{r}.k = getelementptr i8, ptr %ak, i64 {4 * u}"
-            yield f"%a.{u}.{r}.p = getelementptr i8, ptr %a.{u}.{r}.k, i64 {f'%a.{r}.row' if r else 0}"
-            yield from _input(shape, f"%a.{u}.{r}", f"%a.{u}.{r}.p")
-            for v in range(vectors):
+        yield f"%a.{u}.p = getelementptr i8, ptr %ak, i64 {4 * u}"
+        for v in range(self.vectors):
+            yield f"%b.{u}.{v}.p = getelementptr i8, ptr %b.{u}.p, i64 {self.shape.width * v}"
+            yield from _weights(self.shape, f"%b.{u}.{v}", f"%b.{u}.{v}.p")
+        for r in range(self.rows):
+            yield f"%a.{u}.{r}.p = getelementptr i8, ptr %a.{u}.p, i64 %a.{r}.row"
+            yield from _input(self.shape, f"%a.{u}.{r}", f"%a.{u}.{r}.p")
+            for v in range(self.vectors):
                 at = f"{u}.{r}.{v}"
-                yield from _longer(shape, f"%sum.{at}", f"%total.{at}", f"%a.{u}.{r}", f"%b.{u}.{v}")
-    yield f"%ak.next = getelementptr i8, ptr %ak, i64 {4 * unrolled}"
-    yield f"%b.steps = mul i64 %b_step, {unrolled}"
-    yield "%bk.next = getelementptr i8, ptr %bk, i64 %b.steps"
-    yield f"%left.next = sub i64 %left, {unrolled}"
-    yield "%more = icmp sgt i64 %left.next, 0"
-    yield "br i1 %more, label %loop, label %done"
-    yield "done:"
-    if not is_float:
-        yield from load_columns("less", "by", "bias")
-    for r, v in block:
-        yield from _z_of(shape, f"%z.{r}.{v}", [f"%sum.{u}.{r}.{v}" for u in range(unrolled)], v)
-        yield f"%z.{r}.{v}.row = mul i64 %z_row, {r}"
-        yield f"%z.{r}.{v}.r = getelementptr i8, ptr %z, i64 %z.{r}.{v}.row"
-        yield f"%z.{r}.{v}.p = getelementptr i8, ptr %z.{r}.{v}.r, i64 {4 * LANES * v}"
-        yield f"store {_FLOATS} %z.{r}.{v}, ptr %z.{r}.{v}.p, align 4"
-    yield "ret void"
-    yield "}"
+                yield from _longer(self.shape, f"%sum.{at}", f"%total.{at}", f"%a.{u}.{r}", f"%b.{u}.{v}")
+
+    def _z_of(self, z: str, r: int, v: int) -> Iterator[str]:
+        """The weighted inputs of a row and a vector of columns, from the sums of all steps side by side."""
+        total, kind = f"%sum.0.{r}.{v}", self.shape.totals
+        for u in range(1, self.shape.unrolled(self.rows)):
+            yield f"{z}.t{u} = add {kind} {total}, %sum.{u}.{r}.{v}"
+            total = f"{z}.t{u}"
+        if kind == _FLOATS:
+            yield f"{z} = bitcast {_FLOATS} {total} to {_FLOATS}"
+            return
+        if kind == _PAIRS:
+            for name, first in (("even", 0), ("odd", 1)):
+                chosen = _lanes(range(first, 2 * LANES, 2))
+                yield f"{z}.{name} = shufflevector {_PAIRS} {total}, {_PAIRS} poison, {chosen}"
+            yield f"{z}.t = add {_SUMS} {z}.even, {z}.odd"
+            total = f"{z}.t"
+        yield f"{z}.d = sub {_SUMS} {total}, %less.{v}"
+        yield f"{z}.f = sitofp {_SUMS} {z}.d to {_FLOATS}"
+        yield f"{z} = call {_FLOATS} @llvm.fma.v{LANES}f32({_FLOATS} {z}.f, {_FLOATS} %by.{v}, {_FLOATS} %bias.{v})"
 
 
 def tiles_module(table: str, shape: Shape) -> Iterator[str]:
@@ -219,5 +241,5 @@ def tiles_module(table: str, shape: Shape) -> Iterator[str]:
             exists = vectors <= shape.widest(rows)
             addresses.append(f"ptr @{name}" if exists else "ptr null")
             if exists:
-                yield from _tile(name, shape, rows, vectors)
+                yield from _Tile(shape, rows, vectors).lines(name)
     yield f"@{table} = weak_odr constant [{len(addresses)} x ptr] [{', '.join(addresses)}]"
