@@ -236,4 +236,6 @@ def require_params(name: str, value: object) -> None:
         for name_of_own in ("params", "params_"):  # of a run, of an estimator
             if isinstance(getattr(value, name_of_own, None), Params):
                 hint = f"; its .{name_of_own} are"
+        if hasattr(value, "architecture"):  # of a quantized network
+            hint = "; it is called itself: q(x)"
         raise TypeError(f"{name}: needs fnn.Params, got {type(value).__name__}{hint}")

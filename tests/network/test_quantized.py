@@ -209,6 +209,8 @@ def test_value(kind: Kind) -> None:
         hash(q)
     with pytest.raises(TypeError, match=r"fnn\.quantize\(params, x_calibration\) makes one"):
         fnn.Quantized()
+    with pytest.raises(TypeError, match=r"params: needs fnn\.Params, got Quantized; it is called itself: q\(x\)"):
+        fnn.forward(q, x)  # type: ignore[arg-type] # bad input
 
 
 def test_memory() -> None:

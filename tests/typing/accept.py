@@ -3,7 +3,7 @@
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, Literal, assert_type
 
 import numpy as np
 from numba import njit
@@ -47,6 +47,11 @@ assert_type(fnn.value_and_grad(params32, x32, y32), tuple[float, fnn.Params[np.f
 assert_type(fnn.update(params32, grads32, 0.1), fnn.Params[np.float32])
 assert_type(fnn.update(params64, grads64, 0.1), fnn.Params[np.float64])
 assert_type(fnn.accuracy(params32, x32, labels), float)
+q = assert_type(fnn.quantize(params64, x32), fnn.Quantized)
+assert_type(fnn.quantize(params32, weights="bfloat16").weights, Literal["int8", "bfloat16"])
+assert_type(q(x64, threads=1), NDArray[np.float32])
+assert_type(q.leaves, dict[str, NDArray[Any]])
+assert_type(fnn.to_c(q), str)
 assert_type(fnn.check_grad(params64, x64, y64), float)
 assert_type(fnn.explain(params64, x64, y64, by="columns"), str)
 assert_type(params64._repr_html_(), str)
@@ -129,6 +134,8 @@ with tempfile.TemporaryDirectory() as folder:
     assert_type(fnn.load(Path(folder, "net.npz"), dtype=None), fnn.Params[np.float32 | np.float64])
     assert_type(fnn.load(Path(folder, "net.npz"), [fnn.tanh], dtype=np.float32), fnn.Params[np.float32])
     assert_type(fnn.load(str(Path(folder, "net.npz")), dtype=np.float64), fnn.Params[np.float64])
+    fnn.save(Path(folder, "q.npz"), q)
+    assert_type(fnn.load(Path(folder, "q.npz"), quantized=True), fnn.Quantized)
 assert_type(fnn.forward(loaded, x64), NDArray[np.float32 | np.float64])
 assert_type(fnn.to_c(params32, name="net"), str)
 assert_type(fnn.to_python(params64), str)

@@ -19,6 +19,9 @@ fnn.grad(params, x, y, loss="cross_entropy")  # expect: arg-type
 fnn.grad(params, x, y, loss=fnn.sigmoid)  # expect: arg-type
 fnn.grad(params, x, y, reduction="average")  # expect: arg-type
 
+fnn.quantize(params, x, weights="int4")  # expect: arg-type
+fnn.forward(fnn.quantize(params, x), x)  # expect: arg-type
+
 # A parameter is a number, and only some losses have one.
 fnn.huber("1.0")  # expect: arg-type
 fnn.cross_entropy(0.1)  # expect: call-arg
