@@ -87,7 +87,8 @@ def load(
     """Load parameters with their architecture from a file written by `save`, ``name.npz`` or ``name.safetensors``.
 
     An untrusted file is safe: no code in it is run, and the memory needed is at most a few times its length (which a
-    sparse file doesn't take on disk). It has activations of your own by name only: pass them.
+    sparse file doesn't take on disk), or 40 times if it has a quantized network of narrow layers. It has activations
+    of your own by name only: pass them.
 
     Parameters
     ----------
