@@ -128,15 +128,16 @@ def test_what_is_outside_the_calibration_is_clipped() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_bad_inputs(kind: Kind) -> None:
+def test_bad_inputs(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(value, "_CAST", 1)  # piece by piece
     q = quantized(network((3, 4, 2)), kind, cases(5, 3))
-    x = cases(200, 3).astype(np.float64)
+    x = cases(2 * BLOCK, 3).astype(np.float64)
     for bad in (np.nan, np.inf, -np.inf, 1e39):
-        x[150, 1] = bad
-        with pytest.raises(ValueError, match=r"^x: NaN or infinity or a value beyond float32 in row 150$"):
+        x[BLOCK + 1, 1] = bad
+        with pytest.raises(ValueError, match=rf"^x: NaN or infinity or a value beyond float32 in row {BLOCK + 1}$"):
             q(x)
     with pytest.raises(ValueError, match=r"^x: NaN or infinity or a value beyond float32$"):
-        q(x[150])
+        q(x[BLOCK + 1])
     with pytest.raises(ValueError, match="x: has 2 columns, but the network has 3 inputs"):
         q([1.0, 2.0])
     with pytest.raises(ValueError, match="x: needs at least one case"):
