@@ -19,6 +19,7 @@ from . import (
     machine,
     nielsen,
     normal_matrix,
+    one_core,
     processes,
     quantized,
     recipes,
@@ -32,6 +33,7 @@ from .tables import Table, markdown
 # In the order in which they run; `scaling` uses the result of `limits`.
 SECTIONS: dict[str, Callable[[Settings], Table]] = {
     "steps": steps.measure,
+    "one_core": one_core.measure,
     "limits": limits.measure,
     "normal_matrix": normal_matrix.measure,
     "calls": calls.measure,
