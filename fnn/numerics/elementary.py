@@ -1,7 +1,7 @@
 """Exponentials and logarithms that LLVM vectorises inside a loop: no call, no branch, the same bits on every machine.
 
 ``math.exp`` in a loop calls the C library once per element (2 ns, ``math.tanh`` 14 ns); these cost 0.2 to 0.8 ns. All
-are within 1.6 units in the last place of the exact result over the whole range, subnormal numbers included, and
+are within 1.7 units in the last place of the exact result over the whole range, subnormal numbers included, and
 infinities, signed zeros and NaN give what NumPy gives.
 """
 
@@ -62,27 +62,23 @@ def exp(x: float) -> float:
 
 @inline
 def sigmoid(x: float) -> float:
-    """1/(1 + e⁻ˣ), for x < 0 as e/(1 + e) with e = eˣ: nothing overflows and small results keep their digits."""
+    """1/(1 + e⁻ˣ): with e⁻ˣ = 2ⁿ(1 + e) as (1 + 2ⁿ) + 2ⁿe, all of it times 2⁻ᵏ, so that nothing overflows.
+
+    One division and 19 other operations, where a form for each sign of x had 42; an element takes half of its time.
+    """
     c = constants(x)
-    low = -abs(x)
-    low = c.exp_low if low < c.exp_low else low
-    n, e, _ = reduced(low)
+    x = c.exp_low if x < c.exp_low else x
+    x = c.saturated if x > c.saturated else x
+    shifted = fma(-x, c.log2_e, c.lowered)
+    n = shifted - c.lowered
+    r = fma(-n, c.ln2_rest, fma(-n, c.ln2, -x))
+    e = fma(r * r, polynomial(r, c.exp), r)
 
-    # 1 + 2ⁿa needs no more than the first factor of 2ⁿ; the result, which may be subnormal, needs both.
-    first = n if n > c.negligible else c.negligible
-    power = power_of_two(first + c.shift)
-    whole = power * power_of_two(n - first + c.shift)
-    most = c.one + power
-    b = fma(power, e, most)
-    b_rest = fma(power, e, most - b) + (power - (most - c.one))
-    a = c.one + e
-    a_rest = e - (a - c.one)
+    power = power_of_two(shifted)
+    most = power + c.unit
+    rest = c.unit - (most - power)
 
-    # The rounding errors of a and b correct the quotient, whose division needn't wait for them: rough inverses will do.
-    q = (c.one if x >= 0 else fma(whole, e, whole)) / b
-    correction = (c.zero if x >= 0 else a_rest * (c.two - a)) - b_rest * fma(c.slope, b, c.start)
-
-    return fma(q, correction, q)
+    return c.unit / (most + fma(power, e, rest))
 
 
 @inline
@@ -90,7 +86,7 @@ def tanh(x: float) -> float:
     """(eˣ - e⁻ˣ)/(eˣ + e⁻ˣ), as ±e/(e + 2) with e = e²|ˣ| - 1, so that small results keep their digits."""
     c = constants(x)
     magnitude = abs(x)
-    magnitude = c.tanh_one if magnitude > c.tanh_one else magnitude
+    magnitude = c.saturated if magnitude > c.saturated else magnitude
     n, e, e_rest = reduced(c.two * magnitude)
 
     power = power_of_two(n + c.shift)

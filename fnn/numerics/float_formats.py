@@ -30,10 +30,9 @@ class _Constants(NamedTuple):
     shift: Any  # x + shift rounds x to an integer n, and the low bits of the sum are those of the exponent field of 2ⁿ
     exp_low: Any  # below it exp is 0
     exp_high: Any  # above it exp is inf
-    tanh_one: Any  # above it tanh is 1
-    negligible: Any  # 1 + 2ⁿ is 1 below this n, with room to spare
-    start: Any  # start + slope·b is 1/b within 6 % for 1 ≤ b ≤ 2
-    slope: Any
+    saturated: Any  # above it tanh and the sigmoid are 1
+    unit: Any  # 2⁻ᵏ, with which 2ⁿ⁻ᵏ is a normal number even if 2⁻ⁿ isn't
+    lowered: Any  # shift - k
     tiny: Any  # the smallest normal number
     widen: Any  # a power of two that makes every subnormal number normal
     widen_log2: Any
@@ -60,10 +59,9 @@ def _constants_of(
         shift=dtype(1.5 * 2.0**bits + bias),
         exp_low=dtype(-(bias + bits + 1) * math.log(2)),
         exp_high=dtype((bias + 1.5) * math.log(2)),
-        tanh_one=dtype(bits),
-        negligible=dtype(-2 * bits),
-        start=dtype(24 / 17),
-        slope=dtype(-8 / 17),
+        saturated=dtype(bits),
+        unit=dtype(2.0 ** -(bits + 1)),
+        lowered=dtype(1.5 * 2.0**bits + bias - (bits + 1)),
         tiny=info.tiny,
         widen=dtype(2.0 ** (bits + 1)),
         widen_log2=dtype(bits + 1),
