@@ -1,4 +1,4 @@
-"""The products of all numbers of two vectors, which a row of a Jacobian is made of, by whole vectors."""
+"""The products of all numbers of two vectors, which a row of a Jacobian is made of, and copies: by whole vectors."""
 
 from typing import Any
 
@@ -66,6 +66,32 @@ def copy_vectors(typingctx: Any, source: types.CPointer, count: NumbaType, into:
 
         from_, count_, to_ = arguments
         repeat(builder, count_, vectors.lanes, move, [(p, number(vectors.lanes)) for p in (from_, to_)])
+
+        return context.get_dummy_value()
+
+    return types.void(source, types.int64, source), codegen
+
+
+@intrinsic
+def copy_padded(typingctx: Any, source: types.CPointer, count: NumbaType, into: NumbaType) -> Any:
+    """into[i] = source[i], i < count, and 0 up to a whole vector; nothing behind the source is read.
+
+    LLVM's loop first checks whether the two overlap, and copies what isn't a whole vector number by number.
+    """
+    require_pointer(source)
+
+    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
+        vectors = Vectors(context, builder, source.dtype)
+        from_, count_, to = arguments
+        lanes = number(vectors.lanes)
+        whole = builder.udiv(count_, lanes)
+        with cgutils.for_range(builder, whole) as loop:
+            at = builder.mul(loop.index, lanes)
+            vectors.store(vectors.load(cgutils.gep(builder, from_, at)), cgutils.gep(builder, to, at))
+        done = builder.mul(whole, lanes)
+        with builder.if_then(builder.icmp_signed("<", done, count_)):
+            rest = vectors.first(builder.sub(count_, done))
+            vectors.store(vectors.masked_load(cgutils.gep(builder, from_, done), rest), cgutils.gep(builder, to, done))
 
         return context.get_dummy_value()
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,7 @@ from numpy.testing import assert_array_equal
 from fnn.compiler.intrinsics import pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.target import lanes_of
-from fnn.numerics.outer import copy_vectors, outer_product
+from fnn.numerics.outer import copy_padded, copy_vectors, outer_product
 
 Reals = npt.NDArray[Any]
 
@@ -38,3 +41,31 @@ def test_products_and_a_copy_behind_them(m: int, n: int, dtype: type[Any], seed:
     assert_array_equal(into[: m * n], np.outer(a[:m], b[:n]).ravel())
     assert_array_equal(into[m * n : m * n + n], b[:n])
     assert_array_equal(into[m * n + n + spare :], 7)
+
+
+@kernel(lambda t: types.void(array(t), types.int64, output(t)))
+def padding_kernel(source: Reals, count: int, into: Reals) -> None:
+    copy_padded(pointer(source), count, pointer(into))
+
+
+@given(st.integers(0, 90), st.sampled_from([np.float64, np.float32]))
+@settings(deadline=None)
+def test_a_copy_is_padded_with_zeros(count: int, dtype: type[Any]) -> None:
+    lanes = lanes_of(np.dtype(dtype))
+    width = -(-count // lanes) * lanes
+    source, into = np.random.default_rng(count).normal(size=count + lanes).astype(dtype), np.full(width + 1, 7, dtype)
+    padding_kernel[into.dtype](source, count, into)
+
+    assert_array_equal(into, [*source[:count], *[0] * (width - count), 7])
+
+
+def test_a_copy_reads_nothing_behind_its_source(tmp_path: Path) -> None:
+    """To read what is mapped of a file that has been cut ends the process."""
+    page = mmap.PAGESIZE // 4
+    mapped = np.memmap(tmp_path / "pages", np.float32, "w+", shape=2 * page)
+    os.truncate(tmp_path / "pages", mmap.PAGESIZE)
+    for count in range(1, 2 * lanes_of(mapped.dtype)):
+        into = np.full(3 * lanes_of(mapped.dtype), 7, mapped.dtype)
+        padding_kernel[mapped.dtype](np.asarray(mapped[page - count : page]), count, into)
+
+        assert_array_equal(into[:count], 0)
