@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from numba import types
 
 from fnn.compiler.inline import inline, intrinsic
-from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, cgutils, ir
+from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, cgutils
 from fnn.compiler.intrinsics import Floats, Integers, shift
 from fnn.compiler.linking import linked
 from fnn.compiler.target import LINE, line_width, panel_width, require_pointer, tile_rows
@@ -147,7 +147,7 @@ def _transposing(dst: types.CPointer, is_whole: bool) -> Any:
         block, block_row, to, to_row, *extent = arguments
         vectors = Vectors(context, builder, dst.dtype)
         masks = [vectors.first(count) for count in extent]
-        none = ir.Constant(ir.VectorType(ir.IntType(1), vectors.lanes), [0] * vectors.lanes)
+        none = vectors.none
 
         def row_of(p: IRValue, stride: IRValue, row: int) -> IRValue:
             return cgutils.gep(builder, p, builder.mul(stride, number(row)))
@@ -160,7 +160,7 @@ def _transposing(dst: types.CPointer, is_whole: bool) -> Any:
         for row in range(vectors.lanes):
             p = row_of(block, block_row, row)
             rows.append(vectors.load(p) if is_whole else vectors.masked_load(p, mask_of(row, extent[0], masks[1])))
-        for row, x in enumerate(_transposed(vectors, rows)):
+        for row, x in enumerate(transposed(vectors, rows)):
             p = row_of(to, to_row, row)
             if is_whole:
                 vectors.store(x, p)
@@ -172,7 +172,7 @@ def _transposing(dst: types.CPointer, is_whole: bool) -> Any:
     return codegen
 
 
-def _transposed(vectors: Vectors, rows: list[IRValue]) -> list[IRValue]:
+def transposed(vectors: Vectors, rows: list[IRValue]) -> list[IRValue]:
     """The columns of a square block: each step swaps one bit of the row's number with that of the lane's."""
     lanes, bit = vectors.lanes, 1
     while bit < lanes:

@@ -24,6 +24,8 @@ class Vectors:
         self.builder = builder
         self.type = ir.VectorType(context.get_value_type(dtype), self.lanes)
         self.zero = ir.Constant(self.type, None)
+        self.minus_zero = ir.Constant(self.type, [-0.0] * self.lanes)  # x + -0 is x for each x
+        self.none = ir.Constant(ir.VectorType(ir.IntType(1), self.lanes), [0] * self.lanes)  # the empty mask
 
     def load(self, p: IRValue) -> IRValue:
         return self.builder.load(self._cast(p), align=self._size)

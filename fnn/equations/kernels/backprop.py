@@ -19,12 +19,13 @@ from fnn.activations.kernels.dispatch import CODE, activate, multiply_by_prime
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, like, shift
 from fnn.compiler.linking import linked
-from fnn.compiler.target import panel_width
+from fnn.compiler.target import panel_width, vector_width
 from fnn.losses.kernels.dispatch import is_direct, output_error
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import CHAIN, GROUP, Net, block, entry, errors_of, function_of, net_type, rounded
 from fnn.numerics.matmul import Prefetch, matmul, prefetch_type, transpose_pack
 from fnn.numerics.microkernel import ADD, BIAS, DESCEND, STORE, ZERO
+from fnn.numerics.thin import is_thin, thin_product
 
 ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how far `backward` goes: to E; to every Δ; to ∂E/∂A⁰
 
@@ -204,14 +205,28 @@ def weight_gradient(
     epilogue: int, eta: float, prefetch: Prefetch,
 ) -> None:  # fmt: skip
     """B2: ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, rows top .. bottom, over the cases start .. end; R5's operands are of two networks."""
+    units, stride, w_row = (
+        entry(of_a, layer, plan.UNITS),
+        entry(of_a, layer - 1, plan.STRIDE),
+        entry(of_a, layer, plan.W_ROW),
+    )
+    a, delta = shift(block(of_a, layer - 1, plan.A, start), top), block(of_delta, layer, plan.DELTA, start)
     w_row = entry(of_a, layer, plan.W_ROW)
-    matmul(
-        bottom - top, entry(of_a, layer, plan.WIDTH), end - start,
-        shift(block(of_a, layer - 1, plan.A, start), top), 1, entry(of_a, layer - 1, plan.STRIDE),
-        block(of_delta, layer, plan.DELTA, start), panel_width(of_a.space), entry(of_delta, layer, plan.STRIDE),
-        shift(into, entry(of_a, layer, plan.W) + top * w_row), entry(of_a, layer, plan.W_PANEL), w_row,
-        init, of_a.space, epilogue, eta, prefetch,
-    )  # fmt: skip
+    w = shift(into, entry(of_a, layer, plan.W) + top * w_row)
+    if init == ZERO and is_thin(units, end - start, vector_width(w)):
+        thin_product(
+            bottom - top, units, end - start, a, stride, delta, entry(of_delta, layer, plan.STRIDE),
+            w, w_row, entry(of_a, layer, plan.WIDTH), epilogue, eta,
+            shift(of_a.space, entry(of_a, layer, plan.WORK) + top), stride, prefetch,
+        )  # fmt: skip
+    else:
+        matmul(
+            bottom - top, entry(of_a, layer, plan.WIDTH), end - start,
+            a, 1, stride,
+            delta, panel_width(of_a.space), entry(of_delta, layer, plan.STRIDE),
+            w, entry(of_a, layer, plan.W_PANEL), w_row,
+            init, of_a.space, epilogue, eta, prefetch,
+        )  # fmt: skip
 
 
 @inline

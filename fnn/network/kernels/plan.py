@@ -34,7 +34,8 @@ DE_DA: Final = 13
 DELTA: Final = 14
 TRANSPOSED: Final = 15  # W_lᵀ in the workspace, packed
 WIDTH: Final = 16  # columns of Z_l and of W_l to compute: whole vectors, where the weights are padded to them
-COLUMNS: Final = 17
+WORK: Final = 17  # room for (∂E/∂W_l)ᵀ in the workspace, if a vector holds all units of the layer
+COLUMNS: Final = 18
 # Layer 0 has no Z, Δ, W and b. Its row has the offsets of the cases' targets, weights and errors in their place, and
 # where a group's sums lie in the workspace, as the weights lie among theirs:
 TARGETS: Final = Z
@@ -147,6 +148,8 @@ def fill(
     for layer in range(1, layers + 1):
         table[layer * COLUMNS + TRANSPOSED] = at
         at += rounded(sizes[layer - 1], panel) * sizes[layer]
+        table[layer * COLUMNS + WORK] = at
+        at += padded(sizes[layer - 1], lanes) * sizes[layer] if sizes[layer] < lanes else 0
     table[GROUP_SUMS] = at
     weights = weights if packed else compact
     if rows >= CHAIN:  # a call with more cases than the workspace holds may have more than a group of them
