@@ -88,7 +88,7 @@ CDF: Final = SPECIAL[types.float64].cdf  # for exported networks
 
 @intrinsic
 def special(typingctx: Any, x: types.Float) -> Any:
-    return constant_of(x, SPECIAL)
+    return constant_of(x, SPECIAL, "fnn.special")
 
 
 @inline

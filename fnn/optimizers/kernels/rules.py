@@ -120,7 +120,7 @@ def nesterov(w: float, g: float, delta: float, eta: float, alpha: float) -> tupl
 @intrinsic
 def limits(typingctx: Any, x: types.Float) -> Any:
     """The greatest number of the type of x, and the greatest whose square isn't beyond it."""
-    return constant_of(x, _LIMITS)
+    return constant_of(x, _LIMITS, "fnn.rules")
 
 
 @inline
