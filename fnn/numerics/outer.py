@@ -73,8 +73,8 @@ def copy_vectors(typingctx: Any, source: types.CPointer, count: NumbaType, into:
 
 
 @intrinsic
-def copy_padded(typingctx: Any, source: types.CPointer, count: NumbaType, into: NumbaType) -> Any:
-    """into[i] = source[i], i < count, and 0 up to a whole vector; nothing behind the source is read.
+def copy_padded(typingctx: Any, source: types.CPointer, count: NumbaType, into: NumbaType, room: NumbaType) -> Any:
+    """into[i] = source[i], i < count, and 0 up to a whole vector or to the room's end; it touches nothing else.
 
     LLVM's loop first checks whether the two overlap, and copies what isn't a whole vector number by number.
     """
@@ -82,7 +82,7 @@ def copy_padded(typingctx: Any, source: types.CPointer, count: NumbaType, into: 
 
     def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
         vectors = Vectors(context, builder, source.dtype)
-        from_, count_, to = arguments
+        from_, count_, to, room_ = arguments
         lanes = number(vectors.lanes)
         whole = builder.udiv(count_, lanes)
         with cgutils.for_range(builder, whole) as loop:
@@ -90,9 +90,14 @@ def copy_padded(typingctx: Any, source: types.CPointer, count: NumbaType, into: 
             vectors.store(vectors.load(cgutils.gep(builder, from_, at)), cgutils.gep(builder, to, at))
         done = builder.mul(whole, lanes)
         with builder.if_then(builder.icmp_signed("<", done, count_)):
-            rest = vectors.first(builder.sub(count_, done))
-            vectors.store(vectors.masked_load(cgutils.gep(builder, from_, done), rest), cgutils.gep(builder, to, done))
+            rest, left = vectors.first(builder.sub(count_, done)), builder.sub(room_, done)
+            x, p = vectors.masked_load(cgutils.gep(builder, from_, done), rest), cgutils.gep(builder, to, done)
+            with builder.if_else(builder.icmp_signed("<", left, lanes)) as (part, vector):
+                with part:
+                    vectors.masked_store(x, p, vectors.first(left))
+                with vector:
+                    vectors.store(x, p)
 
         return context.get_dummy_value()
 
-    return types.void(source, types.int64, source), codegen
+    return types.void(source, types.int64, source, types.int64), codegen

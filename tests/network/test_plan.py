@@ -45,6 +45,8 @@ def blocks_of_space(
             # Wᵀ in panels of two vectors of columns, which are the n_in rows of W.
             packed = rounded_up(sizes[layer - 1], 2 * lanes) * units
             blocks.append((row[plan.TRANSPOSED], row[plan.TRANSPOSED] + packed, f"transposed{layer}"))
+            work = table[(layer - 1) * COLUMNS + plan.STRIDE] * units if units < lanes else 0
+            blocks.append((row[plan.WORK], row[plan.WORK] + work, f"work{layer}"))
     last_stride = table[(len(sizes) - 1) * COLUMNS + plan.STRIDE]
     blocks.append((table[plan.TARGETS], table[plan.TARGETS] + rows * last_stride, "targets"))
     blocks += [

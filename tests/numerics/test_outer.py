@@ -43,18 +43,18 @@ def test_products_and_a_copy_behind_them(m: int, n: int, dtype: type[Any], seed:
     assert_array_equal(into[m * n + n + spare :], 7)
 
 
-@kernel(lambda t: types.void(array(t), types.int64, output(t)))
-def padding_kernel(source: Reals, count: int, into: Reals) -> None:
-    copy_padded(pointer(source), count, pointer(into))
+@kernel(lambda t: types.void(array(t), types.int64, output(t), types.int64))
+def padding_kernel(source: Reals, count: int, into: Reals, room: int) -> None:
+    copy_padded(pointer(source), count, pointer(into), room)
 
 
-@given(st.integers(0, 90), st.sampled_from([np.float64, np.float32]))
+@given(st.integers(0, 90), st.integers(0, 40), st.sampled_from([np.float64, np.float32]))
 @settings(deadline=None)
-def test_a_copy_is_padded_with_zeros(count: int, dtype: type[Any]) -> None:
+def test_a_copy_is_padded_with_zeros(count: int, more: int, dtype: type[Any]) -> None:
     lanes = lanes_of(np.dtype(dtype))
-    width = -(-count // lanes) * lanes
+    width = min(-(-count // lanes) * lanes, count + more)
     source, into = np.random.default_rng(count).normal(size=count + lanes).astype(dtype), np.full(width + 1, 7, dtype)
-    padding_kernel[into.dtype](source, count, into)
+    padding_kernel[into.dtype](source, count, into, count + more)
 
     assert_array_equal(into, [*source[:count], *[0] * (width - count), 7])
 
@@ -66,6 +66,6 @@ def test_a_copy_reads_nothing_behind_its_source(tmp_path: Path) -> None:
     os.truncate(tmp_path / "pages", mmap.PAGESIZE)
     for count in range(1, 2 * lanes_of(mapped.dtype)):
         into = np.full(3 * lanes_of(mapped.dtype), 7, mapped.dtype)
-        padding_kernel[mapped.dtype](np.asarray(mapped[page - count : page]), count, into)
+        padding_kernel[mapped.dtype](np.asarray(mapped[page - count : page]), count, into, into.size)
 
         assert_array_equal(into[:count], 0)

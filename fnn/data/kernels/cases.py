@@ -239,8 +239,10 @@ def load(net: Net, cases: CasePointers, first: int, scale: float, loss: int, top
 @linked(lambda t: types.void(cases_type(t), types.CPointer(t), *[types.int64] * 3, types.CPointer(t), types.int64))
 def gather(cases: CasePointers, source: Floats, columns: int, first: int, rows: int, into: Floats, stride: int) -> None:
     """Copy rows of x or y, in a loop that does nothing else: in one that fills all of a case, a row took 20 cycles."""
+    if not cases.has_order and columns == stride:  # then all rows lie as one
+        source, first, rows, columns, stride = shift(source, first * columns), 0, 1, rows * columns, rows * columns
     for row in range(rows):
-        copy_padded(shift(source, case_at(cases, first + row) * columns), columns, shift(into, row * stride))
+        copy_padded(shift(source, case_at(cases, first + row) * columns), columns, shift(into, row * stride), stride)
 
 
 @kernel(

@@ -189,12 +189,13 @@ def errors_before(net: Net, layer: int, first: int, rows: int) -> None:
 def times_transposed(of_delta: Net, of_w: Net, of_error: Net, layer: int, first: int, rows: int, init: int) -> None:
     """The product of B4 and of R7's terms, each operand from a network of its own."""
     units, panel = entry(of_w, layer, plan.UNITS), panel_width(of_w.space)
-    width = rounded(entry(of_w, layer - 1, plan.UNITS), panel // 2)
+    stride = entry(of_error, layer - 1, plan.STRIDE)
+    width = min(rounded(entry(of_w, layer - 1, plan.UNITS), panel // 2), stride)
     matmul(
         rows, width, units,
         block(of_delta, layer, plan.DELTA, first), entry(of_delta, layer, plan.STRIDE), 1,
         shift(of_w.space, entry(of_w, layer, plan.TRANSPOSED)), units * panel, panel,
-        block(of_error, layer - 1, plan.DE_DA, first), panel, entry(of_error, layer - 1, plan.STRIDE),
+        block(of_error, layer - 1, plan.DE_DA, first), panel, stride,
         init, of_w.space, STORE, like(of_w.space, 0.0), no_prefetch(of_w),
     )  # fmt: skip
 

@@ -3,8 +3,7 @@
 Kernels see two flat buffers, of parameters and of workspace, and the table, whose rows are the layers 0 .. L. All of
 these are values at run time, so one compiled kernel serves every architecture.
 
-Rows of cases in the workspace are padded to whole vectors, and from 512 bytes on to an odd number of cache lines: rows
-a multiple of 4 KB apart share a few sets of the first-level cache. Elementwise kernels run over the padding, too.
+Rows of cases in the workspace are padded (see `stride_of`), and elementwise kernels run over the padding, too.
 """
 
 from collections.abc import Sequence
@@ -33,7 +32,7 @@ Z: Final = 12
 DE_DA: Final = 13
 DELTA: Final = 14
 TRANSPOSED: Final = 15  # W_lᵀ in the workspace, packed
-WIDTH: Final = 16  # columns of Z_l and of W_l to compute: whole vectors, where the weights are padded to them
+WIDTH: Final = 16  # columns of Z_l and of W_l to compute: with the padding, where the weights have it, too
 WORK: Final = 17  # room for (∂E/∂W_l)ᵀ in the workspace, if a vector holds all units of the layer
 COLUMNS: Final = 18
 # Layer 0 has no Z, Δ, W and b. Its row has the offsets of the cases' targets, weights and errors in their place, and
@@ -119,15 +118,15 @@ def fill(
     weights = compact = multiplications = 0
     for layer in range(layers + 1):
         row, units = layer * COLUMNS, sizes[layer]
-        stride = padded(units, lanes)
+        stride = stride_of(units, lanes)
         table[row + UNITS], table[row + STRIDE], table[row + A] = units, stride, at
-        at += rows * stride
+        at += rounded(rows * stride, lanes)
         if layer > 0:
             inputs = sizes[layer - 1]
             for i in range(DESCRIPTOR_SIZE):
                 table[row + FUNCTION + i] = descriptors[(layer - 1) * DESCRIPTOR_SIZE + i]
             table[row + Z] = at
-            at += rows * stride
+            at += rounded(rows * stride, lanes)
             place_weights(row, inputs, units, lanes, packed, weights, compact, table)
             weights += rounded(units, panel) * (inputs + 1)
             compact += (inputs + 1) * units
@@ -135,21 +134,21 @@ def fill(
     forward = at
     table[MULTIPLICATIONS] = multiplications
     table[TARGETS] = at
-    table[CASE_WEIGHTS] = at = at + rows * stride
+    table[CASE_WEIGHTS] = at = at + rounded(rows * stride, lanes)
     table[ERRORS] = at = at + rounded(rows, lanes)
     at += 2 * rounded(rows, lanes)  # errors are float64, twice as wide as float32
     for layer in range(layers + 1):
         row = layer * COLUMNS
         table[row + DE_DA] = at
-        at += rows * table[row + STRIDE]
+        at += rounded(rows * table[row + STRIDE], lanes)
         if layer > 0:
             table[row + DELTA] = at
-            at += rows * table[row + STRIDE]
+            at += rounded(rows * table[row + STRIDE], lanes)
     for layer in range(1, layers + 1):
         table[layer * COLUMNS + TRANSPOSED] = at
         at += rounded(sizes[layer - 1], panel) * sizes[layer]
         table[layer * COLUMNS + WORK] = at
-        at += padded(sizes[layer - 1], lanes) * sizes[layer] if sizes[layer] < lanes else 0
+        at += rounded(table[(layer - 1) * COLUMNS + STRIDE] * sizes[layer], lanes) if sizes[layer] < lanes else 0
     table[GROUP_SUMS] = at
     weights = weights if packed else compact
     if rows >= CHAIN:  # a call with more cases than the workspace holds may have more than a group of them
@@ -165,7 +164,7 @@ def place_weights(
 ) -> None:  # fmt: skip
     """Where a layer's weights and biases lie: after `weights` elements if they are packed, else after `compact`."""
     panel = 2 * lanes
-    table[row + WIDTH] = rounded(units, lanes) if packed else units
+    table[row + WIDTH] = min(rounded(units, lanes), stride_of(units, lanes)) if packed else units
     table[row + COMPACT], table[row + W] = compact, weights if packed else compact
     table[row + W_PANEL] = inputs * panel if packed else panel
     table[row + W_ROW] = panel if packed else units
@@ -173,8 +172,23 @@ def place_weights(
 
 
 @register_jitable
+def stride_of(units: int, lanes: int) -> int:
+    """From one case to the next: `padded`, or the next power of two where a vector has room for two cases or more."""
+    if 2 * units > lanes:
+        return padded(units, lanes)
+    stride = 1
+    while stride < units:
+        stride *= 2
+
+    return stride
+
+
+@register_jitable
 def padded(units: int, lanes: int) -> int:
-    """The stride of rows of `units` elements: whole vectors, an odd number of them from 8 on."""
+    """The stride of rows of `units` elements: whole vectors, an odd number of them from 8 on.
+
+    Rows a multiple of 4 KB apart would share a few sets of the first-level cache.
+    """
     vectors = (units + lanes - 1) // lanes
 
     return lanes * (vectors if vectors < 8 else vectors | 1)
