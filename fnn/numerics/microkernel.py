@@ -47,16 +47,17 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
         yield f"{to}.0 = insertelement <{lanes} x {kind}> poison, {kind} {x}, i32 0"
         yield f"{to} = shufflevector {lane_0}"
 
-    def addresses(matrix: str, row: str, panel: str, count: int) -> Iterator[str]:
+    def addresses(matrix: str, row: str, panel: str, count: int, prefix: str = "") -> Iterator[str]:
+        to = f"%{prefix}{matrix}"
         for v in range(vectors):
-            yield f"%{matrix}.{v}.panel = mul i64 {panel}, {v // 2}"
-            yield f"%{matrix}.{v} = add i64 %{matrix}.{v}.panel, {v % 2 * lanes}"
-        yield f"%{matrix}.0.row = getelementptr {element}, ptr %{matrix}, i64 0"
+            yield f"{to}.{v}.panel = mul i64 {panel}, {v // 2}"
+            yield f"{to}.{v} = add i64 {to}.{v}.panel, {v % 2 * lanes}"
+        yield f"{to}.0.row = getelementptr {element}, ptr %{matrix}, i64 0"
         for r in range(1, count):
-            yield f"%{matrix}.{r}.row = getelementptr {element}, ptr %{matrix}.{r - 1}.row, i64 {row}"
+            yield f"{to}.{r}.row = getelementptr {element}, ptr {to}.{r - 1}.row, i64 {row}"
         for r in range(count):
             for v in range(vectors):
-                yield f"%{matrix}.{r}.{v} = getelementptr {element}, ptr %{matrix}.{r}.row, i64 %{matrix}.{v}"
+                yield f"{to}.{r}.{v} = getelementptr {element}, ptr {to}.{r}.row, i64 {to}.{v}"
 
     def load(p: str, v: int, to: str) -> str:
         if masked and v == vectors - 1:
@@ -76,13 +77,7 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     arguments = ", ".join(f"{kind} %{argument}" for argument, kind in _ARGUMENTS.items())
     yield f"define internal void @{name}({arguments}) nounwind {{".replace("element", element)
     yield "entry:"
-    # All epilogues run the same instructions: for STORE a row of constants stands in for C, and acc·1 + -0 is acc.
-    yield f"%keep = icmp eq i64 %init, {KEEP}"
     yield f"%descend = icmp eq i64 %epilogue, {DESCEND}"
-    yield f"%updates = icmp ne i64 %epilogue, {STORE}"
-    for matrix, varies in (("first", "keep"), ("last", "updates")):
-        yield f"%{matrix}_row = select i1 %{varies}, i64 %c_row, i64 0"
-        yield f"%{matrix}_panel = select i1 %{varies}, i64 %c_panel, i64 {2 * lanes}"
     if masked:
         yield "%columns.32 = trunc i64 %columns to i32"
         yield f"%columns.last = sub i32 %columns.32, {(vectors - 1) * lanes}"
@@ -103,19 +98,23 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield "%a.block = phi ptr [ %a, %entry ], [ %a.next, %next ]"
     yield "%c.block = phi ptr [ %c, %entry ], [ %c.next, %next ]"
     yield "%prefetch.block = phi ptr [ %prefetch, %entry ], [ %prefetch.next, %next ]"
-    yield "%first = select i1 %keep, ptr %c.block, ptr %bias"
     # The code is read anew for each block, or LLVM would write the loop over blocks once for each value.
     yield '%init.now = call i64 asm sideeffect "", "=r,0"(i64 %init)'
-    yield f"%from_zero = icmp eq i64 %init.now, {ZERO}"
-    yield "br i1 %from_zero, label %begin, label %read"
+    yield f"switch i64 %init.now, label %begin [ i64 {BIAS}, label %biases i64 {KEEP}, label %read ]"
+    yield "biases:"
+    yield from addresses("bias", "0", f"{2 * lanes}", 1)
+    for v in range(vectors):
+        yield load(f"%bias.0.{v}", v, f"%first.{v}")
+    yield "br label %begin"
     yield "read:"
-    yield from addresses("first", "%first_row", "%first_panel", rows)
+    yield from addresses("c.block", "%c_row", "%c_panel", rows, "read.")
     for r, v in block:
-        yield load(f"%first.{r}.{v}", v, f"%read.{r}.{v}")
+        yield load(f"%read.c.block.{r}.{v}", v, f"%read.{r}.{v}")
     yield "br label %begin"
     yield "begin:"
     for r, v in block:
-        yield f"%init.{r}.{v} = phi {vector} [ zeroinitializer, %block ], [ %read.{r}.{v}, %read ]"
+        starts = f"[ zeroinitializer, %block ], [ %first.{v}, %biases ], [ %read.{r}.{v}, %read ]"
+        yield f"%init.{r}.{v} = phi {vector} {starts}"
     yield "br i1 %is_long, label %fetch, label %loop"
     yield "fetch:"
     yield from addresses("c.block", "%c_row", "%c_panel", rows)
@@ -154,13 +153,20 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield "done:"
     # Hidden from LLVM, or it would keep the addresses of all rows in memory while the sums take the registers.
     yield '%c.now = call ptr asm sideeffect "", "=r,0"(ptr %c.block)'
-    yield "%last = select i1 %updates, ptr %c.now, ptr @minus_zeros"
     yield from addresses("c.now", "%c_row", "%c_panel", rows)
+    yield '%epilogue.now = call i64 asm sideeffect "", "=r,0"(i64 %epilogue)'
+    yield f"%stores = icmp eq i64 %epilogue.now, {STORE}"
+    yield "br i1 %stores, label %store, label %update"
+    yield "update:"
     yield from splat("%factor", element, "%scale")
-    yield from addresses("last", "%last_row", "%last_panel", rows)
     for r, v in block:
-        yield load(f"%last.{r}.{v}", v, f"%old.{r}.{v}")
-        yield fma("%scale", f"%sum.{r}.{v}", f"%old.{r}.{v}", f"%new.{r}.{v}")
+        yield load(f"%c.now.{r}.{v}", v, f"%old.{r}.{v}")
+        yield fma("%scale", f"%sum.{r}.{v}", f"%old.{r}.{v}", f"%updated.{r}.{v}")
+    yield "br label %store"
+    yield "store:"
+    for r, v in block:
+        yield f"%new.{r}.{v} = phi {vector} [ %sum.{r}.{v}, %done ], [ %updated.{r}.{v}, %update ]"
+    for r, v in block:
         if v < vectors - 1 or not masked:
             yield store(f"%new.{r}.{v}", f"%c.now.{r}.{v}", v)
     if masked:
@@ -197,9 +203,6 @@ def tiles_module(table: str, shape: Machine) -> Iterator[str]:
     yield f"declare {vector} @llvm.masked.load.{suffix}.p0(ptr, i32, {bits}, {vector})"
     yield f"declare void @llvm.masked.store.{suffix}.p0({vector}, ptr, i32, {bits})"
     yield "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
-    length = WIDEST * lanes
-    values = ", ".join([f"{element} -0.0"] * length)
-    yield f"@minus_zeros = internal constant [{length} x {element}] [{values}], align 64"
     addresses = []
     for masked in [True] if masks else [False, True]:
         for r in range(1, rows + 1):
