@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -206,12 +207,14 @@ def test_interrupts_leave_no_trace(threads: int) -> None:
     arrays = fnn.Cases(x, x[:, :3] ** 2).arrays(start, fnn.squared_error)
     objective = objective_of(start, fnn.squared_error, "sum", None)
     whole, cut = (fnn.lbfgs(3).stepper(start, arrays, objective, 12, None) for _ in range(2))
-    assert whole.run(12, threads)[0] == 12
+    assert whole.run(1, threads)[0] == 1
+    before = time.perf_counter()
+    assert whole.run(11, threads)[0] == 11
+    iteration = (time.perf_counter() - before) / 11
     random, cuts = np.random.default_rng(1), 0
     while cut.epoch < 12:
-        timer = threading.Timer(
-            random.uniform(0, 0.01 + 0.001 * cuts), cut.interrupt
-        )  # longer where the machine is slow
+        longest = iteration * (1 + cuts / 8)  # longer, in case that the machine has become slow
+        timer = threading.Timer(random.uniform(0, longest), cut.interrupt)
         timer.start()
         cut.run(12 - cut.epoch, threads)
         timer.join()
