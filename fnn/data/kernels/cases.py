@@ -98,7 +98,7 @@ def first_not_finite(values: Floats, rows: int, columns: int) -> int:
     if is_finite(values, rows * columns):
         return -1
     row = 0
-    while is_finite(shift(values, row * columns), columns):
+    while row < rows - 1 and is_finite(shift(values, row * columns), columns):  # another thread may write meanwhile
         row += 1
     return row
 
