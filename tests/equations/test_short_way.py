@@ -100,11 +100,12 @@ def test_a_fault_is_told_as_for_arrays_of_another_form() -> None:
         (np.ones(3), np.ones(2)), (np.ones(4), np.ones(3)), (bad[2], y[2]),
     ]  # fmt: skip
     for inputs, targets in wrong:
-        with pytest.raises(ValueError, match=r"^[xy]: ") as short:
-            fnn.grad(params, inputs, targets)
-        with pytest.raises(ValueError, match=r"^[xy]: ") as long:
-            fnn.grad(params, frozen(inputs), frozen(targets))
-        assert str(short.value) == str(long.value)
+        for workspace in (None, fnn.workspace(params, 3), np.empty(1)):
+            with pytest.raises(ValueError, match=r"^[xyw]") as short:
+                fnn.grad(params, inputs, targets, workspace=workspace)
+            with pytest.raises(ValueError, match=r"^[xyw]") as long:
+                fnn.grad(params, frozen(inputs), frozen(targets), workspace=workspace)
+            assert str(short.value) == str(long.value)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
