@@ -232,7 +232,7 @@ else:
         """A forked child could never import what another thread is importing."""
         if _threading.active_count() > 1:
             with _importing:
-                for name in {*_LATER.values(), "fnn.display.notebook", "fnn.njit"}:
+                for name in {*_LATER.values(), "fnn.display.notebook", "fnn.njit", "numpy.ma"}:  # Numba needs the last
                     _import_module(name)
 
     _os.register_at_fork(before=_import_all)

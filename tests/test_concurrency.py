@@ -79,6 +79,20 @@ def test_children_forked_while_other_threads_train(layer: str) -> None:
     run_python(FORKED.format(before="user_bits(0)"), NUMBA_THREADING_LAYER=layer)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_fork_waits_for_the_imports_of_first_calls() -> None:
+    # A child could never import what another thread was importing; Numba's first look at an array imports numpy.ma.
+    run_python(
+        "import os, sys, threading\n"
+        "import fnn\n"
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    os._exit(0 if 'numpy.ma' in sys.modules else 2)\n"
+        "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n"
+    )
+
+
 def started(method: str) -> Any:
     """How a pool starts its processes."""
     if method not in multiprocessing.get_all_start_methods():
