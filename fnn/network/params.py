@@ -221,7 +221,9 @@ _set_flat, _set_architecture = (vars(Params)[slot].__set__ for slot in ("flat_bu
 
 
 def _unpickled(flat: NDArray[DT], sizes: tuple[int, ...], activations: tuple[Activation, ...]) -> Params[DT]:
-    return wrap(flat, Architecture(sizes, activations))
+    dtype = np.dtype(flat.dtype.type)  # NumPy reads a pickle with a dtype of its own, not the one that calls look for
+
+    return wrap(flat.astype(dtype, copy=False).view(dtype), Architecture(sizes, activations))
 
 
 def require_params(name: str, value: object) -> None:

@@ -166,6 +166,14 @@ def test_all_params_are_immutable(dtype: Any, make: Callable[[Any], Any]) -> Non
             array.flags.writeable = True
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_pickled_params_have_the_dtype_itself_which_short_calls_look_for(dtype: Any) -> None:
+    params = fnn.init((2, 3, 1), seed=0, dtype=dtype)
+    for loaded in (pickle.loads(pickle.dumps(params)), out_of_band(params)):
+        assert loaded == params
+        assert loaded.dtype is np.dtype(dtype)
+
+
 def out_of_band(params: fnn.Params[Any]) -> Any:
     """Params from memory that the receiver may go on writing to."""
     buffers: list[pickle.PickleBuffer] = []
