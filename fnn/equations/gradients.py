@@ -255,14 +255,15 @@ def _of_arrays(
         if x.ndim != 1 or y.ndim != 1:
             return None
         x, y = x.reshape(1, -1), y.reshape(1, -1)
-    cases, sizes = len(x), params.architecture.sizes
+    cases = len(x)
     layout = params.architecture.layout(dtype, cases if 0 < cases < CHUNK else CHUNK)
     into = np.empty(0 if extent == ERROR_ONLY else flat.size, dtype)
     space = into  # which isn't used if the workspace is small
     if workspace is not None or layout.whole > STACK:
-        if cases == 0 or x.shape[1] != sizes[0] or y.shape != (cases, sizes[-1]):  # a fault that comes first
+        try:
+            space = space_for(workspace, layout.whole, dtype)
+        except (TypeError, ValueError):  # there may be a fault that comes first
             return None
-        space = space_for(workspace, layout.whole, dtype)
     value, fault = differentiate_arrays_kernel.direct[dtype](
         layout.table, flat, layout.whole, space, x, y, loss.descriptor_address(dtype), mean, extent, into
     )
