@@ -7,8 +7,8 @@ On Debian, with qemu and the packages of arm64 within reach::
     python -m tests.processors.arm FOLDER tests/numerics tests/activations
 
 The first line of Python puts Debian's Python for arm64 and the wheels of Numba, NumPy and pytest in FOLDER, of the
-versions that are installed here, and compares the digests of `bits` with those of this processor: some five minutes. The
-second one runs these tests there, which takes some 20 times as long as here.
+versions that are installed here, and compares the digests of `bits` with those of this processor: some five minutes.
+The second one runs these tests there, which takes some 20 times as long as here.
 """
 
 import argparse
