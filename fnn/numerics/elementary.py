@@ -7,7 +7,7 @@ infinities, signed zeros and NaN give what NumPy gives.
 
 import math
 
-from fnn.compiler.inline import inline
+from fnn.compiler.inline import forced, inline
 from fnn.compiler.intrinsics import fma, like
 from fnn.numerics.float_formats import constants, polynomial, power_of_two, split
 
@@ -112,7 +112,7 @@ def log(x: float) -> float:
     return c.nan if x < 0 else y
 
 
-@inline
+@forced
 def log1p(x: float) -> float:
     """log(1 + x)."""
     c = constants(x)
