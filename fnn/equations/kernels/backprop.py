@@ -206,13 +206,9 @@ def weight_gradient(
     epilogue: int, eta: float, prefetch: Prefetch,
 ) -> None:  # fmt: skip
     """B2: ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, rows top .. bottom, over the cases start .. end; R5's operands are of two networks."""
-    units, stride, w_row = (
-        entry(of_a, layer, plan.UNITS),
-        entry(of_a, layer - 1, plan.STRIDE),
-        entry(of_a, layer, plan.W_ROW),
-    )
-    a, delta = shift(block(of_a, layer - 1, plan.A, start), top), block(of_delta, layer, plan.DELTA, start)
+    units, stride = entry(of_a, layer, plan.UNITS), entry(of_a, layer - 1, plan.STRIDE)
     w_row = entry(of_a, layer, plan.W_ROW)
+    a, delta = shift(block(of_a, layer - 1, plan.A, start), top), block(of_delta, layer, plan.DELTA, start)
     w = shift(into, entry(of_a, layer, plan.W) + top * w_row)
     if init == ZERO and is_thin(units, end - start, vector_width(w)):
         thin_product(
