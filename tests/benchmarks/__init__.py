@@ -8,8 +8,9 @@
 What is timed is a training step, in which the epoch's shuffle and the batch's gather have their part, on four networks
 from 2-2-1 to 784-512-512-10; then single calls, layers that `to_c` wrote, beside Eigen if Debian's libeigen3-dev is
 there or ``EIGEN`` names the folder of its headers, 1024 networks at once, whole processes from start to end, Nielsen's
-run to its accuracy, and recipes with dropout and Adam. Beside them stand the machine's best matrix product, and fnn
-alone by dtype, size and number of threads. ``--only steps calls`` chooses among these; ``--quick`` tries them out.
+run to its accuracy, and recipes with dropout and Adam. Beside them stand the machine's best matrix product, small
+and odd layers on one core and on all, and fnn alone by dtype, size and number of threads. ``--only steps calls``
+chooses among these; ``--quick`` tries them out.
 
 - All peers have the same problem: initial weights, cases, batches and rate, in float32. ``--check`` compares their
   parameters after a few steps with plain NumPy in float64. Only scikit-learn's differs: its outputs are linear.

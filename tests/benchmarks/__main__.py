@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import (
+    all_cores,
     c_source,
     calls,
     check,
@@ -34,6 +35,7 @@ from .tables import Table, markdown
 SECTIONS: dict[str, Callable[[Settings], Table]] = {
     "steps": steps.measure,
     "one_core": one_core.measure,
+    "all_cores": all_cores.measure,
     "limits": limits.measure,
     "normal_matrix": normal_matrix.measure,
     "calls": calls.measure,

@@ -65,11 +65,11 @@ def timed(run: Callable[[int], object], units: int) -> float:
     return time.perf_counter() - begin
 
 
-def product() -> Callable[[int], object]:
-    """NumPy's BLAS on one thread, the limit of all of these."""
+def product(threads: int) -> Callable[[int], object]:
+    """NumPy's BLAS, the limit of all of these."""
     from threadpoolctl import threadpool_limits
 
-    threadpool_limits(1)
+    threadpool_limits(threads)
     a, b = np.random.default_rng(0).random((2, PRODUCT, PRODUCT), dtype=np.float32)
     c = np.empty_like(a)
 
@@ -91,17 +91,23 @@ def step(name: str, data: str, seconds: float) -> list[float]:
     alone()
     made = problem(name, data)
     learner = PEERS["fnn"].adapter().train(made, 1, "")
-    best = best_of({"product": product(), "step": learner.run}, seconds)
+    best = best_of({"product": product(1), "step": learner.run}, seconds)
     each = best["step"] / made.steps
 
-    return [1e6 * each, operations(made.sizes, made.batch) / each * best["product"] / (2.0 * PRODUCT**3)]
+    return [1e6 * each, share(made, each, best["product"])]
 
 
-def peer_step(peer: str, name: str, data: str, style: str, seconds: float) -> float:
-    """Microseconds a step of a peer, which finds one core."""
-    alone()
+def share(made: Case, each: float, product: float) -> float:
+    """A step's operations a second by those of the product, from the seconds of both."""
+    return operations(made.sizes, made.batch) / each * product / (2.0 * PRODUCT**3)
+
+
+def peer_step(peer: str, name: str, data: str, threads: int, style: str, seconds: float) -> float:
+    """Microseconds a step of a peer; with one thread it finds one core."""
+    if threads == 1:
+        alone()
     made = problem(name, data)
-    learner = PEERS[peer].adapter().train(made, 1, style)
+    learner = PEERS[peer].adapter().train(made, threads, style)
 
     return 1e6 * best_of({"step": learner.run}, seconds)["step"] / made.steps
 
@@ -140,7 +146,7 @@ def measure(settings: Settings) -> Table:
         if not found:
             continue
         each, share = min(f[0] for f in found), max(f[1] for f in found)
-        jax = best_peer("jax", name, settings, table)
+        jax = best_peer("jax", name, [1], settings, table)
         reached = verdict(each, XOR) if name == "xor" else verdict(share, SHARES[name], at_least=True)
         label = f"{name}: {'-'.join(map(str, w.sizes))}, batch {w.batch}"
         table.add(label, each, share, jax, jax and jax / each, reached)
@@ -171,12 +177,13 @@ def rounds(job: Call, settings: Settings, table: Table) -> list[list[float]]:
         return []
 
 
-def best_peer(peer: str, name: str, settings: Settings, table: Table) -> float | None:
+def best_peer(peer: str, name: str, threads: list[int], settings: Settings, table: Table) -> float | None:
     """The best round of a peer's best way; None without the peer."""
     if not PEERS[peer].installed:
         return None
     common: Call = {"job": "one_core:peer_step", "peer": peer, "name": name, "data": settings.data}
-    ways = [{**common, "style": style, "seconds": settings.seconds} for style in PEERS[peer].styles]
+    common = {**common, "seconds": settings.seconds}
+    ways = [{**common, "threads": n, "style": style} for n in threads for style in PEERS[peer].styles]
     samples: dict[str, Sample] = compare({peer: ways}, settings.repeats, table.notes)
 
     return min(samples[peer].values) if peer in samples else None
