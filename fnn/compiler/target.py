@@ -85,7 +85,7 @@ def require_pointer(p: NumbaType) -> None:
         raise TypingError(f"needs a pointer to float32 or float64, got {p}")
 
 
-def _constant(p: types.CPointer, width: Callable[[Machine], int]) -> Any:
+def constant(p: types.CPointer, width: Callable[[Machine], int]) -> Any:
     """Typing and code of a width of what p points to."""
     require_pointer(p)
 
@@ -98,31 +98,31 @@ def _constant(p: types.CPointer, width: Callable[[Machine], int]) -> Any:
 @intrinsic
 def vector_width(typingctx: Any, p: types.CPointer) -> Any:
     """Elements of a vector."""
-    return _constant(p, lambda machine: machine.lanes)
+    return constant(p, lambda machine: machine.lanes)
 
 
 @intrinsic
 def panel_width(typingctx: Any, p: types.CPointer) -> Any:
     """Columns of a panel: two vectors."""
-    return _constant(p, lambda machine: 2 * machine.lanes)
+    return constant(p, lambda machine: 2 * machine.lanes)
 
 
 @intrinsic
 def line_width(typingctx: Any, p: types.CPointer) -> Any:
     """Elements of a cache line."""
-    return _constant(p, lambda machine: LINE // machine.itemsize)
+    return constant(p, lambda machine: LINE // machine.itemsize)
 
 
 @intrinsic
 def tile_rows(typingctx: Any, p: types.CPointer) -> Any:
     """The most rows of a register tile."""
-    return _constant(p, lambda machine: machine.rows)
+    return constant(p, lambda machine: machine.rows)
 
 
 @intrinsic
 def common_width(typingctx: Any, p: types.CPointer) -> Any:
     """The least number of columns that are whole panels and, transposed, whole tiles."""
-    return _constant(p, _common_width)
+    return constant(p, _common_width)
 
 
 @intrinsic

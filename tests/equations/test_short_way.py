@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 import fnn
 
 DTYPES = [np.float32, np.float64]
-HIDDEN = [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 130, 1024, 1100]  # around vectors, panels and what the stack holds
+HIDDEN = [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 130, 300, 1024, 1100]  # around vectors, panels, and what the stack holds
 
 
 def network(sizes: tuple[int, ...], dtype: type[Any]) -> fnn.Params[Any]:

@@ -13,7 +13,7 @@ from fnn.compiler.internals import IRBuilder, IRValue, cgutils
 from fnn.compiler.intrinsics import Floats, like, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.memory import STACK, on_stack
-from fnn.compiler.target import panel_width, vector_width
+from fnn.compiler.target import Machine, constant, machine, panel_width, vector_width
 from fnn.data.kernels.cases import Reals, copy
 from fnn.data.kernels.finite import is_finite
 from fnn.network.kernels.plan import rounded
@@ -23,23 +23,26 @@ from fnn.numerics.simd import Vectors, number, repeat
 from fnn.numerics.tile import tile
 
 
-def _vectors_of_z(count: int) -> Callable[..., Any]:
-    """An intrinsic: z[j] = b[j] + Σ_k a[k] W[k,j] for all j, which fill so many vectors, the last perhaps in part.
+def _vectors_of_z(count: Callable[[Machine], int], *, whole: bool) -> Callable[..., Any]:
+    """An intrinsic: z[j] = b[j] + Σ_k a[k] W[k,j] for as many vectors of j, if not `whole` for `columns` of them.
 
     The chains of fma are those of a tile. But a tile stores part of a vector, and to read that again takes 20 cycles;
     this stores all of it.
     """
 
-    def vectors_of_z(typingctx: Any, inputs: Any, a: Any, w: Any, units: Any, b: Any, z: Any) -> Any:
+    def vectors_of_z(typingctx: Any, inputs: Any, a: Any, w: Any, units: Any, columns: Any, b: Any, z: Any) -> Any:
         def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> Any:
-            inputs, a, w, units, b, z = arguments
-            vectors = Vectors(context, builder, signature.args[1].dtype)
-            starts = [number(vectors.lanes * i) for i in range(count)]
-            masks = [vectors.first(builder.sub(units, start)) for start in starts]
+            inputs, a, w, units, columns, b, z = arguments
+            dtype = signature.args[1].dtype
+            vectors = Vectors(context, builder, dtype)
+            starts = [number(vectors.lanes * i) for i in range(count(machine(context, dtype)))]
+            masks = [] if whole else [vectors.first(builder.sub(columns, start)) for start in starts]
 
             def row(p: IRValue) -> list[IRValue]:
-                parts = zip(starts, masks, strict=True)
-                return [vectors.masked_load(cgutils.gep(builder, p, start), mask) for start, mask in parts]
+                places = [cgutils.gep(builder, p, start) for start in starts]
+                if whole:
+                    return [vectors.load(place) for place in places]
+                return [vectors.masked_load(place, mask) for place, mask in zip(places, masks, strict=True)]
 
             def longer(totals: Sequence[IRValue], a: IRValue, w: IRValue) -> list[IRValue]:
                 x = vectors.splat(builder.load(a))
@@ -51,12 +54,30 @@ def _vectors_of_z(count: int) -> Callable[..., Any]:
             return context.get_dummy_value()
 
         i = types.int64
-        return types.void(i, a, w, i, b, z), codegen
+        return types.void(i, a, w, i, i, b, z), codegen
 
     return intrinsic(vectors_of_z)
 
 
-_one_vector, _two_vectors = _vectors_of_z(1), _vectors_of_z(2)
+def _many(machine: Machine) -> int:
+    """Vectors of W's row that are read in one piece: 16 by AVX-512, whose sums leave registers for the rest.
+
+    Where W is larger than a core's cache, the time is that of reading it, and the more of a row is read at once, the
+    better it is foreseen: 784-512-512-10, of 2.6 MB, takes 31 µs by tiles, of eight vectors, and 23 by these; a sum of
+    all its numbers takes 21 (`python -m tests.benchmarks --only calls`).
+    """
+    return machine.rows + 4
+
+
+_one_vector = _vectors_of_z(lambda _: 1, whole=False)
+_two_vectors = _vectors_of_z(lambda _: 2, whole=False)
+_many_vectors = _vectors_of_z(_many, whole=True)
+
+
+@intrinsic
+def _many_columns(typingctx: Any, p: types.CPointer) -> Any:
+    """The columns of `_many_vectors`."""
+    return constant(p, lambda machine: _many(machine) * machine.lanes)
 
 
 @kernel(lambda t: types.boolean(array(types.int64), array(t), array(t), output(t)))
@@ -95,14 +116,19 @@ def through_layers(network: Network, x: Floats, into: Floats, space: Floats, str
 @inline
 def weighted_inputs(inputs: int, units: int, a: Floats, w: Floats, z: Floats) -> None:
     """F1 for one case, with the parameters of a layer in the order of `Params`."""
-    b, panel, lanes = shift(w, inputs * units), panel_width(z), vector_width(z)
-    if units <= lanes:
-        _one_vector(inputs, a, w, units, b, z)
-    elif units <= panel:
-        _two_vectors(inputs, a, w, units, b, z)
-    else:
-        for j in range(0, units, 4 * panel):
-            tile(
-                1, 1, inputs, a, 0, 1, shift(w, j), panel, units, shift(z, j), panel, panel, BIAS, shift(b, j), STORE,
-                like(z, 0.0), min(4 * panel, units - j), w, 0,
-            )  # fmt: skip
+    b, panel, many, j = shift(w, inputs * units), panel_width(z), _many_columns(z), 0
+    if units <= vector_width(z):
+        _one_vector(inputs, a, w, units, units, b, z)
+        return
+    if units <= panel:
+        _two_vectors(inputs, a, w, units, units, b, z)
+        return
+    while units - j >= many:
+        _many_vectors(inputs, a, shift(w, j), units, many, shift(b, j), shift(z, j))
+        j += many
+    while j < units:
+        tile(
+            1, 1, inputs, a, 0, 1, shift(w, j), panel, units, shift(z, j), panel, panel, BIAS, shift(b, j), STORE,
+            like(z, 0.0), min(4 * panel, units - j), w, 0,
+        )  # fmt: skip
+        j += 4 * panel
