@@ -9,15 +9,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from fnn.boundary.checks import require_apart, require_output, whole
 from fnn.compiler.numba_types import jittable
+from fnn.compiler.target import lanes_of
 from fnn.compiler.threads import available, run_in_threads
 from fnn.data.conversion import is_plain, raise_fault, rows_of, scale_of
 from fnn.data.kernels import faults
 from fnn.data.rows import CAST, NO_LABELS, NO_WEIGHTS, CaseArrays, cast
-from fnn.equations.kernels.forward import BLOCK, forward_kernel
+from fnn.equations.kernels.forward import BLOCK, LARGE_BLOCK, forward_kernel
 from fnn.equations.kernels.forward_one import forward_one_kernel
 from fnn.equations.workspace import space_for
+from fnn.network.layout import Layout
 from fnn.network.params import DT, Params, require_params
+from fnn.numerics.blocked import pays
 
+LEAST = 16  # cases of a thread
 WORTH_THREADS = 100_000_000  # cases times parameters: a millisecond's work, ten times what starting threads takes
 
 
@@ -77,7 +81,7 @@ def forward(
     a = np.empty((len(rows), units), dtype) if out is None else _rows_of_output(out, rows, single, dtype, units)
     scale_of_rows = factor if is_source else None
     if len(rows) * flat.size < WORTH_THREADS or workspace is not None:
-        layout = architecture.layout(dtype, min(len(rows), BLOCK))
+        layout = layout_for(params, len(rows))
         space = space_for(workspace, layout.forward, dtype)
         if workspace is not None:
             require_apart("workspace", workspace, "x", rows)
@@ -89,6 +93,16 @@ def forward(
         raise_fault(params, CaseArrays(rows, a, NO_LABELS, NO_WEIGHTS, single), None, faults.BAD_X, bad)
 
     return out if out is not None else a[0] if single else a
+
+
+def layout_for(params: Params[DT], cases: int) -> Layout:
+    """The layout for the cases that go through the network together."""
+    architecture, dtype = params.architecture, params.dtype
+    if cases <= BLOCK:
+        return architecture.layout(dtype, cases)
+    most = LARGE_BLOCK if pays(cases, max(architecture.sizes[1:]), lanes_of(dtype)) else BLOCK
+
+    return architecture.layout(dtype, min(cases, most))
 
 
 def _of_plain_array(params: Params[DT], x: Any, out: NDArray[DT] | None) -> NDArray[DT] | None:
@@ -105,7 +119,7 @@ def _of_plain_array(params: Params[DT], x: Any, out: NDArray[DT] | None) -> NDAr
         if forward_one_kernel.direct[dtype](architecture.spec(dtype), flat, x, a):
             return a
     elif out is None and len(shape) == 2 and shape[1] == sizes[0] and 0 < shape[0] * flat.size < WORTH_THREADS:
-        layout = architecture.layout(dtype, min(shape[0], BLOCK))
+        layout = layout_for(params, shape[0])
         a = np.empty((shape[0], sizes[-1]), dtype)
         if forward_kernel.direct[dtype](layout.table, flat, np.empty(layout.forward, dtype), x, a) < 0:
             return a
@@ -127,7 +141,7 @@ def forward_by_threads(
     params: Params[DT], rows: NDArray[Any], a: NDArray[DT], threads: int, scale: float | None = None
 ) -> int:
     """`_forward_rows` by several threads, each with its range of the cases."""
-    layout = params.architecture.layout(params.dtype, BLOCK)
+    layout = layout_for(params, len(rows))
     bad: dict[int, int] = {}
 
     def part(number: int, parts: int) -> None:
@@ -137,7 +151,7 @@ def forward_by_threads(
         if row >= 0:
             bad[number] = top + row
 
-    run_in_threads(part, min(threads, len(rows) // BLOCK) or 1)
+    run_in_threads(part, min(threads, len(rows) // LEAST) or 1)
 
     return min(bad.values(), default=-1)
 

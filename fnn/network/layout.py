@@ -9,9 +9,10 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fnn.compiler.target import LINE, lanes_of
+from fnn.compiler.target import LINE, float_type, lanes_of
 from fnn.network.kernels.narrow_plan import lay_out_narrow
 from fnn.network.kernels.plan import COLUMNS, fill, rounded
+from fnn.numerics.blocked import BY_BLOCKS, pays
 
 DT = TypeVar("DT", bound=np.float32 | np.float64)
 
@@ -32,7 +33,10 @@ def layout_of(
     """The layout of `plan.fill`."""
     table = [0] * (COLUMNS * len(sizes))
     line = LINE // dtype.itemsize
-    needed = fill(len(sizes) - 1, sizes, descriptors, rows, lanes_of(dtype), packed, table)
+    lanes, by_blocks = lanes_of(dtype), 0
+    if not packed and pays(rows, max(sizes[1:]), lanes):
+        by_blocks = BY_BLOCKS.address(float_type(dtype))
+    needed = fill(len(sizes) - 1, sizes, descriptors, rows, lanes, packed, by_blocks, table)
     forward, whole, weights = (count + line for count in needed)
 
     return Layout(read_only(table), forward, whole, weights, rounded(weights, line))

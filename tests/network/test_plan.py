@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 from fnn.activations.kernels.dispatch import DESCRIPTOR_SIZE
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import CHAIN, COLUMNS, fill
+from fnn.numerics.blocked import DEEP, WIDE
 
 SIZES = st.lists(st.integers(1, 300), min_size=2, max_size=6)
 LANES = st.sampled_from([2, 4, 8, 16])
 
 
-def table_of(sizes: list[int], rows: int, lanes: int, packed: bool) -> tuple[list[int], Any]:
+def table_of(sizes: list[int], rows: int, lanes: int, packed: bool, by_blocks: int = 0) -> tuple[list[int], Any]:
     table = [-1] * (COLUMNS * len(sizes))
 
-    return table, fill(len(sizes) - 1, sizes, functions_of(sizes), rows, lanes, packed, table)
+    return table, fill(len(sizes) - 1, sizes, functions_of(sizes), rows, lanes, packed, by_blocks, table)
 
 
 def functions_of(sizes: list[int]) -> list[int]:
@@ -59,10 +60,14 @@ def blocks_of_space(
     return sorted(blocks)
 
 
-@given(SIZES, st.integers(1, 600), LANES, st.booleans())
-def test_workspace_has_no_overlaps(sizes: list[int], rows: int, lanes: int, packed: bool) -> None:
-    table, needed = table_of(sizes, rows, lanes, packed)
+@given(SIZES, st.integers(1, 600), LANES, st.booleans(), st.sampled_from([0, 77]))
+def test_workspace_has_no_overlaps(sizes: list[int], rows: int, lanes: int, packed: bool, by_blocks: int) -> None:
+    table, needed = table_of(sizes, rows, lanes, packed, by_blocks)
     blocks = blocks_of_space(table, sizes, rows, lanes, needed.weights)
+    assert (table[plan.CASES], table[plan.BY_BLOCKS]) == (rows, by_blocks)
+    if by_blocks:
+        at = table[plan.PANELS]
+        blocks = sorted([*blocks, (at, at + DEEP * WIDE * 2 * lanes, "a block of panels")])
 
     for (_, end, name), (start, _, other) in itertools.pairwise(blocks):
         assert end <= start, (name, other)

@@ -23,6 +23,7 @@ from fnn.compiler.target import panel_width, vector_width
 from fnn.losses.kernels.dispatch import is_direct, output_error
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import CHAIN, GROUP, Net, block, entry, errors_of, function_of, net_type, rounded
+from fnn.numerics.blocked import call_by_blocks, pays
 from fnn.numerics.matmul import Prefetch, matmul, prefetch_type, transpose_pack
 from fnn.numerics.microkernel import ADD, BIAS, DESCEND, STORE, ZERO
 from fnn.numerics.thin import is_thin, thin_product
@@ -137,14 +138,20 @@ def weighted_inputs(net: Net, layer: int, first: int, rows: int) -> None:
 @inline
 def times_weights(of_a: Net, of_w: Net, of_z: Net, layer: int, first: int, rows: int, init: int) -> None:
     """The product of F1 and of R1's terms, each operand from a network of its own."""
-    matmul(
-        rows, entry(of_w, layer, plan.WIDTH), entry(of_a, layer - 1, plan.UNITS),
-        block(of_a, layer - 1, plan.A, first), entry(of_a, layer - 1, plan.STRIDE), 1,
-        shift(of_w.weights, entry(of_w, layer, plan.W)), entry(of_w, layer, plan.W_PANEL),
-        entry(of_w, layer, plan.W_ROW),
-        block(of_z, layer, plan.Z, first), panel_width(of_z.space), entry(of_z, layer, plan.STRIDE),
-        init, shift(of_w.weights, entry(of_w, layer, plan.B)), STORE, like(of_z.space, 0.0), no_prefetch(of_z),
-    )  # fmt: skip
+    units, inputs = entry(of_w, layer, plan.WIDTH), entry(of_a, layer - 1, plan.UNITS)
+    a, a_row = block(of_a, layer - 1, plan.A, first), entry(of_a, layer - 1, plan.STRIDE)
+    w, w_row = shift(of_w.weights, entry(of_w, layer, plan.W)), entry(of_w, layer, plan.W_ROW)
+    z, z_row = block(of_z, layer, plan.Z, first), entry(of_z, layer, plan.STRIDE)
+    b, zero, nothing = shift(of_w.weights, entry(of_w, layer, plan.B)), like(of_z.space, 0.0), no_prefetch(of_z)
+    by_blocks = entry(of_z, 0, plan.BY_BLOCKS)
+    if by_blocks != 0 and pays(rows, w_row, vector_width(w)):
+        panels = shift(of_z.space, entry(of_z, 0, plan.PANELS))
+        call_by_blocks(by_blocks, rows, units, inputs, a, a_row, w, w_row, z, z_row, init, b, panels, zero, nothing)
+    else:
+        panel, w_panel = panel_width(of_z.space), entry(of_w, layer, plan.W_PANEL)
+        matmul(
+            rows, units, inputs, a, a_row, 1, w, w_panel, w_row, z, panel, z_row, init, b, STORE, zero, nothing
+        )  # fmt: skip
 
 
 @inline

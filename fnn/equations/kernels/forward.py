@@ -16,6 +16,7 @@ from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, block, entry, net_of, net_type
 
 BLOCK: Final = 64  # cases that go through the network together: their rows stay in the second-level cache
+LARGE_BLOCK: Final = 256  # the same where W is copied for each block, see `fnn.numerics.blocked`
 
 
 @kernel(lambda t: types.int64(array(types.int64), array(t), output(t), array(t, 2), output(t, 2)))
@@ -27,10 +28,10 @@ def forward_kernel(table: npt.NDArray[np.int64], flat: Reals, space: Reals, x: R
 
 @linked(lambda t: types.int64(net_type(t), types.CPointer(t), types.int64, types.CPointer(t)))
 def outputs(net: Net, x: Floats, number: int, into: Floats) -> int:
-    """Write Aᴸ of all cases to `into`, BLOCK by BLOCK; returns what `forward_kernel` does."""
-    inputs, units = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS)
-    for first in range(0, number, BLOCK):
-        rows = min(BLOCK, number - first)
+    """Write Aᴸ of all cases to `into`, as many at once as there is room for; returns what `forward_kernel` does."""
+    inputs, units, together = entry(net, 0, plan.UNITS), entry(net, net.layers, plan.UNITS), entry(net, 0, plan.CASES)
+    for first in range(0, number, together):
+        rows = min(together, number - first)
         source = shift(x, first * inputs)
         bad = first_not_finite(source, rows, inputs)
         if bad >= 0:

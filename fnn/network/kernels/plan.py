@@ -17,6 +17,7 @@ from numba.extending import register_jitable
 from fnn.activations.kernels.dispatch import DESCRIPTOR_SIZE
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, Integers, aligned, doubles, pointer, shift
+from fnn.numerics.blocked import DEEP, WIDE
 
 # The columns of the table.
 UNITS: Final = 0  # n_l
@@ -42,6 +43,9 @@ CASE_WEIGHTS: Final = DELTA
 ERRORS: Final = TRANSPOSED
 GROUP_SUMS: Final = B
 MULTIPLICATIONS: Final = W  # a case, in the forward pass
+CASES: Final = COMPACT  # for which there is room
+BY_BLOCKS: Final = FUNCTION  # the address of `matmul_by_blocks` if rows of a W lie far apart, else 0
+PANELS: Final = W_PANEL  # room in the workspace for one of its blocks
 
 ONE: Final = 0  # the workspace starts with the number one
 
@@ -106,12 +110,13 @@ class Sizes(NamedTuple):
 
 
 def fill(
-    layers: int, sizes: Words, descriptors: Words, rows: int, lanes: int, packed: bool, table: list[int] | Integers
-) -> Sizes:
+    layers: int, sizes: Words, descriptors: Words, rows: int, lanes: int, packed: bool, by_blocks: int,
+    table: list[int] | Integers,
+) -> Sizes:  # fmt: skip
     """Fill the table for `rows` cases; `descriptors` has those of the layers' activations, one after the other.
 
     Packed weights lie in panels of 2 · `lanes` columns, one after the other, which the matrix kernel reads in order;
-    others lie as in `Params`.
+    others lie as in `Params`, and may be multiplied `by_blocks`, an address.
     """
     panel = 2 * lanes
     at = lanes  # the offset in the workspace, after ONE; in whole vectors, so that every array is aligned
@@ -131,6 +136,8 @@ def fill(
             weights += rounded(units, panel) * (inputs + 1)
             compact += (inputs + 1) * units
             multiplications += inputs * units
+    table[CASES], table[BY_BLOCKS], table[PANELS] = rows, by_blocks, at
+    at += DEEP * WIDE * panel if by_blocks != 0 else 0
     forward = at
     table[MULTIPLICATIONS] = multiplications
     table[TARGETS] = at

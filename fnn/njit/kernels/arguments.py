@@ -108,7 +108,7 @@ def lay_out(network: Network, rows: int, packed: bool, table: Integers) -> Sizes
     """Fill the table with the layout of a network for a number of cases."""
     layers = network.spec[0]
     lanes = panel_width(network.flat) // 2
-    return _fill(layers, shift(network.spec, 1), activation_of(network.spec, 1), rows, lanes, packed, table)
+    return _fill(layers, shift(network.spec, 1), activation_of(network.spec, 1), rows, lanes, packed, 0, table)
 
 
 class Work(NamedTuple):
