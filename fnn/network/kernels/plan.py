@@ -145,15 +145,17 @@ def fill(
     table[ERRORS] = at = at + rounded(rows, lanes)
     at += 2 * rounded(rows, lanes)  # errors are float64, twice as wide as float32
     for layer in range(layers + 1):
-        row = layer * COLUMNS
-        table[row + DE_DA] = at
-        at += rounded(rows * table[row + STRIDE], lanes)
-        if layer > 0:
-            table[row + DELTA] = at
-            at += rounded(rows * table[row + STRIDE], lanes)
+        table[layer * COLUMNS + DE_DA] = at
+        at += rounded(rows * table[layer * COLUMNS + STRIDE], lanes)
+    # What a product of small matrices prefetches beyond its last panel is then what the next one reads: in phase 2 of
+    # a training step Δ of the next layer, in B4 Wᵀ of the layer before.
     for layer in range(1, layers + 1):
+        table[layer * COLUMNS + DELTA] = at
+        at += rounded(rows * table[layer * COLUMNS + STRIDE], lanes)
+    for layer in range(layers, 0, -1):
         table[layer * COLUMNS + TRANSPOSED] = at
         at += rounded(sizes[layer - 1], panel) * sizes[layer]
+    for layer in range(1, layers + 1):
         table[layer * COLUMNS + WORK] = at
         at += rounded(table[(layer - 1) * COLUMNS + STRIDE] * sizes[layer], lanes) if sizes[layer] < lanes else 0
     table[GROUP_SUMS] = at

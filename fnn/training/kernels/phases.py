@@ -15,7 +15,7 @@ from fnn.compiler.linking import OnDemand
 from fnn.compiler.target import panel_width
 from fnn.data.kernels.cases import CasePointers, prefetch_targets
 from fnn.data.kernels.fetch import LENGTH
-from fnn.equations.kernels.backprop import GRADIENT, gradient, partition, transpose_rows
+from fnn.equations.kernels.backprop import GRADIENT, gradient, partition, rows_of_part, transpose_rows
 from fnn.equations.kernels.gradient import forward_backward
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry, rounded
@@ -134,19 +134,19 @@ def over_rows(apply: Callable[[Net, Floats, UpdateRule, Floats, int, float, bool
         net: Net, dE_dw: Floats, update_rule: UpdateRule, coefficients: Floats, stages: int, factor: float, part: int,
         parts: int,
     ) -> None:  # fmt: skip
-        """Use the part's rows of each ∂E/∂W, and with the last part each ∂E/∂b."""
+        """Use the part's rows of each ∂E/∂W and ∂E/∂b."""
         panel = panel_width(dE_dw)
         for layer in range(1, net.layers + 1):
             inputs, width = entry(net, layer - 1, plan.UNITS), rounded(entry(net, layer, plan.UNITS), panel)
             w = entry(net, layer, plan.W)
-            top, bottom = partition(inputs, part, parts)
+            top, bottom, has_bias = rows_of_part(net, layer, part, parts)
             if parts == 1:  # the panels are contiguous
                 apply(net, dE_dw, update_rule, coefficients, stages, factor, True, w, width * inputs)
             elif bottom > top:
                 for j in range(0, width, panel):
                     first = w + j * inputs + top * panel
                     apply(net, dE_dw, update_rule, coefficients, stages, factor, True, first, (bottom - top) * panel)
-            if part == parts - 1:
+            if has_bias:
                 b = entry(net, layer, plan.B)
                 apply(net, dE_dw, update_rule, coefficients, stages, factor, False, b, width)
             if stages & APPLY and layer > 1:

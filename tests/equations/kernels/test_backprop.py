@@ -32,6 +32,7 @@ from tests.problems import Problem, problem
 
 ROWS = 5
 PROBLEM = problem(1, (4, 21, 6, 3), (fnn.tanh, fnn.sigmoid), fnn.tanh, fnn.squared_error, ROWS, weighted=True)
+SAME_SHAPES = problem(3, (4, 9, 9, 9, 9, 3), (fnn.tanh,) * 4, fnn.tanh, fnn.squared_error, ROWS, weighted=True)
 SOFTMAX = problem(2, (4, 21, 3), (fnn.tanh,), fnn.softmax, fnn.cross_entropy, ROWS, weighted=True)
 
 
@@ -143,9 +144,10 @@ def test_how_far_back(extent: int) -> None:
     assert np.isnan(dE_da).all() == (extent != EVERYTHING)
 
 
+@pytest.mark.parametrize("p", [PROBLEM, SAME_SHAPES], ids=["any", "same"])
 @pytest.mark.parametrize("parts", [2, 3, 30])
-def test_parts_have_the_bits_of_the_whole(parts: int) -> None:
-    workspace, size = filled(PROBLEM), PROBLEM.params.flat.size
+def test_parts_have_the_bits_of_the_whole(p: Problem, parts: int) -> None:
+    workspace, size = filled(p), p.params.flat.size
     whole, by_parts = workspace.gradient(np.full(size, np.nan)), np.full(size, np.nan)
     for part in reversed(range(parts)):
         workspace.gradient(by_parts, part, parts)

@@ -126,3 +126,19 @@ def test_threads_change_no_bit_of_large_batches(optimizer: fnn.Optimizer, batch_
         for threads, run in enumerate(runs, start=1):
             run.steps(1, threads)
             assert_array_equal(run.flat(), params.flat, f"{threads} threads, step {step}")
+
+
+@pytest.mark.parametrize("optimizer", [RATE, fnn.adam(0.01), fnn.adam(0.01, clip_norm=1.0)], ids=repr)
+@pytest.mark.parametrize("batch_size", [20, CHAIN + 1])
+@pytest.mark.parametrize("sizes", [(33, 33, 33, 33, 5), (3, 40, 40, 40, 40, 40, 40)], ids=str)
+def test_threads_change_no_bit_of_layers_of_one_shape(
+    optimizer: fnn.Optimizer, batch_size: int, sizes: tuple[int, ...]
+) -> None:
+    hidden = (fnn.tanh,) * (len(sizes) - 2)
+    p = problem(5, sizes, hidden, fnn.identity, fnn.squared_error, batch_size, dtype=np.float32)
+    state, params, runs = optimizer.init(p.params), p.params, [Run(p, optimizer, batch_size) for _ in range(4)]
+    for step in range(2):
+        params, state = optimizer.update(params, fnn.grad(params, p.x, p.y), state)
+        for threads, run in enumerate(runs, start=1):
+            run.steps(1, threads)
+            assert_array_equal(run.flat(), params.flat, f"{threads} threads, step {step}")
