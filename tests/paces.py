@@ -22,7 +22,7 @@ class Exactly:
         """The expected duration of the next call: none."""
         return 0.0
 
-    def observe(self, steps: int, threads: int, seconds: float) -> None:
+    def observe(self, steps: int, threads: int, seconds: float, starting: float = 0.0) -> None:
         """Learn nothing."""
 
 

@@ -140,7 +140,7 @@ class Loop(Generic[DT]):
         steps, is_cut = self._team.call(lambda: self._plan(suggested, tuner))
         count, seconds = stepper.run(steps, threads, seconds=tuner.seconds(steps), interrupt=self._interrupt)
         if count and not (is_cut or stepper.diverged or self._interrupt.interrupted):  # else too short to tell much
-            tuner.observe(count, threads, seconds)
+            tuner.observe(count, threads, seconds, stepper.starting)
 
     def _plan(self, steps: int, tuner: Tuner) -> tuple[int, bool]:
         """The steps of the next call, for which the tuner suggests some, and whether they are cut to end in time."""

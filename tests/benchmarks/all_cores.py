@@ -38,7 +38,7 @@ class Fixed:
     def seconds(self, steps: int) -> float:
         return steps * self.each
 
-    def observe(self, steps: int, threads: int, seconds: float) -> None:
+    def observe(self, steps: int, threads: int, seconds: float, starting: float = 0.0) -> None:
         self.each = seconds / steps
 
 

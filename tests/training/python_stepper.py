@@ -20,7 +20,7 @@ Params: TypeAlias = fnn.Params[Any]
 class PythonStepper:
     """Gradient descent, all cases a step."""
 
-    steps_per_epoch, step, ending = 1, 0, None
+    steps_per_epoch, step, ending, starting = 1, 0, None, 0.0
 
     def __init__(
         self, params: Params, x: NDArray[np.float64], y: NDArray[np.float64], eta: float, epochs: int

@@ -302,7 +302,7 @@ def test_the_longest_is_first_and_the_last_ones_get_more_threads(monkeypatch: py
     threads: set[int] = set()
 
     class Noting(Exactly):
-        def observe(self, steps: int, taken: int, seconds: float) -> None:
+        def observe(self, steps: int, taken: int, seconds: float, starting: float = 0.0) -> None:
             threads.add(taken)
 
     def noting(task: Task[Any], tuner: Any) -> Any:

@@ -230,7 +230,7 @@ class Steady(Exactly):
     def seconds(self, steps: int) -> float:
         return float(steps)
 
-    def observe(self, steps: int, threads: int, seconds: float) -> None:
+    def observe(self, steps: int, threads: int, seconds: float, starting: float = 0.0) -> None:
         self.taught.append(steps)
 
 

@@ -184,7 +184,7 @@ def test_the_bits_do_not_depend_on_how_the_run_is_cut(p: Problem, batch_size: in
         def seconds(self, steps: int) -> float:
             return float(random.integers(0, 2))  # with a thread of its own for the call, or not
 
-        def observe(self, steps: int, threads: int, seconds: float) -> None: ...
+        def observe(self, steps: int, threads: int, seconds: float, starting: float = 0.0) -> None: ...
 
     with pytest.MonkeyPatch.context() as patch:
         tune_by(patch, AnyPace)

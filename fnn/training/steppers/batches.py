@@ -35,7 +35,7 @@ AHEAD: Final = 512  # steps, at least, whose coefficients are worked out togethe
 class BatchStepper(Generic[DT]):
     """Steps of an optimizer, each on a mini-batch of cases that have no fault. For the members see `Stepper`."""
 
-    ending = None
+    ending, starting = None, 0.0
     _cursor: NDArray[np.int64]  # the epoch and the case, as the kernels count them
     _sums: NDArray[np.float64]  # Σ_c w_c E_c and Σ_c w_c of the current epoch's cases
     _snapshot: Snapshot[DT] | None  # of the run as it is now; None after a step, until it is asked for
@@ -157,6 +157,7 @@ class BatchStepper(Generic[DT]):
             self._run(coefficients, count, threads, count * seconds / steps)
             now = self.steps
         self._calls.interrupted = False
+        self.starting, self._calls.starting = self._calls.starting, 0.0
 
         return now - first, time.perf_counter() - began
 

@@ -36,8 +36,8 @@ class Tuner(Protocol):
     def seconds(self, steps: int) -> float:
         """The expected duration of the next call, with this number of steps."""
 
-    def observe(self, steps: int, threads: int, seconds: float) -> None:
-        """Learn how long a call took."""
+    def observe(self, steps: int, threads: int, seconds: float, starting: float = 0.0) -> None:
+        """Learn how long a call took, and for how long of this its threads were starting."""
 
 
 class State(Enum):
@@ -103,8 +103,11 @@ class CallTuner:
 
         return CALL * (min(self._calls + 1, LONGEST) if choice > 0 else 1)
 
-    def observe(self, steps: int, threads: int, seconds: float) -> None:
-        """Learn how long a call took, and choose the next state."""
+    def observe(self, steps: int, threads: int, seconds: float, starting: float = 0.0) -> None:
+        """Learn how long a call took, and choose the next state.
+
+        Threads take 0.3 to 1 ms to start. A long call pays for that; a verdict on the first, short one leaves it out.
+        """
         each = seconds / steps
         if each * threads < self._least:
             return
@@ -117,11 +120,12 @@ class CallTuner:
             if self._state is State.TRYING or self._best == float("inf"):
                 self._price += lost
         self._left -= 1
+        started = (seconds - starting) / steps
         if self._state is State.MEASURING:
             self._seconds = each if self._best == float("inf") else self._seconds
         elif self._state is State.SETTLED:
-            self._end_call(each)
-        elif self._left == 0 or each >= MUCH * self._seconds:
+            self._end_call(started if self._best == float("inf") else each)
+        elif self._left == 0 or started >= MUCH * self._seconds:
             self._end_trial(each)
         if self._left <= 0:
             self._choose_state()
@@ -207,8 +211,8 @@ class StreamTuner:
     def seconds(self, steps: int) -> float:
         return 0.0 if self._tuner is None else self._tuner.seconds(steps)
 
-    def observe(self, steps: int, threads: int, seconds: float) -> None:
+    def observe(self, steps: int, threads: int, seconds: float, starting: float = 0.0) -> None:
         if self._tuner is None:
             self._tuner = tuner_for(self._work(), self._threads)
         else:
-            self._tuner.observe(steps, threads, seconds)
+            self._tuner.observe(steps, threads, seconds, starting)

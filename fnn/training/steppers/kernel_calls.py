@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -19,6 +20,7 @@ class KernelCalls:
 
     def __init__(self) -> None:
         self.interrupted = False  # since the last call ended
+        self.starting = 0.0  # seconds of the calls, until the last of their threads ran
         self._words: NDArray[np.int64] = np.zeros(0, np.int64)  # the barrier of the present call
 
     def interrupt(self) -> None:
@@ -35,11 +37,18 @@ class KernelCalls:
         def abandon() -> None:
             words[barrier.ABANDONED] = 1
 
-        self._words = words
+        def enter(number: int, parts: int) -> None:
+            entered.append(time.perf_counter())
+            part(number, parts, words)
+
+        entered: list[float] = []
+        self._words, began = words, time.perf_counter()
         if self.interrupted:  # just before
             words[barrier.INTERRUPTED] = 1
         try:
-            run_in_threads(lambda i, n: part(i, n, words), threads, abandon, apart=seconds > LONG_CALL)
+            run_in_threads(enter, threads, abandon, apart=seconds > LONG_CALL)
         except BaseException:  # of a signal handler: the threads end after this step
             words[barrier.INTERRUPTED] = 1
             raise
+        finally:
+            self.starting += max(entered, default=began) - began

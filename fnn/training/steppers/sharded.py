@@ -73,6 +73,7 @@ class ShardedStepper(BatchStepper[DT]):
                 to_the_end(take, self._calls.interrupt)
             now = self.steps
         self._calls.interrupted = False
+        self.starting, self._calls.starting = self._calls.starting, 0.0
 
         return now - first, time.perf_counter() - began
 

@@ -221,6 +221,7 @@ class SolverStepper(Generic[DT]):
             else:
                 to_the_end(partial(self._iterate, steps, threads, seconds), self._calls.interrupt)
         self._calls.interrupted = False
+        self.starting, self._calls.starting = self._calls.starting, 0.0
 
         return self.epoch - first, time.perf_counter() - began
 

@@ -43,6 +43,7 @@ class Stepper(Protocol[DT]):
     """Changes parameters step by step, always with the same bits, however the steps are divided into calls."""
 
     history: NDArray[np.float64]  # the error per case of each epoch, written as it ends
+    starting: float  # seconds, of those that `run` returned, until all threads ran, unless every step starts its own
     rate: RateObserver  # it must observe the error after every epoch, before the next step
 
     @property

@@ -105,6 +105,32 @@ def test_the_fastest_is_found_in_a_fifth_of_a_second(best: int, work: float) -> 
     assert best in {call.threads for call in run(tuner, each, 2)}
 
 
+@pytest.mark.parametrize("work", [5e6, 5e7, 1e9])
+@pytest.mark.parametrize("starting", [1e-4, 1e-3, 2e-3])
+def test_it_is_found_although_threads_take_longer_to_start_than_a_trial(work: float, starting: float) -> None:
+    alone, tuner, elapsed = work / 2e11, CallTuner(work, 2), 0.0
+    while elapsed < 0.1 + 4 * alone:
+        steps, threads = tuner.suggest()
+        late = starting if threads == 2 else 0.0
+        seconds = steps * alone / (1.7 if threads == 2 else 1.0) + late
+        tuner.observe(steps, threads, seconds, late)
+        elapsed += seconds
+
+    assert tuner.suggest()[1] == 2
+
+
+def test_threads_that_gain_less_than_it_takes_to_start_them_are_given_up() -> None:
+    tuner, elapsed, lost = CallTuner(5e6, 2), 0.0, 0.0
+    while elapsed < 3.0:  # calls of one step, as with a callback after each
+        _, threads = tuner.suggest()
+        late = 1e-3 if threads == 2 else 0.0
+        seconds = 5e-5 / threads + late
+        tuner.observe(1, threads, seconds, late)
+        elapsed, lost = elapsed + seconds, lost + max(seconds - 5e-5, 0.0)
+
+    assert lost < 0.03 * elapsed
+
+
 @pytest.mark.parametrize("work", [5e6, 1e8])
 @pytest.mark.parametrize("best", [1, 2, 3, 4])
 def test_it_notices_that_another_number_is_faster_now(best: int, work: float) -> None:

@@ -120,7 +120,7 @@ class Threads:
     def seconds(self, steps: int) -> float:
         return 0.0
 
-    def observe(self, steps: int, threads: int, seconds: float) -> None:
+    def observe(self, steps: int, threads: int, seconds: float, starting: float = 0.0) -> None:
         assert threads == self._threads
 
 
@@ -416,7 +416,7 @@ def test_every_call_teaches_how_fast_steps_are(monkeypatch: pytest.MonkeyPatch) 
     class Noting(Exactly):
         """It wants seven steps a call."""
 
-        def observe(self, steps: int, threads: int, seconds: float) -> None:
+        def observe(self, steps: int, threads: int, seconds: float, starting: float = 0.0) -> None:
             seen.append(steps)
 
     tune_by(monkeypatch, Noting)
