@@ -20,6 +20,7 @@ from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, like, shift
 from fnn.compiler.linking import linked
 from fnn.compiler.target import panel_width, vector_width
+from fnn.equations.kernels.parts import rows_of_part
 from fnn.losses.kernels.dispatch import is_direct, output_error
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import CHAIN, GROUP, Net, block, entry, errors_of, function_of, net_type, rounded
@@ -269,35 +270,3 @@ def transpose_rows(net: Net, layer: int, top: int, bottom: int) -> None:
 def no_prefetch(net: Net) -> Prefetch:
     """Nothing to prefetch."""
     return Prefetch(net.space, net.table, 0, 0)
-
-
-@inline
-def partition(total: int, part: int, parts: int) -> tuple[int, int]:
-    """The range of a part: [0, total) in `parts` ranges of nearly equal size."""
-    if parts == 1:  # two divisions take as long as a small layer
-        return 0, total
-    return total * part // parts, total * (part + 1) // parts
-
-
-@inline
-def rows_of_part(net: Net, layer: int, part: int, parts: int) -> tuple[int, int, bool]:
-    """The part's rows of Wˡ, and whether it has bˡ, which counts as one row more.
-
-    Layers of one shape that follow each other are divided as one, so that a part has whole ones. For any rows of Wˡ a
-    thread reads all of Δˡ, half of which another has written: for half of each of twelve layers of 32 units and 64
-    cases, half as much again as for six of them, and two threads took 18.9 µs a step rather than 17.5.
-    """
-    units, inputs = entry(net, layer, plan.UNITS), entry(net, layer - 1, plan.UNITS)
-    if parts == 1:
-        return 0, inputs, True
-    first = last = layer
-    if units == inputs:
-        while first > 1 and entry(net, first - 2, plan.UNITS) == units:
-            first -= 1
-        while last < net.layers and entry(net, last + 1, plan.UNITS) == units:
-            last += 1
-    rows = inputs + 1
-    top, bottom = partition((last - first + 1) * rows, part, parts)
-    above = (layer - first) * rows
-    top, bottom = max(top - above, 0), min(bottom - above, rows)
-    return min(top, inputs), min(bottom, inputs), top < rows == bottom

@@ -16,10 +16,11 @@ from fnn.data.kernels.cases import (
     first_not_finite,
 )
 from fnn.data.kernels.faults import FINE
-from fnn.equations.kernels.backprop import partition, transpose
+from fnn.equations.kernels.backprop import transpose
 from fnn.equations.kernels.derivatives import Table
 from fnn.equations.kernels.gradient import fault_for, unit_case_weight
 from fnn.equations.kernels.jacobian_rows import ROWS, UNIT, jacobian_rows
+from fnn.equations.kernels.parts import partition
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry, net_of, net_type
 from fnn.numerics.microkernel import ADD, STORE

@@ -16,9 +16,10 @@ from fnn.compiler.intrinsics import Floats, Integers, aligned, like, pointer, sh
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
 from fnn.data.kernels.cases import CasePointers, Labels, Reals, Weights, cases_of, cases_type
-from fnn.equations.kernels.backprop import partition, transpose
+from fnn.equations.kernels.backprop import transpose
 from fnn.equations.kernels.forward import descend_flat
 from fnn.equations.kernels.gradient import sum_in_order
+from fnn.equations.kernels.parts import partition
 from fnn.network.kernels import plan
 from fnn.network.kernels.pack import copy_rows
 from fnn.network.kernels.plan import CHAIN, Net, entry, errors_of, net_of, net_type

@@ -15,8 +15,9 @@ from fnn.compiler.linking import OnDemand
 from fnn.compiler.target import panel_width
 from fnn.data.kernels.cases import CasePointers, prefetch_targets
 from fnn.data.kernels.fetch import LENGTH
-from fnn.equations.kernels.backprop import GRADIENT, gradient, partition, rows_of_part, transpose_rows
+from fnn.equations.kernels.backprop import GRADIENT, gradient, transpose_rows
 from fnn.equations.kernels.gradient import forward_backward
+from fnn.equations.kernels.parts import partition, rows_of_part
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry, rounded
 from fnn.numerics.matmul import Prefetch

@@ -12,7 +12,7 @@ from fnn.compiler import barrier
 from fnn.compiler.barrier import fetch_and_add, load_acquired, store_released
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Integers, shift
-from fnn.equations.kernels.backprop import partition
+from fnn.equations.kernels.parts import partition
 
 CASES, ROWS = range(2)  # the phases, by what they divide among the threads
 _COUNTER_STRIDE: Final = 16  # int64s between counters: two cache lines, which processors fetch in pairs

@@ -14,7 +14,7 @@ from fnn.compiler.intrinsics import Floats, Integers, like, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
 from fnn.data.kernels.cases import CasePointers, Labels, Reals, Weights, cases_of, cases_type
-from fnn.equations.kernels.backprop import partition
+from fnn.equations.kernels.parts import partition
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry, net_of, net_type
 from fnn.optimizers.kernels.abi import ETA

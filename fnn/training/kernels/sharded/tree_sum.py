@@ -13,8 +13,9 @@ from fnn.compiler.intrinsics import Floats, Integers, like, shift
 from fnn.compiler.linking import linked
 from fnn.compiler.target import itemsize, panel_width, tile_rows
 from fnn.data.kernels.cases import CasePointers, cases_type, weight_of
-from fnn.equations.kernels.backprop import no_prefetch, partition
+from fnn.equations.kernels.backprop import no_prefetch
 from fnn.equations.kernels.gradient import sum_in_order
+from fnn.equations.kernels.parts import partition
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, block, entry, errors_of, net_type
 from fnn.numerics.matmul import matmul

@@ -15,9 +15,10 @@ from fnn.compiler.inline import inline, intrinsic
 from fnn.compiler.intrinsics import Floats, Integers, like, shift, words_at
 from fnn.compiler.linking import linked
 from fnn.data.kernels.cases import CasePointers, cases_type
-from fnn.equations.kernels.backprop import ERROR_ONLY, gradient, no_prefetch, partition, transpose
+from fnn.equations.kernels.backprop import ERROR_ONLY, gradient, no_prefetch, transpose
 from fnn.equations.kernels.forward import BLOCK
 from fnn.equations.kernels.gradient import forward_backward, sum_in_order
+from fnn.equations.kernels.parts import partition
 from fnn.network.kernels import plan
 from fnn.network.kernels.penalty import penalized
 from fnn.network.kernels.plan import Net, entry, errors_of, net_type

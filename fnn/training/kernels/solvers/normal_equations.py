@@ -18,10 +18,10 @@ from fnn.compiler.inline import inline, intrinsic
 from fnn.compiler.intrinsics import Floats, Integers, like, shift, words_at
 from fnn.compiler.linking import linked
 from fnn.data.kernels.cases import CasePointers, cases_type
-from fnn.equations.kernels.backprop import partition
 from fnn.equations.kernels.backprop import transpose as transpose_weights
 from fnn.equations.kernels.gauss_newton import gauss_newton
 from fnn.equations.kernels.jacobian_rows import ROWS, jacobian_rows
+from fnn.equations.kernels.parts import partition
 from fnn.network.kernels.plan import Net, net_type
 from fnn.numerics.cholesky import cholesky
 from fnn.numerics.dot import dot

@@ -4,8 +4,8 @@ from fnn.compiler.barrier import CANCELLED, store_released, wait_for_all
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, doubles, like_pointer, shift, words_at
 from fnn.compiler.linking import OnDemand
-from fnn.equations.kernels.backprop import partition
 from fnn.equations.kernels.gauss_newton import gauss_newton
+from fnn.equations.kernels.parts import partition
 from fnn.network.kernels.plan import Net
 from fnn.training.kernels.sharded.shards import MATRICES, MATRIX_EXCHANGE, MATRIX_SIZE, first_case, shards_of
 from fnn.training.kernels.sharded.step import call_exchange

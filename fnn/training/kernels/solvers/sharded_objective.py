@@ -6,7 +6,8 @@ from fnn.compiler.barrier import wait_for_all
 from fnn.compiler.intrinsics import Floats, Integers, like, shift, words_at
 from fnn.compiler.linking import OnDemand
 from fnn.data.kernels.cases import CasePointers
-from fnn.equations.kernels.backprop import partition, transpose
+from fnn.equations.kernels.backprop import transpose
+from fnn.equations.kernels.parts import partition
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import Net, entry
 from fnn.training.kernels.sharded.leaves import plan_leaves
