@@ -13,6 +13,7 @@ CALL: Final = 0.03  # seconds of a call: long beside what is done between two ca
 LONGEST: Final = 4  # times CALL, with several threads: they take 2 ms to start, and can be interrupted
 PROBE: Final = 0.005  # seconds of a call that measures one thread
 TRIAL: Final = 0.001  # seconds of a call whose number of threads may turn out to be slow
+TRIED: Final = 0.01  # seconds of the next call, by which it is judged
 ENOUGH: Final = 3  # calls on which a measurement rests, or a verdict against several threads
 FEWEST: Final = 2  # calls from one trial to the next,
 RARER: Final = 3  # times as many after each trial that didn't pay,
@@ -57,10 +58,10 @@ class CallTuner:
     =========  ==============================  =================================================================
     MEASURING  one thread, short               SETTLED after three calls at the start, after one later
     SETTLED    the present number of threads,  with one thread after a call slower than one thread that loses too
-               ever longer, up to 120 ms       much, or three in turn; MEASURING if the time of one thread is old;
+               from 10 ms to 120 ms            much, or three in turn; MEASURING if the time of one thread is old;
                                                TRYING after `wait` calls, unless the neighbours can't be faster
     TRYING     a neighbour: a call of 1 ms,    SETTLED: with the neighbour if it was faster; else as before, and
-               then one of 30 ms               `wait` is three times as long
+               then one of 10 ms               `wait` is three times as long
     =========  ==============================  =================================================================
     """
 
@@ -71,7 +72,7 @@ class CallTuner:
         self._at = len(self._choices) - 1 if work > LARGE else 0  # the present choice
         self._candidate = self._at  # the choice that is tried
         self._direction = -1 if work > LARGE else 1  # of the next trial
-        self._wait = FEWEST  # calls from one trial to the next
+        self._wait = 1  # calls from one trial to the next; before the first one
         self._calls = 0  # since the last trial
         self._slower = 0  # of those in turn, that were slower than one thread
         self._seconds = max(work / FLOPS, 1e-7)  # of a step with the present choice
@@ -95,13 +96,16 @@ class CallTuner:
         """Seconds that the next call should take."""
         is_new = self._best == float("inf")
         if self._state is State.MEASURING:
-            return CALL if is_new and self._left == 1 else PROBE
+            return TRIED if is_new and self._left == 1 else PROBE
         if self._state is State.TRYING:
-            return TRIAL if self._left == 2 else CALL
+            return TRIAL if self._left == 2 else TRIED
         if is_new:
             return TRIAL
 
-        return CALL * (min(self._calls + 1, LONGEST) if choice > 0 else 1)
+        if choice > 0 and self._calls < FEWEST:
+            return TRIED
+
+        return CALL * (min(self._calls, LONGEST) if choice > 0 else 1)
 
     def observe(self, steps: int, threads: int, seconds: float, starting: float = 0.0) -> None:
         """Learn how long a call took, and choose the next state.
@@ -120,7 +124,7 @@ class CallTuner:
             if self._state is State.TRYING or self._best == float("inf"):
                 self._price += lost
         self._left -= 1
-        started = (seconds - starting) / steps
+        started = (seconds - min(starting, threads * TRIAL)) / steps  # longer only if others have the processors
         if self._state is State.MEASURING:
             self._seconds = each if self._best == float("inf") else self._seconds
         elif self._state is State.SETTLED:
@@ -150,8 +154,8 @@ class CallTuner:
         self._calls = self._left = 0
         if each < GAIN * self._seconds:
             self._move(self._candidate, each, direction)
-            if 0 <= self._at + direction < len(self._choices):
-                self._wait = 0  # the next neighbour is tried at once
+            # The next neighbour is tried at once; the one left behind, not so soon.
+            self._wait = 0 if 0 <= self._at + direction < len(self._choices) else RARER * FEWEST
         else:
             self._direction, self._wait = -direction, min(RARER * max(self._wait, FEWEST), MOST)
 
