@@ -24,14 +24,15 @@ class Kernel(Generic[P, R]):
 
     ``kernel.direct[..]`` is the same without Numba's look at the types of the arguments, which takes 15 to 40 ns each:
     for calls from Python of a few microseconds. The caller vouches for dtypes, dimensions, byte order, alignment and
-    C order: an array that differs in one of them would be read, or written, as if it didn't.
+    C order: an array that differs in one of them would be read, or written, as if it didn't. Only a `PlainArray`
+    (`fnn.compiler.plain_arrays`) says itself what it is.
     """
 
     def __init__(self, function: Callable[P, R], signature: NumbaSignature) -> None:
         self._function = function
         self._signature = signature
         self._compiled: dict[np.dtype[Any], Callable[P, R]] = {}
-        self.direct: Mapping[np.dtype[Any], Callable[P, R]] = _Direct(self)
+        self.direct: Mapping[np.dtype[Any], Callable[..., R]] = _Direct(self)  # mypy knows no `PlainArray` as an array
 
     def __getitem__(self, dtype: np.dtype[Any]) -> Callable[P, R]:
         try:

@@ -26,12 +26,24 @@ def on_stack(typingctx: Any, p: NumbaType) -> Any:
 @intrinsic
 def allocate(typingctx: Any, p: NumbaType, count: NumbaType) -> Any:
     """`count` zeros of what p points to, or null."""
+    return _allocating("calloc", p)
+
+
+@intrinsic
+def reserve(typingctx: Any, p: NumbaType, count: NumbaType) -> Any:
+    """The same, not initialised."""
+    return _allocating("malloc", p)
+
+
+def _allocating(name: str, p: NumbaType) -> Any:
+    """Typing and code of a call of the C library."""
 
     def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
         word, byte = ir.IntType(64), ir.IntType(8).as_pointer()
-        calloc = cgutils.get_or_insert_function(builder.module, ir.FunctionType(byte, [word, word]), "calloc")
         itemsize = word(context.get_abi_sizeof(arguments[0].type.pointee))
-        return builder.bitcast(builder.call(calloc, [arguments[1], itemsize]), arguments[0].type)
+        sizes = [arguments[1], itemsize] if name == "calloc" else [builder.mul(arguments[1], itemsize)]
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(byte, [word] * len(sizes)), name)
+        return builder.bitcast(builder.call(function, sizes), arguments[0].type)
 
     return p(p, types.int64), codegen
 

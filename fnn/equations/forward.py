@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, SupportsFloat, SupportsIndex
+from typing import Any, Final, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,12 +23,13 @@ from fnn.numerics.blocked import pays
 
 LEAST = 16  # cases of a thread
 WORTH_THREADS = 100_000_000  # cases times parameters: a millisecond's work, ten times what starting threads takes
+_UNSCALED: Final = 1.0
 
 
 @jittable
 def forward(
     params: Params[DT], x: ArrayLike, out: NDArray[DT] | None = None, workspace: NDArray[DT] | None = None, *,
-    scale: SupportsFloat = 1.0, threads: SupportsIndex | None = None,
+    scale: SupportsFloat = _UNSCALED, threads: SupportsIndex | None = None,
 ) -> NDArray[DT]:  # fmt: skip
     """The network's outputs a^L (F1, F2).
 
@@ -68,14 +69,14 @@ def forward(
     >>> fnn.forward(p, [3.0, 4.0])
     array([11.5])
     """
+    if type(params) is Params and scale is _UNSCALED and workspace is threads is None:
+        short = _of_plain_array(params, x, out)
+        if short is not None:
+            return short
     require_params("params", params)
     flat, architecture = params.flat_buffer, params.architecture
     dtype, units = flat.dtype, architecture.sizes[-1]
     factor = 1.0 if type(scale) is float and scale == 1 else scale_of(params, scale)
-    if workspace is threads is None and factor == 1:
-        short = _of_plain_array(params, x, out)
-        if short is not None:
-            return short
     rows, single, is_source = rows_of(params, x, factor)
     most = None if threads is None else whole("threads", threads, at_least=1)
     a = np.empty((len(rows), units), dtype) if out is None else _rows_of_output(out, rows, single, dtype, units)
@@ -109,18 +110,15 @@ def _of_plain_array(params: Params[DT], x: Any, out: NDArray[DT] | None) -> NDAr
     """Aᴸ, the short way for small calls; None if kernels can't take x or out as it is, or x has a fault or is large."""
     flat, architecture = params.flat_buffer, params.architecture
     dtype, sizes = flat.dtype, architecture.sizes
-    if not is_plain(x, dtype):
+    if type(x) is not np.ndarray:
         return None
-    shape = x.shape
-    if shape == (sizes[0],):
-        if out is not None and not (is_plain(out, dtype) and out.shape == (sizes[-1],)):
-            return None
+    if x.ndim != 2:
         a = np.empty(sizes[-1], dtype) if out is None else out
-        if forward_one_kernel.direct[dtype](architecture.spec(dtype), flat, x, a):
-            return a
-    elif out is None and len(shape) == 2 and shape[1] == sizes[0] and 0 < shape[0] * flat.size < WORTH_THREADS:
-        layout = layout_for(params, shape[0])
-        a = np.empty((shape[0], sizes[-1]), dtype)
+        return a if forward_one_kernel.direct[dtype](architecture.spec(dtype), flat, x, a) else None
+    rows = len(x)
+    if out is None and is_plain(x, dtype) and x.shape[1] == sizes[0] and 0 < rows * flat.size < WORTH_THREADS:
+        layout = layout_for(params, rows)
+        a = np.empty((rows, sizes[-1]), dtype)
         if forward_kernel.direct[dtype](layout.table, flat, np.empty(layout.forward, dtype), x, a) < 0:
             return a
 

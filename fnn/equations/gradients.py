@@ -8,31 +8,30 @@ S1 writes one case as a column and its W^l is the transpose of ours. The equatio
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, SupportsFloat
+from typing import Generic, SupportsFloat
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fnn.boundary.checks import positive
 from fnn.boundary.notebook import html_of
-from fnn.compiler.memory import STACK
 from fnn.compiler.numba_types import jittable
 from fnn.data.cases import Cases, arrays_of
-from fnn.data.conversion import cast_to, is_plain, raise_fault
+from fnn.data.conversion import cast_to, raise_fault
 from fnn.data.kernels import faults
 from fnn.data.rows import CaseArrays
 from fnn.equations.kernels.backprop import ERROR_ONLY, EVERYTHING, GRADIENT
 from fnn.equations.kernels.forward import update_kernel
 from fnn.equations.kernels.gradient import CHUNK, differentiate_kernel
-from fnn.equations.kernels.gradient_of_arrays import differentiate_arrays_kernel
 from fnn.equations.objective import Reduction, require_loss, require_reduction
+from fnn.equations.short_calls import again, prepare
 from fnn.equations.workspace import space_for
 from fnn.losses.library import squared_error
 from fnn.losses.loss import Loss
 from fnn.network.architecture import table
 from fnn.network.kernels import plan
 from fnn.network.layout import first_aligned
-from fnn.network.params import DT, Params, require_params, wrap
+from fnn.network.params import DT, Params, around, require_params, wrap
 from fnn.network.regularization import Regularization, regularization_of
 from fnn.network.tree import require_same_structure
 
@@ -53,7 +52,9 @@ def error(
     >>> fnn.error(p, [3.0, 4.0], [10.0])
     1.125
     """
-    return _differentiate(params, x, y, loss, reduction, regularization, workspace, ERROR_ONLY)[0]
+    short = again(params, x, y, loss, reduction, regularization, workspace, ERROR_ONLY)
+
+    return (short or _differentiate(params, x, y, loss, reduction, regularization, workspace, ERROR_ONLY))[0]
 
 
 @jittable
@@ -98,6 +99,10 @@ def grad(
     array([[4.5],
            [6. ]])
     """
+    short = again(params, x, y, loss, reduction, regularization, workspace, GRADIENT)
+    if short is not None:
+        return short[1]
+
     return _differentiate(params, x, y, loss, reduction, regularization, workspace, GRADIENT, has_value=False)[1]
 
 
@@ -107,7 +112,9 @@ def value_and_grad(
     reduction: Reduction = "sum", regularization: Regularization | None = None, workspace: NDArray[DT] | None = None,
 ) -> tuple[float, Params[DT]]:  # fmt: skip
     """What `error` and `grad` return, to the bit, in one pass; parameters and errors are those of `grad`."""
-    return _differentiate(params, x, y, loss, reduction, regularization, workspace, GRADIENT)
+    short = again(params, x, y, loss, reduction, regularization, workspace, GRADIENT)
+
+    return short or _differentiate(params, x, y, loss, reduction, regularization, workspace, GRADIENT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -208,15 +215,18 @@ def update(params: Params[DT], grads: Params[DT], eta: SupportsFloat) -> Params[
     """
     require_params("params", params)
     require_params("grads", grads)
-    rate = positive("eta", eta, params.flat_buffer.dtype)
-    if grads.architecture is not params.architecture:
+    flat, slope, architecture = params.flat_buffer, grads.flat_buffer, params.architecture
+    dtype = flat.dtype
+    rate = positive("eta", eta, dtype)
+    if grads.architecture is not architecture:
         require_same_structure("grads", params, grads)
-    flat, dtype = params.flat_buffer, params.flat_buffer.dtype
-    slope = grads.flat_buffer if grads.flat_buffer.dtype is dtype else cast_to(dtype, grads.flat_buffer, "grads")
     into = np.empty(flat.size, dtype)
-    update_kernel.direct[dtype](flat, slope, rate, into)
+    if not update_kernel.direct[dtype](flat, slope, rate, into):  # most likely, grads are of another dtype
+        plain = (np.array(cast_to(dtype, vector, "grads"), dtype.type) for vector in (flat, slope))
+        into = np.empty(flat.size, dtype.type)
+        update_kernel.direct[dtype](*plain, rate, into)
 
-    return wrap(into, params.architecture)
+    return around(into, architecture)
 
 
 def _differentiate(
@@ -228,9 +238,10 @@ def _differentiate(
     require_loss(params, loss)
     mean = require_reduction(reduction)
     if regularization is None:
-        short = _of_arrays(params, x, y, loss, mean, extent, workspace)
-        if short is not None:
-            return short
+        if y is not None and prepare(params, x, loss):
+            short = again(params, x, y, loss, reduction, None, workspace, extent)
+            if short is not None:
+                return short
         value, slope, _ = _evaluate(params, arrays_of(params, x, y, loss), loss, mean, extent, workspace)
         return value, wrap(slope, params.architecture)
     changes = regularization_of(params, regularization)
@@ -242,36 +253,6 @@ def _differentiate(
     value = changes.add_penalty(masked, value, slope, has_value=has_value)
 
     return value, wrap(slope if extent == ERROR_ONLY else changes.masked(slope), architecture)
-
-
-def _of_arrays(
-    params: Params[DT], x: Any, y: Any, loss: Loss, mean: bool, extent: int, workspace: NDArray[DT] | None
-) -> tuple[float, Params[DT]] | None:
-    """E and its gradient, the short way for small calls; None if kernels can't take x and y as they are, or a fault.
-
-    The kernel checks the shapes: xor's `grad` and `update` take 3.1 µs, by `plain_arrays` 3.3.
-    """
-    flat, dtype = params.flat_buffer, params.flat_buffer.dtype
-    if not (is_plain(x, dtype) and is_plain(y, dtype)):
-        return None
-    if x.ndim != 2 or y.ndim != 2:
-        if x.ndim != 1 or y.ndim != 1:
-            return None
-        x, y = x.reshape(1, -1), y.reshape(1, -1)
-    cases = len(x)
-    layout = params.architecture.layout(dtype, cases if 0 < cases < CHUNK else CHUNK)
-    into = np.empty(0 if extent == ERROR_ONLY else flat.size, dtype)
-    space = into  # which isn't used if the workspace is small
-    if workspace is not None or layout.whole > STACK:
-        try:
-            space = space_for(workspace, layout.whole, dtype)
-        except (TypeError, ValueError):  # there may be a fault that comes first
-            return None
-    value, fault = differentiate_arrays_kernel.direct[dtype](
-        layout.table, flat, layout.whole, space, x, y, loss.descriptor_address(dtype), mean, extent, into
-    )
-
-    return (value, wrap(into, params.architecture)) if fault == faults.FINE else None
 
 
 def _evaluate(

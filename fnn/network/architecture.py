@@ -24,6 +24,7 @@ class Architecture:
     sizes: tuple[int, ...]
     activations: tuple[Activation, ...]
     _layouts: dict[tuple[object, ...], Layout] = field(default_factory=dict, repr=False, compare=False)
+    recent: Any = field(default=None, init=False, repr=False, compare=False)  # for `fnn.equations.short_calls`
     # The sizes and descriptors for jitted functions, by dtype: made on first access.
     _spec_float32: NDArray[np.int64] = field(init=False, repr=False, compare=False)
     _spec_float64: NDArray[np.int64] = field(init=False, repr=False, compare=False)

@@ -191,11 +191,17 @@ def _typeof(params: Params[Any], c: Any) -> types.Type:
 
 def wrap(flat: NDArray[DT], architecture: Architecture) -> Params[DT]:
     """Params that take over a vector, without a check or a copy; the caller must not write to it any more."""
-    params: Params[DT] = _new(Params)
     if flat.base is None:
         _set_writeable(flat, False)
     else:  # the writeability of what owns the memory would let that of a view be set
         flat = np.frombuffer(flat.data.toreadonly(), flat.dtype)
+
+    return around(flat, architecture)
+
+
+def around(flat: NDArray[DT], architecture: Architecture) -> Params[DT]:
+    """Params of a read-only vector of their own."""
+    params: Params[DT] = _new(Params)
     _set_flat(params, flat)
     _set_architecture(params, architecture)
 

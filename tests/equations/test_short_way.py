@@ -1,5 +1,7 @@
 """Small calls with arrays that kernels take as they are go a shorter way, with the same bits and errors."""
 
+import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 import fnn
+from fnn.network.params import wrap
 
 DTYPES = [np.float32, np.float64]
 HIDDEN = [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 130, 300, 1024, 1100]  # around vectors, panels, and what the stack holds
@@ -87,6 +90,42 @@ def test_arrays_of_other_forms_give_the_same_bits(dtype: type[Any], shape: tuple
         assert np.array_equal(fnn.forward(params, other), a), name
         assert fnn.value_and_grad(params, other, y) == (error, slope), name
         assert fnn.value_and_grad(params, other, forms(y)[name], workspace=space) == (error, slope), name
+
+
+def test_calls_remember_nothing_wrong_of_the_last_ones() -> None:
+    """Each in a network that has seen others before, and in a new one."""
+    random = np.random.default_rng(3)
+    kinds: list[tuple[fnn.Params[Any], type[Any]]] = [(network((4, 5, 2), dtype), dtype) for dtype in DTYPES]
+    shared = kinds[0][0].architecture
+    kinds[1] = wrap(kinds[1][0].flat_buffer, shared), np.float64
+    for _ in range(150):
+        params, dtype = kinds[random.integers(2)]
+        cases = int(random.choice([1, 2, 60, 300]))
+        x = random.normal(size=(cases, 4)).astype(dtype)
+        y = random.dirichlet(np.ones(2), cases).astype(dtype)
+        if cases == 1 and random.integers(2):
+            x, y = x[0], y[0]
+        space = fnn.workspace(params, cases) if random.integers(2) else None
+        loss = (fnn.squared_error, fnn.huber(0.5), fnn.cross_entropy)[random.integers(3)]
+        options: dict[str, Any] = {"loss": loss, "reduction": ("sum", "mean")[random.integers(2)]}
+        new: fnn.Params[Any] = pickle.loads(pickle.dumps(params))
+        error, slope = fnn.value_and_grad(params, x, y, workspace=space, **options)
+        assert (error, slope) == fnn.value_and_grad(new, frozen(x), frozen(y), **options)
+        assert not slope.flat_buffer.flags.writeable
+        assert fnn.error(params, x, y, workspace=space, **options) == error
+        assert fnn.grad(params, x, y, workspace=space, **options) == slope
+
+
+def test_inputs_are_only_read(tmp_path: Path) -> None:
+    params = network((4, 9, 2), np.float64)
+    x, y = np.random.default_rng(0).normal(size=(2, 300, 4))
+    x.tofile(tmp_path / "x")
+    mapped = np.frombuffer(np.memmap(tmp_path / "x", mode="r"), np.float64).reshape(300, 4)  # a write would be fatal
+    y = y[:, :2].copy()
+    assert fnn.grad(params, mapped, y) == fnn.grad(params, np.asfortranarray(x), y)
+    weights = np.linspace(1, 2, 300)
+    slopes = [fnn.grad(params, fnn.Cases(inputs, y, weights=weights)) for inputs in (mapped, np.asfortranarray(x))]
+    assert slopes[0] == slopes[1]
 
 
 def test_a_fault_is_told_as_for_arrays_of_another_form() -> None:

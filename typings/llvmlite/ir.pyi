@@ -28,6 +28,9 @@ class ArrayType(Type):
     count: int
     def __init__(self, element: Type, count: int) -> None: ...
 
+class LiteralStructType(Type):
+    def __init__(self, elems: Sequence[Type], packed: bool = False) -> None: ...
+
 class FunctionType(Type):
     return_type: Type
     args: tuple[Type, ...]

@@ -10,6 +10,7 @@ from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, fma, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
+from fnn.compiler.plain_arrays import PlainArray, given, result
 from fnn.data.kernels.cases import Reals, copy, first_not_finite
 from fnn.equations.kernels.backprop import forward
 from fnn.network.kernels import plan
@@ -44,10 +45,13 @@ def outputs(net: Net, x: Floats, number: int, into: Floats) -> int:
     return -1
 
 
-@kernel(lambda t: types.void(array(t), array(t), t, output(t)))
-def update_kernel(w: Reals, dE_dw: Reals, eta: float, into: Reals) -> None:
-    """G1: w(t+1) = w(t) − η ∂E/∂w(t), with one rounding."""
-    descend_flat(pointer(w), pointer(dE_dw), eta, pointer(into), w.size)
+@kernel(lambda t: types.boolean(given(t), given(t), t, result(t)))
+def update_kernel(w: PlainArray[Floats], dE_dw: PlainArray[Floats], eta: float, into: PlainArray[Floats]) -> bool:
+    """G1: w(t+1) = w(t) − η ∂E/∂w(t), with one rounding; whether it could take the arrays as they are."""
+    if not w.dimensions == dE_dw.dimensions == into.dimensions == 1:
+        return False
+    descend_flat(w.at, dE_dw.at, eta, into.at, w.columns)
+    return True
 
 
 @inline

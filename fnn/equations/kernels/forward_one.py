@@ -3,18 +3,17 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from numba import types
 
 from fnn.activations.kernels.dispatch import activate
 from fnn.compiler.inline import inline, intrinsic
 from fnn.compiler.internals import IRBuilder, IRValue, cgutils
-from fnn.compiler.intrinsics import Floats, like, pointer, shift
-from fnn.compiler.kernel import array, kernel, output
+from fnn.compiler.intrinsics import Floats, Integers, like, shift
+from fnn.compiler.kernel import kernel
 from fnn.compiler.memory import STACK, on_stack
+from fnn.compiler.plain_arrays import PlainArray, given, written
 from fnn.compiler.target import Machine, constant, machine, panel_width, vector_width
-from fnn.data.kernels.cases import Reals, copy
+from fnn.data.kernels.cases import copy
 from fnn.data.kernels.finite import is_finite
 from fnn.network.kernels.plan import rounded
 from fnn.network.kernels.spec import Network, activation_of, size_of
@@ -80,14 +79,20 @@ def _many_columns(typingctx: Any, p: types.CPointer) -> Any:
     return constant(p, lambda machine: _many(machine) * machine.lanes)
 
 
-@kernel(lambda t: types.boolean(array(types.int64), array(t), array(t), output(t)))
-def forward_one_kernel(spec: npt.NDArray[np.int64], flat: Reals, x: Reals, into: Reals) -> bool:
-    """Whether x is finite and no layer too wide for the stack; only then are the outputs written."""
-    network = Network(pointer(spec), pointer(flat))
-    stride = row_stride(network)
-    if 3 * stride > STACK or not is_finite(pointer(x), x.size):
+@kernel(lambda t: types.boolean(given(types.int64), given(t), given(t), written(t)))
+def forward_one_kernel(
+    spec: PlainArray[Integers], flat: PlainArray[Floats], x: PlainArray[Floats], into: PlainArray[Floats]
+) -> bool:
+    """Whether x is finite, no layer too wide for the stack, and all arrays plain; only then are the outputs written."""
+    network = Network(spec.at, flat.at)
+    if flat.dimensions != 1 or x.dimensions != 1 or into.dimensions != 1:
         return False
-    through_layers(network, pointer(x), pointer(into), on_stack(pointer(x)), stride)
+    stride, layers = row_stride(network), network.spec[0]
+    if x.columns != size_of(network.spec, 0) or into.columns != size_of(network.spec, layers):
+        return False
+    if 3 * stride > STACK or not is_finite(x.at, x.columns):
+        return False
+    through_layers(network, x.at, into.at, on_stack(x.at), stride)
     return True
 
 

@@ -1,41 +1,55 @@
 """The error of a batch and its gradient for the plainest call: inputs and targets, without labels or weights."""
 
-import numpy as np
-import numpy.typing as npt
 from numba import types
 
-from fnn.compiler.intrinsics import aligned, doubles, pointer
-from fnn.compiler.kernel import array, kernel, output
-from fnn.compiler.memory import STACK, on_stack
-from fnn.data.kernels.cases import CasePointers, Reals
-from fnn.data.kernels.faults import X_COLUMNS, Y_SHAPE
+from fnn.compiler.intrinsics import Floats, Integers, aligned, doubles, like_pointer, shift
+from fnn.compiler.kernel import kernel
+from fnn.compiler.memory import STACK, is_null, on_stack, release, reserve
+from fnn.compiler.plain_arrays import PlainArray, given, result, written
+from fnn.data.kernels.cases import CasePointers
+from fnn.data.kernels.faults import FINE
+from fnn.equations.kernels.backprop import ERROR_ONLY
 from fnn.equations.kernels.gradient import CHUNK, differentiate
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import COLUMNS, Net, entry
 
+CAPACITY, NEEDED, LOSS, TABLE = range(4)  # of the words
+
 
 @kernel(
-    lambda t: types.Tuple((types.float64, types.int64))(
-        array(types.int64), array(t), types.int64, output(t), array(t, 2), array(t, 2), types.int64, types.boolean,
-        types.int64, output(t),
+    lambda t: types.Optional(types.float64)(
+        given(types.int64), given(t), written(t), given(t), given(t), types.boolean, types.int64, result(t)
     )
-)  # fmt: skip
+)
 def differentiate_arrays_kernel(
-    table: npt.NDArray[np.int64], flat: Reals, needed: int, space: Reals, x: Reals, y: Reals, loss: int, mean: bool,
-    extent: int, into: Reals,
-) -> tuple[float, int]:  # fmt: skip
-    """`differentiate_kernel`, without the row of a fault; the shapes of x and y are checked, too.
+    words: PlainArray[Integers], flat: PlainArray[Floats], space: PlainArray[Floats], x: PlainArray[Floats],
+    y: PlainArray[Floats], mean: bool, extent: int, into: PlainArray[Floats],
+) -> float | None:  # fmt: skip
+    """`differentiate_kernel`; None if it can't take the arguments as they are, or for a fault.
 
-    `needed` elements of workspace, if there are few of them, are on the stack, and not in `space`.
+    The words are the most cases that a table is for, the elements of workspace that they need, the address of a loss,
+    and the table. Few elements are taken from the stack, others from `space` or, without it, from the heap.
     """
-    work = on_stack(pointer(flat)) if needed <= STACK else aligned(pointer(space))
-    net = Net(table.size // COLUMNS - 1, pointer(table), pointer(flat), work)
-    rows = x.shape[0]
-    if rows == 0 or x.shape[1] != entry(net, 0, plan.UNITS):
-        return 0.0, X_COLUMNS
-    if y.shape[0] != rows or y.shape[1] != entry(net, net.layers, plan.UNITS):
-        return 0.0, Y_SHAPE
-    nothing = pointer(table)
-    cases = CasePointers(rows, pointer(x), pointer(y), nothing, doubles(pointer(x)), nothing, False, False, False, 0)
-    error, fault, _ = differentiate(net, min(rows, CHUNK), cases, False, loss, mean, extent, pointer(into))
-    return error, fault
+    table, layers, needed = shift(words.at, TABLE), (words.columns - TABLE) // COLUMNS - 1, words.at[NEEDED]
+    net, rows = Net(layers, table, flat.at, flat.at), x.rows
+    is_plain = flat.dimensions == 1 and x.dimensions > 0 and x.dimensions == y.dimensions and y.rows == rows
+    if not is_plain or into.dimensions != (0 if extent == ERROR_ONLY else 1):
+        return None
+    if rows == 0 or min(rows, CHUNK) > words.at[CAPACITY]:
+        return None
+    if x.columns != entry(net, 0, plan.UNITS) or y.columns != entry(net, layers, plan.UNITS):
+        return None
+    if space.dimensions != 0 and (space.dimensions != 1 or space.columns < needed):
+        return None
+    work, heap = on_stack(flat.at), like_pointer(flat.at, 0)
+    if needed > STACK:
+        if space.dimensions == 0:
+            heap = reserve(flat.at, needed)
+            if is_null(heap):
+                return None
+        work = aligned(heap if space.dimensions == 0 else space.at)
+    net = Net(layers, table, flat.at, work)
+    cases = CasePointers(rows, x.at, y.at, table, doubles(x.at), table, False, False, False, 0)
+    error, fault, _ = differentiate(net, min(rows, CHUNK), cases, False, words.at[LOSS], mean, extent, into.at)
+    release(heap)
+    return error if fault == FINE else None
