@@ -8,11 +8,10 @@ from numba import types
 
 from fnn.activations.kernels.dispatch import CODE
 from fnn.compiler.inline import inline
-from fnn.compiler.intrinsics import Floats, Integers, address, like, pointer, shift
+from fnn.compiler.intrinsics import Floats, like, pointer, shift
 from fnn.compiler.kernel import array, kernel, output
 from fnn.compiler.linking import linked
-from fnn.compiler.memory import STACK, on_stack
-from fnn.compiler.target import itemsize, vector_width
+from fnn.compiler.memory import on_stack
 from fnn.data.kernels.cases import (
     SUM_TOLERANCE,
     CasePointers,
@@ -27,8 +26,9 @@ from fnn.data.kernels.cases import (
 )
 from fnn.data.kernels.faults import FINE
 from fnn.equations.kernels.backprop import ERROR_ONLY, EVERYTHING, backward, forward, gradient, no_prefetch, transpose
+from fnn.equations.kernels.forward import can_stay, leave, with_table
 from fnn.network.kernels import plan
-from fnn.network.kernels.plan import CHAIN, COLUMNS, Net, entry, errors_of, function_of, net_of, net_type
+from fnn.network.kernels.plan import CHAIN, Net, entry, errors_of, function_of, net_of, net_type
 from fnn.numerics.microkernel import STORE
 
 CHUNK: Final = CHAIN  # the most cases in the workspace of `grad`
@@ -80,48 +80,20 @@ def differentiate(
     if extent != ERROR_ONLY:
         transpose(net, 1 if extent == EVERYTHING else 2, 0, 1)
     scale = unit_case_weight(cases, mean)
-    is_in_place = extent != EVERYTHING and can_stay(net, cases)
+    is_in_place = extent != EVERYTHING and cases.sources == 0 and not cases.has_order and can_stay(net, cases.x)
     if is_in_place:
-        net = Net(net.layers, copied(net, on_stack(net.table)), net.weights, net.space)
+        net = with_table(net, on_stack(net.table))
     total = 0.0
     for first in range(0, cases.number, capacity):
         rows = min(capacity, cases.number - first)
         if is_in_place:
-            leave_inputs(net, cases, first)
+            leave(net, shift(cases.x, first * entry(net, 0, plan.UNITS)))
         forward_backward(net, cases, first, scale, loss, extent, 0, rows, True)
         total = sum_in_order(errors_of(net, 0), rows, total)
         if extent != ERROR_ONLY:
             is_last = first + rows == cases.number
             gradient(net, first, rows, is_last, into, STORE, like(into, 0.0), 0, 1, no_prefetch(net))
     return total, FINE, -1
-
-
-@inline
-def can_stay(net: Net, cases: CasePointers) -> bool:
-    """Whether x can be A⁰ where it lies: to copy it takes 0.5 of 6 µs for 200 cases of 24-8-2, and room in the cache.
-
-    Its rows have no padding, of which a layer of less than a vector of units may read what fills 32 bytes.
-    """
-    is_plain = cases.sources == 0 and not cases.has_order and address(cases.x) % itemsize(net.space) == 0
-    inputs, units = entry(net, 0, plan.UNITS), entry(net, 1, plan.UNITS)
-    is_whole = inputs * itemsize(net.space) % 32 == 0 or units >= vector_width(net.space)
-    return is_plain and is_whole and COLUMNS * (net.layers + 1) <= STACK
-
-
-@inline
-def copied(net: Net, table: Integers) -> Integers:
-    """A copy of the network's table, which other calls may read meanwhile."""
-    for i in range(COLUMNS * (net.layers + 1)):
-        table[i] = net.table[i]
-    return table
-
-
-@inline
-def leave_inputs(net: Net, cases: CasePointers, first: int) -> None:
-    """Let the A⁰ of the workspace be x, from the case `first` on."""
-    inputs = entry(net, 0, plan.UNITS)
-    net.table[plan.STRIDE] = inputs
-    net.table[plan.A] = (address(shift(cases.x, first * inputs)) - address(net.space)) // itemsize(net.space)
 
 
 @inline
