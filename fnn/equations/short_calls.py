@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from fnn.equations.kernels.backprop import ERROR_ONLY
 from fnn.equations.kernels.gradient import CHUNK
-from fnn.equations.kernels.gradient_of_arrays import CAPACITY, differentiate_arrays_kernel
+from fnn.equations.kernels.gradient_of_arrays import TABLE, differentiate_arrays_kernel
 from fnn.equations.objective import Reduction, require_reduction
 from fnn.losses.loss import Loss
+from fnn.network.kernels.plan import CASES
 from fnn.network.params import DT, Params, around
 from fnn.network.regularization import Regularization
 
@@ -63,10 +64,10 @@ def prepare(params: Params[Any], x: Any, loss: Loss) -> bool:
         return False
     dtype, architecture = params.flat_buffer.dtype, params.architecture
     capacity, known = max(min(1 if x.ndim == 1 else len(x), CHUNK), 1), architecture.recent
-    if known is not None and known.loss is loss and known.dtype == dtype and known.words[CAPACITY] == capacity:
+    if known is not None and known.loss is loss and known.dtype == dtype and known.words[TABLE + CASES] == capacity:
         return False
     layout, run = architecture.layout(dtype, capacity), differentiate_arrays_kernel.direct[dtype]
-    words = np.array([capacity, layout.whole, loss.descriptor_address(dtype), *layout.table], np.int64)
+    words = np.array([layout.whole, loss.descriptor_address(dtype), *layout.table], np.int64)
     prepared = _Prepared(loss, run, words, params.flat_buffer.size, dtype)
     object.__setattr__(architecture, "recent", prepared)
 

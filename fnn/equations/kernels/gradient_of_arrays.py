@@ -13,7 +13,7 @@ from fnn.equations.kernels.gradient import CHUNK, differentiate
 from fnn.network.kernels import plan
 from fnn.network.kernels.plan import COLUMNS, Net, entry
 
-CAPACITY, NEEDED, LOSS, TABLE = range(4)  # of the words
+NEEDED, LOSS, TABLE = range(3)  # of the words
 
 
 @kernel(
@@ -27,15 +27,15 @@ def differentiate_arrays_kernel(
 ) -> float | None:  # fmt: skip
     """`differentiate_kernel`; None if it can't take the arguments as they are, or for a fault.
 
-    The words are the most cases that a table is for, the elements of workspace that they need, the address of a loss,
-    and the table. Few elements are taken from the stack, others from `space` or, without it, from the heap.
+    The words are the elements of workspace that a table asks for, the address of a loss, and the table. Few elements
+    are taken from the stack, others from `space` or, without it, from the heap.
     """
     table, layers, needed = shift(words.at, TABLE), (words.columns - TABLE) // COLUMNS - 1, words.at[NEEDED]
     net, rows = Net(layers, table, flat.at, flat.at), x.rows
     is_plain = flat.dimensions == 1 and x.dimensions > 0 and x.dimensions == y.dimensions and y.rows == rows
     if not is_plain or into.dimensions != (0 if extent == ERROR_ONLY else 1):
         return None
-    if rows == 0 or min(rows, CHUNK) > words.at[CAPACITY]:
+    if rows == 0 or min(rows, CHUNK) > entry(net, 0, plan.CASES):
         return None
     if x.columns != entry(net, 0, plan.UNITS) or y.columns != entry(net, layers, plan.UNITS):
         return None
