@@ -1,8 +1,11 @@
 """Arrays of Python as arguments of kernels that take no reference and refuse what they can't take as it is.
 
-Numba calls the C API of NumPy for each array, 25 ns, and trusts its dtype and its order, which a look at them from
-Python beforehand takes 100 ns for. The code here reads an array object's own fields, whose places are the same in all
-versions of NumPy, in 2 ns. The caller holds the array while the kernel runs, so no reference is needed.
+Numba calls the C API of NumPy for each array, 25 ns, and trusts its dtype and its order, so that Python must look at
+them before, 100 ns. The code here reads the fields of the array object, whose places are the same in all versions of
+NumPy, in some 3 ns. The caller holds the array while the kernel runs, so no reference is needed. To measure, a call
+that the kernel refuses once it has looked at all (75 ns; for six arrays by Numba's way 260):
+python -m timeit -s "import fnn, numpy as np; p, x, y = fnn.init((2, 2, 1), seed=0), np.ones((4, 2)), np.ones((4, 1))"
+-s "fnn.error(p, x, y); _, run, words, *_ = p.architecture.recent" "run(words, words, x, x, y, False, 0, None)"
 
     kernel(lambda t: types.boolean(given(t), written(t)))
 """
