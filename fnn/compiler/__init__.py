@@ -19,10 +19,13 @@ Everything that is compiled:
   of a jitted function with fnn's values.
 - ``typing.templates.make_intrinsic_template`` (`.inline`): every intrinsic.
 - A dispatcher's ``get_call_template``, ``targetctx``, ``_compiler._customize_flags``, ``add_overload``, the flag
-  ``no_compile``, the fields ``entry_point``, ``fndesc``, ``library`` of a compile result, and what a library does at
-  last, ``_optimize_final_module``, ``_finalize_final_module``, ``_finalized`` (`.inline`): inlined functions, of which
-  every kernel is made. Without them plain `njit` would do, and take longer.
-- The options ``no_cpython_wrapper``, ``no_cfunc_wrapper``, ``forceinline``, ``no_rewrites`` of `njit` (`.internals`).
+  ``no_compile``, the fields ``entry_point``, ``fndesc``, ``library`` of a compile result, a library's ``finalize``,
+  ``_finalized`` and ``_linking_libraries`` (`.inline`): inlined functions, of which every kernel is made. Without them
+  plain `njit` would do, and take longer.
+- The options ``no_cpython_wrapper``, ``no_cfunc_wrapper``, ``forceinline``, ``_nrt`` of `njit` (`.internals`).
+- The steps of the compiler and their names, ``compiler.CompilerBase``, ``codegen.JITCodeLibrary``, ``typing.Context``
+  and its ``resolve_function_type``, ``rtsys.library`` (`.pipeline`): everything. Without them plain `njit` would
+  do, and take longer.
 - ``library.get_pointer_to_function``, ``fndesc.llvm_cfunc_wrapper_name`` and that a function without Python objects has
   a C wrapper of the plain C convention (`.addresses`): linked functions, activations, losses, optimizers.
 - ``llvmlite.binding.add_symbol`` resolves a name in cached code (`.linking`): every kernel after the first process.

@@ -7,8 +7,9 @@ from typing import Any, Final
 from numba import types
 
 from fnn.compiler.cache import give_cache
-from fnn.compiler.internals import IRBuilder, IRValue, binding, cgutils, event, global_compiler_lock, ir, jitted
+from fnn.compiler.internals import IRBuilder, IRValue, binding, cgutils, event, global_compiler_lock, ir
 from fnn.compiler.notice import Notice
+from fnn.compiler.pipeline import jitted
 
 NumbaSignature = Callable[[types.Float], Any]
 

@@ -17,7 +17,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 from numba import types
 from numba.core.typing.templates import make_intrinsic_template
 
-from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, jitted
+from fnn.compiler.internals import IRBuilder, IRValue, NumbaType
+from fnn.compiler.pipeline import jitted
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,10 +60,10 @@ def _leave_out_machine_code(dispatcher: Any) -> None:
 
     def add_overload(result: Any) -> None:
         library = result.library
-        library._optimize_final_module = lambda: None  # it is optimized in its callers alone: 0.7 of 7.8 s
-        library._finalize_final_module = lambda: setattr(library, "_finalized", True)  # no machine code: 1.0 of 7.5 s
+        library.finalize = lambda: setattr(library, "_finalized", True)  # kernels link, optimise and make code: 1.7 s
         keyed = result._replace(entry_point=object())  # callers look the function up by its address, which it lacks
-        dispatcher.targetctx.insert_user_function(keyed.entry_point, keyed.fndesc, [library])
+        libraries = [library, *library._linking_libraries]  # callers first: LLVM drops what nothing needs yet
+        dispatcher.targetctx.insert_user_function(keyed.entry_point, keyed.fndesc, libraries)
         dispatcher.overloads[tuple(keyed.signature.args)] = keyed
 
     dispatcher._compiler._customize_flags = without_code

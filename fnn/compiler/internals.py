@@ -7,17 +7,14 @@
   neither on the width of the vectors nor on the tiling nor on the number of threads.
 - ``boundscheck=False``: offsets come from `fnn.network.kernels.plan`; a check in the inner loops stops vectorisation.
 - ``nogil=True``: kernels touch no Python object.
-- ``no_rewrites=True``: Numba rewrites array expressions, branches on the types of arguments and raised errors, which
-  kernels don't have. Without rewriting and without machine code for inlined functions (`fnn.compiler.inline`), a first
-  `train` takes 1.1 of 7.1 seconds less.
+- ``_nrt=False``: kernels own no arrays, so none is counted; a call from Python with arrays takes a tenth less for it.
 """
 
-from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from llvmlite import binding as binding
 from llvmlite import ir as ir
-from numba import config, njit, types
+from numba import config, types
 from numba.core import cgutils as cgutils
 from numba.core import event as event
 from numba.core.compiler_lock import global_compiler_lock as global_compiler_lock
@@ -28,14 +25,7 @@ NumbaType: TypeAlias = types.Type
 IRBuilder: TypeAlias = ir.IRBuilder
 IRValue: TypeAlias = ir.Value
 
-_OPTIONS: Final[dict[str, Any]] = dict(error_model="numpy", boundscheck=False, nogil=True, no_rewrites=True)
-
-
-def jitted(function: Callable[..., Any], **options: Any) -> Any:
-    """A dispatcher for a function of fnn; RuntimeError if Numba makes none."""
-    require_compiler()
-
-    return njit(**options, **_OPTIONS)(function)
+OPTIONS: Final[dict[str, Any]] = dict(error_model="numpy", boundscheck=False, nogil=True, _nrt=False)
 
 
 def require_compiler() -> None:

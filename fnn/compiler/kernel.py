@@ -8,8 +8,9 @@ from numba import types
 
 from fnn.compiler.addresses import NumbaSignature
 from fnn.compiler.cache import give_cache
-from fnn.compiler.internals import NumbaType, global_compiler_lock, jitted
+from fnn.compiler.internals import NumbaType
 from fnn.compiler.linking import load_needed
+from fnn.compiler.pipeline import compiling, jitted
 from fnn.compiler.target import float_type
 
 P = ParamSpec("P")
@@ -38,7 +39,7 @@ class Kernel(Generic[P, R]):
         try:
             return self._compiled[dtype]
         except KeyError:
-            with global_compiler_lock:  # else two threads could compile it at the same time
+            with compiling():  # else two threads could compile it at the same time
                 if dtype not in self._compiled:
                     self._compiled[dtype] = self._compile(float_type(dtype))
             return self._compiled[dtype]

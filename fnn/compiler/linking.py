@@ -24,7 +24,8 @@ from fnn.compiler.addresses import (
     start_of,
 )
 from fnn.compiler.inline import Inline, intrinsic, with_parameters
-from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, binding, global_compiler_lock, ir
+from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, binding, ir
+from fnn.compiler.pipeline import compiling
 from fnn.compiler.target import FLOATS
 
 P = ParamSpec("P")
@@ -148,7 +149,7 @@ def entry_point(signature: NumbaSignature) -> Callable[[Callable[..., Any]], Lin
 
 def load_entries(dtype: types.Float) -> None:
     """Fill the cells of all entry points, and of the linked functions that they need."""
-    with global_compiler_lock:
+    with compiling():
         for link in _entries:
             load_needed(link.function, dtype)
             link.load(dtype)
@@ -177,7 +178,7 @@ class OnDemand:
         """Numba's compile result and the address of the code."""
         found = self._compiled.get(dtype)
         if found is None:
-            with global_compiler_lock:
+            with compiling():
                 if dtype not in self._compiled:
                     load_needed(self.function, dtype)
                     result = compiled(self.function, self.signature(dtype), cached=self._cached)

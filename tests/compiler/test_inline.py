@@ -7,7 +7,7 @@ import pytest
 from numba import float64
 
 from fnn.compiler.inline import forced, inline
-from fnn.compiler.internals import jitted
+from fnn.compiler.pipeline import jitted
 
 
 @pytest.mark.parametrize("inlining", [inline, forced])

@@ -1,4 +1,4 @@
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from numba.core.runtime import _nrt_python as _nrt_python
 
@@ -9,6 +9,7 @@ class _Stats(NamedTuple):
     mi_free: int
 
 class _Runtime:
+    library: Any
     def get_allocation_stats(self) -> _Stats: ...
 
 rtsys: _Runtime

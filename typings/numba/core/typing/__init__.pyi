@@ -1,3 +1,5 @@
+from typing import Any
+
 from numba.core import types
 
 class Signature:
@@ -8,3 +10,6 @@ class Signature:
     def is_precise(self) -> bool: ...
 
 def signature(return_type: types.Type, *args: types.Type) -> Signature: ...
+
+class Context:
+    def resolve_function_type(self, func: Any, args: Any, kws: Any) -> Any: ...

@@ -1,0 +1,120 @@
+"""Numba's compiler, less what kernels don't need: a first `train` takes 3.2 of 4.4 s with it, nearly all of it Numba's.
+
+Kernels count no references, raise nothing and have no closures, generators or context managers. So:
+
+- the steps of the compiler that look for these, half of them all, are left out;
+- nothing of Numba's runtime (NRT) is linked into kernels, and variables don't end (`_Library`, `_nrt`);
+- LLVM doesn't optimise the functions of a module one by one before it optimises them together;
+- what ``a + b`` and the like return for numbers is found once, not at each place (`_TypingContext`);
+- Python's collector of cycles rests meanwhile: it would visit, every few functions, all objects of the process.
+
+To measure one of them, take it out, and time a first `train` in an empty cache, as tests/benchmarks does.
+"""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from types import BuiltinFunctionType
+from typing import Any, Final
+
+from numba import njit, types
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase
+from numba.core.compiler_machinery import PassManager, register_pass
+from numba.core.runtime import rtsys
+from numba.core.typed_passes import NativeLowering, NoPythonBackend, NopythonTypeInference, PreLowerStripPhis
+from numba.core.typing import Context
+from numba.core.untyped_passes import FixupArgs, ReconstructSSA, TranslateByteCode
+
+from fnn.compiler.internals import OPTIONS, global_compiler_lock, require_compiler
+
+
+class _Library(JITCodeLibrary):
+    """LLVM's code of one function, and of those that become part of it."""
+
+    def add_linking_library(self, library: Any) -> None:
+        if library is not rtsys.library and library not in self._linking_libraries:
+            super().add_linking_library(library)
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _Lowering(NativeLowering):
+    """Numba's own, into a library of ours."""
+
+    _name = "fnn_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = _Library(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+
+        return super().run_pass(state)
+
+
+_PASSES: Final = (
+    TranslateByteCode, FixupArgs, ReconstructSSA, NopythonTypeInference, PreLowerStripPhis, _Lowering, NoPythonBackend,
+)  # fmt: skip
+
+
+class _TypingContext(Context):
+    """Numba's, which remembers what functions and operators return for some types of arguments."""
+
+    def __init__(self, shared: Context) -> None:
+        vars(self).update(vars(shared))
+        self._found: dict[Any, Any] = {}
+
+    def resolve_function_type(self, func: Any, args: Any, kws: Any) -> Any:
+        if kws or not isinstance(func, types.Function | types.Dispatcher | BuiltinFunctionType):
+            return super().resolve_function_type(func, args, kws)
+        if isinstance(func, BuiltinFunctionType) and all(isinstance(a, types.Number | types.Boolean) for a in args):
+            args = tuple(map(types.unliteral, args))
+        key = func, *args
+        if key not in self._found:
+            self._found[key] = super().resolve_function_type(func, args, kws)
+
+        return self._found[key]
+
+
+_typing_context: Final = cache(_TypingContext)
+
+
+class Compiler(CompilerBase):
+    """What `njit` takes as ``pipeline_class``."""
+
+    def __init__(self, typingctx: Any, *arguments: Any) -> None:
+        super().__init__(typingctx, *arguments)
+        self.state.typingctx = _typing_context(typingctx)
+
+    def define_pipelines(self) -> list[PassManager]:
+        passes = PassManager("fnn")
+        for step in _PASSES:
+            passes.add_pass(step)
+        passes.finalize()
+
+        return [passes]
+
+
+_PIPELINE: Final[dict[str, Any]] = dict(pipeline_class=Compiler)
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Keep other threads from compiling, and Python from looking for cycles of objects."""
+    with global_compiler_lock:
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if was_enabled:
+                gc.enable()
+
+
+def jitted(function: Callable[..., Any], **options: Any) -> Any:
+    """A dispatcher for a function of fnn; RuntimeError if Numba makes none."""
+    require_compiler()
+
+    return njit(**options, **OPTIONS, **_PIPELINE)(function)
