@@ -30,6 +30,28 @@ class Vectors:
     def load(self, p: IRValue) -> IRValue:
         return self.builder.load(self._cast(p), align=self._size)
 
+    def load_parts(self, places: Sequence[IRValue]) -> IRValue:
+        """A vector of equally long parts, each from a place of its own."""
+        kind = ir.VectorType(self.type.element, self.lanes // len(places)).as_pointer()
+        parts: list[IRValue] = [self.builder.load(self.builder.bitcast(p, kind), align=self._size) for p in places]
+        while len(parts) > 1:
+            both = self.lane_numbers(range(2 * parts[0].type.count))
+            parts = [self.builder.shuffle_vector(a, b, both) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+        return parts[0]
+
+    def interleaved(self, a: IRValue, b: IRValue, run: int = 1, part: int | None = None) -> list[IRValue]:
+        """Runs of a and b by turns: of the first half and of the second, of each part if a vector has several."""
+        part = part or self.lanes
+        first_half = [
+            lane + of_b
+            for start in range(0, self.lanes, part)
+            for at in range(start, start + part // 2, run)
+            for of_b in (0, self.lanes)
+            for lane in range(at, at + run)
+        ]
+        halves = first_half, [lane + part // 2 for lane in first_half]
+        return [self.builder.shuffle_vector(a, b, self.lane_numbers(half)) for half in halves]
+
     def store(self, x: IRValue, p: IRValue) -> None:
         self.builder.store(x, self.builder.bitcast(p, x.type.as_pointer()), align=self._size)
 
@@ -40,7 +62,7 @@ class Vectors:
         return self.builder.shuffle_vector(one, one, self.lane_numbers([0] * self.lanes))
 
     def lane_numbers(self, numbers: Sequence[int]) -> ir.Constant:
-        return ir.Constant(ir.VectorType(I32, self.lanes), list(numbers))
+        return ir.Constant(ir.VectorType(I32, len(numbers)), list(numbers))
 
     def first(self, count: IRValue) -> IRValue:
         """The mask of the first lanes."""

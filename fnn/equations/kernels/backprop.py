@@ -27,7 +27,7 @@ from fnn.network.kernels.plan import CHAIN, GROUP, Net, block, entry, errors_of,
 from fnn.numerics.blocked import call_by_blocks, pays
 from fnn.numerics.matmul import Prefetch, matmul, prefetch_type, transpose_pack
 from fnn.numerics.microkernel import ADD, BIAS, DESCEND, STORE, ZERO
-from fnn.numerics.thin import is_thin, thin_product
+from fnn.numerics.thin import few_columns_product, has_few_columns, is_thin, thin_product
 
 ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how far `backward` goes: to E; to every Δ; to ∂E/∂A⁰
 
@@ -133,8 +133,16 @@ def prefetched_beside(prefetch: Prefetch, start: int, end: int, rows: int) -> Pr
 
 @inline
 def weighted_inputs(net: Net, layer: int, first: int, rows: int) -> None:
-    """F1: Zˡ = Aˡ⁻¹ Wˡ + bˡ."""
-    times_weights(net, net, net, layer, first, rows, BIAS)
+    """F1: Zˡ = Aˡ⁻¹ Wˡ + bˡ, for few units with the cases side by side in the vectors."""
+    units, inputs = entry(net, layer, plan.UNITS), entry(net, layer - 1, plan.UNITS)
+    if has_few_columns(rows, units, inputs, vector_width(net.space)):
+        few_columns_product(
+            rows, units, inputs, block(net, layer - 1, plan.A, first), entry(net, layer - 1, plan.STRIDE),
+            shift(net.weights, entry(net, layer, plan.W)), entry(net, layer, plan.W_ROW),
+            shift(net.weights, entry(net, layer, plan.B)), block(net, layer, plan.Z, first),
+        )  # fmt: skip
+    else:
+        times_weights(net, net, net, layer, first, rows, BIAS)
 
 
 @inline
