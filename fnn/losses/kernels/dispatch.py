@@ -19,6 +19,7 @@ from fnn.compiler.addresses import calling
 from fnn.compiler.inline import inline, intrinsic
 from fnn.compiler.intrinsics import Floats, doubles, like, shift, words_at
 from fnn.compiler.linking import OnDemand
+from fnn.losses.kernels.squares import squared_errors, weighted
 
 # The words of a descriptor: integers, and float64 by their bits.
 KERNEL: Final = 0  # the address of the code; 0: squared error
@@ -60,30 +61,10 @@ def output_error(
     """E1 and E2 for a block of cases; where the loss and the activation cancel, Δ as well (see `is_direct`)."""
     words = words_at(loss)
     if words[KERNEL] == 0:
-        for row in range(rows):
-            at = row * stride
-            error = squared_error(shift(a, at), shift(y, at), case_weights[row], shift(dE_da, at), units)
-            errors[row] = weighted(error, case_weights[row])
+        squared_errors(a, y, case_weights, dE_da, errors, rows, units, stride)
     else:
         p = doubles(shift(words, PARAMETER))
         call(words[KERNEL], p, code, z, a, y, case_weights, dE_da, delta, errors, rows, units, stride)
-
-
-@inline
-def squared_error(a: Floats, y: Floats, case_weight: float, dE_da: Floats, units: int) -> float:
-    """E = ½ Σ_d (a_d − y_d)²,  ∂E/∂a_d = a_d − y_d."""
-    error = 0.0
-    for d in range(units):
-        difference = a[d] - y[d]
-        dE_da[d] = case_weight * difference
-        error += np.float64(difference) * np.float64(difference)
-    return 0.5 * error
-
-
-@inline
-def weighted(value: float, case_weight: float) -> float:
-    """The value times the case's weight, in float64; 0 where the weight is 0, even for an infinite value."""
-    return np.float64(case_weight) * value if case_weight != 0 else 0.0
 
 
 @inline

@@ -12,7 +12,8 @@ import numpy as np
 
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, doubles, like, shift, words_at
-from fnn.losses.kernels.dispatch import PARAMETER, LossKernel, call, weighted
+from fnn.losses.kernels.dispatch import PARAMETER, LossKernel, call
+from fnn.losses.kernels.squares import weighted
 
 
 @inline

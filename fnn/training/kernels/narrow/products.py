@@ -12,8 +12,8 @@ from typing import Any, Final
 from numba import types
 
 from fnn.compiler.inline import intrinsic
-from fnn.compiler.internals import ir
 from fnn.compiler.target import require_pointer
+from fnn.losses.kernels.squares import Squares
 from fnn.numerics.simd import Vectors, advanced, number, repeat
 
 _HEIGHT: Final = 2  # rows of a product that are computed together: 4 make 2-2-1 units 8 % slower, 16-16-16 5 % faster
@@ -159,7 +159,7 @@ def transpose_small(typingctx: Any, m: Any, n: Any, source: Any, source_row: Any
 def squared_errors(
     typingctx: Any, units: Any, stride: Any, a: Any, y: Any, prime: Any, case_weights: Any, delta: Any, errors: Any
 ) -> Any:
-    """E1, E2 and B1 of whole vectors of cases, `stride` of them, as in `fnn.losses.kernels.dispatch.squared_error`.
+    """E1, E2 and B1 of whole vectors of cases, `stride` of them, as in `fnn.losses.kernels.squares`.
 
     E = w · ½ Σ_d (a_d − y_d)² in float64, 0 where w, the case's weight, is; δ_d = w · (a_d − y_d) · f′_d.
     """
@@ -169,11 +169,7 @@ def squared_errors(
     def codegen(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
         units, stride, a, y, prime, case_weights, delta, errors = arguments
         vectors = Vectors(context, builder, p.dtype)
-        doubles = ir.VectorType(ir.DoubleType(), vectors.lanes)
-        zero, half = ir.Constant(doubles, None), ir.Constant(doubles, [0.5] * vectors.lanes)
-
-        def wide(x: Any) -> Any:
-            return x if x.type == doubles else builder.fpext(x, doubles)
+        squares = Squares(vectors)
 
         def cases(_: Any, a: Any, y: Any, prime: Any, delta: Any, case_weights: Any, errors: Any) -> Sequence[Any]:
             case_weight = vectors.load(case_weights)
@@ -181,12 +177,10 @@ def squared_errors(
             def unit(totals: Sequence[Any], a: Any, y: Any, prime: Any, delta: Any) -> Sequence[Any]:
                 difference = builder.fsub(vectors.load(a), vectors.load(y))
                 vectors.store(builder.fmul(builder.fmul(case_weight, difference), vectors.load(prime)), delta)
-                return [builder.fadd(totals[0], builder.fmul(wide(difference), wide(difference)))]
+                return [squares.longer(totals[0], difference)]
 
-            (total,) = repeat(builder, units, 1, unit, [(p, stride) for p in (a, y, prime, delta)], [zero])
-            counts = builder.fcmp_unordered("!=", case_weight, vectors.zero)
-            error = builder.fmul(wide(case_weight), builder.fmul(half, total))
-            vectors.store(builder.select(counts, error, zero), errors)
+            (total,) = repeat(builder, units, 1, unit, [(p, stride) for p in (a, y, prime, delta)], [squares.zero])
+            vectors.store(squares.weighted(total, case_weight), errors)
             return ()
 
         each = number(vectors.lanes)
