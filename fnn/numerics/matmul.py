@@ -14,6 +14,7 @@ from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, cgutils
 from fnn.compiler.intrinsics import Floats, Integers, shift
 from fnn.compiler.linking import linked
 from fnn.compiler.target import LINE, line_width, panel_width, require_pointer, tile_rows
+from fnn.numerics.microkernel import SUMS, ZERO
 from fnn.numerics.simd import Vectors, number
 from fnn.numerics.tile import tile
 
@@ -109,9 +110,12 @@ def _many_tiles(
                 source, step, count = shift(prefetch.matrix, at), reach, of_row - fetched
             rows = height + (block < taller)
             count = min(count, (taller if block < taller else blocks) - block)
+            how = init
+            if init == SUMS and block < blocks - 1:  # the row of ones is in the last block
+                count, how = min(count, blocks - 1 - block), ZERO
             tile(
                 rows, count, k, shift(a, i * a_row), a_row, a_col, b_q, b_panel, b_row,
-                shift(c_q, i * c_row), c_panel, c_row, init, shift(bias, j), epilogue, eta,
+                shift(c_q, i * c_row), c_panel, c_row, how, shift(bias, j), epilogue, eta,
                 min(width, n - j), source, step,
             )  # fmt: skip
             i += rows * count

@@ -12,7 +12,9 @@ from fnn.compiler.target import Machine
 
 ZERO: Final = 0  # a chain starts from 0,
 BIAS: Final = 1  # from bias[j],
-KEEP: Final = 2  # or from C[i,j]: it continues the chain of an earlier call
+KEEP: Final = 2  # or from C[i,j]: it continues the chain of an earlier call;
+# or from 0, and the last row of A is of ones, that of C, Σ_k B[k,j], at `bias`; for m ≥ 3, in the memory of m − 1 rows.
+SUMS: Final = 3
 
 STORE: Final = 0  # C = acc
 DESCEND: Final = 1  # C = fma(-eta, acc, C): one step of gradient descent
@@ -36,7 +38,7 @@ _ARGUMENTS: Final = {
 }  # fmt: skip
 
 
-def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> Iterator[str]:
+def _tile(name: str, one: str, shape: Machine, rows: int, vectors: int, masked: bool) -> Iterator[str]:
     """The lines of one tile, from block to block; if masked, its last vector may have fewer columns."""
     element, itemsize, lanes, _, _ = shape
     vector, suffix, bits = f"<{lanes} x {element}>", f"v{lanes}f{8 * itemsize}", f"<{lanes} x i1>"
@@ -47,14 +49,17 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
         yield f"{to}.0 = insertelement <{lanes} x {kind}> poison, {kind} {x}, i32 0"
         yield f"{to} = shufflevector {lane_0}"
 
-    def addresses(matrix: str, row: str, panel: str, count: int, prefix: str = "") -> Iterator[str]:
+    def addresses(matrix: str, row: str, panel: str, count: int, prefix: str = "", last: str = "") -> Iterator[str]:
         to = f"%{prefix}{matrix}"
         for v in range(vectors):
             yield f"{to}.{v}.panel = mul i64 {panel}, {v // 2}"
             yield f"{to}.{v} = add i64 {to}.{v}.panel, {v % 2 * lanes}"
         yield f"{to}.0.row = getelementptr {element}, ptr %{matrix}, i64 0"
         for r in range(1, count):
-            yield f"{to}.{r}.row = getelementptr {element}, ptr {to}.{r - 1}.row, i64 {row}"
+            own = last if r == count - 1 else ""
+            yield f"{to}.{r}.row{own and '.of_c'} = getelementptr {element}, ptr {to}.{r - 1}.row, i64 {row}"
+            if own:
+                yield f"{to}.{r}.row = select i1 %sums, ptr {own}, ptr {to}.{r}.row.of_c"
         for r in range(count):
             for v in range(vectors):
                 yield f"{to}.{r}.{v} = getelementptr {element}, ptr {to}.{r}.row, i64 {to}.{v}"
@@ -87,7 +92,9 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield f"%factor = select i1 %descend, {element} %minus_eta, {element} 1.0"
     yield f"%is_long = icmp sge i64 %k, {_LONG}"
     yield f"%a_row.bytes = mul i64 %a_row, {itemsize}"
-    for r in range(1, rows, 2):
+    yield f"%sums = icmp eq i64 %init, {SUMS}"
+    yield "%last_col = select i1 %sums, i64 0, i64 %a_col"
+    for r in range(1, rows - 1, 2):
         # Hidden from LLVM, or it would step from row to row by a chain of additions as long as the sums take.
         yield f"%a_row.{r}.0 = mul i64 %a_row.bytes, {r}"
         yield f'%a_row.{r} = call i64 asm "", "=r,0"(i64 %a_row.{r}.0)'
@@ -98,6 +105,9 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield "%a.block = phi ptr [ %a, %entry ], [ %a.next, %next ]"
     yield "%c.block = phi ptr [ %c, %entry ], [ %c.next, %next ]"
     yield "%prefetch.block = phi ptr [ %prefetch, %entry ], [ %prefetch.next, %next ]"
+    yield f"%last.row = mul i64 %a_row.bytes, {rows - 1}"
+    yield "%last.of_a = getelementptr i8, ptr %a.block, i64 %last.row"
+    yield f"%last.block = select i1 %sums, ptr @{one}, ptr %last.of_a"
     # The code is read anew for each block, or LLVM would write the loop over blocks once for each value.
     yield '%init.now = call i64 asm sideeffect "", "=r,0"(i64 %init)'
     yield f"switch i64 %init.now, label %begin [ i64 {BIAS}, label %biases i64 {KEEP}, label %read ]"
@@ -127,6 +137,7 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield "%left = phi i64 [ %k, %begin ], [ %k, %fetch ], [ %left.next, %loop ]"
     yield "%ak = phi ptr [ %a.block, %begin ], [ %a.block, %fetch ], [ %ak.next, %loop ]"
     yield "%bk = phi ptr [ %b, %begin ], [ %b, %fetch ], [ %bk.next, %loop ]"
+    yield "%last = phi ptr [ %last.block, %begin ], [ %last.block, %fetch ], [ %last.next, %loop ]"
     for r, v in block:
         begun = f"%init.{r}.{v}"
         yield f"%acc.{r}.{v} = phi {vector} [ {begun}, %begin ], [ {begun}, %fetch ], [ %sum.{r}.{v}, %loop ]"
@@ -138,13 +149,15 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
         yield load(f"%bk.0.{v}", v, f"%b.{v}")
     for r in range(rows):
         power = r & -r  # of two: an address may hold an odd multiple of the stride times 1, 2, 4 or 8
-        yield f"%a.{r}.r = mul i64 {f'%a_row.{r // power}' if r else 0}, {power}"
-        yield f"%a.{r}.p = getelementptr i8, ptr %ak, i64 %a.{r}.r"
-        yield f"%a.{r}.x = load {element}, ptr %a.{r}.p"
+        if r < rows - 1:
+            yield f"%a.{r}.r = mul i64 {f'%a_row.{r // power}' if r else 0}, {power}"
+            yield f"%a.{r}.p = getelementptr i8, ptr %ak, i64 %a.{r}.r"
+        yield f"%a.{r}.x = load {element}, ptr {f'%a.{r}.p' if r < rows - 1 else '%last'}"
         yield from splat(f"%a.{r}.x", element, f"%a.{r}")
         for v in range(vectors):
             yield fma(f"%a.{r}", f"%b.{v}", f"%acc.{r}.{v}", f"%sum.{r}.{v}")
     yield f"%ak.next = getelementptr {element}, ptr %ak, i64 %a_col"
+    yield f"%last.next = getelementptr {element}, ptr %last, i64 %last_col"
     yield f"%bk.next = getelementptr {element}, ptr %bk, i64 %b_row"
     yield "%left.next = sub i64 %left, 1"
     yield "%more = icmp sgt i64 %left.next, 0"
@@ -153,7 +166,7 @@ def _tile(name: str, shape: Machine, rows: int, vectors: int, masked: bool) -> I
     yield "done:"
     # Hidden from LLVM, or it would keep the addresses of all rows in memory while the sums take the registers.
     yield '%c.now = call ptr asm sideeffect "", "=r,0"(ptr %c.block)'
-    yield from addresses("c.now", "%c_row", "%c_panel", rows)
+    yield from addresses("c.now", "%c_row", "%c_panel", rows, last="%bias")
     yield '%epilogue.now = call i64 asm sideeffect "", "=r,0"(i64 %epilogue)'
     yield f"%stores = icmp eq i64 %epilogue.now, {STORE}"
     yield "br i1 %stores, label %store, label %update"
@@ -203,6 +216,8 @@ def tiles_module(table: str, shape: Machine) -> Iterator[str]:
     yield f"declare {vector} @llvm.masked.load.{suffix}.p0(ptr, i32, {bits}, {vector})"
     yield f"declare void @llvm.masked.store.{suffix}.p0({vector}, ptr, i32, {bits})"
     yield "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
+    one = f"{table}.one"
+    yield f"@{one} = internal constant {element} 1.0"
     addresses = []
     for masked in [True] if masks else [False, True]:
         for r in range(1, rows + 1):
@@ -210,5 +225,5 @@ def tiles_module(table: str, shape: Machine) -> Iterator[str]:
                 name = f"tile.{r}x{v}{'.masked' if masked else ''}"
                 addresses.append(f"ptr @{name}" if v <= widest(r) else "ptr null")
                 if v <= widest(r):
-                    yield from _tile(name, shape, r, v, masked)
+                    yield from _tile(name, one, shape, r, v, masked)
     yield f"@{table} = weak_odr constant [{len(addresses)} x ptr] [{', '.join(addresses)}]"

@@ -27,7 +27,7 @@ from fnn.compiler.intrinsics import Floats, fma, pointer, shift
 from fnn.compiler.linking import load_needed
 from fnn.compiler.target import panel_width, tile_rows
 from fnn.numerics.matmul import Prefetch, matmul, transpose_pack
-from fnn.numerics.microkernel import ADD, BIAS, DESCEND, KEEP, STORE, ZERO
+from fnn.numerics.microkernel import ADD, BIAS, DESCEND, KEEP, STORE, SUMS, ZERO
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 Indices: TypeAlias = NDArray[np.int64]
@@ -279,6 +279,33 @@ def test_any_product(
     x = operands(m, n, k, dtype, seed)
     c = multiply(x, *mode, packed=packed, gap=gap, transposed=transposed, prefetch=prefetch)
     assert same_bits(c, expected(x, *mode))
+
+
+@given(
+    m=st.integers(3, 60),
+    n=st.integers(1, 100),
+    k=st.integers(1, 40),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    epilogue=st.sampled_from([STORE, DESCEND, ADD]),
+    packed=st.booleans(),
+    prefetch=st.integers(0, 9),
+)
+@settings(max_examples=200, deadline=None)
+def test_sums_are_the_product_of_one_more_row_of_ones(
+    m: int, n: int, k: int, dtype: Float, epilogue: int, packed: bool, prefetch: int
+) -> None:
+    x = operands(m - 1, n, k, dtype)
+    ones = Operands(np.ones((1, k), dtype), x.b, x.bias[None], x.bias, x.eta)
+    b, c, sums = place(x.b, packed), place(x.c, packed), place(ones.c, False, 2)
+    a = np.ascontiguousarray(x.a.T)
+    call(
+        m, n, k, a, 1, m - 1, b.buffer, b.panel, b.row, c.buffer, c.panel, c.row,
+        SUMS, sums.buffer, epilogue, x.eta, np.zeros(prefetch, np.int64),
+    )  # fmt: skip
+    assert c.intact()
+    assert sums.intact()
+    assert same_bits(c.values, expected(x, ZERO, epilogue))
+    assert same_bits(sums.values, expected(ones, ZERO, epilogue))
 
 
 @dtypes

@@ -26,7 +26,7 @@ from fnn.network.kernels import plan
 from fnn.network.kernels.plan import CHAIN, GROUP, Net, block, entry, errors_of, function_of, net_type, rounded
 from fnn.numerics.blocked import call_by_blocks, pays
 from fnn.numerics.matmul import Prefetch, matmul, prefetch_type, transpose_pack
-from fnn.numerics.microkernel import ADD, BIAS, DESCEND, STORE, ZERO
+from fnn.numerics.microkernel import ADD, BIAS, DESCEND, STORE, SUMS, ZERO
 from fnn.numerics.thin import few_columns_product, has_few_columns, is_thin, thin_product
 
 ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how far `backward` goes: to E; to every Δ; to ∂E/∂A⁰
@@ -77,11 +77,13 @@ def gradient(
         ahead = prefetched_beside(prefetch, start, end, rows)
         for layer in range(1, net.layers + 1):
             top, bottom, has_bias = rows_of_part(net, layer, part, parts)
+            with_bias = has_bias and takes_bias_along(net, layer, start, end, top, bottom)
             if bottom > top:
-                # B2  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ
-                weight_gradient(net, net, layer, start, end, top, bottom, sums, ZERO, how, eta, ahead)
+                # B2  ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, and with_bias B3
+                init = SUMS if with_bias else ZERO
+                weight_gradient(net, net, layer, start, end, top, bottom, sums, init, how, eta, ahead)
                 ahead = no_prefetch(net)
-            if has_bias:
+            if has_bias and not with_bias:
                 bias_gradient(net, layer, start, end, sums, how, eta)  # B3  ∂E/∂bˡ = Σ_c δˡ
             if how == DESCEND and layer > 1:
                 transpose_rows(net, layer, top, bottom)
@@ -218,11 +220,24 @@ def times_transposed(of_delta: Net, of_w: Net, of_error: Net, layer: int, first:
 
 
 @inline
+def takes_bias_along(net: Net, layer: int, start: int, end: int, top: int, bottom: int) -> bool:
+    """Whether `weight_gradient` can compute B3, too, as one more row of the product, so that Δ isn't read again.
+
+    On its own it waits for one chain of sums, or for the second-level cache: ∂E/∂(W, b) of 4-32-16-4 over 256 cases
+    took 2.6 µs instead of 2.2, of 41-203-3 over 77 cases 7.1 instead of 6.8.
+    """
+    return bottom - top > 1 and not is_thin(entry(net, layer, plan.UNITS), end - start, vector_width(net.space))
+
+
+@inline
 def weight_gradient(
     of_a: Net, of_delta: Net, layer: int, start: int, end: int, top: int, bottom: int, into: Floats, init: int,
     epilogue: int, eta: float, prefetch: Prefetch,
 ) -> None:  # fmt: skip
-    """B2: ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, rows top .. bottom, over the cases start .. end; R5's operands are of two networks."""
+    """B2: ∂E/∂Wˡ = (Aˡ⁻¹)ᵀ Δˡ, rows top .. bottom, over the cases start .. end; from SUMS B3, too.
+
+    R5's operands are of two networks.
+    """
     units, stride = entry(of_a, layer, plan.UNITS), entry(of_a, layer - 1, plan.STRIDE)
     w_row = entry(of_a, layer, plan.W_ROW)
     a, delta = shift(block(of_a, layer - 1, plan.A, start), top), block(of_delta, layer, plan.DELTA, start)
@@ -235,11 +250,11 @@ def weight_gradient(
         )  # fmt: skip
     else:
         matmul(
-            bottom - top, entry(of_a, layer, plan.WIDTH), end - start,
+            bottom - top + (init == SUMS), entry(of_a, layer, plan.WIDTH), end - start,
             a, 1, stride,
             delta, panel_width(of_a.space), entry(of_delta, layer, plan.STRIDE),
             w, entry(of_a, layer, plan.W_PANEL), w_row,
-            init, of_a.space, epilogue, eta, prefetch,
+            init, shift(into, entry(of_a, layer, plan.B)), epilogue, eta, prefetch,
         )  # fmt: skip
 
 
