@@ -26,7 +26,8 @@ from fnn.network.kernels import plan
 from fnn.network.kernels.plan import CHAIN, GROUP, Net, block, entry, errors_of, function_of, net_type, rounded
 from fnn.numerics.blocked import call_by_blocks, pays
 from fnn.numerics.matmul import Prefetch, matmul, prefetch_type, transpose_pack
-from fnn.numerics.microkernel import ADD, BIAS, DESCEND, STORE, SUMS, ZERO
+from fnn.numerics.microkernel import ADD, BIAS, DESCEND, SUMS, ZERO
+from fnn.numerics.rows import row_product
 from fnn.numerics.thin import few_columns_product, has_few_columns, is_thin, thin_product
 
 ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how far `backward` goes: to E; to every Δ; to ∂E/∂A⁰
@@ -160,10 +161,7 @@ def times_weights(of_a: Net, of_w: Net, of_z: Net, layer: int, first: int, rows:
         panels = shift(of_z.space, entry(of_z, 0, plan.PANELS))
         call_by_blocks(by_blocks, rows, units, inputs, a, a_row, w, w_row, z, z_row, init, b, panels, zero, nothing)
     else:
-        panel, w_panel = panel_width(of_z.space), entry(of_w, layer, plan.W_PANEL)
-        matmul(
-            rows, units, inputs, a, a_row, 1, w, w_panel, w_row, z, panel, z_row, init, b, STORE, zero, nothing
-        )  # fmt: skip
+        row_product(rows, units, inputs, a, a_row, w, entry(of_w, layer, plan.W_PANEL), w_row, z, z_row, init, b)
 
 
 @inline
@@ -210,12 +208,11 @@ def times_transposed(of_delta: Net, of_w: Net, of_error: Net, layer: int, first:
     units, panel = entry(of_w, layer, plan.UNITS), panel_width(of_w.space)
     stride = entry(of_error, layer - 1, plan.STRIDE)
     width = min(rounded(entry(of_w, layer - 1, plan.UNITS), panel // 2), stride)
-    matmul(
+    row_product(
         rows, width, units,
-        block(of_delta, layer, plan.DELTA, first), entry(of_delta, layer, plan.STRIDE), 1,
+        block(of_delta, layer, plan.DELTA, first), entry(of_delta, layer, plan.STRIDE),
         shift(of_w.space, entry(of_w, layer, plan.TRANSPOSED)), units * panel, panel,
-        block(of_error, layer - 1, plan.DE_DA, first), panel, stride,
-        init, of_w.space, STORE, like(of_w.space, 0.0), no_prefetch(of_w),
+        block(of_error, layer - 1, plan.DE_DA, first), stride, init, of_w.space,
     )  # fmt: skip
 
 
