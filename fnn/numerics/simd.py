@@ -39,6 +39,15 @@ class Vectors:
             parts = [self.builder.shuffle_vector(a, b, both) for a, b in zip(parts[::2], parts[1::2], strict=True)]
         return parts[0]
 
+    def columns(self, rows: Sequence[IRValue]) -> list[IRValue]:
+        """The first 16 bytes of as many rows as a vector has lanes, by columns: blocks side by side are transposed."""
+        block = 16 // self._size
+        xs = [self.load_parts(rows[i::block]) for i in range(block)]
+        if block == 4:
+            xs = [x for i in (0, 2) for x in self.interleaved(xs[i], xs[i + 1], 1, block)]
+        half = block // 2
+        return [x for i in range(half) for x in self.interleaved(xs[i], xs[i + half], half, block)]
+
     def interleaved(self, a: IRValue, b: IRValue, run: int = 1, part: int | None = None) -> list[IRValue]:
         """Runs of a and b by turns: of the first half and of the second, of each part if a vector has several."""
         part = part or self.lanes

@@ -17,7 +17,7 @@ from fnn.compiler.memory import on_stack
 from fnn.compiler.target import panel_width, require_pointer, vector_width
 from fnn.numerics.matmul import Prefetch, matmul, prefetch_type, transposed
 from fnn.numerics.microkernel import DESCEND, STORE, ZERO
-from fnn.numerics.simd import Vectors, number, repeat
+from fnn.numerics.simd import Vectors, advanced, number, repeat
 
 _I: Final = types.int64
 
@@ -182,20 +182,12 @@ class _Products:
 
     def _columns(self, a: IRValue) -> list[IRValue]:
         """`depth` columns of a vector of rows."""
-        vectors, block, columns = self.vectors, self.block, []
-        for start in range(0, self.depth, block):
+        columns = []
+        for start in range(0, self.depth, self.block):
             at = cgutils.gep(self.builder, a, number(start))
-            rows = [
-                vectors.load_parts([self._row(at, r) for r in range(i, vectors.lanes, block)]) for i in range(block)
-            ]
-            if block == 4:
-                rows = [x for i in (0, 2) for x in vectors.interleaved(rows[i], rows[i + 1], 1, block)]
-            half = block // 2
-            columns += [x for i in range(half) for x in vectors.interleaved(rows[i], rows[i + half], half, block)]
+            rows = [advanced(self.builder, at, self.a_row, number(row)) for row in range(self.vectors.lanes)]
+            columns += self.vectors.columns(rows)
         return columns
-
-    def _row(self, a: IRValue, row: int) -> IRValue:
-        return cgutils.gep(self.builder, a, self.builder.mul(self.a_row, number(row)))
 
     def _whole(self, _: list[IRValue], a_1: IRValue, a_2: IRValue, b: IRValue) -> list[IRValue]:
         """Add the products of `depth` columns of A."""
