@@ -27,7 +27,7 @@ from fnn.network.kernels.plan import CHAIN, GROUP, Net, block, entry, errors_of,
 from fnn.numerics.blocked import call_by_blocks, pays
 from fnn.numerics.matmul import Prefetch, matmul, prefetch_type, transpose_pack
 from fnn.numerics.microkernel import ADD, BIAS, DESCEND, SUMS, ZERO
-from fnn.numerics.rows import row_product
+from fnn.numerics.outer import row_product
 from fnn.numerics.thin import few_columns_product, has_few_columns, is_thin, thin_product
 
 ERROR_ONLY, GRADIENT, EVERYTHING = range(3)  # how far `backward` goes: to E; to every Δ; to ∂E/∂A⁰

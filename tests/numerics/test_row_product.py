@@ -13,7 +13,7 @@ from fnn.compiler.intrinsics import pointer
 from fnn.compiler.linking import load_needed
 from fnn.compiler.target import float_type, lanes_of
 from fnn.numerics.microkernel import BIAS, KEEP, STORE, ZERO
-from fnn.numerics.rows import row_product
+from fnn.numerics.outer import row_product
 from tests.numerics.test_matmul import Array, expected, operands, place, same_bits
 
 
