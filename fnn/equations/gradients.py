@@ -220,11 +220,10 @@ def update(params: Params[DT], grads: Params[DT], eta: SupportsFloat) -> Params[
     rate = positive("eta", eta, dtype)
     if grads.architecture is not architecture:
         require_same_structure("grads", params, grads)
+    slope = slope if slope.dtype is dtype else cast_to(dtype, slope, "grads")
     into = np.empty(flat.size, dtype)
-    if not update_kernel.direct[dtype](flat, slope, rate, into):  # most likely, grads are of another dtype
-        plain = (np.array(cast_to(dtype, vector, "grads"), dtype.type) for vector in (flat, slope))
-        into = np.empty(flat.size, dtype.type)
-        update_kernel.direct[dtype](*plain, rate, into)
+    taken = update_kernel.direct[dtype](flat, slope, rate, into)
+    assert taken, "arrays of params are plain"
 
     return around(into, architecture)
 

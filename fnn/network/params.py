@@ -191,10 +191,11 @@ def _typeof(params: Params[Any], c: Any) -> types.Type:
 
 def wrap(flat: NDArray[DT], architecture: Architecture) -> Params[DT]:
     """Params that take over a vector, without a check or a copy; the caller must not write to it any more."""
-    if flat.base is None:
+    dtype = np.dtype(flat.dtype.type)  # the one object that kernels know; a file or a pickle brings a copy of it
+    if flat.base is None and flat.dtype is dtype:
         _set_writeable(flat, False)
     else:  # the writeability of what owns the memory would let that of a view be set
-        flat = np.frombuffer(flat.data.toreadonly(), flat.dtype)
+        flat = np.frombuffer(flat.data.toreadonly(), dtype)
 
     return around(flat, architecture)
 

@@ -14,6 +14,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import ArrayLike
 
 import fnn
+from fnn.network.params import wrap
 from tests.njit import jitted
 
 W1, B1 = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [7.0, 8.0, 9.0]
@@ -498,3 +499,20 @@ def test_sizes_may_be_any_sequence_but_a_string() -> None:
         fnn.init((2, 3, 1), seed=0, hidden="tanh")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="sizes: needs a sequence of layer sizes, got '23'"):
         fnn.init("23", seed=0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_vector_whose_dtype_is_another_object(dtype: type[Any]) -> None:
+    params: fnn.Params[Any] = fnn.init((3, 4, 2), seed=0, dtype=dtype)
+    x, y = np.ones((5, 3), dtype), np.ones((5, 2), dtype)
+    flat = pickle.loads(pickle.dumps(params.flat.copy()))
+    assert flat.dtype is not np.dtype(dtype)
+    same = wrap(flat, params.architecture)
+    assert same.dtype is np.dtype(dtype)
+    assert not same.flat.flags.writeable
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        same.flat.flags.writeable = True
+    grads = fnn.grad(same, x, y)
+    assert grads == fnn.grad(params, x, y)
+    assert fnn.update(same, grads, 0.1) == fnn.update(params, grads, 0.1)
+    assert np.array_equal(fnn.forward(same, pickle.loads(pickle.dumps(x))), fnn.forward(params, x))
