@@ -38,6 +38,9 @@ class Architecture:
 
         return spec
 
+    def __reduce__(self) -> tuple[type[Architecture], tuple[Any, ...]]:
+        return Architecture, (self.sizes, self.activations)  # the rest holds addresses of this process
+
     def spec(self, dtype: np.dtype[Any]) -> NDArray[np.int64]:
         """The integers of `fnn.network.kernels.spec.Network`."""
         return self._spec_float32 if dtype.itemsize == 4 else self._spec_float64

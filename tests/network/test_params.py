@@ -242,6 +242,16 @@ def test_copies(params: fnn.Params[np.float64]) -> None:
     assert copy.deepcopy({"p": [params]})["p"][0] == params
 
 
+def test_copies_of_an_architecture_have_no_addresses_of_this_process(params: fnn.Params[np.float64]) -> None:
+    a, slope = fnn.forward(params, [1.0, 2.0]), fnn.grad(params, np.ones((3, 2)), np.ones((3, 1)))
+    for architecture in (pickle.loads(pickle.dumps(params.architecture)), copy.deepcopy(params.architecture)):
+        assert architecture == params.architecture
+        assert architecture.recent is None
+        again = wrap(params.flat_buffer.copy(), architecture)
+        assert_array_equal(fnn.forward(again, np.array([1.0, 2.0])), a)
+        assert fnn.grad(again, np.ones((3, 2)), np.ones((3, 1))) == slope
+
+
 def test_savez(params: fnn.Params[np.float64], tmp_path: Any) -> None:
     np.savez(tmp_path / "p.npz", **dict(params))  # type: ignore[arg-type]  # NumPy's stub has options there
     with np.load(tmp_path / "p.npz") as file:
