@@ -237,7 +237,7 @@ def _differentiate(
     require_loss(params, loss)
     mean = require_reduction(reduction)
     if regularization is None:
-        if y is not None and prepare(params, x, loss):
+        if prepare(params, x, y, loss):
             short = again(params, x, y, loss, reduction, None, workspace, extent)
             if short is not None:
                 return short

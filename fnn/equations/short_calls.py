@@ -58,16 +58,16 @@ def again(
     return value, params if into is None else around(into, params.architecture)
 
 
-def prepare(params: Params[Any], x: Any, loss: Loss) -> bool:
+def prepare(params: Params[Any], x: Any, y: Any, loss: Loss) -> bool:
     """Let the next short call be one with such arguments; whether the last one wasn't."""
-    if type(x) is not np.ndarray or x.ndim not in (1, 2):
+    if not (type(x) is type(y) is np.ndarray and x.ndim == y.ndim in (1, 2)):
         return False
     dtype, architecture = params.flat_buffer.dtype, params.architecture
     capacity, known = max(min(1 if x.ndim == 1 else len(x), CHUNK), 1), architecture.recent
     if known is not None and known.loss is loss and known.dtype == dtype and known.words[TABLE + CASES] == capacity:
         return False
     layout, run = architecture.layout(dtype, capacity), differentiate_arrays_kernel.direct[dtype]
-    words = np.array([layout.whole, loss.descriptor_address(dtype), *layout.table], np.int64)
+    words = np.concatenate([(layout.whole, loss.descriptor_address(dtype)), layout.table], dtype=np.int64)
     prepared = _Prepared(loss, run, words, params.flat_buffer.size, dtype)
     object.__setattr__(architecture, "recent", prepared)
 
