@@ -77,7 +77,7 @@ def grad(
         E is that of the network without the connections that the mask removes, whose slopes are 0, and with the
         penalty. A dropout other than 0 is refused.
     workspace
-        Memory to work in, from `workspace`.
+        Memory to work in, from `workspace`, apart from x and y, which is not checked.
 
     Returns
     -------
