@@ -21,7 +21,6 @@ from fnn.optimizers.kernels.apply import (
     clipping_factor,
     column_factor,
     greatest_of,
-    is_known,
     sum_of_squares,
 )
 
@@ -123,12 +122,9 @@ def norm(net: Net, squares: Floats) -> float:
 
 
 @inline
-def gradient_factor(net: Net, dE_dw: Floats, limit: float, squares: Floats) -> float:
-    """The clipping factor of all W and b, whose squares are summed up."""
-    length, greatest, total = norm(net, squares), 0.0, 0.0
-    if is_known(length, limit):
-        return clipping_factor(limit, length)
-    panel = panel_width(dE_dw)
+def factor_beyond_range(net: Net, dE_dw: Floats, limit: float) -> float:
+    """The clipping factor of all W and b if the sum of their squares leaves float64's range."""
+    panel, greatest, total = panel_width(dE_dw), 0.0, 0.0
     for stage in range(2):
         for layer in range(1, net.layers + 1):
             inputs, b = entry(net, layer - 1, plan.UNITS), shift(dE_dw, entry(net, layer, plan.B))

@@ -5,6 +5,8 @@ In a module of its own, so that an optimizer without regularization needn't wait
 
 from typing import Final
 
+import numpy as np
+
 from fnn.compiler.barrier import wait_for_all
 from fnn.compiler.inline import inline
 from fnn.compiler.intrinsics import Floats, doubles, like, shift
@@ -14,9 +16,9 @@ from fnn.equations.kernels.backprop import transpose
 from fnn.network.kernels.plan import Net
 from fnn.numerics.microkernel import STORE
 from fnn.optimizers.kernels.abi import GRADIENT_NORM, MASK, MASKED, RULE, STRIDE, UNIT_NORM
-from fnn.optimizers.kernels.apply import regularize_gradient, update_weights
+from fnn.optimizers.kernels.apply import clipping_factor, is_known, regularize_gradient, update_weights
 from fnn.training.kernels.phases import APPLY, PREPARE, next_gradient, over_rows
-from fnn.training.kernels.regularize import gradient_factor, limit_units, remove, squares_of_gradient
+from fnn.training.kernels.regularize import factor_beyond_range, limit_units, norm, remove, squares_of_gradient
 from fnn.training.kernels.update_rule import UpdateRule, rows_phase_type
 from fnn.training.kernels.work_stealing import Worker
 
@@ -50,11 +52,17 @@ def regularized_phase(
 @inline
 def use_clipped(worker: Worker, net: Net, dE_dw: Floats, update_rule: UpdateRule, coefficients: Floats) -> None:
     """The rule with the gradient scaled to at most GRADIENT_NORM."""
-    squares = squares_of(update_rule)
+    squares, limit = squares_of(update_rule), np.float64(coefficients[GRADIENT_NORM])
     squares_of_gradient(net, dE_dw, squares, worker.thread, worker.threads)
     wait_for_all(worker.barrier, worker.threads)
-    factor = like(dE_dw, gradient_factor(net, dE_dw, coefficients[GRADIENT_NORM], squares))
-    use_regularized(net, dE_dw, update_rule, coefficients, APPLY, factor, worker.thread, worker.threads)
+    length = norm(net, squares)
+    factor = clipping_factor(limit, length)
+    if not is_known(length, limit):
+        factor = factor_beyond_range(net, dE_dw, limit)
+        wait_for_all(worker.barrier, worker.threads)  # others still read the gradient, which is scaled from here on
+    use_regularized(
+        net, dE_dw, update_rule, coefficients, APPLY, like(dE_dw, factor), worker.thread, worker.threads
+    )  # fmt: skip
     wait_for_all(worker.barrier, worker.threads)
 
 

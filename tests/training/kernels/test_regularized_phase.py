@@ -213,3 +213,14 @@ def test_large_layers_by_four_threads(fields: dict[str, Any]) -> None:
     for optimizer in (fnn.adam(), fnn.adam(clip_norm=0.1, max_norm=0.9)):
         expected = fnn.train(p.params, p.x, p.y, optimizer=optimizer, threads=1, **options)
         assert fnn.train(p.params, p.x, p.y, optimizer=optimizer, threads=4, **options).params == expected.params
+
+
+@pytest.mark.usefixtures("exact_threads")
+def test_no_thread_scales_a_tiny_gradient_while_others_measure_it() -> None:
+    p = some_problem(16, np.float64, (300, 100, 100, 7))
+    cases = fnn.Cases(p.x, p.y, weights=np.full(16, 1e-145))  # squares of the gradient leave float64's range
+    options: dict[str, Any] = {"optimizer": fnn.momentum(1e140, clip_norm=1e-146), "epochs": 30}
+    expected = fnn.train(p.params, cases, threads=1, **options)
+    assert expected.params != p.params
+    for threads in (2, 3):
+        assert fnn.train(p.params, cases, threads=threads, **options).params == expected.params
