@@ -22,6 +22,7 @@ LOSS: Final = 0.02  # of the time, lost to one thread: several are given up if t
 GAIN: Final = 0.95  # of the present time of a step, below which another number of threads is better
 MUCH: Final = 1.6  # times the present time of a step: a trial is hopeless, or the machine has changed
 REFRESH: Final = 400  # times as long as it takes to measure one thread: the age at which it is measured again
+EARLY: Final = 40  # the same, if that time can't be believed: the process may have been stopped meanwhile
 FLOPS: Final = 1e11  # a second, of one core, in float32: a first guess
 FASTEST: Final = 128  # times that is beyond any core: the clock stands still, and its time is not believed
 SMALL: Final = 3e5  # operations of a step below which barriers take longer than several threads can gain
@@ -119,10 +120,13 @@ class CallTuner:
         if threads == 1:
             self._alone, self._age = each, 0.0
         else:
-            lost = seconds - steps * self._alone
-            self._lost = max(self._lost + min(lost, CALL), -CALL)  # one call tells little, and gains excuse no more
-            if self._state is State.TRYING or self._best == float("inf"):
-                self._price += lost
+            lost, is_trial = seconds - steps * self._alone, self._state is State.TRYING
+            # One call tells little: the process may have been stopped. A trial tells more the more have failed before,
+            # or threads that lose 5 ms in each ms would lose 5 % of an hour. Gains excuse no more than one call.
+            believed = min(lost, CALL * (max(self._wait, FEWEST) if is_trial else 1))
+            self._lost = max(self._lost + believed, -CALL)
+            if is_trial or self._best == float("inf"):
+                self._price += believed
         self._left -= 1
         started = (seconds - min(starting, threads * TRIAL)) / steps  # longer only if others have the processors
         if self._state is State.MEASURING:
@@ -166,12 +170,17 @@ class CallTuner:
 
     def _choose_state(self) -> None:
         self._state = State.SETTLED
-        if self._at > 0 and self._age > REFRESH * max(PROBE, self._alone):
+        if self._at > 0 and self._age > self._age_limit():
             self._state, self._left = State.MEASURING, 1
         elif self._calls >= self._wait and self._can_lose(self._price):
             self._candidate = self._next_candidate()
             if self._candidate != self._at:
                 self._state, self._left, self._price = State.TRYING, 2, 0.0
+
+    def _age_limit(self) -> float:
+        """The age at which the time of one thread is measured again: early, if several can't be as much faster."""
+        most = self._choices[self._at] * self._seconds
+        return REFRESH * max(PROBE, self._alone) if self._alone < MUCH * most else EARLY * max(PROBE, most)
 
     def _next_candidate(self) -> int:
         """The neighbour in the direction of the next trial, else the other; the present choice if none can be faster.

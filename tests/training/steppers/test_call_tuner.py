@@ -161,6 +161,26 @@ def test_it_recovers_from_one_slow_call() -> None:
     assert speed(run(tuner, each, seconds=2.0)) < 1.2 * each[4]
 
 
+@pytest.mark.parametrize("work", [5e6, 1e8, 1e9])
+@pytest.mark.parametrize("faster", [0.6, 1.8])
+def test_it_recovers_from_a_call_in_which_the_process_was_stopped(work: float, faster: float) -> None:
+    each = {1: work / 1e11, 2: work / 1e11 / faster}
+    for before in range(40):
+        tuner = CallTuner(work, 2)
+        run(tuner, each, before)
+        steps, threads = tuner.suggest()
+        tuner.observe(steps, threads, steps * each[threads] + 2.0)
+        run(tuner, each, seconds=5.0)
+        assert speed(run(tuner, each, seconds=5.0)) < 1.05 * min(each.values()), before
+
+
+@pytest.mark.parametrize("work", [5e6, 1e8])
+@pytest.mark.parametrize("slower", [20.0, 100.0])
+def test_threads_that_lose_much_in_each_trial_are_tried_less_and_less(work: float, slower: float) -> None:
+    each = {1: work / 1e11, 2: slower * work / 1e11}
+    assert speed(run(CallTuner(work, 2), each, seconds=60.0)) < 1.025 * each[1]
+
+
 def test_several_threads_that_are_slow_are_given_up_at_once() -> None:
     # Threads that wait for each other are a hundred times slower than one, if others have the processors.
     calls = run(CallTuner(1e9, 4), {1: 2e-3, 2: 0.2, 3: 0.2, 4: 0.2}, 30)
