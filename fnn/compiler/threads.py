@@ -76,20 +76,23 @@ def pin_apart(busy: set[int]) -> None:
 
 
 def run_in_threads(
-    part: Callable[[int, int], None], parts: int, abandon: Callable[[], object] = lambda: None, *, apart: bool = False
-) -> None:
+    part: Callable[[int, int], None], parts: int, abandon: Callable[[], object] = lambda: None,
+    interrupt: Callable[[], bool] = lambda: False, *, apart: bool = False,
+) -> None:  # fmt: skip
     """Call ``part(i, parts)`` for all i at once, each in a thread of its own; one part alone only if `apart`.
 
     Parts may wait for each other, so none begins before all threads run: if the system refuses one, the caller does
     the work alone, as ``part(0, 1)``. When a part fails, `abandon` must release the others; its error is raised.
 
-    The caller only waits, so that its signal handlers run. If one of them raises, the parts are left to end.
+    The caller only waits, so that its signal handlers run. If one of them raises, `interrupt` may tell the parts to end
+    and return True: the caller waits for them, too, since until then they write. Else they are left to end.
     """
     if parts == 1 and not apart:
         part(0, 1)
         return
-    decided = threading.Event()
+    decided, finished = threading.Event(), threading.Event()
     all_run = False
+    ended: list[int] = []
     failures: list[BaseException] = []
     busy: set[int] = set()
 
@@ -102,18 +105,33 @@ def run_in_threads(
             except BaseException as failure:
                 failures.append(failure)
                 abandon()
+            ended.append(number)
+            if len(ended) == parts:
+                finished.set()
 
     threads: list[threading.Thread] = []
     try:
         all_run = _start(threads, parts, enter)
     finally:
         decided.set()
-        for thread in threads:
-            thread.join()
+        _join(threads, lambda: all_run and interrupt() and finished.wait())
     if failures:
         raise failures[0]
     if not all_run:
         part(0, 1)
+
+
+def _join(threads: list[threading.Thread], on_error: Callable[[], object]) -> None:
+    """Wait until the threads end, or do something else before an error of a signal handler is raised.
+
+    Not to be called again then: until Python 3.13, `Thread.join` returns at once after it was interrupted.
+    """
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        on_error()
+        raise
 
 
 def _start(threads: list[threading.Thread], count: int, enter: Callable[[int], None]) -> bool:

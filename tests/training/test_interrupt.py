@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import fnn
 from fnn.equations.objective import objective_of
@@ -101,7 +102,15 @@ def stepper(
     shape: tuple[int, int, int], cases: int, batch_size: int, optimizer: fnn.Optimizer, epochs: int
 ) -> BatchStepper[np.float64]:
     r = np.random.default_rng(0)
-    params, x, y = fnn.init(shape, seed=0), r.normal(size=(cases, shape[0])), r.normal(size=(cases, shape[2]))
+    x, y = r.normal(size=(cases, shape[0])), r.normal(size=(cases, shape[2]))
+
+    return stepper_of(fnn.init(shape, seed=0), x, y, batch_size, optimizer, epochs)
+
+
+def stepper_of(
+    params: fnn.Params[np.float64], x: NDArray[np.float64], y: NDArray[np.float64], batch_size: int,
+    optimizer: fnn.Optimizer, epochs: int,
+) -> BatchStepper[np.float64]:  # fmt: skip
     arrays = fnn.Cases(x, y).arrays(params, fnn.squared_error)
 
     return BatchStepper(
@@ -180,6 +189,39 @@ def test_signals_are_handled_during_a_long_call(threads: int) -> None:
 
     assert 0 < taken < 10**6
     assert seconds < 30
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_run_so_far_is_whole_if_a_signal_handler_raises(
+    threads: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class LongCalls(Exactly):
+        def suggest(self) -> tuple[int, int]:
+            return 10**6, threads
+
+        def seconds(self, steps: int) -> float:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)  # from here on, not from before the preparations
+            return 60.0
+
+    def fail() -> None:
+        raise LookupError("a handler of the user")
+
+    x, y = np.random.default_rng(0).normal(size=(2, 64, 60))
+    params = fnn.init((60, 100, 60), seed=0, hidden=fnn.tanh, output=fnn.identity)
+    options: dict[str, Any] = {"optimizer": fnn.adam(1e-5), "batch_size": 32, "reduction": "mean"}
+    fnn.train(params, x, y, epochs=1, **options)  # which compiles
+    tune_by(monkeypatch, LongCalls)
+    with pytest.raises(LookupError, match="of the user") as caught, alarm(fail):
+        fnn.train(params, x, y, epochs=10**6, checkpoint=tmp_path / "run.npz", **options)
+    so_far = vars(caught.value)["run"]
+
+    assert so_far.state.step > 0
+    other = stepper_of(params, x, y, 32, options["optimizer"], 10**6)
+    other.run(so_far.state.step, 1)
+    assert so_far.params == other.params()
+    assert so_far.state == other.snapshot().state
+    with np.load(tmp_path / "run.npz") as arrays:
+        assert arrays["params"].tobytes() == so_far.params.flat.tobytes()
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -37,6 +37,12 @@ class KernelCalls:
         def abandon() -> None:
             words[barrier.ABANDONED] = 1
 
+        def interrupt() -> bool:
+            """End the call after this step; whether to wait for that: not if it was to end before."""
+            before, words[barrier.INTERRUPTED] = words[barrier.INTERRUPTED], 1
+
+            return bool(before == 0)
+
         def enter(number: int, parts: int) -> None:
             entered.append(time.perf_counter())
             part(number, parts, words)
@@ -46,9 +52,6 @@ class KernelCalls:
         if self.interrupted:  # just before
             words[barrier.INTERRUPTED] = 1
         try:
-            run_in_threads(enter, threads, abandon, apart=seconds > LONG_CALL)
-        except BaseException:  # of a signal handler: the threads end after this step
-            words[barrier.INTERRUPTED] = 1
-            raise
+            run_in_threads(enter, threads, abandon, interrupt, apart=seconds > LONG_CALL)
         finally:
             self.starting += max(entered, default=began) - began
