@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numba import types
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
@@ -152,6 +154,23 @@ def test_parts_have_the_bits_of_the_whole(p: Problem, parts: int) -> None:
     for part in reversed(range(parts)):
         workspace.gradient(by_parts, part, parts)
 
+    assert_array_equal(by_parts, whole)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 150), st.integers(1, 4)), min_size=1, max_size=4), st.integers(1, 9),
+    st.integers(1, 64),
+)  # fmt: skip
+@settings(deadline=None, max_examples=60)
+def test_parts_have_every_row_once(runs: list[tuple[int, int]], outputs: int, parts: int) -> None:
+    sizes = *(units for units, layers in runs for _ in range(layers)), outputs  # some layers of one shape
+    p = problem(4, sizes, (fnn.tanh,) * (len(sizes) - 2), fnn.tanh, fnn.squared_error, ROWS, weighted=True)
+    workspace, start = filled(p), np.random.default_rng(0).normal(size=p.params.flat.size)
+    whole, by_parts = workspace.gradient(start.copy(), case=CHAIN), start.copy()
+    for part in range(parts):
+        workspace.gradient(by_parts, part, parts, case=CHAIN)  # which adds
+
+    assert np.isfinite(whole).all()
     assert_array_equal(by_parts, whole)
 
 
