@@ -68,7 +68,7 @@ class _TypingContext(Context):
         self._found: dict[Any, Any] = {}
 
     def resolve_function_type(self, func: Any, args: Any, kws: Any) -> Any:
-        if kws or not isinstance(func, types.Function | types.Dispatcher | BuiltinFunctionType):
+        if kws or not _is_lasting(func):
             return super().resolve_function_type(func, args, kws)
         if isinstance(func, BuiltinFunctionType) and all(isinstance(a, types.Number | types.Boolean) for a in args):
             args = tuple(map(types.unliteral, args))
@@ -77,6 +77,14 @@ class _TypingContext(Context):
             self._found[key] = super().resolve_function_type(func, args, kws)
 
         return self._found[key]
+
+
+def _is_lasting(func: Any) -> bool:
+    """Whether a function always returns the same type: one of the user's may be compiled again, with other globals."""
+    if isinstance(func, types.Dispatcher):
+        return func.dispatcher._compiler.pipeline_class is Compiler
+
+    return isinstance(func, types.Function | BuiltinFunctionType)
 
 
 _typing_context: Final = cache(_TypingContext)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numba import njit, types
 
+import fnn
 from fnn.compiler.inline import inline
 from fnn.compiler.pipeline import compiling, jitted
 
@@ -84,3 +85,21 @@ def test_the_collector_of_cycles_rests_while_kernels_are_compiled(is_enabled: bo
         assert gc.isenabled() == is_enabled
     finally:
         (gc.enable if before else gc.disable)()
+
+
+_factor = njit(lambda z: 2.0 * z)
+
+
+def test_a_function_that_is_compiled_again_may_return_another_type() -> None:
+    global _factor
+    of_user = njit(lambda z: _factor(z))
+    one = njit(lambda z, a: 1.0)
+    before = _factor
+    try:
+        x = np.array([-1.0, 3.0])
+        assert fnn.Activation("doubled", of_user, one)(x).tolist() == [-2.0, 6.0]
+        _factor = njit(lambda z: z > 0.0)
+        of_user.recompile()
+        assert fnn.Activation("step", of_user, one)(x).tolist() == [0.0, 1.0]
+    finally:
+        _factor = before
