@@ -55,9 +55,16 @@ class _Lowering(NativeLowering):
         return super().run_pass(state)
 
 
-_PASSES: Final = (
-    TranslateByteCode, FixupArgs, ReconstructSSA, NopythonTypeInference, PreLowerStripPhis, _Lowering, NoPythonBackend,
-)  # fmt: skip
+# With the words that Numba has for them in messages on a user's function that can't be compiled.
+_PASSES: Final = {
+    TranslateByteCode: "analyzing bytecode",
+    FixupArgs: "fix up args",
+    ReconstructSSA: "ssa",
+    NopythonTypeInference: "nopython frontend",
+    PreLowerStripPhis: "remove phis nodes",
+    _Lowering: "native lowering",
+    NoPythonBackend: "nopython mode backend",
+}
 
 
 class _TypingContext(Context):
@@ -98,9 +105,9 @@ class Compiler(CompilerBase):
         self.state.typingctx = _typing_context(typingctx)
 
     def define_pipelines(self) -> list[PassManager]:
-        passes = PassManager("fnn")
-        for step in _PASSES:
-            passes.add_pass(step)
+        passes = PassManager("nopython")
+        for step, words in _PASSES.items():
+            passes.add_pass(step, words)
         passes.finalize()
 
         return [passes]

@@ -103,3 +103,14 @@ def test_a_function_that_is_compiled_again_may_return_another_type() -> None:
         assert fnn.Activation("step", of_user, one)(x).tolist() == [0.0, 1.0]
     finally:
         _factor = before
+
+
+def test_messages_on_functions_of_the_user_are_numbas() -> None:
+    bad = fnn.Loss("bad", njit(lambda a, y: a.shape), njit(lambda a, y: a - y))
+    params = fnn.init((2, 1), seed=0)
+
+    with pytest.raises(TypeError) as caught:
+        fnn.error(params, [1.0, 2.0], 0.0, loss=bad)
+    assert "Unknown attribute 'shape'" in str(caught.value)
+    assert "in nopython mode pipeline (step: nopython frontend)" in str(caught.value)
+    assert "fnn mode" not in str(caught.value)
