@@ -13,10 +13,12 @@ The rest is `fnn.compiler.inline`'s, which links once, and ``_nrt=False``'s. Mea
 """
 
 import gc
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from types import BuiltinFunctionType
+from types import BuiltinFunctionType, FrameType
 from typing import Any, Final
 
 from numba import njit, types
@@ -118,15 +120,42 @@ _PIPELINE: Final[dict[str, Any]] = dict(pipeline_class=Compiler)
 
 @contextmanager
 def compiling() -> Iterator[None]:
-    """Keep other threads from compiling, and Python from looking for cycles of objects."""
-    with global_compiler_lock:
+    """Keep other threads from compiling, Python from looking for cycles of objects, and Ctrl-C from ending it."""
+    with _interrupts_wait(), global_compiler_lock:
         was_enabled = gc.isenabled()
-        gc.disable()
         try:
+            gc.disable()
             yield
         finally:
             if was_enabled:
                 gc.enable()
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt at the end, or the second time at once.
+
+    LLVM calls functions in Python, and what is raised there is lost, with the code. Raised while llvmlite takes or
+    returns its lock, it would leave that taken: other threads would wait for ever.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    caught: list[int] = []
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        if caught:
+            signal.default_int_handler(number, frame)
+        caught.append(number)
+
+    try:
+        signal.signal(signal.SIGINT, wait)
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if caught:
+            raise KeyboardInterrupt
 
 
 def jitted(function: Callable[..., Any], **options: Any) -> Any:

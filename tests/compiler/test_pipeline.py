@@ -2,6 +2,8 @@
 
 import gc
 import operator
+import signal
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -85,6 +87,49 @@ def test_the_collector_of_cycles_rests_while_kernels_are_compiled(is_enabled: bo
         assert gc.isenabled() == is_enabled
     finally:
         (gc.enable if before else gc.disable)()
+
+
+def _compile(done: list[bool], *, interrupts: int) -> None:
+    with compiling(), compiling():
+        for _ in range(interrupts):
+            signal.raise_signal(signal.SIGINT)
+        done.append(True)
+
+
+@pytest.mark.parametrize("interrupts", [1, 2])
+def test_control_c_waits_until_all_is_compiled_and_a_second_one_does_not(interrupts: int) -> None:
+    done: list[bool] = []
+    with pytest.raises(KeyboardInterrupt):
+        _compile(done, interrupts=interrupts)
+
+    assert done == [True] * (interrupts == 1)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert gc.isenabled()
+
+
+def test_a_handler_of_the_users_stays_while_kernels_are_compiled() -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+    try:
+        with compiling():
+            signal.raise_signal(signal.SIGINT)
+            assert seen == [signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_other_threads_compile_without_a_handler() -> None:
+    handlers: list[Any] = []
+
+    def compile_nothing() -> None:
+        with compiling():
+            handlers.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=compile_nothing)
+    thread.start()
+    thread.join()
+
+    assert handlers == [signal.default_int_handler]
 
 
 _factor = njit(lambda z: 2.0 * z)
