@@ -77,9 +77,8 @@ def _use_transposed(
         def some(row: int, count: IRValue, mask: IRValue) -> IRValue:
             return builder.select(builder.icmp_signed("<", number(row), count), mask, none)
 
-        block = [
-            vectors.masked_load(at(work_, work_row_, row), some(row, n_, in_column)) for row in range(vectors.lanes)
-        ]
+        rows_of_work = [(at(work_, work_row_, row), some(row, n_, in_column)) for row in range(vectors.lanes)]
+        block = [vectors.masked_load(*row) for row in rows_of_work]
         for row, x in enumerate(transposed(vectors, block)):
             p = at(into_, into_row_, row)
             with builder.if_then(builder.icmp_signed("<", number(row), rows_)):
@@ -167,9 +166,7 @@ class _Products:
         self.n, self.k, self.a_1, self.a_2, self.a_row, self.b, self.b_row, self.sums = arguments
         self.builder, self.vectors = builder, Vectors(context, builder, dtype)
         self.block = 16 * 8 // dtype.bitwidth
-        self.depth = min(
-            2 * self.block, self.vectors.lanes
-        )  # columns of A: more than one block, or sums wait for memory
+        self.depth = min(2 * self.block, self.vectors.lanes)  # columns: more than a block, or sums wait for memory
 
     def write(self) -> None:
         builder, depth = self.builder, number(self.depth)

@@ -36,14 +36,9 @@ def squared_errors(
         first = min(i, rows - lanes)  # the last cases may be computed twice
         at = first * stride
         _vector_of_cases(
-            shift(a, at),
-            shift(y, at),
-            shift(case_weights, first),
-            shift(dE_da, at),
-            shift(errors, first),
-            units,
-            stride,
-        )
+            shift(a, at), shift(y, at), shift(case_weights, first), shift(dE_da, at), shift(errors, first),
+            units, stride,
+        )  # fmt: skip
         i += lanes
 
 
