@@ -108,5 +108,5 @@ def written(dtype: NumbaType) -> NumbaType:
 
 
 def result(dtype: NumbaType) -> NumbaType:
-    """The type of a new array for a result that nobody writes to afterwards."""
+    """The type of a new array for a result, which is not written to afterwards."""
     return PlainArrayType(dtype, _CONTIGUOUS | _ALIGNED | _WRITEABLE, is_result=True)

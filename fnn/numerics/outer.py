@@ -151,7 +151,7 @@ def short_product(
 
 
 def _columns(count: int) -> Any:
-    """`short_product` for so many vectors of columns."""
+    """`short_product` for as many vectors of columns."""
 
     def columns(
         typingctx: Any, m: NumbaType, k: NumbaType, a: NumbaType, a_row: NumbaType, b: NumbaType, b_row: NumbaType,
@@ -177,7 +177,7 @@ def _columns(count: int) -> Any:
 
 
 def _vectors_at(vectors: Vectors, p: IRValue, count: int) -> list[IRValue]:
-    """So many vectors in a row."""
+    """As many vectors in a row."""
     return [vectors.load(cgutils.gep(vectors.builder, p, number(v * vectors.lanes))) for v in range(count)]
 
 

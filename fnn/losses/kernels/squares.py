@@ -21,14 +21,14 @@ def squared_errors(
 ) -> None:
     """E and ∂E/∂A of a block of cases, the sums over the units in their order.
 
-    Where a vector holds the units of several cases, so many cases as it has lanes are computed at a time: 256 cases
+    Where a vector holds the units of several cases, as many as it has lanes are computed at a time: 256 cases
     of 4 units take 0.15 µs instead of 0.57.
     """
     lanes = vector_width(a)
     if rows < lanes or stride > lanes or stride > _WIDEST:
         for row in range(rows):
             at = row * stride
-            error = case_error(shift(a, at), shift(y, at), case_weights[row], shift(dE_da, at), units)
+            error = squared_error(shift(a, at), shift(y, at), case_weights[row], shift(dE_da, at), units)
             errors[row] = weighted(error, case_weights[row])
         return
     i = 0
@@ -43,8 +43,8 @@ def squared_errors(
 
 
 @inline
-def case_error(a: Floats, y: Floats, case_weight: float, dE_da: Floats, units: int) -> float:
-    """E of one case, before it is weighted."""
+def squared_error(a: Floats, y: Floats, case_weight: float, dE_da: Floats, units: int) -> float:
+    """E = ½ Σ_d (a_d − y_d)² of one case, ∂E/∂a_d = a_d − y_d; E before it is weighted."""
     error = 0.0
     for d in range(units):
         difference = a[d] - y[d]
