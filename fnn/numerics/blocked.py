@@ -11,13 +11,12 @@ from numba.extending import register_jitable
 
 from fnn.compiler.addresses import calling
 from fnn.compiler.inline import inline, intrinsic
-from fnn.compiler.internals import IRBuilder, IRValue, NumbaType, cgutils
 from fnn.compiler.intrinsics import Floats, prefetch_line, shift
 from fnn.compiler.linking import OnDemand
-from fnn.compiler.target import line_width, panel_width, require_pointer
+from fnn.compiler.target import line_width, panel_width
 from fnn.numerics.matmul import Prefetch, matmul, prefetch_type
 from fnn.numerics.microkernel import KEEP, STORE
-from fnn.numerics.simd import Vectors, number
+from fnn.numerics.outer import copy_vectors
 
 DEEP: Final = 512  # rows of a block
 WIDE: Final = 4  # its panels: 256 KB by AVX-512, a quarter of a second-level cache
@@ -70,23 +69,7 @@ def _copy_panels(b: Floats, b_row: int, depth: int, columns: int, panels: Floats
         for j in range(0, columns, panel):
             for i in range(0, panel, line_width(b)):
                 prefetch_line(shift(ahead, j + i))
-            _copy_panel(shift(source, j), shift(to, j * depth))
-
-
-@intrinsic
-def _copy_panel(typingctx: Any, source: types.CPointer, to: NumbaType) -> Any:
-    """A row of a panel: two vectors."""
-    require_pointer(source)
-
-    def codegen(context: Any, builder: IRBuilder, signature: Any, arguments: Any) -> IRValue:
-        vectors = Vectors(context, builder, source.dtype)
-        places = [[cgutils.gep(builder, p, number(i)) for i in (0, vectors.lanes)] for p in arguments]
-        for value, place in zip([vectors.load(p) for p in places[0]], places[1], strict=True):
-            vectors.store(value, place)
-
-        return context.get_dummy_value()
-
-    return types.void(source, source), codegen
+            copy_vectors(shift(source, j), panel, shift(to, j * depth))
 
 
 BY_BLOCKS: Final = OnDemand(matmul_by_blocks, _blocks_type)  # few networks need it

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from fnn.compiler.threads import available
 
 CALL: Final = 0.03  # seconds of a call: long beside what is done between two calls, short enough for Ctrl-C
-LONGEST: Final = 4  # times CALL, with several threads: they take 2 ms to start, and can be interrupted
+LONGEST: Final = 4  # times CALL, with several threads: they take up to 1 ms to start, and can be interrupted
 PROBE: Final = 0.005  # seconds of a call that measures one thread
 TRIAL: Final = 0.001  # seconds of a call whose number of threads may turn out to be slow
 TRIED: Final = 0.01  # seconds of the next call, by which it is judged
